@@ -1,0 +1,322 @@
+"""What every client and every group of operations is made of: the verbs of HTTP, the options, the life of a client.
+
+A service says what it asks in these verbs and nothing else; how it is asked is the connection's.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpack
+
+from attrs import evolve
+
+from .config import find_address, find_key, find_problem, variable
+from .connection import Connection, Incoming, OnResponse
+from .limits import Limits, Rate
+from .media import Media
+from .retry import RetryPolicy
+from .wire import Headers, Into, Key, Part, Raw, Request, System, Timeout
+
+if TYPE_CHECKING:
+    from .transport import SessionSource as SessionSource
+    from .transport import Transport
+
+T = TypeVar("T")
+
+
+class Options(TypedDict, total=False):
+    """What can be set for a client and varied by `with_options`; the same list for `KellyAPI` and the four systems.
+
+    A wrong value raises `ValueError` or `TypeError` at once.
+    """
+
+    timeout: float | Timeout | None
+    """Seconds for a whole call, or `Timeout(total, connect, idle)`; `None` is the default (60 s; transfers by silence),
+    `NO_TIMEOUT` none.
+    """
+    retry: RetryPolicy
+    """How often and how fast a failed call is repeated; `NO_RETRY` never."""
+    headers: Mapping[str, str]
+    """Sent with every request, beside the key."""
+    proxy: str | None
+    """The URL of an HTTP proxy, in place of `HTTP_PROXY` and its like."""
+    max_connections: int
+    """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
+    max_concurrency: int | None
+    """Calls at once; others wait in order."""
+    rate: Rate | None
+    """Calls per time, such as `Rate(10, per=1.0)`; others wait in order."""
+    max_response_bytes: int
+    """The largest answer that is read into memory, after decompression (64 MiB)."""
+    allow_http: bool
+    """Send the key over plain `http://` to hosts other than this machine."""
+    on_response: OnResponse | None
+    """Called with each raw request and its whole answer; plain or async."""
+    logger: logging.Logger
+    """Takes the place of `kellyapi.<system>`."""
+
+
+_CHECKS: dict[str, tuple[type[Any] | tuple[type[Any], ...], str]] = {
+    "retry": (RetryPolicy, "a RetryPolicy or NO_RETRY"),
+    "headers": (Mapping, "a mapping of strings"),
+    "proxy": ((str, type(None)), "a URL"),
+    "max_response_bytes": (int, "a number of bytes"),
+    "allow_http": (bool, "True or False"),
+    "logger": (logging.Logger, "a logging.Logger"),
+    "rate": ((Rate, type(None)), "a Rate"),
+    "max_concurrency": ((int, type(None)), "a number of calls"),
+}
+
+
+def read_options(options: Options) -> dict[str, Any]:
+    """Check options and give them as fields of a `Connection`."""
+    unknown = set(options) - set(Options.__annotations__)
+    if unknown:
+        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; the options are {', '.join(Options.__annotations__)}")
+    fields: dict[str, Any] = dict(options)
+    for name, (kind, right) in _CHECKS.items():
+        if name in fields and not isinstance(fields[name], kind):
+            raise TypeError(f"{name} must be {right}, not {fields[name]!r}")
+    if "timeout" in fields:
+        fields["timeout"] = read_timeout(fields["timeout"])
+    return fields
+
+
+def read_timeout(value: float | Timeout | None) -> Timeout | None:
+    """Read the `timeout` option: seconds become a total."""
+    if value is None or isinstance(value, Timeout):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"timeout must be seconds, a Timeout or NO_TIMEOUT, not {value!r}")
+    if not value > 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
+    if value > 3600:
+        warnings.warn(f"timeout={value} is in seconds, which is {value / 3600:.1f} hours", stacklevel=4)
+    return Timeout(total=float(value))
+
+
+def not_blank(text: str, what: str) -> str:
+    """Give a text back that says something; `ValueError` for a blank one."""
+    if not isinstance(text, str):
+        raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
+    if not text.strip():
+        raise ValueError(f"the {what} is empty")
+    return text
+
+
+class Service:
+    """Operations of one system over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def _fetch(self, path: str, query: Mapping[str, str] | None = None, *, into: Into[T] | Raw[T]) -> T:
+        """GET, which is always free to repeat."""
+        return await self._connection.call(Request(method="GET", url=path, query=query or {}, repeatable=True), into)
+
+    async def _post_json(self, path: str, data: Any, *, into: Into[T] | Raw[T], repeatable: bool = False) -> T:
+        """POST a JSON body; what may be billed stays unrepeatable."""
+        return await self._connection.call(Request(method="POST", url=path, json=data, repeatable=repeatable), into)
+
+    async def _post_form(self, path: str, *parts: Part, into: Into[T] | Raw[T], repeatable: bool = False) -> T:
+        """POST a multipart form."""
+        streamed = any(callable(part.body) for part in parts)
+        return await self._connection.call(
+            Request(method="POST", url=path, body=parts, repeatable=repeatable, transfer=streamed), into
+        )
+
+    async def _post_bytes(
+        self,
+        path: str,
+        media: Media,
+        query: Mapping[str, str] | None = None,
+        *,
+        into: Into[T] | Raw[T],
+        repeatable: bool = False,
+    ) -> T:
+        """POST a file as it is, streamed unless it is in memory."""
+        length = {} if media.size is None else {"Content-Length": str(media.size)}
+        request = Request(
+            method="POST",
+            url=path,
+            query=query or {},
+            headers={"Content-Type": media.mime, **length},
+            body=media.body,
+            repeatable=repeatable,
+            one_shot=media.one_shot,
+            transfer=callable(media.body),
+        )
+        return await self._connection.call(request, into)
+
+    async def _delete(self, path: str, *, into: Into[T] | Raw[T]) -> T:
+        """DELETE, which is free to repeat."""
+        return await self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
+
+    def _stream(self, path: str, data: Any, *, check: Callable[[Headers], None]) -> ByteStream:
+        """POST a JSON body and give the answer as it arrives, once `check` has let its head through."""
+        request = Request(method="POST", url=path, json=data, repeatable=False, transfer=True)
+        return ByteStream(lambda: self._connection.open(request, check))
+
+    async def _download(self, url: str) -> bytes:
+        """GET an address that is not the system's own, without the key."""
+        request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
+        return await self._connection.call(request, Raw(lambda response: response.body))
+
+
+class ByteStream:
+    """Bytes that are still arriving: `async with … as stream: async for piece in stream: …`.
+
+    Leaving the block frees the connection, at the end or early. Nothing is sent before the block is entered or the
+    first piece is asked for.
+    """
+
+    def __init__(self, open: Callable[[], Awaitable[Incoming]]) -> None:
+        self._open = open
+        self._incoming: Incoming | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
+
+    async def __aenter__(self) -> Self:
+        if self._pieces is None:
+            self._incoming = await self._open()
+            self._pieces = self._incoming.chunks()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await self.__aenter__()
+        assert self._pieces is not None
+        return await anext(self._pieces)
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        if self._incoming is not None:
+            self._incoming.close()
+
+
+class Client(Service):
+    """One system: its connection, its life."""
+
+    SYSTEM: ClassVar[System]
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        session: SessionSource | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Make a client; nothing is opened or sent.
+
+        `api_key` and `base_url` default to the environment (`<SYSTEM>_API_KEY`, `<SYSTEM>_BASE_URL`). `session` is an
+        `aiohttp.ClientSession`, which is never closed here, or a function that makes one. For `options` see
+        `kellyapi.Options`.
+        """
+        system = self.SYSTEM
+        fields = read_options(options)
+        self._shares = session is None
+        address = find_address(system, base_url)
+        allow_http = fields.get("allow_http", False)
+        super().__init__(
+            Connection(
+                system=system,
+                base_url=address,
+                problem=find_problem(system, address, allow_http=allow_http),
+                key=find_key(system, api_key),
+                transport=open_transport(session, fields.pop("max_connections", None)),
+                limits=Limits(fields.pop("max_concurrency", None), fields.pop("rate", None)),
+                **{**_DEFAULTS, "logger": logging.getLogger(f"kellyapi.{system.name}"), **fields},
+            )
+        )
+
+    @classmethod
+    def _variable(cls, name: str) -> str | None:
+        """Read a setting of this system from the environment."""
+        return variable(cls.SYSTEM, name)
+
+    @property
+    def base_url(self) -> str:
+        """The address, without the trailing slash."""
+        return self._connection.base_url
+
+    @property
+    def api_key(self) -> Key | None:
+        """The key as it was given; it shows nothing of itself in `repr`."""
+        return self._connection.key
+
+    @property
+    def session(self) -> SessionSource:
+        """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
+        source: SessionSource = self._connection.transport.source
+        return source
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a key, good or bad."""
+        return self._connection.key is not None
+
+    def with_options(self, **options: Unpack[Options]) -> Self:
+        """Give a sibling on the same session that differs in these options."""
+        fields = read_options(options)
+        if "max_connections" in fields:
+            raise ValueError("max_connections belongs to the session: give it when the client is made")
+        connection = self._connection
+        if "allow_http" in fields:
+            fields["problem"] = find_problem(connection.system, connection.base_url, allow_http=fields["allow_http"])
+        gate = {name: fields.pop(name) for name in ("max_concurrency", "rate") if name in fields}
+        if gate:
+            fields["limits"] = connection.limits.vary(**gate)
+        return self._variant(evolve(connection, **fields))
+
+    def share(self, transport: Transport) -> Self:
+        """Give a sibling on another client's session, unless this one was given a session of its own."""
+        return self._variant(evolve(self._connection, transport=transport)) if self._shares else self
+
+    async def close(self) -> None:
+        """Close the session of the running loop if it is ours. A later call opens a new one."""
+        await self._connection.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    def _variant(self, connection: Connection) -> Self:
+        sibling = copy.copy(self)
+        sibling._connection = connection
+        return sibling
+
+
+_DEFAULTS: dict[str, Any] = {
+    "retry": RetryPolicy(),
+    "timeout": None,
+    "headers": {},
+    "proxy": None,
+    "max_response_bytes": 64 * 2**20,
+    "allow_http": False,
+    "on_response": None,
+}
+
+
+def open_transport(session: SessionSource | None, max_connections: int | None) -> Transport:
+    """Make a transport; aiohttp is imported here, at the first client, and not with the package."""
+    from .transport import Transport
+
+    return Transport(session, max_connections=max_connections)

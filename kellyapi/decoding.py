@@ -1,0 +1,162 @@
+"""JSON to frozen attrs values, strictly, and values to JSON.
+
+The one place that knows a JSON library or cattrs. Accepted: an int where a float is due, a numeric string where a
+number is due. Refused with the wire path (`$.words[0].start`): null in a needed place, bool for number and back, float
+for int, number for string, a missing field. Unknown fields are ignored. A field whose wire name differs says so itself:
+`wire("sourceKey")`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from inspect import isfunction
+from itertools import islice
+from typing import Any, TypeVar, get_origin
+
+import attrs
+from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
+from cattrs.cols import homogenous_tuple_structure_factory, is_mapping, mapping_structure_factory
+from cattrs.gen import make_dict_structure_fn, override
+
+from .errors import DecodingError
+from .wire import Into, excerpt
+
+T = TypeVar("T")
+
+loads: Callable[[bytes], Any]
+"""Parse JSON; `ValueError` when it is none."""
+dumps: Callable[[Any], bytes]
+"""Write JSON; `TypeError` or `ValueError` when the value has no JSON form."""
+
+
+def _plain_loads(data: bytes) -> Any:
+    return json.loads(data, parse_constant=_refuse)
+
+
+def _plain_dumps(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+try:
+    import orjson
+except ImportError:
+    loads, dumps = _plain_loads, _plain_dumps
+else:
+    loads, dumps = orjson.loads, orjson.dumps
+
+
+def wire(name: str, **options: Any) -> Any:
+    """Declare an attrs field that has another name on the wire."""
+    return attrs.field(metadata={"wire": name}, **options)
+
+
+def decode(value: Any, into: Into[T]) -> T:
+    """Structure parsed JSON, or raise `DecodingError`."""
+    if isfunction(into):
+        result: T = into(value)
+        return result
+    try:
+        return _FAST.structure(value, into)  # type: ignore[arg-type]  # a function went its way above
+    except Exception:  # whatever it is: a second, slower look says where and why
+        explained: T = _explain(value, into)
+        return explained
+
+
+def _explain(value: Any, into: Any) -> Any:
+    try:
+        return _EXACT.structure(value, into)
+    except Exception as error:
+        where = "; ".join(islice(_problems(error, "$"), 3))
+    raise DecodingError(f"the answer does not fit the protocol: {where}; it reads {excerpt(str(value))}") from None
+
+
+def _problems(error: BaseException, path: str) -> Iterator[str]:
+    if not isinstance(error, BaseValidationError):
+        yield f"{path}: {'missing' if isinstance(error, KeyError) else error}"
+        return
+    for inner in error.exceptions:
+        for note in getattr(inner, "__notes__", ()):
+            if isinstance(note, AttributeValidationNote):
+                yield from _problems(inner, f"{path}.{_wire_name(attrs.fields_dict(error.cl)[note.name])}")
+            elif isinstance(note, IterableValidationNote):
+                yield from _problems(inner, f"{path}[{note.index!r}]")
+
+
+def _wire_name(attribute: attrs.Attribute[Any]) -> str:
+    name: str = attribute.metadata.get("wire", attribute.name)
+    return name
+
+
+def _number(kind: type[int] | type[float]) -> Callable[[Any, Any], int | float]:
+    accepted = (int, str) if kind is int else (int, float, str)
+
+    def structure(value: Any, _: Any) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, accepted):
+            raise TypeError(f"expected {kind.__name__}, got {value!r:.80}")
+        return kind(value)
+
+    return structure
+
+
+def _checked(
+    shape: type[Any], structure: Callable[[Any, Any], Any] = lambda value, _: value
+) -> Callable[[Any, Any], Any]:
+    """Let only one kind of JSON value through to a hook of cattrs, which would coerce the others."""
+
+    def checked(value: Any, cls: Any) -> Any:
+        if not isinstance(value, shape):
+            raise TypeError(f"expected {_JSON_NAMES[shape]}, got {value!r:.80}")
+        return structure(value, cls)
+
+    return checked
+
+
+_JSON_NAMES = {str: "a string", bool: "true or false", list: "an array", dict: "an object"}
+
+
+def _converter(*, detailed: bool) -> Converter:
+    converter = Converter(detailed_validation=detailed)
+    converter.register_structure_hook_func(lambda cls: cls is object, lambda value, _: value)
+    for number in (int, float):
+        converter.register_structure_hook(number, _number(number))
+    for simple in (str, bool):
+        converter.register_structure_hook(simple, _checked(simple))
+
+    def attrs_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
+        fields = attrs.fields(attrs.resolve_types(cls))
+        optional = {_wire_name(a) for a in fields if a.default is not attrs.NOTHING}
+        renames: Any = {a.name: override(rename=_wire_name(a)) for a in fields}
+        structure = make_dict_structure_fn(cls, converter, **renames)
+
+        def without_nulls(value: dict[str, Any], _: Any) -> Any:
+            """Read null in an optional place as the field's default."""
+            if None in value.values():
+                value = {key: item for key, item in value.items() if item is not None or key not in optional}
+            return structure(value, cls)
+
+        return _checked(dict, without_nulls)
+
+    converter.register_structure_hook_factory(attrs.has, attrs_hook)
+    collections: Any = (
+        (is_mapping, dict, mapping_structure_factory),
+        (_is_array, list, homogenous_tuple_structure_factory),
+    )
+    for matches, shape, factory in collections:
+        converter.register_structure_hook_factory(
+            matches, lambda cls, shape=shape, factory=factory: _checked(shape, factory(cls, converter))
+        )
+    return converter
+
+
+def _is_array(cls: Any) -> bool:
+    """Match `tuple[T, ...]`, the form of every array in our results."""
+    return get_origin(cls) is tuple
+
+
+_FAST = _converter(detailed=False)
+_EXACT = _converter(detailed=True)

@@ -1,0 +1,115 @@
+"""Names and codes of languages and voices, for pickers and documentation.
+
+Never for checks: the services add languages without a release of this library, so a code is sent as it was given and
+the service decides.
+"""
+
+from attrs import evolve, frozen
+
+
+@frozen
+class Language:
+    """A language as Khaya's catalogues list it."""
+
+    code: str
+    """ISO 639-3 where the vendor follows it, else the vendor's own (`xon_likoonli`)."""
+    name: str
+    """The English name, as the vendor writes it."""
+    short: str | None = None
+    """The two-letter ISO 639-1 form, if the language has one. Not every service accepts it."""
+
+
+_LANGUAGES = {
+    language.code: language
+    for language in (
+        Language("ada", "Dangme"),
+        Language("atw", "Akuapem Twi"),
+        Language("bwu", "Buli"),
+        Language("dag", "Dagbani"),
+        Language("dga", "Dagaare"),
+        Language("eng", "English", "en"),
+        Language("ewe", "Ewe", "ee"),
+        Language("fat", "Fante"),
+        Language("fra", "French", "fr"),
+        Language("gaa", "Ga"),
+        Language("gjn", "Gonja"),
+        Language("gur", "Gurene"),
+        Language("hau", "Hausa", "ha"),
+        Language("ibo", "Igbo", "ig"),
+        Language("kik", "Kikuyu", "ki"),
+        Language("kin", "Kinyarwanda", "rw"),
+        Language("kri", "Krio"),
+        Language("kus", "Kusaal"),
+        Language("luo", "Luo"),
+        Language("lxn", "Konkomba (Likoonli)"),
+        Language("maw", "Mampruli"),
+        Language("men", "Mende"),
+        Language("mer", "Kimeru"),
+        Language("nzi", "Nzema"),
+        Language("pcm", "Pidgin"),
+        Language("sna", "Shona", "sn"),
+        Language("swa", "Swahili", "sw"),
+        Language("tem", "Temne"),
+        Language("twi", "Twi", "tw"),
+        Language("wlx", "Wali"),
+        Language("wol", "Wolof", "wo"),
+        Language("xon", "Konkomba (Likpakpaanl)"),
+        Language("xon_likoonli", "Konkomba-Likoonli"),
+        Language("xon_likpakpaanl", "Konkomba-Likpakpaanl"),
+        Language("xsm", "Kasem"),
+        Language("yor", "Yoruba", "yo"),
+    )
+}
+_BY_EITHER_FORM = _LANGUAGES | {language.short: language for language in _LANGUAGES.values() if language.short}
+
+
+def find(code: str) -> Language | None:
+    """Look a language up by its code or its two-letter form, in any case; None when neither is known here."""
+    return _BY_EITHER_FORM.get(code.strip().lower())
+
+
+def _named(codes: str) -> tuple[Language, ...]:
+    return tuple(_LANGUAGES[code] for code in codes.split())
+
+
+TRANSLATION = _named("eng twi ewe gaa fat yor dag kik gur luo mer kus")
+"""English, and the languages that are translated from and into it.
+
+Source: https://github.com/Khaya-AI/khaya-claude-skills (khaya-translate)"""
+
+PAIRS = tuple(pair for other in TRANSLATION[1:] for pair in (f"eng-{other.code}", f"{other.code}-eng"))
+"""The 22 directions of translation, in ISO 639-3.
+
+Source: https://github.com/Khaya-AI/khaya-claude-skills (khaya-translate)"""
+
+SHORT_PAIRS = tuple(
+    pair for other in TRANSLATION[1:] for code in (other.short or other.code,) for pair in (f"en-{code}", f"{code}-en")
+)
+"""The same 22 directions in the form that Khaya's own client lists.
+
+Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-sdk"""
+
+TRANSCRIPTION = _named(
+    "eng fra atw bwu dga dag ada ewe fat gaa gjn gur hau ibo xsm kik kin xon_likoonli xon_likpakpaanl kri kus luo"
+    " maw men mer pcm nzi sna swa tem twi wlx wol yor"
+)
+"""The 34 languages of speech recognition.
+
+Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-sdk"""
+
+SYNTHESIS = tuple(
+    # Beside Akuapem Twi this catalogue, which goes from name to code, says which Twi is meant.
+    evolve(language, name="Asante Twi") if language.code == "twi" else language
+    for language in _named(
+        "atw twi dga dag ada eng ewe fat fra gaa gjn gur hau ibo xsm kik lxn xon kri kus luo maw men mer nzi pcm sna"
+        " swa tem wlx wol yor"
+    )
+)
+"""The 32 languages of speech synthesis. Konkomba has other codes than in `TRANSCRIPTION`.
+
+Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-claude-skills (khaya-tts)"""
+
+VOICES = ("male_low", "male_high", "female")
+"""The voices of speech synthesis, the same for every language.
+
+Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-claude-skills (khaya-tts)"""

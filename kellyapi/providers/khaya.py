@@ -1,0 +1,320 @@
+"""Khaya / GhanaNLP: translation, speech recognition and speech synthesis for African languages.
+
+Owns its routes and their versions, its bodies and its errors. There is no public specification: each `Source:` names
+the code that shows a rule.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+
+from attrs import evolve, frozen
+
+from ..core import ByteStream, Client, Options, not_blank, read_timeout
+from ..decoding import decode
+from ..errors import DecodingError
+from ..media import Source, open_media, sniff
+from ..retry import RetryPolicy
+from ..services.synthesize import Format, Speech
+from ..services.transcribe import Segment, Timestamps, Transcript, Word
+from ..services.translate import Translation
+from ..wire import ErrorBody, Headers, Key, Raw, Response, System, excerpt
+
+if TYPE_CHECKING:
+    from ..core import SessionSource
+
+_ROUTES = {
+    "translation": {"v1": "/v1/translate", "v2": "/v2/translate"},
+    "asr": {"v1": "/asr/v1/transcribe", "v2": "/asr/v2/transcribe", "v3": "/asr/v3/transcribe"},
+    "tts": {"v1": "/tts/v1/tts", "v2": "/tts/v2/synthesize"},
+}
+_DEFAULT_VERSIONS = {"translation": "v1", "asr": "v3", "tts": "v1"}
+_CODES = {"VALIDATION_FAILED": 400, "SYSTEM_ERROR": 500}
+
+
+def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
+    """Read the application's envelope or the gateway's.
+
+    Source: https://github.com/Khaya-AI/khaya-sdk
+    """
+    if not isinstance(body, dict):
+        return None
+    error = body.get("error")
+    if isinstance(error, dict):
+        details = error.get("details")
+        reasons = [
+            str(detail["message"]) for detail in details or () if isinstance(detail, dict) and detail.get("message")
+        ]
+        code = error.get("code")
+        return ErrorBody(
+            message=" ".join([str(error.get("message") or "the request was refused"), *reasons]),
+            code=code,
+            status=_CODES.get(str(code)),
+            details=details,
+            request_id=body.get("activityId") or error.get("activityId"),
+        )
+    if isinstance(body.get("statusCode"), int):
+        return ErrorBody(message=str(body.get("message")), status=body["statusCode"], request_id=body.get("activityId"))
+    return None
+
+
+SYSTEM = System(
+    name="khaya",
+    title="Khaya",
+    base_url="https://translation-api.ghananlp.org",
+    variables="KHAYA",
+    key_header="Ocp-Apim-Subscription-Key",
+    read_error=read_error,
+)
+
+
+class Khaya(Client):
+    """Khaya / GhanaNLP.
+
+    Language codes are passed on as they are, two letters or ISO 639-3; `kellyapi.languages` lists the known ones. Every
+    call but the lists is billed, and is not repeated once it may have been carried out.
+    """
+
+    SYSTEM = SYSTEM
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        session: SessionSource | None = None,
+        translation_version: Literal["v1", "v2"] | None = None,
+        asr_version: Literal["v1", "v2", "v3"] | None = None,
+        tts_version: Literal["v1", "v2"] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Make a client as `Client` describes it; nothing is opened or sent.
+
+        The versions default to `KHAYA_TRANSLATION_VERSION`, `KHAYA_ASR_VERSION` and `KHAYA_TTS_VERSION`, else v1, v3
+        and v1. `KHAYA_TIMEOUT` (seconds) and `KHAYA_RETRY_ATTEMPTS` stand in for the options `timeout` and `retry`.
+
+        Source: https://pypi.org/project/khaya/0.3.0/
+        """
+        problems: list[str] = []
+        given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
+        self._versions = {service: self._version(service, version, problems) for service, version in given.items()}
+        defaults = self._environment(problems)
+        super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
+        if problems:
+            self._connection = evolve(self._connection, problem=problems[0])
+
+    async def translate(
+        self, text: str, pair: str | None = None, *, source: str | None = None, target: str | None = None
+    ) -> Translation:
+        """Translate a text of up to 1,000 characters.
+
+        The languages are a pair ("en-tw") or `source` and `target`. An empty text or an incomplete pair raises
+        `ValueError`, a pair that the system does not know `BadRequestError`.
+
+        Source: https://github.com/Khaya-AI/khaya-sdk (translation.py)
+        """
+        source, target = _read_pair(pair, source, target)
+        translated = await self._post_json(
+            self._path("translation"), {"in": not_blank(text, "text"), "lang": f"{source}-{target}"}, into=str
+        )
+        return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
+
+    async def transcribe(self, audio: Source, language: str, *, timestamps: Timestamps | None = None) -> Transcript:
+        """Write down what is said in an audio file.
+
+        `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
+        `Base64(text)`: WAV, MP3, FLAC or Ogg. `timestamps` fills `words` or `segments`, from version v2 on. A missing
+        file raises `FileNotFoundError`, an empty one `ValueError`, what is no audio `BadRequestError`.
+
+        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech recognition)
+        """
+        query = {"language": not_blank(language, "language")}
+        if timestamps is not None:
+            if timestamps not in ("word", "segment"):
+                raise ValueError(f"timestamps must be 'word' or 'segment', not {timestamps!r}")
+            if self._versions["asr"] == "v1":
+                raise ValueError("timestamps need asr_version v2 or v3")
+            query["timestamps"] = timestamps
+        media = await open_media(audio, "audio")
+        heard = await self._post_bytes(self._path("asr"), media, query, into=_read_heard)
+        for warning in heard.warnings:
+            self._connection.logger.warning("%s", warning)
+        return Transcript(
+            text=heard.text,
+            language=language,
+            warnings=heard.warnings,
+            words=heard.timings.words,
+            segments=heard.timings.segments,
+            provider="khaya",
+        )
+
+    async def synthesize(
+        self, text: str, language: str, *, voice: str | None = None, format: Format | None = None
+    ) -> Speech:
+        """Speak a text; the answer is one complete file.
+
+        `voice` is one of `await khaya.voices()`, the system's choice without one. `format` other than the default WAV
+        goes through version v2. A blank text, which would be billed, raises `ValueError`; an unknown language or voice
+        `BadRequestError`.
+
+        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech synthesis)
+        """
+        data = _speech_request(text, language, voice, format)
+        path = self._path("tts") if format is None else _ROUTES["tts"]["v2"]
+        response = await self._post_json(path, data, into=Raw(_check_audio))
+        return Speech(
+            audio=response.body, mime=sniff(response.body) or response.content_type, language=language, provider="khaya"
+        )
+
+    def synthesize_stream(
+        self, text: str, language: str, *, voice: str | None = None, format: Literal["wav", "mp3"] | None = None
+    ) -> ByteStream:
+        """Speak a text and give the audio while it is made: `async with khaya.synthesize_stream(…) as stream: async for
+        piece in stream: …`.
+
+        Joined, the pieces are one file. Errors are those of `synthesize`, raised when the block is entered.
+
+        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech synthesis)
+        """
+        data = {**_speech_request(text, language, voice, format), "stream": True}
+        return self._stream(_ROUTES["tts"]["v2"], data, check=_check_audio_type)
+
+    async def languages(self, service: Literal["translation", "transcription", "synthesis"]) -> dict[str, str]:
+        """Give the languages of a service as code -> name.
+
+        Source: https://github.com/Khaya-AI/khaya-sdk (tests/test_integration.py)
+        """
+        if service == "translation":
+            return await self._fetch(f"/{self._versions['translation']}/languages", into=_read_named)
+        if service == "transcription":
+            return await self._fetch("/asr/v3/languages", into=_read_listed)
+        if service == "synthesis":
+            return await self._fetch(f"/tts/{self._versions['tts']}/languages", into=_read_reversed)
+        raise ValueError(f"service must be 'translation', 'transcription' or 'synthesis', not {service!r}")
+
+    async def voices(self) -> tuple[str, ...]:
+        """Give the names that `synthesize` takes as `voice`; every voice speaks every language.
+
+        Source: https://github.com/Khaya-AI/khaya-sdk (tests/test_integration.py)
+        """
+        groups = await self._fetch(f"/tts/{self._versions['tts']}/speakers", into=_Speakers)
+        return tuple(dict.fromkeys(voice for voices in groups.speakers.values() for voice in voices))
+
+    def _path(self, service: str) -> str:
+        return _ROUTES[service][self._versions[service]]
+
+    @classmethod
+    def _version(cls, service: str, given: str | None, problems: list[str]) -> str:
+        version = given or cls._variable(f"{service.upper()}_VERSION") or _DEFAULT_VERSIONS[service]
+        if version not in _ROUTES[service]:
+            problem = f"{service}_version must be one of {', '.join(_ROUTES[service])}, not {version!r}"
+            if given is not None:
+                raise ValueError(problem)
+            problems.append(f"{problem} (KHAYA_{service.upper()}_VERSION)")
+        return version
+
+    @classmethod
+    def _environment(cls, problems: list[str]) -> Options:
+        options: Options = {}
+        timeout, attempts = cls._variable("TIMEOUT"), cls._variable("RETRY_ATTEMPTS")
+        try:
+            if timeout is not None:
+                options["timeout"] = read_timeout(float(timeout))
+            if attempts is not None:
+                options["retry"] = RetryPolicy(attempts=int(attempts))
+        except ValueError:
+            problems.append(
+                f"KHAYA_TIMEOUT must be seconds and KHAYA_RETRY_ATTEMPTS 1 or more, not {timeout!r} and {attempts!r}"
+            )
+        return options
+
+
+@frozen
+class _Timings:
+    words: tuple[Word, ...] = ()
+    segments: tuple[Segment, ...] = ()
+
+
+@frozen
+class _Heard:
+    text: str
+    warnings: tuple[str, ...] = ()
+    timings: _Timings = _Timings()
+
+
+@frozen
+class _Named:
+    languages: dict[str, str]
+
+
+@frozen
+class _Listed:
+    languages: tuple[_Language, ...]
+
+
+@frozen
+class _Language:
+    code: str
+    name: str
+
+
+@frozen
+class _Speakers:
+    speakers: dict[str, tuple[str, ...]]
+
+
+def _read_heard(value: Any) -> _Heard:
+    """Version v1 answers with a bare string, the later ones with an object."""
+    return _Heard(value) if isinstance(value, str) else decode(value, _Heard)
+
+
+def _read_named(value: Any) -> dict[str, str]:
+    return decode(value, _Named).languages
+
+
+def _read_reversed(value: Any) -> dict[str, str]:
+    """Synthesis alone lists name -> code."""
+    return {code: name for name, code in decode(value, _Named).languages.items()}
+
+
+def _read_listed(value: Any) -> dict[str, str]:
+    return {language.code: language.name for language in decode(value, _Listed).languages}
+
+
+def _read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:
+    if pair is not None and (source is not None or target is not None):
+        raise ValueError("give the languages as a pair or as source and target, not both")
+    if pair is not None:
+        source, _, target = not_blank(pair, "pair").partition("-")
+    if not source or not target:
+        raise ValueError(
+            f"the languages are a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
+        )
+    return source, target
+
+
+def _speech_request(text: str, language: str, voice: str | None, format: str | None) -> dict[str, Any]:
+    if format not in (None, "wav", "mp3", "ogg"):
+        raise ValueError(f"format must be 'wav', 'mp3' or 'ogg', not {format!r}")
+    # The field is speaker_id: `speaker` would be dropped without a word, and the voice never change.
+    optional = {"speaker_id": voice, "format": format}
+    return {
+        "text": not_blank(text, "text"),
+        "language": not_blank(language, "language"),
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def _check_audio(response: Response) -> Response:
+    if not (response.content_type.startswith("audio/") or (sniff(response.body) or "").startswith("audio/")):
+        text = excerpt(response.body[:1000].decode(errors="replace"))
+        raise DecodingError(f"{response.content_type or 'no content type'} instead of audio: {text}")
+    if not response.body:
+        raise DecodingError("no audio in the answer")
+    return response
+
+
+def _check_audio_type(headers: Headers) -> None:
+    kind = headers.get("Content-Type", "none")
+    if not kind.lower().startswith(("audio/", "application/octet-stream")):
+        raise DecodingError(f"content type {kind} instead of audio")

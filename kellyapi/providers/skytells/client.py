@@ -1,0 +1,66 @@
+"""Skytells: predictions that make images, video, audio, music and text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...core import Client, not_blank
+from ...errors import DecodingError
+from ...media import sniff
+from ...services.images import Image
+from ...wire import System
+from .errors import read_error
+from .predictions import Prediction, Predictions
+
+
+class Skytells(Client):
+    """Skytells. Creating a prediction is billed, and is not repeated once it may have been carried out."""
+
+    SYSTEM = System(
+        name="skytells",
+        title="Skytells",
+        base_url="https://api.skytells.ai/v1",
+        variables="SKYTELLS",
+        key_header="x-api-key",
+        read_error=read_error,
+    )
+
+    @property
+    def predictions(self) -> Predictions:
+        """Jobs: create, get, follow, wait."""
+        return Predictions(self._connection)
+
+    async def run(
+        self,
+        model: str,
+        input: Mapping[str, Any],
+        *,
+        webhook: str | Mapping[str, Any] | None = None,
+        stream: bool = False,
+        timeout: float | None = 900.0,
+    ) -> Prediction:
+        """Create a job, follow it, and give its last state.
+
+        One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
+        (`None`: never) `WaitTimeoutError`; errors after the job was created carry it as `error.prediction`.
+
+        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        """
+        job = await self.predictions.create(model, input, webhook=webhook, stream=stream)
+        return await self.predictions.wait(job, timeout=timeout)
+
+    async def generate_image(
+        self, prompt: str, *, model: str = "truefusion-pro", input: Mapping[str, Any] | None = None
+    ) -> Image:
+        """Draw a picture and fetch it, before its link expires; `input` holds what else the model takes.
+
+        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        """
+        done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
+        if not done.outputs:
+            raise DecodingError(
+                f"prediction {done.id} succeeded without an output", provider="skytells", prediction=done
+            )
+        data = await self._download(done.outputs[0])
+        return Image(data=data, mime=sniff(data) or "application/octet-stream", provider="skytells")

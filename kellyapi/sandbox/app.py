@@ -1,0 +1,102 @@
+"""The sandbox: a local server that answers like all four systems, for people without keys and for tests.
+
+It owns the server's life and addresses. What each system answers is in the module of its name, what does the work in
+`engines`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from aiohttp import web
+
+from kellyapi import Aerostack, KellyAPI, Khaya, Skytells
+
+from . import aerostack, kelly, khaya, skytells
+from .engines.process import Engines
+from .face import SHARED, Shared
+from .store import Store
+
+MAX_BODY = 256 * 2**20
+_PATHS = {"kelly": "", "khaya": "", "skytells": "/v1", "aerostack": "/v1"}
+
+
+class Sandbox:
+    """A local server for all four systems at one address: `async with Sandbox() as sandbox: …`.
+
+    `port=0` takes a free port. `keys` are the keys that are accepted; without them any that is not blank is.
+    """
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", keys: Iterable[str] | None = None) -> None:
+        if keys is not None and isinstance(keys, str):
+            raise TypeError('keys must be several strings, such as ["my-key"]')
+        self.port = port
+        self.host = host
+        self.keys = None if keys is None else frozenset(keys)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Scheme, host and port."""
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The base URL of each system: "kelly", "khaya", "skytells", "aerostack"."""
+        return {system: f"{self.url}{path}" for system, path in _PATHS.items()}
+
+    def api(self, make: Callable[..., KellyAPI] = KellyAPI, **options: Any) -> KellyAPI:
+        """Give a client of this sandbox; `options` are those of `KellyAPI`."""
+        key = min(self.keys) if self.keys else "sandbox"
+        others = {"khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
+        clients = {name: client(key, base_url=self.urls[name], **options) for name, client in others.items()}
+        return make(key, self.urls["kelly"], **clients, **options)
+
+    async def start(self) -> None:
+        """Listen. A port that is taken raises `OSError`."""
+        app = web.Application(client_max_size=MAX_BODY)
+        app[SHARED] = shared = Shared(engines=Engines(), store=Store(), keys=self.keys)
+        for face in (kelly.FACE, khaya.FACE, skytells.FACE, aerostack.FACE):
+            for method, path, handler in face.routes:
+                app.router.add_route(method, path, face.guarded(handler))
+            for method, path, handler in face.open_routes:
+                app.router.add_route(method, path, handler)
+
+        async def stop(_: web.Application) -> None:
+            await shared.store.close()
+            await shared.engines.close()
+
+        app.on_cleanup.append(stop)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except BaseException:
+            await self.close()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def close(self) -> None:
+        """Stop listening, and end the engines' process."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            await runner.cleanup()
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+@asynccontextmanager
+async def sandboxed(make: Callable[..., KellyAPI], **options: Any) -> AsyncIterator[KellyAPI]:
+    """Give a client of a sandbox of its own; both end with the block."""
+    async with Sandbox() as sandbox, sandbox.api(make, **options) as api:
+        yield api

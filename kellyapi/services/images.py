@@ -1,0 +1,151 @@
+"""Images: the result, who can draw, edit, describe, enlarge and cut out, the routed calls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from attrs import field, frozen
+
+from ..media import Source, image_size, save
+from .routing import Answer, Result, Routed, honours, provider_last
+
+GENERATE_IMAGE = (
+    Answer(
+        provider="kelly",
+        method="generate_image",
+        arguments=honours("prompt", "negative_prompt", "model", "width", "height"),
+        model="PhotoPerfect",
+    ),
+    Answer(provider="skytells", method="generate_image", arguments=honours("prompt", "model"), model="truefusion-pro"),
+)
+EDIT_IMAGE = (
+    Answer(
+        provider="kelly",
+        method="edit_image",
+        arguments=honours("image", "prompt", "negative_prompt", "width", "height"),
+    ),
+)
+DESCRIBE_IMAGE = (Answer(provider="kelly", method="describe_image", arguments=honours("image", "prompt")),)
+UPSCALE_IMAGE = (Answer(provider="kelly", method="upscale_image", arguments=honours("image")),)
+REMOVE_BACKGROUND = (Answer(provider="kelly", method="remove_background", arguments=honours("image")),)
+
+
+@frozen(kw_only=True, field_transformer=provider_last)
+class Image(Result):
+    """A picture."""
+
+    data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
+    """The whole file."""
+    mime: str
+    """Such as "image/png"."""
+
+    @property
+    def width(self) -> int | None:
+        """Pixels; `None` when the picture is not PNG, JPEG, GIF or WebP."""
+        size = image_size(self.data)
+        return size and size[0]
+
+    @property
+    def height(self) -> int | None:
+        """Pixels; `None` when the picture is not PNG, JPEG, GIF or WebP."""
+        size = image_size(self.data)
+        return size and size[1]
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the picture to a file, atomically and off the loop; gives its path."""
+        return await save(path, self.data)
+
+
+@frozen(kw_only=True, field_transformer=provider_last)
+class Description(Result):
+    """What can be seen in a picture."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Images(Routed):
+    """The services as `KellyAPI` offers them.
+
+    An `image` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+    """
+
+    async def generate_image(
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        provider: str | None = None,
+    ) -> Image:
+        """Draw a picture; sizes in pixels.
+
+        Without `model` the provider's default draws: Kelly AI's PhotoPerfect, else Skytells' truefusion-pro. A blank
+        prompt raises `ValueError`.
+
+        Source: https://github.com/NotReallyPrince/Kelly-API
+        """
+        result: Image = await self._route(
+            GENERATE_IMAGE,
+            provider,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            model=model,
+            width=width,
+            height=height,
+        )
+        return result
+
+    async def edit_image(
+        self,
+        image: Source,
+        prompt: str,
+        *,
+        negative_prompt: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        provider: str | None = None,
+    ) -> Image:
+        """Draw a picture anew after another one and a prompt; sizes in pixels.
+
+        Source: https://github.com/NotReallyPrince/Kelly-API
+        """
+        result: Image = await self._route(
+            EDIT_IMAGE,
+            provider,
+            image=image,
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            width=width,
+            height=height,
+        )
+        return result
+
+    async def describe_image(self, image: Source, prompt: str, *, provider: str | None = None) -> Description:
+        """Answer a question about a picture.
+
+        Source: https://github.com/NotReallyPrince/Kelly-API
+        """
+        result: Description = await self._route(DESCRIBE_IMAGE, provider, image=image, prompt=prompt)
+        return result
+
+    async def upscale_image(self, image: Source, *, provider: str | None = None) -> Image:
+        """Enlarge a picture, up to four times.
+
+        Source: https://github.com/NotReallyPrince/Kelly-API
+        """
+        result: Image = await self._route(UPSCALE_IMAGE, provider, image=image)
+        return result
+
+    async def remove_background(self, image: Source, *, provider: str | None = None) -> Image:
+        """Cut the subject out of a picture; the rest becomes transparent.
+
+        Source: https://github.com/NotReallyPrince/Kelly-API
+        """
+        result: Image = await self._route(REMOVE_BACKGROUND, provider, image=image)
+        return result

@@ -1,0 +1,77 @@
+"""Speech synthesis: its result, who can answer, the routed call."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from attrs import field, frozen
+
+from ..media import save, wav_shape
+from .routing import ENGLISH, Answer, Result, Routed, honours, provider_last
+
+Format = Literal["wav", "mp3", "ogg"]
+
+SYNTHESIZE = (
+    Answer(provider="khaya", method="synthesize", arguments=honours("text", "language", "voice", "format")),
+    Answer(
+        provider="kelly",
+        method="synthesize",
+        arguments=honours("text", "voice"),
+        model="en-US_LisaExpressive",
+        languages=ENGLISH,
+    ),
+)
+
+
+@frozen(kw_only=True, field_transformer=provider_last)
+class Speech(Result):
+    """A text, spoken."""
+
+    audio: bytes = field(repr=lambda audio: f"<{len(audio)} bytes>")
+    """A complete file with its own header: joining two of them gives no valid file."""
+    mime: str
+    """Such as "audio/wav"."""
+    language: str
+
+    @property
+    def sample_rate(self) -> int | None:
+        """Samples per second; `None` when the audio is not WAV."""
+        shape = wav_shape(self.audio)
+        return shape and shape[0]
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds; `None` when the audio is not WAV."""
+        shape = wav_shape(self.audio)
+        return shape and shape[1]
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the audio to a file, atomically and off the loop; gives its path."""
+        return await save(path, self.audio)
+
+
+class Synthesize(Routed):
+    """The service as `KellyAPI` offers it."""
+
+    async def synthesize(
+        self,
+        text: str,
+        language: str = "eng",
+        *,
+        voice: str | None = None,
+        format: Format | None = None,
+        provider: str | None = None,
+    ) -> Speech:
+        """Speak a text.
+
+        `voice` is one of the provider's own; without one it chooses. A blank text, which would be billed, raises
+        `ValueError`, an unknown language or voice `BadRequestError`.
+
+        Source: https://github.com/Khaya-AI/khaya-claude-skills
+        """
+        result: Speech = await self._route(
+            SYNTHESIZE, provider, text=text, language=language, voice=voice, format=format
+        )
+        return result

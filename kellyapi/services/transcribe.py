@@ -1,0 +1,75 @@
+"""Speech recognition: its result, who can answer, the routed call."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from ..media import Source
+from .routing import ENGLISH, Answer, Result, Routed, honours, provider_last
+
+Timestamps = Literal["word", "segment"]
+
+TRANSCRIBE = (
+    Answer(provider="khaya", method="transcribe", arguments=honours("audio", "language", "timestamps")),
+    Answer(provider="kelly", method="transcribe", arguments=honours("audio"), languages=ENGLISH),
+)
+
+
+@frozen
+class Word:
+    """A word that was heard."""
+
+    word: str
+    start: float
+    """Seconds from the beginning of the audio."""
+    end: float
+
+
+@frozen
+class Segment:
+    """A stretch of speech between two pauses."""
+
+    text: str
+    start: float
+    """Seconds from the beginning of the audio."""
+    end: float
+
+
+@frozen(kw_only=True, field_transformer=provider_last)
+class Transcript(Result):
+    """What was said."""
+
+    text: str
+    language: str
+    """The language that was asked for."""
+    warnings: tuple[str, ...] = ()
+    """Advice of the system, for example that a language code is outdated."""
+    words: tuple[Word, ...] = ()
+    """Filled when `timestamps="word"` was asked for."""
+    segments: tuple[Segment, ...] = ()
+    """Filled when `timestamps="segment"` was asked for."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Transcribe(Routed):
+    """The service as `KellyAPI` offers it."""
+
+    async def transcribe(
+        self, audio: Source, language: str = "eng", *, timestamps: Timestamps | None = None, provider: str | None = None
+    ) -> Transcript:
+        """Write down what is said.
+
+        `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
+        `Base64(text)`: WAV, MP3, FLAC or Ogg; 16 kHz mono is heard best. A missing file raises `FileNotFoundError`, an
+        empty one `ValueError`, what is no audio `BadRequestError`.
+
+        Source: https://github.com/Khaya-AI/khaya-claude-skills
+        """
+        result: Transcript = await self._route(
+            TRANSCRIBE, provider, audio=audio, language=language, timestamps=timestamps
+        )
+        return result

@@ -1,0 +1,231 @@
+"""One request over aiohttp, and aiohttp's errors turned into ours.
+
+It owns the sessions: one of our own per running loop, opened on first use, or the user's. Keys, retries and what a body
+means are the connection's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from typing import Any, NoReturn
+
+import aiohttp
+from attrs import define
+from yarl import URL
+
+from .config import find_proxy
+from .errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
+from .wire import Headers, Request, Response, Timeout, excerpt, follow
+
+SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
+"""A session of the user's, or what makes one; it is called once per loop."""
+
+MAX_REDIRECTS = 5
+_LARGE = 2**20
+_NEVER_ROUND = float("inf")
+_RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
+
+
+class _SentOnce(Exception):
+    """Carries a failure past aiohttp, which would send the request again; it looks only at errors of its own tree."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _SentOnce(_text(error)) from None
+
+
+@define(eq=False)
+class Incoming:
+    """An answer whose body is still arriving."""
+
+    status: int
+    headers: Headers
+    _response: aiohttp.ClientResponse
+    _limit: int
+
+    async def read(self) -> bytes:
+        """Read the whole body, refusing one above the limit while it arrives."""
+        response, limit = self._response, self._limit
+        try:
+            if "Content-Encoding" not in self.headers and (response.content_length or limit) < limit:
+                return await response.read()
+            body = bytearray()
+            async for chunk in self.chunks():
+                body += chunk
+                if len(body) > limit:
+                    raise DecodingError(f"the answer is larger than max_response_bytes={limit}")
+            return bytes(body)
+        except BaseException as error:
+            self.close()
+            _reraise(error)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body as it arrives, decompressed."""
+        try:
+            async for chunk in self._response.content.iter_any():
+                yield chunk
+        except BaseException as error:
+            self.close()
+            _reraise(error)
+
+    def close(self) -> None:
+        """Free the connection; one whose answer was not read to its end is closed."""
+        self._response.close()
+
+
+class Transport:
+    """The sessions of one client and the requests they send."""
+
+    def __init__(self, session: SessionSource | None = None, *, max_connections: int | None = None) -> None:
+        if session is not None and not isinstance(session, aiohttp.ClientSession) and not callable(session):
+            raise TypeError(f"session must be an aiohttp.ClientSession or a function that makes one, not {session!r}")
+        if session is not None and max_connections is not None:
+            raise ValueError(
+                "max_connections belongs to a session of ours: set the limit of your own session's connector"
+            )
+        if max_connections is not None and max_connections < 1:
+            raise ValueError(f"max_connections must be at least 1, not {max_connections}")
+        self.source: SessionSource = session or aiohttp.ClientSession
+        self._max_connections = max_connections or 100
+        self._ours = session is None
+        self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncIterator[Any] | None]] = {}
+
+    async def send(self, request: Request) -> Response:
+        """Send a request and read the whole answer."""
+        incoming = await self.open(request)
+        return Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
+
+    async def open(self, request: Request) -> Incoming:
+        """Send a request and wait for the head of its answer, following the redirects that are safe."""
+        session = await self._session()
+        for _ in range(MAX_REDIRECTS):
+            incoming = await self._exchange(session, request)
+            target = follow(request, incoming.status, incoming.headers.get("Location", ""))
+            if target is None:
+                break
+            incoming.close()
+            request = target
+        return incoming
+
+    async def close(self) -> None:
+        """Close our session of the running loop; the next request opens another."""
+        _, holder = self._sessions.pop(asyncio.get_running_loop(), (None, None))
+        if holder is not None:
+            await holder.aclose()  # type: ignore[attr-defined]  # an async generator, see _hold
+
+    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Incoming:
+        if not request.repeatable:
+            # Lets a close that has already reached this machine be noticed: failures 300 of 300 -> 0 to 5 of 300, 3 us
+            # each.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        url = URL(request.url, encoded=True)
+        options: dict[str, Any] = {"timeout": _client_timeout(request.timeout), "proxy": request.proxy}
+        if self._ours and request.proxy is None and url.host:
+            options["proxy"] = find_proxy(url.scheme, url.host)
+        if request.method in _RESENT_BY_AIOHTTP:
+            options["middlewares"] = (_send_once, *session._middlewares)  # not public, and ours would replace them
+        chunks = aiter(request.body()) if callable(request.body) else None
+        try:
+            response = await session.request(
+                request.method,
+                url,
+                headers=request.headers,
+                data=chunks or _data(request.body),
+                allow_redirects=False,
+                raise_for_status=False,
+                auto_decompress=True,
+                **options,
+            )
+        except BaseException as error:
+            _reraise(error)
+        finally:
+            if chunks is not None and hasattr(chunks, "aclose"):
+                await chunks.aclose()
+        return Incoming(response.status, response.headers, response, request.max_response_bytes)
+
+    async def _session(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        session, _ = self._sessions.get(loop, (None, None))
+        if session is None or session.closed:
+            self._sessions = {other: kept for other, kept in self._sessions.items() if not other.is_closed()}
+            session, holder = await self._open_session()
+            self._sessions[loop] = session, holder
+        if session.closed:
+            raise ConfigurationError("the session that was given is closed")
+        if getattr(session, "_loop", loop) is not loop:
+            raise ConfigurationError(
+                "the session that was given belongs to another event loop: give a function that makes one"
+            )
+        return session
+
+    async def _open_session(self) -> tuple[aiohttp.ClientSession, AsyncIterator[Any] | None]:
+        source = self.source
+        if isinstance(source, aiohttp.ClientSession):
+            return source, None
+        if not isinstance(source, type):
+            return source(), None
+        holder = _hold(self._new_session if self._ours else source)
+        return await anext(holder), holder
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(limit=self._max_connections, timeout_ceil_threshold=_NEVER_ROUND)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+async def _hold(make: Callable[[], aiohttp.ClientSession]) -> AsyncIterator[aiohttp.ClientSession]:
+    """Keep a session open as long as somebody keeps this generator.
+
+    A generator, since loops and the collector finish those with `await`, and nothing else: `__del__` cannot close a
+    session silently.
+    """
+    session = make()
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=timeout.total,
+        sock_connect=timeout.connect,  # aiohttp's own `connect` includes the wait for a free slot
+        sock_read=timeout.idle,
+        ceil_threshold=_NEVER_ROUND,
+    )
+
+
+def _data(body: Any) -> Any:
+    if isinstance(body, tuple):
+        form = aiohttp.FormData(default_to_multipart=True)
+        for part in body:
+            form.add_field(part.name, _data(part.body), filename=part.filename, content_type=part.content_type)
+        return form
+    if callable(body):
+        return body()
+    # aiohttp writes large bytes in one piece, and warns of it; what it takes for a file it writes in many.
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+
+
+def _reraise(error: BaseException) -> NoReturn:
+    """Raise the error of ours that stands for one of aiohttp's; others pass as they are."""
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        raise RequestTimeoutError("no connection in time", sent=False) from None
+    if isinstance(error, aiohttp.ClientConnectorError):
+        raise TransportError(_text(error), sent=False) from None
+    if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
+        raise RequestTimeoutError(_text(error) if str(error) else "no whole answer in time") from None
+    if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
+        raise TransportError(_text(error)) from None
+    raise error
+
+
+def _text(error: BaseException) -> str:
+    return excerpt(str(error)) or type(error).__name__

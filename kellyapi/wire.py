@@ -1,0 +1,186 @@
+"""The frozen values that travel between a service, its connection and the transport.
+
+It owns what a request and an answer are, how ids go into a path, and how a key hides itself. It sends nothing and reads
+no settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote, urljoin, urlsplit
+
+from attrs import evolve, field, frozen
+
+T = TypeVar("T")
+Headers = Mapping[str, str]
+Chunks = Callable[[], AsyncIterable[bytes]]
+"""Opens a body that arrives in pieces; called anew for every attempt."""
+
+Key = str | Callable[[], str | Awaitable[str]]
+"""A key, or a function (plain or async) that is asked for it at every request."""
+
+
+class Secret(str):
+    """A string that works as itself on the wire and shows nothing of itself in logs and tracebacks."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+@frozen
+class Part:
+    """One field of a multipart form."""
+
+    name: str
+    body: bytes | Chunks
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@frozen(kw_only=True)
+class Timeout:
+    """How long a call may take, in seconds; `None` in a field means no limit of that kind.
+
+    Source: promise 1 of the project, https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
+    """
+
+    total: float | None = 60.0
+    """From the first wait for a connection to the last byte, every attempt and pause included."""
+    connect: float | None = 10.0
+    """TCP and TLS of one connection."""
+    idle: float | None = None
+    """The longest silence while a body moves."""
+
+
+NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
+DEFAULT_TIMEOUT = Timeout()
+TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
+"""Streams, downloads and streamed uploads: a slow line is fine, a silent one is not."""
+
+
+@frozen(kw_only=True)
+class Request:
+    """One request: what a service asks, and after the connection has completed it, what goes over the wire."""
+
+    method: str
+    url: str
+    """A path such as `/v1/translate`, already encoded; the connection puts the address before it."""
+    query: Mapping[str, str] = field(factory=dict)
+    """Joined to the URL, encoded, when the connection completes the request."""
+    headers: Headers = field(factory=dict)
+    json: Any = None
+    body: bytes | Chunks | tuple[Part, ...] | None = None
+    repeatable: bool
+    """Sending it twice is free: nothing is billed, and the second time changes nothing."""
+    one_shot: bool = False
+    """The body can be read only once."""
+    transfer: bool = False
+    """The body or the answer is long: time is measured by silence, not in total."""
+    keyless: bool = False
+    """The address is not the system's own, and must not see its key."""
+    timeout: Timeout = DEFAULT_TIMEOUT
+    proxy: str | None = None
+    max_response_bytes: int = 64 * 2**20
+
+
+@frozen(kw_only=True)
+class Response:
+    """One whole answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without its parameters; empty when the server named none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+Into = type[T] | Callable[[Any], T]
+"""What JSON becomes: an attrs class, `str`, `dict[str, str]`, `object` for any JSON, …, or a function that reads it."""
+
+
+@frozen
+class Raw(Generic[T]):
+    """Marks a reader of the answer itself, for a body that is not JSON."""
+
+    read: Callable[[Response], T]
+
+
+@frozen(kw_only=True)
+class ErrorBody:
+    """What a system's error body says, in one shape for all of them."""
+
+    message: str
+    code: str | None = None
+    status: int | None = None
+    """The status that the code or the body stands for; `None` leaves it to the HTTP status."""
+    details: Any = None
+    request_id: str | None = None
+
+
+ReadError = Callable[[int, Headers, Any], ErrorBody | None]
+"""Reads an error out of (status, headers, body: parsed JSON, else text); `None` when the body is no error of this
+system.
+"""
+
+
+@frozen(kw_only=True)
+class System:
+    """What distinguishes one of the four systems on the wire."""
+
+    name: str
+    title: str
+    base_url: str
+    variables: str
+    """The prefix of its variables in the environment: `KHAYA` stands for `KHAYA_API_KEY` and `KHAYA_BASE_URL`."""
+    key_header: str
+    key_prefix: str = ""
+    read_error: ReadError
+
+
+def encode_path(template: str, *ids: str) -> str:
+    """Put ids into a path, each as one percent-encoded segment.
+
+    An empty id, `.`, `..` and control characters raise `ValueError`: servers read `%2E%2E` as a step up.
+    """
+    for id in ids:
+        if not isinstance(id, str):
+            raise TypeError(f"an id must be a string, not {type(id).__name__}")
+        if id in ("", ".", ".."):
+            raise ValueError(f"an id must not be empty, '.' or '..': {id!r}")
+        if not id.isprintable():
+            raise ValueError(f"an id must not contain control characters: {id!r}")
+    return template.format(*(quote(id, safe="") for id in ids))
+
+
+def origin(url: str) -> str:
+    """Give scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def follow(request: Request, status: int, location: str) -> Request | None:
+    """Give the request that a redirect asks for; `None` when it must not be followed.
+
+    A request with a key stays on its origin; the method is never changed.
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-redirection-3xx
+    """
+    if request.one_shot or not (status in (307, 308) or (status in (301, 302, 303) and request.method == "GET")):
+        return None
+    try:
+        target = urljoin(request.url, location)
+        same = origin(target) == origin(request.url)
+    except ValueError:
+        return None
+    safe = same or (request.keyless and target.startswith("https://"))
+    return evolve(request, url=target) if location and safe else None
+
+
+def excerpt(text: str) -> str:
+    """Give the first 200 characters on one line, for error messages."""
+    return " ".join(text[:1000].split())[:200]
