@@ -1,0 +1,39 @@
+"""What every test shares: no keys or proxies from the machine, and aioresponses made to fit aiohttp 3.14."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections.abc import Iterator
+from unittest.mock import Mock
+
+import aiohttp
+import aioresponses.core
+import pytest
+from aioresponses import aioresponses as Responses
+
+from kellyapi import config
+
+SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
+if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
+    collect_ignore = ["engines/test_speech.py", "engines/test_recognition.py"]
+
+# aioresponses 0.7.9 makes responses without the `stream_writer` that aiohttp 3.14 asks for: pnuckowski/aioresponses#289
+aioresponses.core.ClientResponse = functools.partial(aiohttp.ClientResponse, stream_writer=Mock(output_size=0))
+
+
+@pytest.fixture(autouse=True)
+def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith(("KELLYAI_", "KHAYA_", "SKYTELLS_", "AEROSTACK_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    config.proxies.cache_clear()
+    config.find_proxy.cache_clear()
+
+
+@pytest.fixture
+def wire() -> Iterator[Responses]:
+    """Answers requests without a network and remembers them."""
+    with Responses() as responses:
+        yield responses
