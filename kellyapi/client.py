@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
-from .core import Client, Options, open_transport
+from .core import Client, Options, open_transport, read_options
 from .legacy import Legacy
 from .providers.aerostack.client import Aerostack
 from .providers.kelly import Kelly
@@ -54,6 +54,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         `kellyapi.Options`.
         """
         self._transport = open_transport(session, options.pop("max_connections", None))
+        options = cast(Options, read_options(options))  # once: what it has to say is said once
 
         def join(kind: type[C], given: Key | C | None) -> C:
             client = given if isinstance(given, kind) else kind(given, **options)  # type: ignore[arg-type]  # a key is left
@@ -68,7 +69,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
     def sandbox(cls, **options: Unpack[Options]) -> AbstractAsyncContextManager[KellyAPI]:
         """Give a client of a local server that answers like all four systems: `async with KellyAPI.sandbox() as api`.
 
-        It needs neither keys nor network. What it can and cannot do: `docs/sandbox`.
+        It needs neither keys nor network, but the extra `kellyapi[sandbox]`.
         """
         from .sandbox.app import sandboxed
 
@@ -76,6 +77,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
 
     def with_options(self, **options: Unpack[Options]) -> Self:
         """Give a sibling on the same session that differs in these options."""
+        options = cast(Options, read_options(options))
         sibling = copy.copy(self)
         for name in _SYSTEMS:
             setattr(sibling, name, self._client(name).with_options(**options))

@@ -9,10 +9,13 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+import re
+import sys
+import warnings
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .wire import Key, Secret, System
+from .wire import Key, Secret, System, Timeout
 
 
 def variable(system: System, name: str) -> str | None:
@@ -35,24 +38,48 @@ def find_address(system: System, given: str | None) -> str:
     address = variable(system, "BASE_URL") or system.base_url if given is None else given
     if not isinstance(address, str):
         raise TypeError(f"base_url must be a string, not {type(address).__name__}")
-    return address.strip().rstrip("/")
+    address = address.strip().rstrip("/")
+    return Secret(address) if "@" in address else address  # credentials are refused later, and must not show until then
 
 
 def find_problem(system: System, address: str, *, allow_http: bool) -> str | None:
     """Say why an address cannot be used and what would be right; `None` when it can."""
+    shown = re.sub(r"[^/]*@", "***@", address)
     right = f"give a base URL for {system.title} such as {system.base_url}"
     try:
         parts = urlsplit(address)
         parts.port  # noqa: B018  its getter is what refuses a port that is no number
-    except ValueError as error:
-        return f"the address {address!r} is malformed ({error}): {right}"
+    except ValueError:
+        return f"the address {shown!r} is malformed: {right}"
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f"the address {address!r} has no https:// and host: {right}"
+        return f"the address {shown!r} has no https:// and host: {right}"
     if parts.username is not None or parts.query or parts.fragment or not address.isprintable() or " " in address:
         return f"the address must be scheme, host and path only, without credentials, query or spaces: {right}"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
-        return f"the address {address!r} would send the key unencrypted: use https://, or pass allow_http=True"
+        return f"the address {shown!r} would send the key unencrypted: use https://, or pass allow_http=True"
     return None
+
+
+def read_timeout(value: float | Timeout | None) -> Timeout | None:
+    """Read the `timeout` option: seconds become a total."""
+    if value is None or isinstance(value, Timeout):
+        return value
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"timeout must be seconds, a Timeout or NO_TIMEOUT, not {value!r}")
+    if not value > 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
+    if value > 3600:
+        message = f"timeout={value} is in seconds, which is {value / 3600:.1f} hours"
+        warnings.warn(message, stacklevel=_level_of_the_caller())
+    return Timeout(total=float(value))
+
+
+def _level_of_the_caller() -> int:
+    """Count the frames up to the code that uses the library, for a warning to point at."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "kellyapi":
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 @functools.lru_cache(maxsize=256)
@@ -73,8 +100,9 @@ def proxies() -> dict[str, str]:
 
 
 @functools.lru_cache(maxsize=256)
-def find_proxy(scheme: str, host: str) -> str | None:
+def find_proxy(scheme: str, host: str) -> Secret | None:
     """Choose the environment's proxy for a host, honouring `NO_PROXY`; never one for loopback."""
     if is_loopback(host) or proxy_bypass(host):
         return None
-    return proxies().get(scheme) or proxies().get("all")
+    proxy = proxies().get(scheme) or proxies().get("all")
+    return Secret(proxy) if proxy else None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import os
 import random
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -18,13 +19,15 @@ from types import NoneType
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlencode
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
+from multidict import CIMultiDict
 
 from .decoding import decode, dumps, loads
-from .errors import ConfigurationError, DecodingError, KellyAPIError, status_error
+from .errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, status_error
 from .limits import Limits
 from .retry import RetryPolicy, is_throttled, outcome_unknown, read_retry_after, retry_delay
 from .wire import (
+    DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
     TRANSFER_TIMEOUT,
     ErrorBody,
@@ -45,8 +48,18 @@ T = TypeVar("T")
 OnResponse = Callable[[Request, Response], Awaitable[None] | None]
 
 _BIG = 256 * 2**10
-_DECODER = ThreadPoolExecutor(1, "kellyapi-decoder")
+_decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
 """One thread: JSON parsers hold the interpreter's lock, so several only fight for it."""
+
+
+def _replace_decoder() -> None:
+    """Give a forked child a thread of its own."""
+    global _decoder
+    _decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_replace_decoder)
 
 
 class Incoming(Protocol):
@@ -77,25 +90,32 @@ class Connection:
 
     system: System
     base_url: str
-    problem: str | None
-    """Why the address cannot be used; raised at the first call."""
+    problem: str | None = None
+    """Why the client cannot work as it is set up; raised at the first call."""
     key: Key | None
     transport: Transport
     limits: Limits
-    retry: RetryPolicy
-    timeout: Timeout | None
-    headers: Mapping[str, str]
-    proxy: str | None
-    max_response_bytes: int
-    allow_http: bool
-    on_response: OnResponse | None
+    retry: RetryPolicy = field(factory=RetryPolicy)
+    timeout: Timeout | None = None
+    headers: Mapping[str, str] = field(factory=dict)
+    proxy: str | None = None
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
+    allow_http: bool = False
+    on_response: OnResponse | None = None
     logger: logging.Logger
 
     async def call(self, request: Request, into: Into[T] | Raw[T]) -> T:
         """Send a request and decode its answer; `NoneType` reads nothing from it."""
 
         async def attempt(request: Request) -> T:
-            return await self._read(await self._observed(request), into)
+            started = _now()
+            response = await self.transport.send(request)
+            self._log(request, response, started, len(response.body))
+            if self.on_response is not None:
+                waiting = self.on_response(request, response)
+                if inspect.isawaitable(waiting):
+                    await waiting
+            return await self._read(response, into)
 
         return await self._repeat(request, attempt)
 
@@ -103,7 +123,9 @@ class Connection:
         """Send a request and give its answer as soon as the head has arrived and `check` has let it through."""
 
         async def attempt(request: Request) -> Incoming:
+            started = _now()
             incoming = await self.transport.open(request)
+            self._log(request, incoming, started, None)
             if incoming.status >= 300:
                 body = await incoming.read()
                 raise self._status_error(Response(status=incoming.status, headers=incoming.headers, body=body))
@@ -117,35 +139,54 @@ class Connection:
         return await self._repeat(request, attempt)
 
     async def _repeat(self, request: Request, attempt: Callable[[Request], Awaitable[T]]) -> T:
-        clock = asyncio.get_running_loop().time
-        request = self._complete(request)
-        total = request.timeout.total
-        deadline = None if total is None else clock() + total
-        attempts, cost = 1, 0
-        async with self.limits:
-            while True:
-                remaining = None if deadline is None else max(0.001, deadline - clock())
-                try:
-                    result = await attempt(await self._ready(request, remaining))
-                except KellyAPIError as error:
-                    error.provider = self.system.name
-                    error.outcome_unknown = outcome_unknown(error, request)
-                    left = None if deadline is None else deadline - clock()
-                    delay = retry_delay(self.retry, attempts, error, request, dice=random.random(), remaining=left)
-                    cost = 0 if delay is None else self.limits.quota.take(throttled=is_throttled(error))
-                    if delay is None or not cost:
-                        raise
-                    self.logger.info("attempt %d failed, the next in %.2f s: %s", attempts, delay, error)
-                else:
-                    self.limits.quota.refund(cost)
-                    return result
-                await asyncio.sleep(delay)
-                attempts += 1
-
-    def _complete(self, request: Request) -> Request:
         if self.problem is not None:
             raise ConfigurationError(self.problem, provider=self.system.name)
-        headers = {**self.headers, **request.headers} if not request.keyless else dict(request.headers)
+        request = self._complete(request)
+        started = _now()
+        if not self.limits.in_force:
+            return await self._attempts(request, attempt, started, request.timeout)
+        await self._take_turn(None if request.timeout.total is None else started + request.timeout.total)
+        try:
+            return await self._attempts(request, attempt, started, request.timeout.after(_now() - started))
+        finally:
+            self.limits.release()
+
+    async def _attempts(
+        self, request: Request, attempt: Callable[[Request], Awaitable[T]], started: float, timeout: Timeout
+    ) -> T:
+        number, cost = 1, 0
+        while True:
+            try:
+                result = await attempt(await self._ready(request, timeout))
+            except KellyAPIError as error:
+                self.explain(error, request)
+                timeout = request.timeout.after(_now() - started)
+                delay = retry_delay(self.retry, number, error, request, dice=random.random(), remaining=timeout.total)
+                cost = 0 if delay is None else self.limits.quota.take(throttled=is_throttled(error))
+                if delay is None or not cost:
+                    raise
+                self.logger.info("attempt %d failed, the next in %.2f s: %s", number, delay, error)
+            else:
+                self.limits.quota.refund(cost)
+                return result
+            await asyncio.sleep(delay)
+            number += 1
+            timeout = request.timeout.after(_now() - started)
+
+    def explain(self, error: KellyAPIError, request: Request) -> None:
+        """Say in an error whose it is, and whether the request may have been carried out."""
+        error.provider = self.system.name
+        error.outcome_unknown = outcome_unknown(error, request)
+
+    async def _take_turn(self, deadline: float | None) -> None:
+        try:
+            await self.limits.acquire(deadline)
+        except TimeoutError:
+            raise RequestTimeoutError("no turn in time", provider=self.system.name, sent=False) from None
+
+    def _complete(self, request: Request) -> Request:
+        """Make a request absolute, with all that holds for every attempt."""
+        headers = dict(request.headers) if request.keyless else {**self.headers, **request.headers}
         body = request.body
         if request.json is not None:
             headers.setdefault("Content-Type", "application/json")
@@ -163,22 +204,21 @@ class Connection:
             max_response_bytes=self.max_response_bytes,
         )
 
-    async def _ready(self, request: Request, remaining: float | None) -> Request:
+    async def _ready(self, request: Request, timeout: Timeout) -> Request:
         """Add what holds for one attempt: the key of this moment and the time that is left."""
+        headers = request.headers
         if not request.keyless:
-            headers = {
-                **request.headers,
-                self.system.key_header: Secret(self.system.key_prefix + await self._ask_key()),
-            }
-        else:
-            headers = dict(request.headers)
-        return evolve(request, headers=headers, timeout=evolve(request.timeout, total=remaining))
+            key = Secret(self.system.key_prefix + await self._ask_key())
+            headers = {**headers, self.system.key_header: key}
+        return evolve(request, headers=headers, timeout=timeout)
 
     async def _ask_key(self) -> str:
         system = self.system
         key = self.key() if callable(self.key) else self.key
         if inspect.isawaitable(key):
             key = await key
+        if not isinstance(key, (str, type(None))):
+            raise TypeError(f"the function given as api_key must give a string, not {type(key).__name__}")
         right = f"pass api_key=… or set {system.variables}_API_KEY"
         if key is None:
             raise ConfigurationError(f"no API key for {system.title}: {right}", provider=system.name)
@@ -191,24 +231,11 @@ class Connection:
             )
         return key
 
-    async def _observed(self, request: Request) -> Response:
-        started = asyncio.get_running_loop().time()
-        response = await self.transport.send(request)
+    def _log(self, request: Request, answer: Response | Incoming, started: float, size: int | None) -> None:
         if self.logger.isEnabledFor(logging.DEBUG):
-            elapsed = (asyncio.get_running_loop().time() - started) * 1000
-            self.logger.debug(
-                "%s %s -> %d in %.0f ms, %d bytes",
-                request.method,
-                request.url,
-                response.status,
-                elapsed,
-                len(response.body),
-            )
-        if self.on_response is not None:
-            waiting = self.on_response(request, response)
-            if inspect.isawaitable(waiting):
-                await waiting
-        return response
+            id = answer.headers.get("X-Request-Id")
+            facts = (request.method, request.url, answer.status, (_now() - started) * 1000, size, id)
+            self.logger.debug("%s %s -> %d in %.0f ms, %s bytes, request %s", *facts)
 
     async def _read(self, response: Response, into: Into[T] | Raw[T]) -> T:
         if response.status >= 300:
@@ -220,7 +247,9 @@ class Connection:
             error = self.system.read_error(response.status, response.headers, value)
             if error is not None:
                 raise self._status_error(response, error)
-        return into.read(response) if isinstance(into, Raw) else await _off_loop(response, decode, value, into)
+        return (
+            into.read(response) if isinstance(into, Raw) else await _off_loop(response, _decode, response, value, into)
+        )
 
     def _status_error(self, response: Response, error: ErrorBody | None = None) -> KellyAPIError:
         status, headers = response.status, response.headers
@@ -234,26 +263,40 @@ class Connection:
             details=error.details,
             request_id=error.request_id or headers.get("X-Request-Id"),
             body=body,
-            headers=headers,
+            headers=CIMultiDict(headers),
+            final=error.final,
             retry_after=read_retry_after(headers, datetime.now(UTC)),
         )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _off_loop(response: Response, work: Callable[..., T], *arguments: Any) -> T:
     """Do the work in the decoding thread when the body is large enough to hold up the loop."""
     if len(response.body) < _BIG:
         return work(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(_DECODER, work, *arguments)
+    return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
 
 
 def _parse(response: Response) -> Any:
     try:
         return loads(response.body)
     except ValueError:
-        text = excerpt(response.body[:2000].decode(errors="replace")) or "nothing"
-        raise DecodingError(
-            f"status {response.status} with {response.content_type or 'no content type'} instead of JSON: {text}"
-        ) from None
+        kind = response.content_type or "no content type"
+        raise DecodingError(f"status {response.status} with {kind} instead of JSON: {_beginning(response)}") from None
+
+
+def _decode(response: Response, value: Any, into: Into[T]) -> T:
+    try:
+        return decode(value, into)
+    except DecodingError as error:
+        raise DecodingError(f"{error.message}; the answer reads {_beginning(response)}") from None
+
+
+def _beginning(response: Response) -> str:
+    return excerpt(response.body[:2000].decode(errors="replace")) or "nothing"
 
 
 def _parse_leniently(body: bytes) -> Any:
@@ -267,8 +310,7 @@ def _describe(response: Response, body: Any) -> ErrorBody:
     """Describe an error body that is none of the system's own: a redirect, a gateway's HTML page, plain text."""
     if 300 <= response.status < 400:
         location = response.headers.get("Location", "")
-        target = origin(location) if "//" in location else excerpt(location)
-        return ErrorBody(message=f"redirected to {target!r}, which is not followed")
+        return ErrorBody(message=f"redirected to {origin(location) or excerpt(location)!r}, which is not followed")
     text = body if isinstance(body, str) else ""
     title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
     return ErrorBody(message=excerpt(title[1] if title else text) or f"HTTP status {response.status}")

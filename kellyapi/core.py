@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import logging
-import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpack
@@ -15,17 +14,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpac
 from attrs import evolve
 
 from .config import find_address, find_key, find_problem, variable
+from .config import read_timeout as read_timeout
 from .connection import Connection, Incoming, OnResponse
+from .errors import KellyAPIError
 from .limits import Limits, Rate
 from .media import Media
 from .retry import RetryPolicy
-from .wire import Headers, Into, Key, Part, Raw, Request, System, Timeout
+from .wire import Headers, Into, Key, Part, Raw, Request, Secret, System, Timeout
 
 if TYPE_CHECKING:
     from .transport import SessionSource as SessionSource
     from .transport import Transport
 
 T = TypeVar("T")
+
+logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # a library prints nothing of its own accord
 
 
 class Options(TypedDict, total=False):
@@ -60,13 +63,14 @@ class Options(TypedDict, total=False):
     """Takes the place of `kellyapi.<system>`."""
 
 
-_CHECKS: dict[str, tuple[type[Any] | tuple[type[Any], ...], str]] = {
+_CHECKS: dict[str, tuple[Any, str]] = {
     "retry": (RetryPolicy, "a RetryPolicy or NO_RETRY"),
     "headers": (Mapping, "a mapping of strings"),
     "proxy": ((str, type(None)), "a URL"),
     "max_response_bytes": (int, "a number of bytes"),
     "allow_http": (bool, "True or False"),
     "logger": (logging.Logger, "a logging.Logger"),
+    "on_response": ((Callable, type(None)), "a function"),
     "rate": ((Rate, type(None)), "a Rate"),
     "max_concurrency": ((int, type(None)), "a number of calls"),
 }
@@ -81,31 +85,13 @@ def read_options(options: Options) -> dict[str, Any]:
     for name, (kind, right) in _CHECKS.items():
         if name in fields and not isinstance(fields[name], kind):
             raise TypeError(f"{name} must be {right}, not {fields[name]!r}")
+    if fields.get("max_response_bytes", 1) < 1:
+        raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
+    if "proxy" in fields and fields["proxy"] is not None:
+        fields["proxy"] = Secret(fields["proxy"])  # it may hold a password
     if "timeout" in fields:
         fields["timeout"] = read_timeout(fields["timeout"])
     return fields
-
-
-def read_timeout(value: float | Timeout | None) -> Timeout | None:
-    """Read the `timeout` option: seconds become a total."""
-    if value is None or isinstance(value, Timeout):
-        return value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"timeout must be seconds, a Timeout or NO_TIMEOUT, not {value!r}")
-    if not value > 0:
-        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
-    if value > 3600:
-        warnings.warn(f"timeout={value} is in seconds, which is {value / 3600:.1f} hours", stacklevel=4)
-    return Timeout(total=float(value))
-
-
-def not_blank(text: str, what: str) -> str:
-    """Give a text back that says something; `ValueError` for a blank one."""
-    if not isinstance(text, str):
-        raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
-    if not text.strip():
-        raise ValueError(f"the {what} is empty")
-    return text
 
 
 class Service:
@@ -159,7 +145,8 @@ class Service:
     def _stream(self, path: str, data: Any, *, check: Callable[[Headers], None]) -> ByteStream:
         """POST a JSON body and give the answer as it arrives, once `check` has let its head through."""
         request = Request(method="POST", url=path, json=data, repeatable=False, transfer=True)
-        return ByteStream(lambda: self._connection.open(request, check))
+        connection = self._connection
+        return ByteStream(lambda: connection.open(request, check), lambda error: connection.explain(error, request))
 
     async def _download(self, url: str) -> bytes:
         """GET an address that is not the system's own, without the key."""
@@ -174,8 +161,9 @@ class ByteStream:
     first piece is asked for.
     """
 
-    def __init__(self, open: Callable[[], Awaitable[Incoming]]) -> None:
+    def __init__(self, open: Callable[[], Awaitable[Incoming]], explain: Callable[[KellyAPIError], None]) -> None:
         self._open = open
+        self._explain = explain
         self._incoming: Incoming | None = None
         self._pieces: AsyncIterator[bytes] | None = None
 
@@ -196,7 +184,11 @@ class ByteStream:
     async def __anext__(self) -> bytes:
         await self.__aenter__()
         assert self._pieces is not None
-        return await anext(self._pieces)
+        try:
+            return await anext(self._pieces)
+        except KellyAPIError as error:
+            self._explain(error)
+            raise
 
     async def aclose(self) -> None:
         """Free the connection."""
@@ -227,23 +219,26 @@ class Client(Service):
         fields = read_options(options)
         self._shares = session is None
         address = find_address(system, base_url)
-        allow_http = fields.get("allow_http", False)
         super().__init__(
             Connection(
                 system=system,
                 base_url=address,
-                problem=find_problem(system, address, allow_http=allow_http),
                 key=find_key(system, api_key),
                 transport=open_transport(session, fields.pop("max_connections", None)),
                 limits=Limits(fields.pop("max_concurrency", None), fields.pop("rate", None)),
-                **{**_DEFAULTS, "logger": logging.getLogger(f"kellyapi.{system.name}"), **fields},
+                **{"logger": logging.getLogger(f"kellyapi.{system.name}"), **fields},
             )
         )
+        self._connection = evolve(self._connection, problem=self._problem(self._connection.allow_http))
 
     @classmethod
     def _variable(cls, name: str) -> str | None:
         """Read a setting of this system from the environment."""
         return variable(cls.SYSTEM, name)
+
+    def _problem(self, allow_http: bool) -> str | None:
+        """Say why the client cannot work as it is set up; the first call raises it."""
+        return find_problem(self.SYSTEM, self.base_url, allow_http=allow_http)
 
     @property
     def base_url(self) -> str:
@@ -273,7 +268,7 @@ class Client(Service):
             raise ValueError("max_connections belongs to the session: give it when the client is made")
         connection = self._connection
         if "allow_http" in fields:
-            fields["problem"] = find_problem(connection.system, connection.base_url, allow_http=fields["allow_http"])
+            fields["problem"] = self._problem(fields["allow_http"])
         gate = {name: fields.pop(name) for name in ("max_concurrency", "rate") if name in fields}
         if gate:
             fields["limits"] = connection.limits.vary(**gate)
@@ -298,21 +293,20 @@ class Client(Service):
     def __repr__(self) -> str:
         return f"{type(self).__name__}(base_url={self.base_url!r})"
 
+    def with_access(self, *, api_key: Key | None = None, base_url: str | None = None) -> Self:
+        """Give a sibling on the same session with another key or address."""
+        changes: dict[str, Any] = {}
+        if api_key is not None:
+            changes["key"] = find_key(self.SYSTEM, api_key)
+        if base_url is not None:
+            changes["base_url"] = find_address(self.SYSTEM, base_url)
+        sibling = self._variant(evolve(self._connection, **changes))
+        return sibling.with_options(allow_http=self._connection.allow_http)  # which looks at the address again
+
     def _variant(self, connection: Connection) -> Self:
         sibling = copy.copy(self)
         sibling._connection = connection
         return sibling
-
-
-_DEFAULTS: dict[str, Any] = {
-    "retry": RetryPolicy(),
-    "timeout": None,
-    "headers": {},
-    "proxy": None,
-    "max_response_bytes": 64 * 2**20,
-    "allow_http": False,
-    "on_response": None,
-}
 
 
 def open_transport(session: SessionSource | None, max_connections: int | None) -> Transport:

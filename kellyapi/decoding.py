@@ -9,6 +9,7 @@ for int, number for string, a missing field. Unknown fields are ignored. A field
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from inspect import isfunction
 from itertools import islice
@@ -20,7 +21,7 @@ from cattrs.cols import homogenous_tuple_structure_factory, is_mapping, mapping_
 from cattrs.gen import make_dict_structure_fn, override
 
 from .errors import DecodingError
-from .wire import Into, excerpt
+from .wire import Into
 
 T = TypeVar("T")
 
@@ -31,7 +32,10 @@ dumps: Callable[[Any], bytes]
 
 
 def _plain_loads(data: bytes) -> Any:
-    return json.loads(data, parse_constant=_refuse)
+    try:
+        return json.loads(data, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _plain_dumps(value: Any) -> bytes:
@@ -47,7 +51,12 @@ try:
 except ImportError:
     loads, dumps = _plain_loads, _plain_dumps
 else:
-    loads, dumps = orjson.loads, orjson.dumps
+
+    def _fast_dumps(value: Any) -> bytes:
+        data = orjson.dumps(value)
+        return _plain_dumps(value) if b"null" in data else data  # it writes NaN as null, which the other refuses
+
+    loads, dumps = orjson.loads, _fast_dumps
 
 
 def wire(name: str, **options: Any) -> Any:
@@ -72,7 +81,7 @@ def _explain(value: Any, into: Any) -> Any:
         return _EXACT.structure(value, into)
     except Exception as error:
         where = "; ".join(islice(_problems(error, "$"), 3))
-    raise DecodingError(f"the answer does not fit the protocol: {where}; it reads {excerpt(str(value))}") from None
+    raise DecodingError(f"the answer does not fit the protocol: {where[:400]}") from None
 
 
 def _problems(error: BaseException, path: str) -> Iterator[str]:
@@ -92,12 +101,16 @@ def _wire_name(attribute: attrs.Attribute[Any]) -> str:
     return name
 
 
+_NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+
 def _number(kind: type[int] | type[float]) -> Callable[[Any, Any], int | float]:
     accepted = (int, str) if kind is int else (int, float, str)
 
     def structure(value: Any, _: Any) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, accepted):
-            raise TypeError(f"expected {kind.__name__}, got {value!r:.80}")
+        numeric = _NUMERIC.fullmatch(value) if isinstance(value, str) else not isinstance(value, bool)
+        if not numeric or not isinstance(value, accepted):
+            raise TypeError(f"expected a number ({kind.__name__}), got {_show(value)}")
         return kind(value)
 
     return structure
@@ -110,13 +123,17 @@ def _checked(
 
     def checked(value: Any, cls: Any) -> Any:
         if not isinstance(value, shape):
-            raise TypeError(f"expected {_JSON_NAMES[shape]}, got {value!r:.80}")
+            raise TypeError(f"expected {_JSON_NAMES[shape]}, got {_show(value)}")
         return structure(value, cls)
 
     return checked
 
 
 _JSON_NAMES = {str: "a string", bool: "true or false", list: "an array", dict: "an object"}
+
+
+def _show(value: Any) -> str:
+    return _JSON_NAMES[type(value)] if isinstance(value, (list, dict)) else f"{value!r:.80}"
 
 
 def _converter(*, detailed: bool) -> Converter:

@@ -132,6 +132,7 @@ class StatusError(KellyAPIError):
         body: Any = None,
         headers: Mapping[str, str] = MappingProxyType({}),
         retry_after: float | None = None,
+        final: bool = False,
         **fields: Any,
     ) -> None:
         super().__init__(message, **fields)
@@ -141,9 +142,11 @@ class StatusError(KellyAPIError):
         """The server's own id of the exchange: quote it to the system's support."""
         self.body = body
         """The error body: parsed JSON, else text."""
-        self.headers = dict(headers)
+        self.headers = headers
         self.retry_after = retry_after
         """Seconds after which the server wants to be asked again."""
+        self.final = final
+        """True when asking again would give the same, whatever the status says."""
 
     def __str__(self) -> str:
         marks = [str(self.status), self.code, self.request_id and f"request {self.request_id}"]

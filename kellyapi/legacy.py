@@ -29,10 +29,18 @@ class Legacy:
         """Kelly AI's address, with the trailing slash it used to have."""
         return f"{self.kelly.base_url}/"
 
+    @api.setter
+    def api(self, address: str) -> None:
+        self.kelly = self.kelly.with_access(base_url=address)
+
     @property
     def api_key(self) -> Key | None:
         """Kelly AI's key."""
         return self.kelly.api_key
+
+    @api_key.setter
+    def api_key(self, key: Key) -> None:
+        self.kelly = self.kelly.with_access(api_key=key)
 
     @property
     def session(self) -> SessionSource:

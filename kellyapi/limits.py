@@ -6,7 +6,6 @@ It keeps the counts that the calls of one client share. Whether one failure is w
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -56,7 +55,7 @@ class Rate:
 
 
 class Limits:
-    """The gate every call of a client passes: `async with limits: …`, in order of arrival."""
+    """The gate every call of a client passes."""
 
     def __init__(
         self, max_concurrency: int | None = None, rate: Rate | None = None, quota: RetryQuota | None = None
@@ -73,26 +72,32 @@ class Limits:
         """Give a gate with other limits that draws on the same quota of retries."""
         return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, "quota": self.quota, **limits})
 
-    async def __aenter__(self) -> None:
-        if self._max_concurrency is not None:
-            await self._slot(self._max_concurrency).acquire()
-        if self._rate is not None:
+    @property
+    def in_force(self) -> bool:
+        """Whether there is anything to wait for."""
+        return self._max_concurrency is not None or self._rate is not None
+
+    async def acquire(self, deadline: float | None) -> None:
+        """Wait for a turn, in order of arrival; `TimeoutError` when none comes before the deadline."""
+        async with asyncio.timeout_at(deadline):
+            if self._max_concurrency is not None:
+                await self._slot(self._max_concurrency).acquire()
             try:
-                now = asyncio.get_running_loop().time()
-                start, self._booked = self._rate.reserve(self._booked, now)
-                await asyncio.sleep(start - now)
+                await self._keep_rate()
             except BaseException:
-                self._release()
+                self.release()
                 raise
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._release()
-
-    def _release(self) -> None:
+    def release(self) -> None:
+        """Let the next call in."""
         if self._max_concurrency is not None:
             self._slot(self._max_concurrency).release()
+
+    async def _keep_rate(self) -> None:
+        if self._rate is not None:
+            now = asyncio.get_running_loop().time()
+            start, self._booked = self._rate.reserve(self._booked, now)
+            await asyncio.sleep(start - now)
 
     def _slot(self, size: int) -> asyncio.Semaphore:
         return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(size))

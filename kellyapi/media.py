@@ -11,10 +11,11 @@ import base64
 import mimetypes
 import os
 import secrets
+import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Self, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
@@ -41,6 +42,12 @@ class Base64(str):
     """Text that is known to be the base64 of an audio file or an image."""
 
     __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Mark a text; bytes are given as they are, without it."""
+        if not isinstance(text, str):
+            raise TypeError(f"base64 must be a string, not {type(text).__name__}")
+        return super().__new__(cls, text)
 
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Base64 | IO[bytes] | AsyncIterable[bytes]
@@ -72,22 +79,25 @@ async def open_media(source: Source, what: str) -> Media:
     if isinstance(source, (str, os.PathLike)):
         path = Path(source)
         size, head = await asyncio.to_thread(_peek, path)
+        if size is None:  # a pipe can be read only once, and has no size to announce
+            return Media(_not_empty(head, what), _guess(head), len(head))
         return Media(lambda: _read_file(path), _guess(_not_empty(head, what), path.name), size)
     if isinstance(source, AsyncIterable):
         pieces = aiter(source)
-        first = _not_empty(await anext(pieces, b""), what)
+        first = _not_empty(await _first_piece(pieces), what)
         return Media(lambda: _chain(first, pieces), _guess(first), None, one_shot=True)
     if not hasattr(source, "read"):
         kinds = "a path, bytes, a binary file, an async iterator of bytes, a data: URL or Base64(text)"
         raise TypeError(f"the {what} must be {kinds}, not {type(source).__name__}")
-    seekable = await asyncio.to_thread(source.seekable)
+    seekable = hasattr(source, "seekable") and await asyncio.to_thread(source.seekable)
     start = await asyncio.to_thread(source.tell) if seekable else None
     first = await asyncio.to_thread(source.read, _PIECE)
     if not isinstance(first, bytes):
         raise TypeError(f"the {what} must be a file opened in binary mode")
+    _not_empty(first, what)
     name = Path(str(getattr(source, "name", ""))).name
     return Media(
-        lambda: _read_open_file(source, _not_empty(first, what), start),
+        lambda: _read_open_file(source, first, start),
         _guess(first, name),
         None,
         one_shot=not seekable,
@@ -231,9 +241,18 @@ def _not_empty(data: _Text, what: str) -> _Text:
     return data
 
 
-def _peek(path: Path) -> tuple[int, bytes]:
+def _peek(path: Path) -> tuple[int | None, bytes]:
+    """Give size and first bytes of a file; `None` and all bytes of what is no regular file."""
     with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_size, file.read(_HEAD)
+        status = os.fstat(file.fileno())
+        return (status.st_size, file.read(_HEAD)) if stat.S_ISREG(status.st_mode) else (None, file.read())
+
+
+async def _first_piece(pieces: AsyncIterator[bytes]) -> bytes:
+    async for piece in pieces:
+        if piece:
+            return piece
+    return b""
 
 
 async def _read_file(path: Path) -> AsyncIterator[bytes]:

@@ -13,7 +13,8 @@ def poll_pause(polls: int, interval: float | None, dice: float) -> float:
     Without an `interval` the pause grows from 0.5 s to 5 s. A quarter of it is left to the dice, so that many followers
     do not ask at once.
     """
-    pause = min(FIRST_PAUSE * GROWTH ** (polls - 1), LONGEST_PAUSE) if interval is None else interval
+    grown = FIRST_PAUSE * GROWTH ** min(polls - 1, 10)  # the tenth is past the longest: a higher power only overflows
+    pause = min(grown, LONGEST_PAUSE) if interval is None else interval
     return pause * (0.75 + 0.25 * dice)
 
 

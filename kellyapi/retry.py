@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from attrs import field, frozen, validators
 
-from .errors import KellyAPIError, StatusError, TransportError
+from .errors import DecodingError, KellyAPIError, StatusError, TransportError
 from .wire import Request
 
 MAX_RETRY_AFTER = 60.0
@@ -59,7 +59,7 @@ def outcome_unknown(error: KellyAPIError, request: Request) -> bool:
         return error.sent
     if isinstance(error, StatusError):
         return error.status not in UNBILLED_STATUSES and (error.status >= 500 or error.status == 408)
-    return True
+    return isinstance(error, DecodingError)
 
 
 def retry_delay(
@@ -75,7 +75,7 @@ def retry_delay(
     if hint is not None and hint > MAX_RETRY_AFTER:
         return None
     base = policy.throttle_base if is_throttled(error) else policy.base
-    delay = hint if hint is not None else dice * min(base * 2 ** (attempt - 1), policy.cap)
+    delay = hint if hint is not None else dice * min(base * 2 ** min(attempt - 1, 60), policy.cap)
     return None if remaining is not None and delay >= remaining else delay
 
 
@@ -86,7 +86,7 @@ def _may_repeat(policy: RetryPolicy, error: KellyAPIError, request: Request) -> 
         return False
     free = request.repeatable or policy.repeat_metered
     if isinstance(error, StatusError):
-        return error.status in policy.statuses and (free or error.status in UNBILLED_STATUSES)
+        return error.status in policy.statuses and not error.final and (free or error.status in UNBILLED_STATUSES)
     return isinstance(error, TransportError) and policy.connection_errors and free
 
 
@@ -100,7 +100,7 @@ def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
         return float(value)
     try:
         date = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if date.tzinfo is None:
         date = date.replace(tzinfo=UTC)

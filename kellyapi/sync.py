@@ -10,13 +10,13 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncIterable, Awaitable, Iterator
-from typing import TypeVar
+from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
+_thread: _LoopThread | None = None
 
 
 def run_sync(awaitable: Awaitable[T]) -> T:
@@ -26,12 +26,11 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     """
     if not hasattr(awaitable, "__await__"):
         raise TypeError(f"run_sync takes a coroutine, such as api.translate(…), not {type(awaitable).__name__}")
-    loop = _background_loop()
-    coroutine = _await(awaitable)
-    if threading.current_thread().name == _THREAD:
-        coroutine.close()
+    if threading.current_thread() is _thread:
+        if isinstance(awaitable, Coroutine):
+            awaitable.close()
         raise RuntimeError("run_sync was called by the coroutine that it runs: use await there")
-    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+    future = asyncio.run_coroutine_threadsafe(_await(awaitable), _background_loop())
     try:
         return future.result()
     except BaseException:
@@ -56,37 +55,53 @@ def iterate_sync(iterable: AsyncIterable[T]) -> Iterator[T]:
             run_sync(items.aclose())
 
 
-_THREAD = "kellyapi-loop"
-
-
 async def _await(awaitable: Awaitable[T]) -> T:
     return await awaitable
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
-    global _loop
+    global _thread
     with _lock:
-        if _loop is None:
-            _loop = asyncio.new_event_loop()
-            threading.Thread(target=_loop.run_forever, name=_THREAD, daemon=True).start()
+        if _thread is None:
+            _thread = _LoopThread(name="kellyapi-loop", daemon=True)
+            _thread.start()
             atexit.register(_stop)
-        return _loop
+        return _thread.loop
+
+
+class _LoopThread(threading.Thread):
+    """A thread that runs a loop until the program ends."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.loop = asyncio.new_event_loop()
+
+    def run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        tasks = asyncio.all_tasks(self.loop)
+        for task in tasks:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())  # closes the sessions that are still open
+        self.loop.close()
 
 
 def _stop() -> None:
-    """End the loop with the program, closing the sessions that are still open."""
-    global _loop
+    """End the loop, with the program. A later call, from another exit handler, starts another."""
+    global _thread
     with _lock:
-        loop, _loop = _loop, None
-    if loop is not None:
-        asyncio.run_coroutine_threadsafe(loop.shutdown_asyncgens(), loop).result(5)
-        loop.call_soon_threadsafe(loop.stop)
+        thread, _thread = _thread, None
+    if thread is not None:
+        thread.loop.call_soon_threadsafe(thread.loop.stop)
+        thread.join(5)
 
 
 def _forget() -> None:
     """Leave the parent's loop to the parent: its thread does not exist in a forked child."""
-    global _loop
-    _loop = None
+    global _thread
+    _thread = None
 
 
-os.register_at_fork(after_in_child=_forget)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)

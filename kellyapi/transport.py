@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import aiohttp
-from attrs import define
+from attrs import define, evolve
 from yarl import URL
 
 from .config import find_proxy
@@ -105,14 +105,19 @@ class Transport:
     async def open(self, request: Request) -> Incoming:
         """Send a request and wait for the head of its answer, following the redirects that are safe."""
         session = await self._session()
+        clock = asyncio.get_running_loop().time
+        started = clock()
         for _ in range(MAX_REDIRECTS):
             incoming = await self._exchange(session, request)
             target = follow(request, incoming.status, incoming.headers.get("Location", ""))
             if target is None:
-                break
+                return incoming
             incoming.close()
-            request = target
-        return incoming
+            request = evolve(target, timeout=target.timeout.after(clock() - started))
+            if request.timeout.total == 0:
+                raise RequestTimeoutError("no whole answer in time")
+            started = clock()
+        return await self._exchange(session, request)
 
     async def close(self) -> None:
         """Close our session of the running loop; the next request opens another."""
@@ -122,8 +127,7 @@ class Transport:
 
     async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Incoming:
         if not request.repeatable:
-            # Lets a close that has already reached this machine be noticed: failures 300 of 300 -> 0 to 5 of 300, 3 us
-            # each.
+            # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us each.
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         url = URL(request.url, encoded=True)
@@ -132,23 +136,22 @@ class Transport:
             options["proxy"] = find_proxy(url.scheme, url.host)
         if request.method in _RESENT_BY_AIOHTTP:
             options["middlewares"] = (_send_once, *session._middlewares)  # not public, and ours would replace them
-        chunks = aiter(request.body()) if callable(request.body) else None
+        failures: list[Exception] = []
         try:
             response = await session.request(
                 request.method,
                 url,
                 headers=request.headers,
-                data=chunks or _data(request.body),
+                data=_data(request.body, failures),
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=True,
                 **options,
             )
         except BaseException as error:
+            if failures:
+                raise failures[0] from None
             _reraise(error)
-        finally:
-            if chunks is not None and hasattr(chunks, "aclose"):
-                await chunks.aclose()
         return Incoming(response.status, response.headers, response, request.max_response_bytes)
 
     async def _session(self) -> aiohttp.ClientSession:
@@ -167,30 +170,36 @@ class Transport:
         return session
 
     async def _open_session(self) -> tuple[aiohttp.ClientSession, AsyncIterator[Any] | None]:
-        source = self.source
-        if isinstance(source, aiohttp.ClientSession):
-            return source, None
-        if not isinstance(source, type):
-            return source(), None
-        holder = _hold(self._new_session if self._ours else source)
+        if isinstance(self.source, aiohttp.ClientSession):
+            return self.source, None
+        session = _new_session(self._max_connections) if self._ours else self.source()
+        if not (self._ours or (isinstance(self.source, type) and issubclass(self.source, aiohttp.ClientSession))):
+            return session, None
+        holder = _hold(session)
         return await anext(holder), holder
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(limit=self._max_connections, timeout_ceil_threshold=_NEVER_ROUND)
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+def _new_session(max_connections: int) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(limit=max_connections, timeout_ceil_threshold=_NEVER_ROUND)
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
 
-async def _hold(make: Callable[[], aiohttp.ClientSession]) -> AsyncIterator[aiohttp.ClientSession]:
+_held: set[aiohttp.ClientSession] = set()
+"""Keeps the collector from a session until its generator has closed it: it would warn of one that is open."""
+
+
+async def _hold(session: aiohttp.ClientSession) -> AsyncIterator[aiohttp.ClientSession]:
     """Keep a session open as long as somebody keeps this generator.
 
     A generator, since loops and the collector finish those with `await`, and nothing else: `__del__` cannot close a
     session silently.
     """
-    session = make()
+    _held.add(session)
     try:
         yield session
     finally:
         await session.close()
+        _held.discard(session)
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
@@ -202,16 +211,28 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
     )
 
 
-def _data(body: Any) -> Any:
+def _data(body: Any, failures: list[Exception]) -> Any:
     if isinstance(body, tuple):
         form = aiohttp.FormData(default_to_multipart=True)
         for part in body:
-            form.add_field(part.name, _data(part.body), filename=part.filename, content_type=part.content_type)
+            text = isinstance(part.body, bytes) and part.filename is None
+            data = part.body.decode() if text else _data(part.body, failures)
+            form.add_field(part.name, data, filename=part.filename, content_type=part.content_type)
         return form
     if callable(body):
-        return body()
+        return _watched(body(), failures)
     # aiohttp writes large bytes in one piece, and warns of it; what it takes for a file it writes in many.
     return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+
+
+async def _watched(pieces: AsyncIterable[bytes], failures: list[Exception]) -> AsyncIterator[bytes]:
+    """Pass a body on, keeping its own failure, which aiohttp would wrap in one of the connection."""
+    try:
+        async for piece in pieces:
+            yield piece
+    except Exception as error:
+        failures.append(error)
+        raise
 
 
 def _reraise(error: BaseException) -> NoReturn:

@@ -37,6 +37,7 @@ class Part:
     name: str
     body: bytes | Chunks
     filename: str | None = None
+    """A file needs one; a field without it is text."""
     content_type: str | None = None
 
 
@@ -54,9 +55,14 @@ class Timeout:
     idle: float | None = None
     """The longest silence while a body moves."""
 
+    def after(self, seconds: float) -> Timeout:
+        """Give what is left when some seconds have passed."""
+        return self if self.total is None else evolve(self, total=max(self.total - seconds, 0.0))
+
 
 NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
 DEFAULT_TIMEOUT = Timeout()
+DEFAULT_MAX_RESPONSE_BYTES = 64 * 2**20
 TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
 """Streams, downloads and streamed uploads: a slow line is fine, a silent one is not."""
 
@@ -83,7 +89,7 @@ class Request:
     """The address is not the system's own, and must not see its key."""
     timeout: Timeout = DEFAULT_TIMEOUT
     proxy: str | None = None
-    max_response_bytes: int = 64 * 2**20
+    max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
 
 @frozen(kw_only=True)
@@ -111,16 +117,28 @@ class Raw(Generic[T]):
     read: Callable[[Response], T]
 
 
+def _word(value: Any) -> str | None:
+    return str(value) if value and isinstance(value, (str, int)) else None
+
+
+def _status(value: Any) -> int | None:
+    return value if isinstance(value, int) and 100 <= value <= 599 else None
+
+
 @frozen(kw_only=True)
 class ErrorBody:
-    """What a system's error body says, in one shape for all of them."""
+    """What a system's error body says, in one shape for all of them; what is of another type than it should be is left
+    out.
+    """
 
-    message: str
-    code: str | None = None
-    status: int | None = None
+    message: str = field(converter=str)
+    code: str | None = field(default=None, converter=_word)
+    status: int | None = field(default=None, converter=_status)
     """The status that the code or the body stands for; `None` leaves it to the HTTP status."""
     details: Any = None
-    request_id: str | None = None
+    request_id: str | None = field(default=None, converter=_word)
+    final: bool = False
+    """Asking again would give the same, whatever the status says."""
 
 
 ReadError = Callable[[int, Headers, Any], ErrorBody | None]
@@ -159,8 +177,13 @@ def encode_path(template: str, *ids: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Give scheme, host and port of a URL."""
-    parts = urlsplit(url)
+    """Give scheme, host and port of a URL; empty when it has none or is malformed."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    if not parts.netloc:
+        return ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
 
 
@@ -174,13 +197,21 @@ def follow(request: Request, status: int, location: str) -> Request | None:
         return None
     try:
         target = urljoin(request.url, location)
-        same = origin(target) == origin(request.url)
     except ValueError:
         return None
-    safe = same or (request.keyless and target.startswith("https://"))
+    safe = origin(target) == origin(request.url) or (request.keyless and target.startswith("https://"))
     return evolve(request, url=target) if location and safe else None
 
 
 def excerpt(text: str) -> str:
     """Give the first 200 characters on one line, for error messages."""
     return " ".join(text[:1000].split())[:200]
+
+
+def not_blank(text: str, what: str) -> str:
+    """Give a text back that says something; `ValueError` for a blank one."""
+    if not isinstance(text, str):
+        raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
+    if not text.strip():
+        raise ValueError(f"the {what} is empty")
+    return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..core import Client, not_blank
+from ..core import Client
 from ..decoding import decode
 from ..errors import DecodingError
 from ..media import Source, from_base64, sniff, to_base64
@@ -16,33 +16,38 @@ from ..services.chat import ChatReply
 from ..services.images import Description, Image
 from ..services.synthesize import Speech
 from ..services.transcribe import Transcript
-from ..wire import ErrorBody, Headers, System, encode_path, excerpt
+from ..wire import ErrorBody, Headers, System, encode_path, not_blank
 
 NEGATIVE_PROMPT = "blurry, low quality, deformed, extra limbs, bad anatomy, watermark, text, nsfw"
 """What pictures should not show unless the caller says otherwise."""
 
 _BASE64 = {"responseType": "base64data"}
+_ANSWERS = frozenset({"image", "content", "message", "voice", "result"})
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     """Read `{"detail": …}`, a sentence or the list of what is wrong with each field.
 
-    Source: https://github.com/NotReallyPrince/Kelly-API (api.py), https://fastapi.tiangolo.com/tutorial/handling-
-    errors/
+    Source: https://github.com/NotReallyPrince/Kelly-API (api.py),
+    https://fastapi.tiangolo.com/tutorial/handling-errors/
     """
     detail = body.get("detail") if isinstance(body, dict) else None
-    if not detail:
+    if not detail or (status < 300 and _ANSWERS & body.keys()):
         return None
     if isinstance(detail, str):
-        return ErrorBody(message=detail, status=400)
+        return ErrorBody(message=detail, status=_meant(status, 400))
     reasons = [_reason(item) for item in detail] if isinstance(detail, list) else [str(detail)]
-    return ErrorBody(message="; ".join(reasons), status=422, details=detail)
+    return ErrorBody(message="; ".join(reasons), status=_meant(status, 422), details=detail)
+
+
+def _meant(status: int, within_success: int) -> int:
+    return status if status >= 400 else within_success
 
 
 def _reason(item: Any) -> str:
     if not isinstance(item, dict):
         return str(item)
-    where = ".".join(str(step) for step in item.get("loc") or ())
+    where = ".".join(map(str, item["loc"])) if isinstance(item.get("loc"), list) else ""
     return f"{where}: {item.get('msg')}" if where else str(item.get("msg"))
 
 
@@ -190,15 +195,17 @@ class Kelly(Client):
 
 
 def _read_text(value: Any, name: str) -> str:
-    fields = decode(value, dict[str, object])
-    if not isinstance(fields.get(name), str):
-        raise DecodingError(f"$.{name} must be a string, the answer reads {excerpt(str(value))}")
-    return str(fields[name])
+    text = decode(value, dict[str, object]).get(name)
+    if not isinstance(text, str):
+        raise DecodingError(f"$.{name} is missing or no string")
+    return text
 
 
 def _read_base64(value: Any, name: str) -> bytes:
-    text = _read_text(value, name)
     try:
-        return from_base64(text)
+        data = from_base64(_read_text(value, name))
     except ValueError:
-        raise DecodingError(f"$.{name} is not base64: {excerpt(text)}") from None
+        data = b""
+    if not data:
+        raise DecodingError(f"$.{name} is empty or no base64")
+    return data

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
-from attrs import evolve, frozen
+from attrs import frozen
 
-from ..core import ByteStream, Client, Options, not_blank, read_timeout
+from ..core import ByteStream, Client, Options, read_timeout
 from ..decoding import decode
 from ..errors import DecodingError
 from ..media import Source, open_media, sniff
@@ -18,7 +18,7 @@ from ..retry import RetryPolicy
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
 from ..services.translate import Translation
-from ..wire import ErrorBody, Headers, Key, Raw, Response, System, excerpt
+from ..wire import ErrorBody, Headers, Key, Raw, Response, System, excerpt, not_blank
 
 if TYPE_CHECKING:
     from ..core import SessionSource
@@ -42,14 +42,12 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     error = body.get("error")
     if isinstance(error, dict):
         details = error.get("details")
-        reasons = [
-            str(detail["message"]) for detail in details or () if isinstance(detail, dict) and detail.get("message")
-        ]
-        code = error.get("code")
+        named = [item for item in details if isinstance(item, dict)] if isinstance(details, list) else []
+        reasons = [str(item["message"]) for item in named if item.get("message")]
         return ErrorBody(
             message=" ".join([str(error.get("message") or "the request was refused"), *reasons]),
-            code=code,
-            status=_CODES.get(str(code)),
+            code=error.get("code"),
+            status=_CODES.get(str(error.get("code"))),
             details=details,
             request_id=body.get("activityId") or error.get("activityId"),
         )
@@ -71,8 +69,7 @@ SYSTEM = System(
 class Khaya(Client):
     """Khaya / GhanaNLP.
 
-    Language codes are passed on as they are, two letters or ISO 639-3; `kellyapi.languages` lists the known ones. Every
-    call but the lists is billed, and is not repeated once it may have been carried out.
+    `kellyapi.languages` lists the known codes. Every call but the lists is billed: it is not repeated once carried out.
     """
 
     SYSTEM = SYSTEM
@@ -95,13 +92,11 @@ class Khaya(Client):
 
         Source: https://pypi.org/project/khaya/0.3.0/
         """
-        problems: list[str] = []
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
-        self._versions = {service: self._version(service, version, problems) for service, version in given.items()}
-        defaults = self._environment(problems)
+        self._wrong_settings: list[str] = []
+        self._versions = {service: self._version(service, version) for service, version in given.items()}
+        defaults = self._environment()
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
-        if problems:
-            self._connection = evolve(self._connection, problem=problems[0])
 
     async def translate(
         self, text: str, pair: str | None = None, *, source: str | None = None, target: str | None = None
@@ -176,6 +171,8 @@ class Khaya(Client):
 
         Source: https://github.com/Khaya-AI/khaya-claude-skills (speech synthesis)
         """
+        if format not in (None, "wav", "mp3"):
+            raise ValueError(f"the format of a stream must be 'wav' or 'mp3', not {format!r}")
         data = {**_speech_request(text, language, voice, format), "stream": True}
         return self._stream(_ROUTES["tts"]["v2"], data, check=_check_audio_type)
 
@@ -203,29 +200,32 @@ class Khaya(Client):
     def _path(self, service: str) -> str:
         return _ROUTES[service][self._versions[service]]
 
-    @classmethod
-    def _version(cls, service: str, given: str | None, problems: list[str]) -> str:
-        version = given or cls._variable(f"{service.upper()}_VERSION") or _DEFAULT_VERSIONS[service]
-        if version not in _ROUTES[service]:
-            problem = f"{service}_version must be one of {', '.join(_ROUTES[service])}, not {version!r}"
-            if given is not None:
-                raise ValueError(problem)
-            problems.append(f"{problem} (KHAYA_{service.upper()}_VERSION)")
-        return version
+    def _problem(self, allow_http: bool) -> str | None:
+        return next(iter(self._wrong_settings), None) or super()._problem(allow_http)
 
-    @classmethod
-    def _environment(cls, problems: list[str]) -> Options:
+    def _version(self, service: str, given: str | None) -> str:
+        name, versions = f"{service.upper()}_VERSION", ", ".join(_ROUTES[service])
+        if given is not None and given not in _ROUTES[service]:
+            raise ValueError(f"{service}_version must be one of {versions}, not {given!r}")
+        version = given or self._variable(name) or _DEFAULT_VERSIONS[service]
+        if version in _ROUTES[service]:
+            return version
+        self._wrong_settings.append(f"KHAYA_{name} must be one of {versions}, not {version!r}")
+        return _DEFAULT_VERSIONS[service]
+
+    def _environment(self) -> Options:
         options: Options = {}
-        timeout, attempts = cls._variable("TIMEOUT"), cls._variable("RETRY_ATTEMPTS")
+        timeout, attempts = self._variable("TIMEOUT"), self._variable("RETRY_ATTEMPTS")
         try:
             if timeout is not None:
                 options["timeout"] = read_timeout(float(timeout))
+        except ValueError:
+            self._wrong_settings.append(f"KHAYA_TIMEOUT must be more than 0 seconds, not {timeout!r}")
+        try:
             if attempts is not None:
                 options["retry"] = RetryPolicy(attempts=int(attempts))
         except ValueError:
-            problems.append(
-                f"KHAYA_TIMEOUT must be seconds and KHAYA_RETRY_ATTEMPTS 1 or more, not {timeout!r} and {attempts!r}"
-            )
+            self._wrong_settings.append(f"KHAYA_RETRY_ATTEMPTS must be a number from 1, not {attempts!r}")
         return options
 
 

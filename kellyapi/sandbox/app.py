@@ -17,31 +17,43 @@ from kellyapi import Aerostack, KellyAPI, Khaya, Skytells
 
 from . import aerostack, kelly, khaya, skytells
 from .engines.process import Engines
-from .face import SHARED, Shared
+from .face import SHARED, Handler, Refused, Shared
 from .store import Store
 
 MAX_BODY = 256 * 2**20
 _PATHS = {"kelly": "", "khaya": "", "skytells": "/v1", "aerostack": "/v1"}
+# Kelly AI's header comes last: some clients of Skytells send Authorization beside x-api-key.
+_FACES = (khaya.FACE, skytells.FACE, aerostack.FACE, kelly.FACE)
+_CODES = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "PAYLOAD_TOO_LARGE"}
 
 
 class Sandbox:
     """A local server for all four systems at one address: `async with Sandbox() as sandbox: …`.
 
-    `port=0` takes a free port. `keys` are the keys that are accepted; without them any that is not blank is.
+    `port=0` takes a free port, and keeps it when the sandbox is closed and started again. `keys` are the keys that are
+    accepted; without them any that is not blank is. `engines` names the package whose modules do the work.
     """
 
-    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", keys: Iterable[str] | None = None) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        keys: Iterable[str] | None = None,
+        engines: str = f"{__package__}.engines",
+    ) -> None:
         if keys is not None and isinstance(keys, str):
             raise TypeError('keys must be several strings, such as ["my-key"]')
         self.port = port
         self.host = host
         self.keys = None if keys is None else frozenset(keys)
+        self._engines = engines
         self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         """Scheme, host and port."""
-        return f"http://{self.host}:{self.port}"
+        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     @property
     def urls(self) -> dict[str, str]:
@@ -57,9 +69,11 @@ class Sandbox:
 
     async def start(self) -> None:
         """Listen. A port that is taken raises `OSError`."""
-        app = web.Application(client_max_size=MAX_BODY)
-        app[SHARED] = shared = Shared(engines=Engines(), store=Store(), keys=self.keys)
-        for face in (kelly.FACE, khaya.FACE, skytells.FACE, aerostack.FACE):
+        if self._runner is not None:
+            raise RuntimeError(f"the sandbox is listening already, at {self.url}")
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_in_its_words])
+        app[SHARED] = shared = Shared(engines=Engines(self._engines), store=Store(), keys=self.keys)
+        for face in _FACES:
             for method, path, handler in face.routes:
                 app.router.add_route(method, path, face.guarded(handler))
             for method, path, handler in face.open_routes:
@@ -69,10 +83,10 @@ class Sandbox:
             await shared.store.close()
             await shared.engines.close()
 
-        app.on_cleanup.append(stop)
+        app.on_shutdown.append(stop)  # before the server waits for its answers, so that none waits for an engine
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-        await self._runner.setup()
         try:
+            await self._runner.setup()
             await web.TCPSite(self._runner, self.host, self.port).start()
         except BaseException:
             await self.close()
@@ -93,6 +107,20 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+@web.middleware
+async def _in_its_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let aiohttp's own refusals be worded by the system whose key the request carries."""
+    try:
+        return await handler(request)
+    except web.HTTPException as refusal:
+        for face in _FACES:
+            if face.key_header in request.headers:
+                return face.refuse(Refused(refusal.status, _CODES.get(refusal.status, "HTTP_ERROR"), refusal.reason))
+        raise
+    except ConnectionError:  # whoever asked has left, which aiohttp would log with a traceback
+        return web.Response(status=499)
 
 
 @asynccontextmanager

@@ -52,7 +52,7 @@ class Face:
     refuse: Callable[[Refused], web.Response]
     """Puts a refusal into the system's words."""
     bad_input: Callable[[BadInput], Refused]
-    """Puts what an engine cannot use into the system's codes."""
+    """Puts what is wrong with an input, as an engine or `read_object` says it, into the system's codes."""
     bad_key: Callable[[bool], Refused]
     """Refuses a key that is wrong (True) or missing (False)."""
     routes: tuple[tuple[str, str, Handler], ...]
@@ -86,13 +86,13 @@ class Face:
 
 
 async def read_object(request: web.Request) -> dict[str, Any]:
-    """Read a JSON object, or refuse the request."""
+    """Read a JSON object, or say that the body is none."""
     try:
         body = json.loads(await request.read())
-    except ValueError:
-        raise Refused(400, "INVALID_REQUEST", "The body is not valid JSON.") from None
+    except (ValueError, RecursionError):
+        raise BadInput("body", "The body is not valid JSON.") from None
     if not isinstance(body, dict):
-        raise Refused(400, "INVALID_REQUEST", "The body must be a JSON object.")
+        raise BadInput("body", "The body must be a JSON object.")
     return body
 
 
@@ -103,4 +103,5 @@ async def run_engine(request: web.Request, function: str, **arguments: Any) -> A
 
 def noted(note: str | None) -> dict[str, str]:
     """Give the header that says how the sandbox's answer differs from a real one."""
-    return {"X-Sandbox-Note": note.encode("ascii", "replace").decode()} if note else {}
+    # On one line and in ASCII: a note may quote the request.
+    return {"X-Sandbox-Note": " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}

@@ -14,7 +14,7 @@ from .engines.failures import BadInput
 from .face import Face, Handler, Refused, noted, read_object, run_engine
 
 MAX_CHARACTERS = 1000
-_MIMES = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
+_FORMATS = ("wav", "mp3", "ogg")
 _PIECE = 16 * 2**10
 
 
@@ -23,17 +23,15 @@ def _invalid(code: str, message: str, target: str) -> Refused:
 
 
 def _refuse(refusal: Refused) -> web.Response:
-    target = refusal.details.get("target")
-    if target is None:  # what the gateway in front of the application says
+    if refusal.status != 400:  # what the gateway in front of the application says
         body: dict[str, Any] = {"statusCode": refusal.status, "message": refusal.message}
         if refusal.status >= 500:
             body["activityId"] = str(uuid.uuid4())
         return web.json_response(body, status=refusal.status)
-    detail = {"code": refusal.code, "message": refusal.message, "target": target}
     error = {
         "code": "VALIDATION_FAILED",
         "message": "The request payload contains invalid parameters.",
-        "details": [detail],
+        "details": [{"code": refusal.code, "message": refusal.message, **refusal.details}],
     }
     return web.json_response({"error": error}, status=refusal.status)
 
@@ -42,6 +40,7 @@ def _bad_input(error: BadInput) -> Refused:
     codes = {
         "audio": ("INVALID_AUDIO_FORMAT", "audio"),
         "language": ("UNSUPPORTED_LANGUAGE", "language"),
+        "text": ("EMPTY_TEXT", "text"),
         "voice": ("INVALID_SPEAKER", "speaker_id"),
     }
     code, target = codes.get(error.kind, ("INVALID_REQUEST", error.kind))
@@ -61,11 +60,12 @@ async def _translate(request: web.Request) -> web.Response:
     if not isinstance(pair, str) or not pair:
         raise _invalid("MISSING_LANGUAGE_PAIR", "The language pair is missing", "lang")
     source, _, target = pair.partition("-")
-    if not translation.supported(source, target):
+    codes = {"source": source, "target": target}
+    if not (translation.supported(**codes) or await run_engine(request, "translation.installed", **codes)):
         raise _invalid("UNSUPPORTED_LANGUAGE_PAIR", f"Language combination {pair} cannot be used", "language_pair")
     if request.path.startswith("/v2") and len(text) > MAX_CHARACTERS:
         raise _invalid("INVALID_REQUEST", f"The text is longer than {MAX_CHARACTERS} characters", "in")
-    done = await run_engine(request, "translation.translate", text=text, source=source, target=target)
+    done = await run_engine(request, "translation.translate", text=text, **codes)
     return web.json_response(done["text"], headers=noted(done["note"]))
 
 
@@ -78,7 +78,7 @@ def _transcriber(version: str) -> Handler:
         given = request.query.get("language", "")
         timestamps = request.query.get("timestamps")
         language = find(given)
-        if language is None:
+        if language not in TRANSCRIPTION:
             raise _invalid("UNSUPPORTED_LANGUAGE", f"Language {given!r} is not supported", "language")
         if timestamps not in (None, "word", "segment"):
             raise _invalid("INVALID_TIMESTAMPS", "timestamps must be 'word' or 'segment'", "timestamps")
@@ -116,10 +116,10 @@ async def _synthesize(request: web.Request, *, formats: bool) -> web.StreamRespo
         raise _invalid("MISSING_LANGUAGE", "The language is missing", "language")
     if voice is not None and voice not in VOICES:
         raise _invalid("INVALID_SPEAKER", f"speaker_id must be one of {', '.join(VOICES)}", "speaker_id")
-    if format not in _MIMES:
-        raise _invalid("INVALID_REQUEST", f"format must be one of {', '.join(_MIMES)}", "format")
+    if format not in _FORMATS:
+        raise _invalid("INVALID_REQUEST", f"format must be one of {', '.join(_FORMATS)}", "format")
     spoken = await run_engine(request, "speech.synthesize", text=text, language=language, voice=voice, format=format)
-    headers = {"Content-Type": _MIMES[format], **noted(spoken["note"])}
+    headers = {"Content-Type": f"audio/{format}", **noted(spoken["note"])}
     if not (formats and body.get("stream")):
         return web.Response(body=spoken["audio"], headers=headers)
     response = web.StreamResponse(headers=headers)

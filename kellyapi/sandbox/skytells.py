@@ -65,6 +65,7 @@ def _new(request: web.Request, model: str, input: dict[str, Any], body: dict[str
         "input": input,
         "output": None,
         "response": None,
+        "error": None,
         "created_at": _now(),
         "started_at": None,
         "completed_at": None,
@@ -89,7 +90,9 @@ async def _work(shared: Shared, prediction: dict[str, Any], delivery: str) -> No
     try:
         picture = await shared.engines.run("images.draw", prompt=prompt, **size)
     except (BadInput, EngineMissing, RuntimeError) as error:
-        prediction.update(status="failed", response=str(error), completed_at=_now(), updated_at=_now())
+        # The SDKs read the reason in `response`, the vendor's command in `error`.
+        ended = {"completed_at": _now(), "updated_at": _now()}
+        prediction.update(status="failed", response=str(error), error=str(error), **ended)
         return
     name = f"{prediction['id']}-output.png"
     shared.store.outputs[name] = picture
@@ -125,7 +128,7 @@ def _now() -> str:
 FACE = Face(
     key_header="x-api-key",
     refuse=_refuse,
-    bad_input=lambda error: Refused(422, "VALIDATION_ERROR", error.message),
+    bad_input=lambda error: Refused(400, "INVALID_REQUEST", error.message),
     bad_key=_bad_key,
     routes=(
         ("POST", "/v1/predict", _create),

@@ -9,6 +9,7 @@ from attrs import asdict, frozen
 
 from ..decoding import decode
 from ..errors import DecodingError
+from ..wire import not_blank
 from .routing import Answer, Result, Routed, honours, provider_last
 
 CHAT = (
@@ -88,7 +89,7 @@ class _Completion:
 def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Give messages in their wire form; a single string is one message of the user."""
     if isinstance(messages, str):
-        messages = [Message("user", messages)]
+        messages = [Message("user", not_blank(messages, "prompt"))]
     if not messages:
         raise ValueError("messages must not be empty")
     return [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]

@@ -81,7 +81,8 @@ class Routed:
     def _choose(self, answers: tuple[Answer, ...], provider: str | None, given: Mapping[str, Any]) -> Answer:
         named = [answer for answer in answers if provider in (None, answer.provider)]
         if not named:
-            raise ValueError(f"{provider} cannot do this; {' or '.join(answer.provider for answer in answers)} can")
+            able_ones = " or ".join(answer.provider for answer in answers)
+            raise ValueError(f"provider={provider!r} cannot do this: only {able_ones} can")
         objections = [answer.objection(given) for answer in named]
         able = [answer for answer, objection in zip(named, objections, strict=True) if objection is None]
         if not able:

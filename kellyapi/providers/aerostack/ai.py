@@ -35,6 +35,6 @@ class AI(Service):
 
 def _read_reply(value: Any) -> ChatReply:
     """The first generation answers `{"response"}`, the second with a chat completion."""
-    if isinstance(value, dict) and isinstance(value.get("response"), str):
+    if isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value:
         return ChatReply(text=value["response"], provider="aerostack")
     return read_completion(value, "aerostack")

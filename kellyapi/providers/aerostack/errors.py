@@ -31,6 +31,4 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     if message is None:
         return None
     code = fields.get("code")
-    return ErrorBody(
-        message=str(message), code=code, status=STATUS_OF_CODE.get(str(code)), details=fields.get("details")
-    )
+    return ErrorBody(message=message, code=code, status=STATUS_OF_CODE.get(str(code)), details=fields.get("details"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ...core import Client, not_blank
-from ...errors import DecodingError
+from ...core import Client
+from ...errors import DecodingError, KellyAPIError
 from ...media import sniff
 from ...services.images import Image
-from ...wire import System
+from ...wire import System, not_blank
 from .errors import read_error
 from .predictions import Prediction, Predictions
 
@@ -58,9 +58,15 @@ class Skytells(Client):
         Source: https://github.com/skytells/ts-sdk (src/client.ts)
         """
         done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
-        if not done.outputs:
-            raise DecodingError(
-                f"prediction {done.id} succeeded without an output", provider="skytells", prediction=done
-            )
-        data = await self._download(done.outputs[0])
-        return Image(data=data, mime=sniff(data) or "application/octet-stream", provider="skytells")
+        url = done.outputs[0] if done.outputs else ""
+        try:
+            if not url.startswith(("https://", "http://")):
+                raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
+            data = await self._download(url)
+            mime = sniff(data)
+            if mime is None:
+                raise DecodingError(f"the output of prediction {done.id} is no picture", provider="skytells")
+        except KellyAPIError as error:
+            error.prediction = done
+            raise
+        return Image(data=data, mime=mime, provider="skytells")

@@ -53,9 +53,10 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     if message is None:
         return None
     return ErrorBody(
-        message=str(message),
-        code=str(code) if code else "API_ERROR",
+        message=message,
+        code=code or "API_ERROR",
         status=STATUS_OF_CODE.get(str(code)) or error.get("status") or error.get("http_status"),
         details=error.get("details"),
         request_id=error.get("request_id"),
+        final=code == "PREDICTION_FAILED",  # what it says, with 502, of a job that failed or that it does not know
     )

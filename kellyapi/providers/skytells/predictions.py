@@ -10,7 +10,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from ...core import Service, not_blank
+from ...core import Service
 from ...decoding import decode
 from ...errors import (
     KellyAPIError,
@@ -21,7 +21,7 @@ from ...errors import (
     WaitTimeoutError,
 )
 from ...polling import poll_pause, time_left
-from ...wire import encode_path
+from ...wire import encode_path, not_blank
 
 ENDED = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
@@ -181,6 +181,8 @@ class Predictions(Service):
 
         `interval` is the seconds between two looks, by default 0.5 s growing to 5 s. After `timeout` seconds (`None`:
         never) `WaitTimeoutError` is raised. A look that fails for want of a connection or of the server is repeated.
+
+        Source: https://github.com/Skytells/cli (docs/predictions.md)
         """
         clock = asyncio.get_running_loop().time
         deadline = None if timeout is None else clock() + timeout
@@ -211,6 +213,8 @@ class Predictions(Service):
         """Follow a job to its end and give its last state; one that did not succeed raises `PredictionFailedError`.
 
         Every error carries the last known state as `error.prediction`, so that the job can be followed later.
+
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         state = prediction if isinstance(prediction, Prediction) else None
         try:

@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-import soundfile  # type: ignore[import-untyped]  # has no stubs
+import soundfile
 from numpy.typing import NDArray
 
 from .failures import BadInput
@@ -22,8 +22,8 @@ def decode(audio: bytes) -> tuple[NDArray[np.float32], int]:
     """Read WAV, MP3, FLAC, OGG and what else libsndfile knows: samples from -1 to 1, in one channel, and their rate."""
     try:
         samples, rate = soundfile.read(io.BytesIO(audio), dtype="float32", always_2d=True)
-    except soundfile.SoundFileError as error:
-        raise BadInput("audio", f"not audio: {error}") from None
+    except soundfile.LibsndfileError as error:
+        raise BadInput("audio", f"not audio: {error.error_string}") from None
     if not len(samples):
         raise BadInput("audio", "the audio is empty")
     return np.nan_to_num(samples.mean(axis=1)), rate

@@ -6,12 +6,15 @@ What goes on in the child is worker.py's matter.
 import asyncio
 import os
 import pickle
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from typing import Any
 
 from .worker import LENGTH
+
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows, which lacks the one, ends a process by the other
 
 
 class Engines:
@@ -32,8 +35,13 @@ class Engines:
         """
         await self._turn.acquire()
         exchange = asyncio.create_task(self._exchange(f"{self._package}.{function}", arguments))
-        exchange.add_done_callback(lambda _: self._turn.release())
+        exchange.add_done_callback(self._end_turn)
         return await asyncio.shield(exchange)
+
+    def _end_turn(self, exchange: asyncio.Task[Any]) -> None:
+        self._turn.release()
+        if not exchange.cancelled():
+            exchange.exception()  # a cancelled caller no longer looks, and asyncio would complain
 
     async def close(self) -> None:
         """End the child, whatever it is doing: whoever waits for it gets a `RuntimeError`."""
@@ -47,7 +55,8 @@ class Engines:
             raise RuntimeError("the engines are closed")
         request = pickle.dumps((function, arguments))
         child = await self._living()
-        assert child.stdin and child.stdout
+        assert child.stdin
+        assert child.stdout
         try:
             child.stdin.write(len(request).to_bytes(LENGTH))
             child.stdin.write(request)
@@ -80,9 +89,10 @@ class Engines:
         return self._child
 
     def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            if self._child:
-                self._child.kill()
+        # Not Process.kill(): of a child that has just died it takes the exit code away from asyncio, which then warns.
+        if self._child and self._child.returncode is None:
+            with suppress(OSError):
+                os.kill(self._child.pid, _KILL)
 
     async def _end(self) -> int | None:
         """Kill the child and wait until its pipes are closed too, which leaves asyncio nothing to warn of."""

@@ -6,7 +6,7 @@ import unicodedata
 from functools import cache
 from typing import TypedDict
 
-import espeakng_loader  # type: ignore[import-untyped]  # has no stubs
+import espeakng_loader
 import numpy as np
 from numpy.typing import NDArray
 
@@ -48,13 +48,12 @@ def synthesize(text: str, language: str, voice: str | None = None, format: str =
     """
     if format not in FORMATS:
         raise BadInput("audio", f"no format {format!r}: {', '.join(FORMATS)}")
+    if not text.strip():
+        raise BadInput("text", "there is nothing to say")
     note = _choose_voice(language, _variant(voice))
     if note:  # a foreign voice spells each accented letter out: "letter e with acute"
         text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
-    samples = _speak(text)
-    if not len(samples):
-        raise BadInput("text", "there is nothing to say in the text")
-    return {"audio": encode(samples, _engine()[1], format), "mime": FORMATS[format][2], "note": note}
+    return {"audio": encode(_speak(text), _engine()[1], format), "mime": FORMATS[format][2], "note": note}
 
 
 def _variant(voice: str | None) -> str:
@@ -93,7 +92,10 @@ def _speak(text: str) -> NDArray[np.int16]:
         return 0
 
     receiver = _RECEIVER(receive)  # in a name, for espeak-ng does not keep it alive
-    data = text.replace("\0", " ").encode()
+    data = text.replace("\0", " ").encode(errors="replace")
+    engine.espeak_ng_SetRandSeed(
+        ctypes.c_long(0)
+    )  # without it the same text sounds, and is heard, differently each time
     engine.espeak_SetParameter(_RATE, _WORDS_A_MINUTE, 0)
     engine.espeak_SetSynthCallback(receiver)
     status = engine.espeak_Synth(data, ctypes.c_size_t(len(data) + 1), 0, 0, 0, _UTF8, None, None)

@@ -28,7 +28,8 @@ def answer(request: bytes) -> bytes:
     except (BadInput, EngineMissing) as error:
         failure = error
     except ImportError as error:
-        failure = EngineMissing(f'{error}: pip install "kellyapi[sandbox]"')
+        advice = "it has wheels for CPython 3.11 and 3.13" if error.name == "pocketsphinx" else "the sandbox needs it"
+        failure = EngineMissing(f'{error}: pip install "kellyapi[sandbox]" ({advice})')
     except Exception as error:
         failure = RuntimeError(f"{type(error).__name__}: {error}")
         failure.add_note(traceback.format_exc())

@@ -1,0 +1,118 @@
+"""`kellyapi demo`: the steps, in the order in which they are done, and the files they write.
+
+The steps that need the speech engines are the last ones, so that a machine without them still makes the rest.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from attrs import asdict, frozen
+
+from kellyapi import Image, KellyAPI
+
+SENTENCE = "Hello. What is your name?"  # the phrasebook has it, and the recogniser heard all of it 40 times of 40
+PROMPT = "A red fox in snow under northern lights"
+CODE = """\
+import asyncio
+
+from kellyapi import KellyAPI
+
+
+async def main():
+    async with KellyAPI.sandbox() as api:  # KellyAPI() with your keys
+        hello = await api.translate("Hello", "en-tw")
+        speech = await api.synthesize(hello.text, "twi")
+        await speech.save("hello.wav")
+
+
+asyncio.run(main())
+"""
+
+
+@frozen
+class Done:
+    """A row of the demo's table."""
+
+    step: str
+    result: str
+    file: str
+    """In the demo's folder."""
+    seconds: float
+
+
+@frozen
+class Step:
+    """Something to do, and the file that comes of it."""
+
+    name: str
+    file: str
+    work: Callable[[KellyAPI, Path], Awaitable[str]]
+    """Writes the file and says what came out."""
+
+    async def do(self, api: KellyAPI, folder: Path) -> Done:
+        """Do it and take the time."""
+        began = time.perf_counter()
+        result = await self.work(api, folder / self.file)
+        return Done(self.name, result, self.file, time.perf_counter() - began)
+
+
+async def _translate(api: KellyAPI, path: Path) -> str:
+    translation = await api.translate(SENTENCE, "en-tw")
+    write(path, f"{SENTENCE}\n{translation.text}")
+    return f"“{SENTENCE}” in Twi: “{translation.text}”"
+
+
+async def _draw(api: KellyAPI, path: Path) -> str:
+    return await _save(await api.generate_image(PROMPT), path, f"“{PROMPT}”")
+
+
+async def _render_code(api: KellyAPI, path: Path) -> str:
+    return await _save(await api.kelly.render_code(CODE), path, f"{len(CODE.splitlines())} lines of Python")
+
+
+async def _write_notes(api: KellyAPI, path: Path) -> str:
+    translation = path.with_name(_TRANSLATION).read_text(encoding="utf-8")
+    return await _save(await api.kelly.write_notes(translation), path, "the translation by hand")
+
+
+async def _speak(api: KellyAPI, path: Path) -> str:
+    speech = await api.synthesize(SENTENCE)
+    await speech.save(path)
+    return f"“{SENTENCE}” in {speech.duration or 0:.1f} s"
+
+
+async def _listen(api: KellyAPI, path: Path) -> str:
+    heard = await api.transcribe(path.with_name(_SPEECH), timestamps="word")
+    write(path, json.dumps(asdict(heard), ensure_ascii=False, indent=2))
+    return f"“{heard.text}”, {len(heard.words)} words with their times"
+
+
+async def _save(image: Image, path: Path, what: str) -> str:
+    await image.save(path)
+    return f"{what}, {image.width} × {image.height} pixels"
+
+
+_TRANSLATION, _SPEECH = "translation.txt", "speech.wav"
+STEPS = (
+    Step("translate", _TRANSLATION, _translate),
+    Step("draw", "picture.png", _draw),
+    Step("render code", "code.png", _render_code),
+    Step("write notes", "notes.png", _write_notes),
+    Step("speak", _SPEECH, _speak),
+    Step("listen", "transcript.json", _listen),
+)
+
+
+def make(folder: Path) -> None:
+    """Make the demo's folder unless it is there."""
+    folder.mkdir(exist_ok=True)
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a text file; gives its path."""
+    path.write_bytes(f"{text}\n".encode())
+    return path

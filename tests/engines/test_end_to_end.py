@@ -1,0 +1,179 @@
+"""The main job through the real client, real HTTP and the real engines: speak, listen, translate, draw."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import inspect
+from collections.abc import AsyncIterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from khaya import KhayaClient
+from khaya.config import Settings
+
+from kellyapi import NO_RETRY, BadRequestError, KellyAPI, Sandbox, run_sync
+
+SAID = "The quick brown fox jumps over the lazy dog"
+HEADS = {"wav": b"RIFF", "mp3": (b"ID3", b"\xff"), "ogg": b"OggS"}
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[KellyAPI]:
+    async with KellyAPI.sandbox() as api:
+        yield api
+
+
+def heard_words(text: str) -> int:
+    words = text.lower().split()
+    return sum(word in words for word in set(SAID.lower().split())) + (words.count("the") > 1)
+
+
+async def test_what_is_spoken_is_heard_with_ascending_times_within_its_duration(api: KellyAPI) -> None:
+    speech = await api.synthesize(SAID)
+    assert (speech.mime, speech.sample_rate, speech.language) == ("audio/wav", 22_050, "eng")
+    assert speech.duration is not None
+    assert 2 < speech.duration < 5
+    heard = await api.transcribe(speech.audio, timestamps="word")
+    assert heard_words(heard.text) >= 7, heard.text
+    assert heard.text == " ".join(word.word for word in heard.words)
+    assert not heard.segments
+    assert all(0 <= word.start < word.end <= speech.duration for word in heard.words)
+    assert all(before.end <= after.start for before, after in pairwise(heard.words))
+
+
+async def test_segments_cover_the_words(api: KellyAPI) -> None:
+    audio = (await api.synthesize(SAID)).audio
+    by_word = await api.transcribe(audio, timestamps="word")
+    by_segment = await api.transcribe(audio, timestamps="segment")
+    assert not by_segment.words
+    assert " ".join(segment.text for segment in by_segment.segments) == by_segment.text == by_word.text
+    assert by_segment.segments[0].start == by_word.words[0].start
+    assert by_segment.segments[-1].end == by_word.words[-1].end
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
+async def test_every_format_is_spoken_and_heard(
+    api: KellyAPI, tmp_path: Path, format: Literal["wav", "mp3", "ogg"]
+) -> None:
+    speech = await api.synthesize(SAID, format=format)
+    assert speech.audio.startswith(HEADS[format])
+    assert speech.mime == {"mp3": "audio/mpeg"}.get(format, f"audio/{format}")
+    path = await speech.save(tmp_path / f"fox.{format}")
+    assert heard_words((await api.transcribe(path)).text) >= 7
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+async def test_a_stream_is_one_whole_file(api: KellyAPI, format: Literal["wav", "mp3"]) -> None:
+    async with api.khaya.synthesize_stream(SAID, "eng", format=format) as stream:
+        streamed = b"".join([piece async for piece in stream])
+    assert streamed.startswith(HEADS[format])
+    assert heard_words((await api.transcribe(streamed)).text) >= 7
+
+
+async def test_every_voice_is_another_one(api: KellyAPI) -> None:
+    spoken = [(await api.synthesize(SAID, voice=voice)).audio for voice in await api.khaya.voices()]
+    assert len(set(spoken)) == len(spoken) == 3
+
+
+async def test_a_language_without_a_voice_is_spoken_by_another_and_a_note_says_so() -> None:
+    notes: list[str | None] = []
+    async with KellyAPI.sandbox(
+        on_response=lambda _, response: notes.append(response.headers.get("X-Sandbox-Note"))
+    ) as api:
+        for language in ("swa", "twi"):
+            assert (await api.synthesize("Akwaaba", language)).duration
+    assert notes[0] is None
+    assert "Twi" in (notes[1] or "")
+
+
+@pytest.mark.parametrize("language", ["twi", "yor", "fra"])
+async def test_a_language_that_is_not_understood_is_the_systems_own_400(api: KellyAPI, language: str) -> None:
+    audio = (await api.synthesize("hello")).audio
+    with pytest.raises(BadRequestError) as raised:
+        await api.transcribe(audio, language)
+    assert raised.value.code == "VALIDATION_FAILED"
+    assert raised.value.details[0]["code"] == "UNSUPPORTED_LANGUAGE"
+
+
+async def test_text_posing_as_audio_is_refused(api: KellyAPI, tmp_path: Path) -> None:
+    (tmp_path / "speech.wav").write_text("not a sound")
+    with pytest.raises(BadRequestError) as raised:
+        await api.transcribe(tmp_path / "speech.wav")
+    assert raised.value.details[0]["code"] == "INVALID_AUDIO_FORMAT"
+
+
+async def test_every_language_of_the_catalogue_is_spoken(api: KellyAPI) -> None:
+    for language in await api.khaya.languages("synthesis"):
+        assert (await api.synthesize("Akwaaba", language)).audio.startswith(b"RIFF"), language
+
+
+async def test_kelly_ai_speaks_and_listens(api: KellyAPI) -> None:
+    speech = await api.kelly.synthesize(SAID)
+    assert heard_words((await api.kelly.transcribe(speech.audio)).text) >= 7
+    assert heard_words(await api.voice2text(base64.b64encode(speech.audio).decode())) >= 7
+
+
+async def test_the_example_of_the_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with KellyAPI.sandbox() as api:
+        hello = await api.translate("Good morning", "en-tw")
+        assert (hello.text, hello.source_language, hello.provider, hello.tried) == (
+            "Maakye", "en", "khaya", ("khaya",)
+        )  # fmt: skip
+        speech = await api.synthesize(hello.text, "twi")
+        assert speech.mime == "audio/wav"
+        await speech.save("hello.wav")
+        await (await api.synthesize(SAID)).save("fox.wav")
+        heard = await api.transcribe("fox.wav", "eng", timestamps="word")
+        assert heard.words
+        assert (tmp_path / "hello.wav").read_bytes() == speech.audio
+        fox = await api.generate_image("A red fox in snow")
+        assert (fox.mime, fox.width, fox.height) == ("image/png", 1024, 1024)
+        job = await api.skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"})
+        states = [state async for state in api.skytells.predictions.follow(job)]
+        assert (states[-1].status, states[-1].progress) == ("succeeded", 100)
+        quick = api.khaya.with_options(timeout=5, retry=NO_RETRY)
+        assert (await quick.translate("Good morning", "en-tw")).text == hello.text
+
+
+def test_a_script_without_a_loop_speaks_and_listens() -> None:
+    async def once() -> str:
+        async with KellyAPI.sandbox() as api:
+            return (await api.transcribe((await api.synthesize(SAID)).audio)).text
+
+    assert heard_words(run_sync(once())) >= 7
+
+
+async def test_the_released_khaya_package_speaks_and_listens(tmp_path: Path) -> None:
+    async with Sandbox() as sandbox:
+        config = Settings(api_key="key", retry_attempts=1)
+        config.base_url = sandbox.urls["khaya"]
+        async with KhayaClient("key", config) as khaya:
+            (await khaya.asynthesize(SAID, "eng")).save(str(tmp_path / "fox.wav"))
+            heard = await khaya.atranscribe(str(tmp_path / "fox.wav"), "eng", timestamps="word")
+    assert heard_words(heard.text) >= 7
+    assert heard.timings.words
+
+
+async def test_three_people_speak_and_listen_at_once(api: KellyAPI) -> None:
+    async def one() -> int:
+        return heard_words((await api.transcribe((await api.synthesize(SAID)).audio)).text)
+
+    assert min(await asyncio.gather(*(one() for _ in range(3)))) >= 7
+
+
+@pytest.mark.parametrize("function", ["speech.synthesize", "recognition.transcribe"])
+def test_the_stand_ins_of_other_tests_are_called_like_the_engines(
+    function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "sandbox")
+    module, _, name = function.partition(".")
+    names = [
+        list(inspect.signature(getattr(import_module(f"{package}.{module}"), name)).parameters)
+        for package in ("stand_in", "kellyapi.sandbox.engines")
+    ]
+    assert names[0] == names[1]

@@ -1,0 +1,129 @@
+"""Recognition by pocketsphinx, of what speech.py says and of made signals."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from kellyapi.sandbox.engines.audio import decode, resample
+from kellyapi.sandbox.engines.failures import BadInput
+from kellyapi.sandbox.engines.process import Engines
+from kellyapi.sandbox.engines.recognition import transcribe
+from kellyapi.sandbox.engines.speech import synthesize
+
+FOX = "The quick brown fox jumps over the lazy dog"
+
+
+def wav(samples: NDArray[np.float64] | NDArray[np.float32], rate: int, **options: str) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate, **({"format": "WAV"} | options))
+    return file.getvalue()
+
+
+def common(text: str, said: str) -> int:
+    heard = text.split()
+    return sum(word in heard for word in said.lower().split())
+
+
+@pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
+def test_what_the_engine_says_is_heard(format: str) -> None:
+    heard = transcribe(synthesize(FOX, "eng", format=format)["audio"])
+    assert common(heard["text"], FOX) >= 7
+
+
+def test_words_have_times_in_order_within_the_audio() -> None:
+    heard = transcribe(synthesize(FOX, "eng")["audio"])
+    times = [time for word in heard["words"] for time in (word["start"], word["end"])]
+    assert times == sorted(times)
+    assert 0 <= times[0] < 0.2
+    assert heard["duration"] - 0.4 < times[-1] <= heard["duration"]
+    assert " ".join(word["word"] for word in heard["words"]) == heard["text"]
+    assert not set("<>[]()") & set(heard["text"])
+
+
+def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None:
+    speech, rate = decode(synthesize(FOX, "eng")["audio"])
+    heard = transcribe(wav(np.concatenate([speech, np.zeros(2 * rate, np.float32), speech]), rate))
+    first, second = heard["segments"]
+    assert first["end"] <= len(speech) / rate + 0.1
+    assert len(speech) / rate + 1.8 < second["start"] < len(speech) / rate + 2.3
+    assert f"{first['text']} {second['text']}" == heard["text"]
+
+
+@pytest.mark.parametrize(
+    ("rate", "options", "least"),
+    [
+        (48_000, {}, 7),
+        (44_100, {"subtype": "FLOAT"}, 7),
+        (16_000, {"format": "FLAC"}, 7),
+        (48_000, {"format": "OGG", "subtype": "OPUS"}, 7),
+        (8_000, {"subtype": "ULAW"}, 3),  # a telephone cuts off half of what the model listens to
+    ],
+)
+def test_any_rate_channels_and_coding_is_heard(rate: int, options: dict[str, str], least: int) -> None:
+    said = "one two three four five six seven eight nine ten"
+    speech, original = decode(synthesize(said, "eng")["audio"])
+    stereo = np.stack([resample(speech, original, rate)] * 2, axis=1)
+    heard = transcribe(wav(stereo, rate, **options))
+    assert common(heard["text"], said) >= least
+    assert heard["duration"] == pytest.approx(len(speech) / original, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros(32_000), np.zeros(1), np.random.RandomState(1).normal(0, 0.01, 32_000), np.full(16_000, np.nan)],
+    ids=["silence", "one sample", "noise", "not numbers"],
+)
+def test_nothing_said_is_nothing_heard(samples: NDArray[np.float64]) -> None:
+    heard = transcribe(wav(samples, 16_000, subtype="FLOAT"))
+    assert heard == {"text": "", "words": [], "segments": [], "duration": round(len(samples) / 16_000, 2)}
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        b"",
+        b"This is a text file. " * 500,
+        b"\x89PNG\r\n\x1a\n" + bytes(1_000),
+        wav(np.zeros(0), 16_000),
+        wav(np.zeros(800), 16_000)[:20],
+        wav(np.zeros(800), 1),
+        wav(np.zeros(800), 16_000).replace(struct.pack("<I", 16_000), struct.pack("<I", 2_000_000_000)),
+    ],
+    ids=["nothing", "text", "a picture", "no samples", "half a header", "1 Hz", "2 GHz"],
+)
+def test_what_is_not_usable_audio_is_bad_input(audio: bytes) -> None:
+    with pytest.raises(BadInput) as raised:
+        transcribe(audio)
+    assert raised.value.kind == "audio"
+    assert "0x" not in raised.value.message
+
+
+@pytest.mark.parametrize("language", ["twi", "fra", "zzz", ""])
+def test_other_languages_than_english_are_bad_input(language: str) -> None:
+    with pytest.raises(BadInput) as raised:
+        transcribe(wav(np.zeros(800), 16_000), language)
+    assert raised.value.kind == "language"
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
+def test_resampling_keeps_a_tone_and_drops_what_does_not_fit(rate: int) -> None:
+    time = np.arange(rate) / rate
+    tone = np.sin(2 * np.pi * 1_000 * time) + (np.sin(2 * np.pi * 11_000 * time) if rate > 22_050 else 0)
+    expected = np.sin(2 * np.pi * 1_000 * np.arange(16_000) / 16_000)
+    assert np.abs(resample(tone.astype(np.float32), rate, 16_000) - expected).max() < 1e-3
+
+
+async def test_the_engines_process_speaks_and_hears() -> None:
+    engines = Engines()
+    try:
+        spoken = await engines.run("speech.synthesize", text=FOX, language="en")
+        heard = await engines.run("recognition.transcribe", audio=spoken["audio"], language="en")
+        with pytest.raises(BadInput, match="zzz"):
+            await engines.run("speech.synthesize", text=FOX, language="zzz")
+    finally:
+        await engines.close()
+    assert common(heard["text"], FOX) >= 7

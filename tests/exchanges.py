@@ -1,0 +1,60 @@
+"""What a test with aioresponses registers and sees: one answer in, the exact request out."""
+
+from __future__ import annotations
+
+import json as jsons
+from typing import Any
+
+from aioresponses import aioresponses as Responses
+from attrs import frozen
+from yarl import URL
+
+NOTHING = object()
+
+
+@frozen
+class Sent:
+    """One request as the transport handed it to aiohttp, its body read."""
+
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The parsed body."""
+        return jsons.loads(self.body)
+
+
+def answer(
+    wire: Responses,
+    method: str,
+    url: str,
+    *,
+    status: int = 200,
+    json: Any = NOTHING,
+    body: bytes | str = b"",
+    content_type: str = "application/json",
+    headers: dict[str, str] | None = None,
+    repeat: bool = False,
+) -> list[Sent]:
+    """Answer a request of exactly this method and encoded URL; the list fills with what was sent there."""
+    sent: list[Sent] = []
+
+    async def record(url: URL, *, headers: dict[str, str], data: Any = None, **_: Any) -> None:
+        if hasattr(data, "__aiter__"):
+            data = b"".join([piece async for piece in data])
+        elif hasattr(data, "read"):
+            data = data.read()
+        sent.append(Sent(dict(headers), data or b""))
+
+    wire.add(
+        URL(url, encoded=True),
+        method,
+        status=status,
+        body=body if json is NOTHING else jsons.dumps(json),
+        content_type=content_type,
+        headers=headers,
+        callback=record,
+        repeat=repeat,
+    )
+    return sent

@@ -1,0 +1,230 @@
+"""Kelly AI's routes, K1 to K14: what goes in and what comes out, byte for byte where it matters."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import partial
+from typing import Any
+
+import pytest
+from asking import Ask
+from PIL import Image
+from stand_in import recognition
+
+from kellyapi import NO_RETRY, AuthenticationError, Kelly, Sandbox, ServerError
+
+KEY = {"Authorization": "Bearer key"}
+SIZE = {"width": 80, "height": 64}
+
+
+@pytest.fixture
+def kelly(ask: Ask) -> Ask:
+    return partial(ask, headers=KEY)
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer "},
+        {"Authorization": "Bearer    "},
+        {"Authorization": "key"},
+        {"Kelly-API-KEY": "k"},
+    ],
+)
+async def test_without_a_key_the_answer_is_403(ask: Ask, headers: dict[str, str]) -> None:
+    answer = await ask("GET", "/sd/models", headers=headers)
+    assert (answer.status, answer.json) == (403, {"detail": "Not authenticated"})
+
+
+async def test_a_wrong_key_is_401_and_a_right_one_is_let_in(ask: Ask) -> None:
+    async with Sandbox(keys=["right", "also right"]) as narrow:
+        refused = await ask("GET", "/sd/models", url=narrow.url, headers=KEY)
+        assert (refused.status, refused.json) == (401, {"detail": "Invalid API key"})
+        for key in ("right", "also right"):
+            assert (await ask("GET", "/sd/models", url=narrow.url, headers={"Authorization": f"Bearer {key}"})).json
+
+
+async def test_a_wrong_key_is_the_clients_authentication_error() -> None:
+    async with Sandbox(keys=["right"]) as narrow, Kelly("wrong", base_url=narrow.urls["kelly"]) as kelly:
+        with pytest.raises(AuthenticationError, match="Invalid API key"):
+            await kelly.models("sd")
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"),
+    [("sd", "PhotoPerfect"), ("sdxl", "PhotoPerfectXL"), ("chat", "chatgpt"), ("voice", "en-US_LisaExpressive")],
+)
+async def test_each_list_of_models_is_an_array_of_names(kelly: Ask, kind: str, default: str) -> None:
+    models = (await kelly("GET", f"/{kind}/models")).json
+    assert default in models
+    assert all(isinstance(model, str) for model in models)
+
+
+PICTURES = [
+    ("/image/generate", {"prompt": "a fox", "negative_prompt": "", "model": "PhotoPerfect", **SIZE}, (80, 64)),
+    ("/image/generate", {"prompt": "a fox", **SIZE}, (80, 64)),
+    ("/image/edit", {"prompt": "a fox", "negative_prompt": "x", "image_data": ..., **SIZE}, (80, 64)),
+    ("/image/upscale", {"image_data": ...}, (80, 40)),
+    ("/image/removebg", {"image_data": ...}, (20, 10)),
+    ("/write/notes", {"code": "Buy milk"}, None),
+    ("/write/code", {"code": "print('a')"}, None),
+]
+
+
+@pytest.mark.parametrize(("path", "body", "size"), PICTURES)
+async def test_a_picture_comes_as_base64_in_json_when_that_is_asked_for_and_else_as_bytes(
+    kelly: Ask, picture: bytes, path: str, body: dict[str, Any], size: tuple[int, int] | None
+) -> None:
+    body = {name: b64(picture) if value is ... else value for name, value in body.items()}
+    wrapped = await kelly("POST", path, json={**body, "responseType": "base64data"})
+    assert wrapped.status == 200
+    assert list(wrapped.json) == ["image"]
+    drawn = base64.b64decode(wrapped.json["image"], validate=True)
+    assert opened(drawn).format == "PNG"
+    assert size in (None, opened(drawn).size)
+    bare = await kelly("POST", path, json=body)
+    assert (bare.headers["Content-Type"], bare.body) == ("image/png", drawn)
+
+
+async def test_a_picture_is_1024_pixels_square_unless_it_is_said(kelly: Ask) -> None:
+    drawn = await kelly("POST", "/image/generate", json={"prompt": "a fox"})
+    assert opened(drawn.body).size == (1024, 1024)
+
+
+async def test_a_picture_is_described_in_words(kelly: Ask, picture: bytes) -> None:
+    answer = await kelly("POST", "/image/description", json={"prompt": "What is it?", "image_data": b64(picture)})
+    assert list(answer.json) == ["content"]
+    assert "20 x 10" in answer.json["content"]
+
+
+@pytest.mark.parametrize("model", ["chatgpt", "gemini", "a%2Fb"])
+async def test_a_chat_names_its_model_in_the_path(kelly: Ask, model: str) -> None:
+    answer = await kelly("POST", f"/chat/{model}", json={"prompt": "Who are you?", "character": "KelyAI"})
+    assert list(answer.json) == ["message"]
+    assert model.replace("%2F", "/") in answer.json["message"]
+    assert "KelyAI" in answer.json["message"]
+
+
+@pytest.mark.usefixtures("stand_in")
+async def test_a_voice_comes_as_base64_in_json_when_that_is_asked_for_and_else_as_bytes(kelly: Ask) -> None:
+    body = {"text": "hello", "model": "en-US_LisaExpressive"}
+    wrapped = await kelly("POST", "/voice/generation", json={**body, "responseType": "base64data"})
+    assert wrapped.json == {"voice": b64(b"RIFF eng en-US_LisaExpressive hello")}
+    bare = await kelly("POST", "/voice/generation", json={"text": "hello"})
+    assert (bare.headers["Content-Type"], bare.body) == ("audio/wav", b"RIFF eng en-US_LisaExpressive hello")
+
+
+@pytest.mark.usefixtures("stand_in")
+async def test_what_was_heard_is_one_string(kelly: Ask) -> None:
+    answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"RIFF")})
+    assert answer.json == {"result": recognition.TEXT}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "kind"),
+    [
+        ("/image/generate", {}, "prompt", "missing"),
+        ("/image/generate", {"prompt": None}, "prompt", "string_type"),
+        ("/image/generate", {"prompt": 5}, "prompt", "string_type"),
+        ("/image/generate", {"prompt": "a", "negative_prompt": []}, "negative_prompt", "string_type"),
+        ("/image/generate", {"prompt": "a", "width": "wide"}, "width", "int_type"),
+        ("/image/generate", {"prompt": "a", "width": None}, "width", "int_type"),
+        ("/image/generate", {"prompt": "a", "height": True}, "height", "int_type"),
+        ("/image/generate", {"prompt": "a", "height": 64.5}, "height", "int_type"),
+        ("/image/edit", {"prompt": "a"}, "image_data", "missing"),
+        ("/image/edit", {"image_data": ""}, "prompt", "missing"),
+        ("/image/description", {"prompt": "a", "image_data": "no base64!"}, "image_data", "base64"),
+        ("/image/upscale", {"image_data": "\u0190\u025b"}, "image_data", "base64"),
+        ("/image/upscale", {"image_data": "AAA"}, "image_data", "base64"),
+        ("/image/upscale", {"image_data": {}}, "image_data", "string_type"),
+        ("/image/removebg", {}, "image_data", "missing"),
+        ("/write/notes", {"text": "a"}, "code", "missing"),
+        ("/write/code", {"code": ["a"]}, "code", "string_type"),
+        ("/chat/chatgpt", {}, "prompt", "missing"),
+        ("/chat/chatgpt", {"prompt": "a", "character": 1}, "character", "string_type"),
+        ("/voice/generation", {}, "text", "missing"),
+        ("/voice/generation", {"text": "a", "model": False}, "model", "string_type"),
+        ("/voice/transcribe", {}, "audio", "missing"),
+    ],
+)
+async def test_a_field_that_is_wrong_is_a_422_that_names_it(
+    kelly: Ask, path: str, body: dict[str, Any], field: str, kind: str
+) -> None:
+    answer = await kelly("POST", path, json=body)
+    assert answer.status == 422
+    [problem] = answer.json["detail"]
+    assert (problem["loc"], problem["type"]) == (["body", field], kind)
+    assert isinstance(problem["msg"], str)
+
+
+@pytest.mark.parametrize("size", [0, -1, 63, 2049, 10**30, -(10**30)])
+async def test_a_size_that_cannot_be_drawn_is_a_400(kelly: Ask, size: int) -> None:
+    answer = await kelly("POST", "/image/generate", json={"prompt": "a", "width": size, "height": 64})
+    assert answer.status == 400
+    assert "64 to 2048" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("path", ["/image/upscale", "/image/removebg"])
+@pytest.mark.parametrize("data", [b"", b"a text", b"\x89PNG\r\n\x1a\n" + bytes(100)])
+async def test_what_is_no_picture_is_a_400(kelly: Ask, path: str, data: bytes) -> None:
+    answer = await kelly("POST", path, json={"image_data": b64(data)})
+    assert answer.status == 400
+    assert isinstance(answer.json["detail"], str)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'"prompt"', b"1", b"[" * 100_000])
+async def test_a_body_that_is_no_json_object_is_a_400(kelly: Ask, body: bytes) -> None:
+    answer = await kelly("POST", "/chat/chatgpt", data=body)
+    assert answer.status == 400
+    assert answer.json["detail"] in ("The body is not valid JSON.", "The body must be a JSON object.")
+
+
+@pytest.mark.usefixtures("stand_in")
+async def test_what_is_no_audio_is_a_400(kelly: Ask) -> None:
+    answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"a text")})
+    assert (answer.status, answer.json) == (400, {"detail": "not audio"})
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/styles", 404), ("GET", "/image/generate", 405)])
+async def test_a_route_that_is_not_there_says_so_in_kelly_ais_words(
+    kelly: Ask, method: str, path: str, status: int
+) -> None:
+    answer = await kelly(method, path)
+    assert answer.status == status
+    assert isinstance(answer.json["detail"], str)
+
+
+@pytest.mark.usefixtures("no_packages")
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/voice/generation", {"text": "hello"}),
+        ("/voice/transcribe", {"audio": b64(b"RIFF")}),
+        ("/image/generate", {"prompt": "a fox"}),
+        ("/write/code", {"code": "a"}),
+    ],
+)
+async def test_a_missing_package_is_a_503_that_says_what_to_install(
+    kelly: Ask, path: str, body: dict[str, Any]
+) -> None:
+    answer = await kelly("POST", path, json=body)
+    assert answer.status == 503
+    assert 'pip install "kellyapi[sandbox]"' in answer.json["detail"]
+
+
+@pytest.mark.usefixtures("no_packages")
+async def test_the_client_passes_on_what_to_install(sandbox: Sandbox) -> None:
+    async with Kelly("key", base_url=sandbox.urls["kelly"], retry=NO_RETRY) as kelly:
+        with pytest.raises(ServerError, match=r'pip install "kellyapi\[sandbox\]"') as raised:
+            await kelly.synthesize("hello")
+    assert raised.value.status == 503

@@ -1,0 +1,283 @@
+"""A loopback server that plays what it is told, byte by byte, and a small system to ask it with."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import sys
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self
+
+from attrs import define, field, frozen
+
+from kellyapi.core import ByteStream, Client
+from kellyapi.media import Source, open_media
+from kellyapi.retry import RetryPolicy
+from kellyapi.wire import ErrorBody, Headers, Part, System
+
+
+@frozen
+class Seen:
+    """A request as it was on the wire."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    """By lower-case names."""
+    connection: int
+    """Counts the server's connections from 1."""
+    body: bytearray = field(factory=bytearray)
+
+
+@define
+class Exchange:
+    """A request whose head has arrived, for a script to answer."""
+
+    seen: Seen
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def read(self) -> None:
+        """Read the body, by its length or in its chunks."""
+        if self.seen.headers.get("transfer-encoding") != "chunked":
+            self.seen.body.extend(await self.reader.readexactly(int(self.seen.headers.get("content-length", 0))))
+            return
+        while size := int(await self.reader.readline(), 16):
+            self.seen.body.extend((await self.reader.readexactly(size + 2))[:-2])
+        await self.reader.readline()
+
+    async def write(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def left(self) -> None:
+        """Wait until the client has gone."""
+        with suppress(ConnectionError):
+            while await self.reader.read(2**16):
+                pass
+
+
+Script = bytes | Callable[[Exchange], Awaitable[None]]
+"""What answers a request: bytes, once its body has been read, or a function that also reads the body if it wants it."""
+
+
+def answer(status: int = 200, body: bytes = b"{}", kind: str = "application/json", **headers: str) -> bytes:
+    """Write an answer down; `Retry_After="1"` is a header."""
+    lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {kind}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    if "Transfer_Encoding" not in headers:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+OK = answer()
+
+
+async def reset(exchange: Exchange) -> None:
+    """Read the request whole, then break the connection off."""
+    await exchange.read()
+    _abort(exchange.writer)
+
+
+async def hang(exchange: Exchange) -> None:
+    """Never answer."""
+    await exchange.left()
+
+
+def cut(data: bytes) -> Script:
+    """Send this and close."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.write(data)
+        exchange.writer.close()
+
+    return script
+
+
+def pausing(data: bytes) -> Script:
+    """Send this and no more, and stay."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.write(data)
+        await exchange.left()
+
+    return script
+
+
+def late(seconds: float, data: bytes) -> Script:
+    """Answer after a while."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.read()
+        await asyncio.sleep(seconds)
+        await exchange.write(data)
+
+    return script
+
+
+class Server:
+    """`async with Server(first, second, …) as server`: answers the n-th request by the n-th script, all later ones by
+    the last. Without scripts it breaks every connection off before it reads.
+    """
+
+    def __init__(self, *scripts: Script) -> None:
+        self.requests: list[Seen] = []
+        self.connections = 0
+        self.open = 0
+        self._scripts = scripts
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something holds of what the server sees."""
+        async with asyncio.timeout(20):
+            while not true():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._serve(reader, writer)))
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.open += 1
+        number = self.connections
+        self._changed.set()
+        try:
+            while self._scripts:
+                seen = _read_head(await reader.readuntil(b"\r\n\r\n"), number)
+                self.requests.append(seen)
+                self._changed.set()
+                script = self._scripts[min(len(self.requests), len(self._scripts)) - 1]
+                exchange = Exchange(seen, reader, writer)
+                if isinstance(script, bytes):
+                    await exchange.read()
+                    await exchange.write(script)
+                else:
+                    await script(exchange)
+            _abort(writer)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            self.open -= 1
+            self._changed.set()
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+def _read_head(head: bytes, connection: int) -> Seen:
+    first, *lines = head.decode().rstrip().split("\r\n")
+    method, target, _ = first.split(" ")
+    return Seen(
+        method, target, {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}, connection
+    )
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    """Close with a reset in place of an orderly end."""
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
+
+
+def _read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
+    if isinstance(body, dict) and "problem" in body:
+        return ErrorBody(message=body["problem"], code=body.get("code"), status=body.get("status"))
+    return None
+
+
+KEY = "the-secret-key"
+SHOP = System(
+    name="shop",
+    title="Shop",
+    base_url="https://shop.example",
+    variables="SHOP",
+    key_header="X-Key",
+    key_prefix="Key ",
+    read_error=_read_error,
+)
+
+
+class Shop(Client):
+    """A system of which each verb is one operation."""
+
+    SYSTEM = SHOP
+
+    async def look(self, path: str = "/look", query: Mapping[str, str] | None = None, *, into: Any = object) -> Any:
+        return await self._fetch(path, query, into=into)
+
+    async def buy(self, *, into: Any = object) -> Any:
+        return await self._post_json("/buy", {"what": "a fox"}, into=into)
+
+    async def put(self, *, into: Any = object) -> Any:
+        return await self._post_json("/put", {"what": "a fox"}, into=into, repeatable=True)
+
+    async def fill(self, *parts: Part, into: Any = object) -> Any:
+        return await self._post_form("/fill", *parts, into=into)
+
+    async def send(self, source: Source, *, repeatable: bool = False) -> Any:
+        return await self._post_bytes("/send", await open_media(source, "audio"), into=object, repeatable=repeatable)
+
+    async def remove(self, *, into: Any = None.__class__) -> Any:
+        return await self._delete("/remove", into=into)
+
+    async def download(self, url: str) -> bytes:
+        return await self._download(url)
+
+    def listen(self, check: Callable[[Headers], None] = lambda headers: None) -> ByteStream:
+        return self._stream("/listen", {}, check=check)
+
+
+AT_ONCE = RetryPolicy(base=0, throttle_base=0)
+"""Three attempts without pauses."""
+
+
+@asynccontextmanager
+async def asked(*scripts: Script, **options: Any) -> AsyncIterator[tuple[Shop, Server]]:
+    """Give a client and the server that it asks."""
+    async with Server(*scripts) as server, Shop(KEY, base_url=server.url, **{"retry": AT_ONCE, **options}) as shop:
+        yield shop, server
+
+
+# In development mode asyncio also warns of steps that took long, as they do on a busy machine.
+_PATIENCE = "import logging; logging.getLogger('asyncio').setLevel('ERROR')\n"
+
+
+@asynccontextmanager
+async def script(source: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a script in a Python of its own in which every warning is an error."""
+    command = [sys.executable, "-X", "dev", "-W", "error", "-c", _PATIENCE + source, *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
+    try:
+        async with asyncio.timeout(60):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+async def run_script(source: str, *arguments: str) -> str:
+    """Run a script and give what it printed; it must end well and have nothing to complain about."""
+    async with script(source, *arguments) as process:
+        out, err = await process.communicate()
+    assert (process.returncode, err) == (0, b""), err.decode()
+    return out.decode().strip()

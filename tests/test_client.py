@@ -1,0 +1,337 @@
+"""`KellyAPI`: keys, clients that join it, options, one session for all four."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from typing import Any
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses as Responses
+from exchanges import answer
+
+from kellyapi import (
+    NO_RETRY,
+    NO_TIMEOUT,
+    Aerostack,
+    ConfigurationError,
+    Kelly,
+    KellyAPI,
+    Khaya,
+    Rate,
+    RetryPolicy,
+    Skytells,
+    Timeout,
+)
+
+SYSTEMS = {"kelly": Kelly, "khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
+VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
+ADDRESSES = {
+    "kelly": "https://api.kellyai.pro",
+    "khaya": "https://translation-api.ghananlp.org",
+    "skytells": "https://api.skytells.ai/v1",
+    "aerostack": "https://api.aerostack.ai/v1",
+}
+
+
+def clients(api: KellyAPI) -> dict[str, Any]:
+    """Give the four clients by name."""
+    return {name: getattr(api, name) for name in SYSTEMS}
+
+
+# Keys and addresses
+
+
+def test_positional_arguments_are_kelly_ais_key_address_and_session() -> None:
+    def make() -> aiohttp.ClientSession:
+        raise AssertionError("nothing is opened when a client is made")
+
+    api = KellyAPI("key", "https://kelly.example/", make)
+    assert (api.kelly.api_key, api.kelly.base_url, api.kelly.session) == ("key", "https://kelly.example", make)
+    assert [client.session for client in clients(api).values()] == [make] * 4
+
+
+def test_keywords_are_the_keys_of_the_others() -> None:
+    api = KellyAPI("k1", khaya="k2", skytells="k3", aerostack="k4")
+    assert [client.api_key for client in clients(api).values()] == ["k1", "k2", "k3", "k4"]
+    assert {name: client.base_url for name, client in clients(api).items()} == ADDRESSES
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_environment_gives_keys_and_addresses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(f"{VARIABLES[name]}_API_KEY", "from-environment")
+    monkeypatch.setenv(f"{VARIABLES[name]}_BASE_URL", "https://other.example/base/")
+    api = KellyAPI()
+    assert [other for other, client in clients(api).items() if client.configured] == [name]
+    assert (clients(api)[name].api_key, clients(api)[name].base_url) == (
+        "from-environment",
+        "https://other.example/base",
+    )
+    alone = SYSTEMS[name]("given", base_url="https://given.example")
+    assert (alone.api_key, alone.base_url) == ("given", "https://given.example")
+
+
+def test_no_key_and_no_network_are_needed_to_make_a_client() -> None:
+    api = KellyAPI()
+    assert not any(client.configured for client in clients(api).values())
+    assert repr(api) == "KellyAPI(no key)"
+
+
+def test_repr_names_the_systems_and_never_a_key() -> None:
+    api = KellyAPI("sk-secret", khaya="sk-secret", aerostack=lambda: "sk-secret")
+    assert repr(api) == "KellyAPI(kelly, khaya, aerostack)"
+    shown = f"{api!r} {api} {[repr(client) for client in clients(api).values()]} {api.khaya.api_key!r} {api.api_key!r}"
+    assert "sk-secret" not in shown + repr(api.khaya._connection) + repr(vars(api))
+    assert repr(api.khaya) == "Khaya(base_url='https://translation-api.ghananlp.org')"
+
+
+@pytest.mark.parametrize("key", [1, b"key", ["key"]])
+@pytest.mark.parametrize("name", ["api_key", "khaya", "skytells", "aerostack"])
+def test_a_key_of_the_wrong_type_is_a_type_error(name: str, key: Any) -> None:
+    with pytest.raises(TypeError, match="api_key must be a string or a function"):
+        KellyAPI(**{name: key})
+
+
+def test_a_client_in_the_wrong_place_is_a_type_error() -> None:
+    with pytest.raises(TypeError):
+        KellyAPI(khaya=Skytells("key"))  # type: ignore[arg-type]  # the wrong type is the point
+
+
+@pytest.mark.parametrize("key", ["", "  ", "\t\n", "schlüssel", "a\nb"])
+async def test_an_unusable_key_is_an_error_at_the_first_call(wire: Responses, key: str) -> None:
+    api = KellyAPI(khaya=key)
+    with pytest.raises(ConfigurationError) as caught:
+        await api.khaya.languages("synthesis")
+    assert caught.value.provider == "khaya"
+    assert not key.strip() or key not in str(caught.value)
+    assert not wire.requests
+
+
+async def test_white_space_around_a_key_is_not_sent(wire: Responses) -> None:
+    sent = answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+    async with KellyAPI(khaya=" key\n") as api:
+        await api.khaya.languages("synthesis")
+    assert sent[0].headers["Ocp-Apim-Subscription-Key"] == "key"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["translation.example", "ftp://x.example", "https://", "http://x.example", "https://u:p@x.example", "//x"],
+)
+async def test_an_unusable_address_is_an_error_at_the_first_call(wire: Responses, address: str) -> None:
+    khaya = Khaya("key", base_url=address)
+    with pytest.raises(ConfigurationError) as caught:
+        await khaya.languages("synthesis")
+    assert caught.value.provider == "khaya"
+    assert "u:p" not in str(caught.value)
+    assert not wire.requests
+
+
+# A client that joins
+
+
+async def test_a_given_client_keeps_its_own_and_shares_the_session(wire: Responses) -> None:
+    retry = RetryPolicy(attempts=7)
+    own = Khaya("own", base_url="https://khaya.example", tts_version="v2", timeout=5, retry=retry, headers={"X-A": "1"})
+    api = KellyAPI("k1", khaya=own, timeout=9, headers={"X-B": "2"})
+    joined = api.khaya
+    assert joined is not own
+    assert (joined.api_key, joined.base_url) == ("own", "https://khaya.example")
+    assert (joined._connection.timeout, joined._connection.retry) == (Timeout(total=5), retry)
+    assert joined._connection.headers == {"X-A": "1"}
+    assert joined._connection.transport is api.kelly._connection.transport
+    assert own._connection.transport is not joined._connection.transport
+    assert (api.kelly._connection.timeout, api.kelly._connection.headers) == (Timeout(total=9), {"X-B": "2"})
+    sent = answer(wire, "GET", "https://khaya.example/tts/v2/languages", json={"languages": {}})
+    await joined.languages("synthesis")
+    await api.close()
+    assert len(sent) == 1
+
+
+async def test_a_given_client_stays_usable_after_the_others_are_closed(wire: Responses) -> None:
+    answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}}, repeat=True)
+    async with Khaya("key") as own:
+        async with KellyAPI(khaya=own) as api:
+            await api.khaya.languages("synthesis")
+            await own.languages("synthesis")
+            session = own._connection.transport._sessions
+        assert [held.closed for held, _ in session.values()] == [False]
+        await own.languages("synthesis")
+
+
+async def test_a_given_client_with_a_session_of_its_own_keeps_it(wire: Responses) -> None:
+    async with aiohttp.ClientSession() as session:
+        api = KellyAPI(khaya=Khaya("key", session=session))
+        assert (api.khaya.session, api.kelly.session) == (session, aiohttp.ClientSession)
+        answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+        await api.khaya.languages("synthesis")
+        await api.close()
+        assert not session.closed
+
+
+# Sessions
+
+
+async def test_four_systems_use_one_session(wire: Responses) -> None:
+    opened: list[aiohttp.ClientSession] = []
+
+    def make() -> aiohttp.ClientSession:
+        opened.append(aiohttp.ClientSession())
+        return opened[0]
+
+    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[])
+    answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+    answer(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
+    answer(wire, "POST", f"{ADDRESSES['aerostack']}/ai/chat", json={"response": "x"})
+    async with KellyAPI("k", session=make, khaya="k", skytells="k", aerostack="k") as api:
+        assert not opened
+        await api.kelly.models("sd")
+        await api.khaya.languages("synthesis")
+        await api.skytells.predictions.get("a")
+        await api.with_options(timeout=5).aerostack.ai.chat("x")
+    assert len(opened) == 1
+    assert not opened[0].closed  # what a function of the user's makes is the user's
+    await opened[0].close()
+
+
+async def test_the_session_of_ours_is_closed_with_the_client_and_opened_anew(wire: Responses) -> None:
+    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
+    api = KellyAPI("k")
+    await api.kelly.models("sd")
+    ((session, _),) = api._transport._sessions.values()
+    await api.close()
+    assert session.closed
+    await api.kelly.models("sd")
+    ((another, _),) = api._transport._sessions.values()
+    assert not another.closed
+    await api.close()
+
+
+async def test_a_session_that_was_given_is_never_closed(wire: Responses) -> None:
+    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
+    async with aiohttp.ClientSession() as session:
+        async with KellyAPI("k", session=session) as api:
+            await api.kelly.models("sd")
+        assert not session.closed
+        assert api.session is session
+
+
+def test_a_session_of_the_wrong_type_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match=r"aiohttp\.ClientSession"):
+        KellyAPI(session="session")  # type: ignore[arg-type]  # the wrong type is the point
+
+
+@pytest.mark.parametrize("connections", [0, -1])
+def test_max_connections_must_be_positive(connections: int) -> None:
+    with pytest.raises(ValueError, match="max_connections"):
+        KellyAPI(max_connections=connections)
+
+
+def test_max_connections_is_not_for_a_given_session_nor_for_a_sibling() -> None:
+    with pytest.raises(ValueError, match="max_connections"):
+        KellyAPI(session=aiohttp.ClientSession, max_connections=5)
+    for client in (KellyAPI(max_connections=5), Khaya("key", max_connections=5)):
+        with pytest.raises(ValueError, match="max_connections"):
+            client.with_options(max_connections=6)
+
+
+# Options
+
+CHANGED: dict[str, Any] = {
+    "timeout": NO_TIMEOUT,
+    "retry": NO_RETRY,
+    "headers": {"X-A": "1"},
+    "proxy": "http://proxy.example:3128",
+    "max_response_bytes": 5,
+    "allow_http": True,
+    "on_response": lambda request, response: None,
+    "logger": logging.getLogger("mine"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_each_option_reaches_all_four_and_varies_on_all_levels(name: str) -> None:
+    value = CHANGED[name]
+    made, varied = KellyAPI("k", **{name: value}), KellyAPI("k").with_options(**{name: value})
+    for client in (*clients(made).values(), *clients(varied).values(), Khaya("k").with_options(**{name: value})):
+        assert getattr(client._connection, name) == value
+
+
+def test_a_sibling_differs_only_in_what_was_asked() -> None:
+    api = KellyAPI("k", khaya=Khaya("k2", asr_version="v1"), retry=NO_RETRY)
+    sibling = api.with_options(timeout=5)
+    assert type(sibling) is KellyAPI
+    for name, client in clients(sibling).items():
+        before = clients(api)[name]._connection
+        assert client._connection.transport is before.transport
+        assert client._connection.timeout == Timeout(total=5)
+        assert client._connection.retry == before.retry
+        assert before.timeout is None
+    assert (sibling.khaya._versions, sibling.khaya.api_key) == (api.khaya._versions, "k2")
+    assert sibling._client("khaya") is sibling.khaya
+
+
+def test_limits_of_a_sibling_draw_on_the_same_quota() -> None:
+    khaya = Khaya("k", max_concurrency=3, rate=Rate(10))
+    sibling = khaya.with_options(max_concurrency=1)
+    assert sibling._connection.limits is not khaya._connection.limits
+    assert sibling._connection.limits.quota is khaya._connection.limits.quota
+    assert khaya.with_options(timeout=5)._connection.limits is khaya._connection.limits
+
+
+async def test_groups_follow_the_options_of_their_client(wire: Responses) -> None:
+    sent = answer(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
+    async with Skytells("k").with_options(headers={"X-A": "1"}) as skytells:
+        await skytells.predictions.get("a")
+    assert sent[0].headers == {"X-A": "1", "x-api-key": "k"}
+
+
+WRONG = [
+    ({"timeout": 0}, ValueError, "timeout"),
+    ({"timeout": -1}, ValueError, "timeout"),
+    ({"timeout": float("nan")}, ValueError, "timeout"),
+    ({"timeout": "5"}, TypeError, "timeout"),
+    ({"timeout": True}, TypeError, "timeout"),
+    ({"retry": 3}, TypeError, "retry"),
+    ({"headers": [("a", "b")]}, TypeError, "headers"),
+    ({"proxy": 3128}, TypeError, "proxy"),
+    ({"max_response_bytes": "5"}, TypeError, "max_response_bytes"),
+    ({"max_response_bytes": 0}, ValueError, "max_response_bytes"),
+    ({"max_concurrency": 0}, ValueError, "max_concurrency"),
+    ({"max_concurrency": "5"}, TypeError, "max_concurrency"),
+    ({"rate": 5}, TypeError, "rate"),
+    ({"allow_http": 1}, TypeError, "allow_http"),
+    ({"logger": "kellyapi"}, TypeError, "logger"),
+    ({"on_response": 5}, TypeError, "on_response"),
+    ({"time_out": 5}, TypeError, "time_out"),
+]
+
+
+@pytest.mark.parametrize(("options", "kind", "name"), WRONG)
+def test_a_wrong_option_is_refused_at_once(options: Any, kind: type[Exception], name: str) -> None:
+    for accept in (KellyAPI, Khaya, Aerostack, KellyAPI().with_options, Skytells().with_options):
+        with pytest.raises(kind, match=name):
+            accept(**options)
+
+
+@pytest.mark.parametrize("accept", [KellyAPI, Kelly, Khaya, Khaya().with_options, KellyAPI().with_options])
+def test_a_timeout_above_an_hour_warns_once_where_it_was_written(accept: Any) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        accept(timeout=5000)
+    assert [(one.category, one.filename) for one in caught] == [(UserWarning, __file__)]
+    assert "5000 is in seconds, which is 1.4 hours" in str(caught[0].message)
+
+
+async def test_every_raw_exchange_is_shown_to_on_response(wire: Responses) -> None:
+    seen: list[Any] = []
+
+    async def note(request: Any, response: Any) -> None:
+        seen.append((request.method, request.url, response.status, response.body, repr(request)))
+
+    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=["a"])
+    async with KellyAPI("sk-secret", on_response=note) as api:
+        await api.kelly.models("sd")
+    assert [one[:4] for one in seen] == [("GET", f"{ADDRESSES['kelly']}/sd/models", 200, b'["a"]')]
+    assert "sk-secret" not in seen[0][4]

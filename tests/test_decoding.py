@@ -1,0 +1,239 @@
+"""JSON to values, strictly: what is accepted, what is refused and where, with orjson and without."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from attrs import field, frozen
+
+from kellyapi.errors import DecodingError
+
+
+@pytest.fixture(params=["orjson", "json"], autouse=True)
+def decoding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Import the module afresh, with orjson and with the standard library's json in its place."""
+    import kellyapi
+    import kellyapi.decoding as usual
+
+    if request.param == "json":
+        monkeypatch.setitem(sys.modules, "orjson", None)
+    monkeypatch.delitem(sys.modules, "kellyapi.decoding")
+    fresh = importlib.import_module("kellyapi.decoding")
+    assert fresh is not usual
+    assert ("orjson" in vars(fresh)) == (request.param == "orjson")
+    yield fresh
+    kellyapi.decoding = usual  # the import has put the fresh one there
+
+
+@frozen
+class Word:
+    """A value inside others."""
+
+    word: str
+    start: float
+    count: int = 0
+
+
+@frozen(kw_only=True)
+class Sample:
+    """One field of each kind."""
+
+    text: str
+    number: float = 0.0
+    whole: int = 0
+    flag: bool = False
+    maybe: str | None = None
+    words: tuple[Word, ...] = ()
+    names: dict[str, str] = field(factory=dict)
+    anything: object = None
+    source_key: str = field(default="", metadata={"wire": "sourceKey"})
+
+
+@pytest.mark.parametrize(
+    ("value", "fields"),
+    [
+        ({"text": "a"}, {}),
+        ({"text": ""}, {"text": ""}),
+        ({"text": "a", "number": 1}, {"number": 1.0}),
+        ({"text": "a", "number": 1.5}, {"number": 1.5}),
+        ({"text": "a", "number": "1.5"}, {"number": 1.5}),
+        ({"text": "a", "number": "-2e3"}, {"number": -2000.0}),
+        ({"text": "a", "whole": 3}, {"whole": 3}),
+        ({"text": "a", "whole": "3"}, {"whole": 3}),
+        ({"text": "a", "flag": True}, {"flag": True}),
+        ({"text": "a", "maybe": "b"}, {"maybe": "b"}),
+        ({"text": "a", "maybe": None}, {"maybe": None}),
+        ({"text": "a", "number": None, "whole": None, "flag": None, "words": None, "names": None}, {}),
+        ({"text": "a", "words": []}, {"words": ()}),
+        ({"text": "a", "words": [{"word": "w", "start": 0}]}, {"words": (Word("w", 0.0),)}),
+        ({"text": "a", "names": {"b": "c"}}, {"names": {"b": "c"}}),
+        ({"text": "a", "anything": [1, {"b": None}]}, {"anything": [1, {"b": None}]}),
+        ({"text": "a", "sourceKey": "k"}, {"source_key": "k"}),
+        ({"text": "a", "source_key": "k"}, {"source_key": ""}),
+        ({"text": "a", "unknown": 1, "another": {"b": 2}}, {}),
+        ({"text": "\u0000 ɛ 🎉"}, {"text": "\u0000 ɛ 🎉"}),
+    ],
+)
+def test_what_the_protocol_allows_is_accepted(decoding: ModuleType, value: Any, fields: dict[str, Any]) -> None:
+    result = decoding.decode(decoding.loads(decoding.dumps(value)), Sample)
+    assert result == Sample(**{"text": "a", **fields})
+    assert {name: type(getattr(result, name)) for name in fields} == {name: type(one) for name, one in fields.items()}
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (None, "$: expected an object"),
+        ([], "$: expected an object"),
+        ("text", "$: expected an object"),
+        ({}, "$.text: missing"),
+        ({"text": None}, "$.text: expected a string, got None"),
+        ({"text": 1}, "$.text: expected a string, got 1"),
+        ({"text": True}, "$.text: expected a string"),
+        ({"text": ["a"]}, "$.text: expected a string"),
+        ({"text": "a", "number": True}, "$.number: expected a number (float), got True"),
+        ({"text": "a", "number": "one"}, "$.number"),
+        ({"text": "a", "number": ""}, "$.number"),
+        ({"text": "a", "number": "nan"}, "$.number"),
+        ({"text": "a", "number": "1_000"}, "$.number"),
+        ({"text": "a", "number": []}, "$.number"),
+        ({"text": "a", "whole": 1.5}, "$.whole: expected a number (int), got 1.5"),
+        ({"text": "a", "whole": 1.0}, "$.whole: expected a number (int), got 1.0"),
+        ({"text": "a", "whole": False}, "$.whole: expected a number (int), got False"),
+        ({"text": "a", "whole": "1.5"}, "$.whole"),
+        ({"text": "a", "whole": "9" * 5000}, "$.whole"),
+        ({"text": "a", "flag": 1}, "$.flag: expected true or false, got 1"),
+        ({"text": "a", "flag": "false"}, "$.flag: expected true or false, got 'false'"),
+        ({"text": "a", "maybe": 1}, "$.maybe: expected a string, got 1"),
+        ({"text": "a", "words": {}}, "$.words: expected an array"),
+        ({"text": "a", "words": "ab"}, "$.words: expected an array"),
+        ({"text": "a", "words": [None]}, "$.words[0]: expected an object"),
+        (
+            {"text": "a", "words": [{"word": "w", "start": None}]},
+            "$.words[0].start: expected a number (float), got None",
+        ),
+        (
+            {"text": "a", "words": [{"word": "w", "start": 0}, {"word": "w", "start": 0, "count": 0.5}]},
+            "$.words[1].count: expected a number (int), got 0.5",
+        ),
+        ({"text": "a", "names": []}, "$.names: expected an object"),
+        ({"text": "a", "names": {"b": None}}, "$.names['b']: expected a string, got None"),
+        ({"text": "a", "sourceKey": 1}, "$.sourceKey: expected a string"),
+        ({"text": 1, "flag": 1, "whole": 0.5}, "$.text: expected a string, got 1; $."),
+    ],
+)
+def test_what_it_does_not_allow_is_refused_with_the_place(decoding: ModuleType, value: Any, where: str) -> None:
+    with pytest.raises(DecodingError) as caught:
+        decoding.decode(value, Sample)
+    assert where in caught.value.message
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("value", "into", "result"),
+    [
+        ("a", str, "a"),
+        (["a"], tuple[str, ...], ("a",)),
+        ({"a": ["b"]}, dict[str, tuple[str, ...]], {"a": ("b",)}),
+        ({"a": [1]}, object, {"a": [1]}),
+        (None, object, None),
+        ("a", lambda value: value * 2, "aa"),
+    ],
+)
+def test_types_and_functions_are_targets_too(decoding: ModuleType, value: Any, into: Any, result: Any) -> None:
+    assert decoding.decode(value, into) == result
+
+
+def test_a_function_may_refuse(decoding: ModuleType) -> None:
+    def read(value: Any) -> Any:
+        raise DecodingError("not this")
+
+    with pytest.raises(DecodingError, match="not this"):
+        decoding.decode({}, read)
+
+
+def test_a_message_stays_short_whatever_came(decoding: ModuleType) -> None:
+    with pytest.raises(DecodingError) as caught:
+        decoding.decode({"text": ["x" * 10_000] * 100, "whole": "y" * 10_000, "names": {"z" * 10_000: 1}}, Sample)
+    assert len(caught.value.message) < 1000
+
+
+@pytest.mark.parametrize("depth", [500, 1000])
+def test_deeply_nested_json_in_a_wrong_place_is_a_decoding_error(decoding: ModuleType, depth: int) -> None:
+    nested: Any = []
+    for _ in range(depth):
+        nested = [nested]
+    with pytest.raises(DecodingError):
+        decoding.decode({"text": nested}, Sample)
+
+
+# JSON itself
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a": [1, 1.5, "x", true, null]}', {"a": [1, 1.5, "x", True, None]}),
+        (b' "\\u025b" ', "ɛ"),
+        ("ɛ".join('""').encode(), "ɛ"),
+        (b"1", 1),
+        (b"null", None),
+    ],
+)
+def test_json_is_parsed(decoding: ModuleType, data: bytes, value: Any) -> None:
+    assert decoding.loads(data) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" ",
+        b"<html>",
+        b"{",
+        b"[1,]",
+        b"{'a': 1}",
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b"\xff\xfe",
+        b'"\xff"',
+        b"1 2",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_what_is_no_json_is_a_value_error(decoding: ModuleType, data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  two libraries, two messages
+        decoding.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        ({"in": "Ɛte sɛn?", "lang": "en-tw"}, '{"in":"Ɛte sɛn?","lang":"en-tw"}'),
+        ([1, 1.5, True, None], "[1,1.5,true,null]"),
+        ('\x00\n"', '"\\u0000\\n\\""'),
+    ],
+)
+def test_json_is_written_the_same_way(decoding: ModuleType, value: Any, data: str) -> None:
+    assert decoding.dumps(value) == data.encode()
+
+
+@pytest.mark.parametrize("value", [b"bytes", {"a": object()}, {1, 2}, "\ud800", 1j], ids=repr)
+def test_what_has_no_json_form_is_a_type_or_value_error(decoding: ModuleType, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        decoding.dumps(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_write_is_never_sent_as_null(decoding: ModuleType, value: float) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        decoding.dumps({"temperature": value})

@@ -1,0 +1,211 @@
+"""The gate of a client, by a clock that jumps, and the arithmetic of quota, rate and polling."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from kellyapi.limits import Limits, Rate, RetryQuota
+from kellyapi.polling import poll_pause, time_left
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock jumps to the next timer when there is nothing to do: nothing waits, and times are exact."""
+
+    now = 1000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def _run_once(self) -> None:
+        if not self._ready and self._scheduled:
+            self.now = max(self.now, self._scheduled[0].when())
+        super()._run_once()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(main)
+
+
+def clock() -> float:
+    return asyncio.get_running_loop().time() - 1000
+
+
+async def starts(limits: Limits, calls: int, seconds: float = 0.0) -> list[float]:
+    """Give when each of several calls was let in, of which each takes some seconds."""
+    at: list[tuple[int, float]] = []
+
+    async def call(number: int) -> None:
+        await limits.acquire(None)
+        at.append((number, round(clock(), 6)))
+        await asyncio.sleep(seconds)
+        limits.release()
+
+    await asyncio.gather(*(call(number) for number in range(calls)))
+    assert [number for number, _ in at] == list(range(calls))
+    return [time for _, time in at]
+
+
+# -- the quota ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("throttled", "cost", "times"), [(False, 14, 35), (True, 5, 100)])
+def test_the_quota_pays_for_so_many_retries(throttled: bool, cost: int, times: int) -> None:
+    quota = RetryQuota()
+    assert [quota.take(throttled=throttled) for _ in range(times + 1)] == [cost] * times + [0]
+    assert quota.left == 500 - times * cost
+
+
+@pytest.mark.parametrize(("last_cost", "left"), [(0, 101), (5, 105), (14, 114)])
+def test_a_success_pays_back_what_its_last_retry_cost_or_one(last_cost: int, left: int) -> None:
+    quota = RetryQuota()
+    quota.left = 100
+    quota.refund(last_cost)
+    assert quota.left == left
+
+
+def test_the_quota_is_never_above_its_capacity() -> None:
+    quota = RetryQuota(10)
+    quota.refund(14)
+    assert quota.left == 10
+
+
+# -- the rate ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("calls", "per", "error"),
+    [(0, 1.0, ValueError), (-1, 1.0, ValueError), (1, 0.0, ValueError), (1, -1.0, ValueError), (1.5, 1.0, TypeError)],
+)
+def test_a_rate_without_calls_or_time_is_refused(calls: Any, per: float, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        Rate(calls, per)
+
+
+@pytest.mark.parametrize(
+    ("rate", "times"),
+    [
+        (Rate(1), [0, 1, 2, 3, 4]),
+        (Rate(2), [0, 0, 0.5, 1, 1.5]),
+        (Rate(5, per=10), [0, 0, 0, 0, 0]),
+        (Rate(4, per=2), [0, 0, 0, 0, 0.5]),
+    ],
+)
+def test_after_a_first_burst_calls_are_let_in_evenly_and_in_order(rate: Rate, times: list[float]) -> None:
+    async def main() -> None:
+        assert await starts(Limits(rate=rate), 5) == times
+
+    run(main())
+
+
+def test_after_a_rest_a_burst_is_allowed_again_and_no_more() -> None:
+    async def main() -> None:
+        limits = Limits(rate=Rate(2))
+        await starts(limits, 2)
+        await asyncio.sleep(100)
+        assert await starts(limits, 3) == [100, 100, 100.5]
+
+    run(main())
+
+
+# -- the gate ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("most", "times"), [(None, [0, 0, 0, 0]), (1, [0, 2, 4, 6]), (3, [0, 0, 0, 2])])
+def test_so_many_calls_are_let_in_at_once_and_others_in_order(most: int | None, times: list[float]) -> None:
+    async def main() -> None:
+        assert await starts(Limits(most), 4, seconds=2) == times
+
+    run(main())
+
+
+def test_both_limits_hold_together() -> None:
+    async def main() -> None:
+        assert await starts(Limits(2, Rate(1)), 4, seconds=5) == [0, 1, 5, 6]
+
+    run(main())
+
+
+@pytest.mark.parametrize("end", ["cancelled", "too late"])
+@pytest.mark.parametrize("limits", [lambda: Limits(1), lambda: Limits(1, Rate(1, per=9))], ids=["turn", "rate"])
+def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(limits: Callable[[], Limits], end: str) -> None:
+    async def main() -> None:
+        gate = limits()
+        await gate.acquire(None)
+        waiting = asyncio.create_task(gate.acquire(1003.0 if end == "too late" else None))
+        next_one = asyncio.create_task(gate.acquire(None))
+        await asyncio.sleep(1)
+        if gate._rate is not None:
+            gate.release()  # now the first waits for the rate only
+        await asyncio.sleep(1)
+        if end == "cancelled":
+            waiting.cancel()
+        with pytest.raises(asyncio.CancelledError if end == "cancelled" else TimeoutError):
+            await waiting
+        assert clock() == (2 if end == "cancelled" else 3)
+        assert not next_one.done()
+        if gate._rate is None:
+            gate.release()
+        await next_one
+        gate.release()
+        await gate.acquire(None)
+
+    run(main())
+
+
+def test_each_loop_has_its_own_turns() -> None:
+    limits = Limits(1)
+
+    async def enter() -> None:
+        await limits.acquire(clock() + 1001)
+
+    run(enter())
+    run(enter())
+
+
+def test_a_variant_has_other_limits_and_the_same_quota() -> None:
+    async def main() -> None:
+        limits = Limits(1, Rate(1))
+        faster = limits.vary(rate=None)
+        freer = limits.vary(max_concurrency=None)
+        assert limits.quota is faster.quota is freer.quota
+        assert await starts(faster, 3, seconds=2) == [0, 2, 4]
+        await asyncio.sleep(4)
+        assert await starts(freer, 3, seconds=9) == [10, 11, 12]
+
+    run(main())
+
+
+@pytest.mark.parametrize("most", [0, -1])
+def test_no_calls_at_once_is_refused(most: int) -> None:
+    with pytest.raises(ValueError, match="max_concurrency"):
+        Limits(most)
+
+
+# -- polling -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("polls", "interval", "dice", "pause"),
+    [
+        (1, None, 1, 0.5), (1, None, 0, 0.375), (2, None, 1, 0.75), (3, None, 1, 1.125), (6, None, 1, 3.796875),
+        (7, None, 1, 5), (50, None, 1, 5), (50, None, 0, 3.75), (1, 2.0, 1, 2), (50, 2.0, 0, 1.5), (1, 0.0, 1, 0),
+    ],
+)  # fmt: skip
+def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(
+    polls: int, interval: float | None, dice: float, pause: float
+) -> None:
+    assert poll_pause(polls, interval, dice) == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(("deadline", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
+def test_without_a_deadline_time_is_endless(deadline: float | None, left: float) -> None:
+    assert time_left(deadline, 10.0) == left
+
+
+def test_following_for_days_is_no_overflow() -> None:
+    assert poll_pause(100_000, None, 1.0) == 5.0

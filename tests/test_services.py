@@ -1,0 +1,288 @@
+"""Who answers a service, and what its results can do."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Callable
+from inspect import signature
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aioresponses import aioresponses as Responses
+from exchanges import answer
+from PIL import Image as Picture
+
+from kellyapi import (
+    ChatReply,
+    ConfigurationError,
+    Description,
+    Image,
+    KellyAPI,
+    Khaya,
+    Skytells,
+    Speech,
+    Transcript,
+    Translation,
+)
+from kellyapi.providers.kelly import Kelly
+from kellyapi.services.chat import CHAT
+from kellyapi.services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE
+from kellyapi.services.routing import Answer
+from kellyapi.services.synthesize import SYNTHESIZE
+from kellyapi.services.transcribe import TRANSCRIBE
+from kellyapi.services.translate import TRANSLATE
+
+KEYS = {
+    "kelly": {"api_key": "k1"},
+    "khaya": {"khaya": "k2"},
+    "skytells": {"skytells": "k3"},
+    "aerostack": {"aerostack": "k4"},
+}
+
+
+def having(*providers: str) -> KellyAPI:
+    """Give a client that has the keys of these systems."""
+    return KellyAPI(**{name: key for provider in providers for name, key in KEYS[provider].items()})  # type: ignore[arg-type]  # all are keys
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Let the providers' methods note their arguments in place of asking."""
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def note(provider: str) -> Callable[..., Any]:
+        async def method(self: Any, **arguments: Any) -> ChatReply:
+            calls.append((provider, arguments))
+            return ChatReply(text="", provider=provider)
+
+        return method
+
+    for name in [
+        "chat",
+        "synthesize",
+        "transcribe",
+        "generate_image",
+        "edit_image",
+        "describe_image",
+        "upscale_image",
+        "remove_background",
+    ]:
+        monkeypatch.setattr(Kelly, name, note("kelly"))
+    for name in ("translate", "transcribe", "synthesize"):
+        monkeypatch.setattr(Khaya, name, note("khaya"))
+    monkeypatch.setattr(Skytells, "generate_image", note("skytells"))
+    monkeypatch.setattr("kellyapi.providers.aerostack.ai.AI.chat", note("aerostack"))
+    return calls
+
+
+ALL = ("kelly", "khaya", "skytells", "aerostack")
+
+
+TWI = {"language": "twi"}
+SPEECH = {**TWI, "voice": "female", "format": "mp3"}
+SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
+
+
+@pytest.mark.parametrize(
+    ("keys", "method", "arguments", "provider", "passed"),
+    [
+        (ALL, "translate", {"text": "x", "pair": "en-tw"}, "khaya", {"text": "x", "pair": "en-tw"}),
+        (
+            ALL,
+            "translate",
+            {"text": "x", "source": "e", "target": "t"},
+            "khaya",
+            {"text": "x", "source": "e", "target": "t"},
+        ),
+        (ALL, "transcribe", {"audio": b"a"}, "khaya", {"audio": b"a", "language": "eng"}),
+        (
+            ALL,
+            "transcribe",
+            {"audio": b"a", **TWI, "timestamps": "word"},
+            "khaya",
+            {"audio": b"a", **TWI, "timestamps": "word"},
+        ),
+        (ALL, "transcribe", {"audio": b"a", "provider": "kelly"}, "kelly", {"audio": b"a"}),
+        (["kelly"], "transcribe", {"audio": b"a"}, "kelly", {"audio": b"a"}),
+        (["kelly"], "transcribe", {"audio": b"a", "language": "en-US"}, "kelly", {"audio": b"a"}),
+        (ALL, "synthesize", {"text": "x"}, "khaya", {"text": "x", "language": "eng"}),
+        (ALL, "synthesize", {"text": "x", **SPEECH}, "khaya", {"text": "x", **SPEECH}),
+        (["kelly"], "synthesize", {"text": "x", "language": "EN", "voice": "v"}, "kelly", {"text": "x", "voice": "v"}),
+        (ALL, "generate_image", {"prompt": "x"}, "kelly", {"prompt": "x"}),
+        (ALL, "generate_image", {"prompt": "x", **SIZE}, "kelly", {"prompt": "x", **SIZE}),
+        (ALL, "generate_image", {"prompt": "x", "provider": "skytells"}, "skytells", {"prompt": "x"}),
+        (["skytells"], "generate_image", {"prompt": "x", "model": "m"}, "skytells", {"prompt": "x", "model": "m"}),
+        (["aerostack", "skytells"], "generate_image", {"prompt": "x"}, "skytells", {"prompt": "x"}),
+        (ALL, "edit_image", {"image": b"i", "prompt": "x", **SIZE}, "kelly", {"image": b"i", "prompt": "x", **SIZE}),
+        (ALL, "describe_image", {"image": b"i", "prompt": "x"}, "kelly", {"image": b"i", "prompt": "x"}),
+        (ALL, "upscale_image", {"image": b"i"}, "kelly", {"image": b"i"}),
+        (ALL, "remove_background", {"image": b"i"}, "kelly", {"image": b"i"}),
+        (ALL, "chat", {"prompt": "x", "character": "c"}, "kelly", {"prompt": "x", "character": "c"}),
+        (
+            ALL,
+            "chat",
+            {"prompt": "x", "provider": "aerostack", "model": "m"},
+            "aerostack",
+            {"messages": "x", "model": "m"},
+        ),
+        (["aerostack"], "chat", {"prompt": "x"}, "aerostack", {"messages": "x"}),
+    ],
+)
+async def test_the_first_configured_provider_that_can_is_asked_in_its_own_words(
+    asked: Any, keys: Any, method: str, arguments: Any, provider: str, passed: Any
+) -> None:
+    await getattr(having(*keys), method)(**arguments)
+    assert asked == [(provider, passed)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "method", "arguments", "options", "problem"),
+    [
+        (ALL, "translate", ["x", "en-tw"], {"provider": "kelly"}, "provider='kelly' cannot do this: only khaya can"),
+        (
+            ALL,
+            "generate_image",
+            ["x"],
+            {"provider": "nobody"},
+            "provider='nobody' cannot do this: only kelly or skytells can",
+        ),
+        (ALL, "transcribe", [b"a", "twi"], {"provider": "kelly"}, "kelly knows only the language en or eng"),
+        (ALL, "transcribe", [b"a"], {"provider": "kelly", "timestamps": "word"}, "kelly has no timestamps"),
+        (ALL, "synthesize", ["x", "twi"], {"provider": "kelly"}, "kelly knows only the language en or eng"),
+        (ALL, "synthesize", ["x"], {"provider": "kelly", "format": "mp3"}, "kelly has no format"),
+        (ALL, "generate_image", ["x"], {"provider": "skytells", "width": 8}, "skytells has no width"),
+        (ALL, "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
+        ([], "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
+    ],
+)
+async def test_naming_a_provider_that_cannot_is_a_value_error(
+    asked: Any, keys: Any, method: str, arguments: Any, options: Any, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=problem):
+        await getattr(having(*keys), method)(*arguments, **options)
+    assert not asked
+
+
+@pytest.mark.parametrize(
+    ("keys", "method", "arguments", "options", "variables"),
+    [
+        ([], "translate", ["x", "en-tw"], {}, "KHAYA_API_KEY"),
+        (["kelly"], "translate", ["x", "en-tw"], {}, "KHAYA_API_KEY"),
+        ([], "transcribe", [b"a"], {}, "KHAYA_API_KEY or KELLYAI_API_KEY"),
+        (["kelly"], "transcribe", [b"a", "twi"], {}, "KHAYA_API_KEY"),
+        (["kelly"], "transcribe", [b"a"], {"timestamps": "word"}, "KHAYA_API_KEY"),
+        (["kelly"], "synthesize", ["x", "twi"], {}, "KHAYA_API_KEY"),
+        ([], "generate_image", ["x"], {}, "KELLYAI_API_KEY or SKYTELLS_API_KEY"),
+        (["skytells"], "generate_image", ["x"], {"width": 8}, "KELLYAI_API_KEY"),
+        (["kelly"], "generate_image", ["x"], {"provider": "skytells"}, "SKYTELLS_API_KEY"),
+        (["aerostack"], "chat", ["x"], {"character": "c"}, "KELLYAI_API_KEY"),
+        ([], "chat", ["x"], {}, "KELLYAI_API_KEY or AEROSTACK_API_KEY"),
+    ],
+)
+async def test_without_a_key_for_who_can_the_error_names_the_variables_and_the_sandbox(
+    asked: Any, keys: Any, method: str, arguments: Any, options: Any, variables: str
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        await getattr(having(*keys), method)(*arguments, **options)
+    assert f"set {variables}," in str(caught.value)
+    assert "KellyAPI.sandbox()" in str(caught.value)
+    assert not asked
+
+
+async def test_a_blank_key_is_told_from_none(asked: Any) -> None:
+    api = KellyAPI(khaya="   ")
+    with pytest.raises(ConfigurationError, match="blank") as caught:
+        await api.khaya.languages("synthesis")
+    assert caught.value.provider == "khaya"
+
+
+ROWS = [
+    ("translate", TRANSLATE),
+    ("transcribe", TRANSCRIBE),
+    ("synthesize", SYNTHESIZE),
+    ("generate_image", GENERATE_IMAGE),
+    ("edit_image", EDIT_IMAGE),
+    ("describe_image", DESCRIBE_IMAGE),
+    ("upscale_image", UPSCALE_IMAGE),
+    ("remove_background", REMOVE_BACKGROUND),
+    ("chat", CHAT),
+]
+
+
+@pytest.mark.parametrize(("service", "answers"), ROWS)
+def test_each_row_names_arguments_that_both_sides_have(service: str, answers: tuple[Answer, ...]) -> None:
+    api = having(*ALL)
+    offered = set(signature(getattr(api, service)).parameters) - {"provider"}
+    for one in answers:
+        parameters = signature(attrgetter(one.method)(getattr(api, one.provider))).parameters
+        assert set(one.arguments) <= offered
+        assert set(one.arguments.values()) <= set(parameters)
+        defaults = {parameters[name].default for name in ("model", "voice") if name in parameters}
+        assert one.model is None or one.model in defaults
+
+
+# Results
+
+
+async def test_a_result_says_who_answered_and_who_was_tried(wire: Responses) -> None:
+    answer(wire, "POST", "https://translation-api.ghananlp.org/v1/translate", json="Maakye")
+    async with having(*ALL) as api:
+        result = await api.translate("Good morning", "en-tw")
+    assert (result.provider, result.tried) == ("khaya", ("khaya",))
+
+
+RESULTS = [
+    Translation(text="t", source_language="en", target_language="tw", provider="khaya"),
+    Transcript(text="t", language="twi", provider="khaya"),
+    Speech(audio=b"a", mime="audio/wav", language="twi", provider="khaya"),
+    Image(data=b"i", mime="image/png", provider="kelly"),
+    Description(text="t", provider="kelly"),
+    ChatReply(text="t", provider="aerostack"),
+]
+
+
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
+def test_results_are_frozen_and_end_with_the_provider(result: Any) -> None:
+    with pytest.raises(AttributeError):
+        result.provider = "me"
+    assert repr(result).endswith(f", provider={result.provider!r}, tried=({result.provider!r},))")
+    if hasattr(result, "text"):
+        assert str(result) == result.text
+
+
+def test_large_data_stays_out_of_repr() -> None:
+    speech = Speech(audio=b"\x00" * 1000, mime="audio/wav", language="twi", provider="khaya")
+    image = Image(data=b"\x00" * 1000, mime="image/png", provider="kelly")
+    assert "audio=<1000 bytes>" in repr(speech)
+    assert "data=<1000 bytes>" in repr(image)
+
+
+def test_speech_reads_its_rate_and_duration_from_a_wav() -> None:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setparams((1, 2, 22050, 0, "NONE", ""))
+        sound.writeframes(b"\x00\x00" * 11025)
+    speech = Speech(audio=file.getvalue(), mime="audio/wav", language="twi", provider="khaya")
+    assert (speech.sample_rate, speech.duration) == (22050, 0.5)
+    other = Speech(audio=b"ID3\x04", mime="audio/mpeg", language="twi", provider="khaya")
+    assert (other.sample_rate, other.duration) == (None, None)
+
+
+def test_an_image_reads_its_size_from_the_picture() -> None:
+    file = io.BytesIO()
+    Picture.new("RGB", (30, 20)).save(file, "PNG")
+    image = Image(data=file.getvalue(), mime="image/png", provider="kelly")
+    assert (image.width, image.height) == (30, 20)
+    other = Image(data=b"<svg/>", mime="image/svg+xml", provider="kelly")
+    assert (other.width, other.height) == (None, None)
+
+
+async def test_results_save_themselves_and_give_the_path(tmp_path: Path) -> None:
+    speech = Speech(audio=b"sound", mime="audio/wav", language="twi", provider="khaya")
+    image = Image(data=b"picture", mime="image/png", provider="kelly")
+    assert await speech.save(str(tmp_path / "a.wav")) == tmp_path / "a.wav"
+    assert await image.save(tmp_path / "a.png") == tmp_path / "a.png"
+    assert ((tmp_path / "a.wav").read_bytes(), (tmp_path / "a.png").read_bytes()) == (b"sound", b"picture")
