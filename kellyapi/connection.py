@@ -234,8 +234,9 @@ class Connection:
     def _log(self, request: Request, answer: Response | Incoming, started: float, size: int | None) -> None:
         if self.logger.isEnabledFor(logging.DEBUG):
             id = answer.headers.get("X-Request-Id")
-            facts = (request.method, request.url, answer.status, (_now() - started) * 1000, size, id)
-            self.logger.debug("%s %s -> %d in %.0f ms, %s bytes, request %s", *facts)
+            sent = len(request.body) if isinstance(request.body, bytes) else None
+            facts = (request.method, request.url, answer.status, (_now() - started) * 1000, sent, size, id)
+            self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s received, request %s", *facts)
 
     async def _read(self, response: Response, into: Into[T] | Raw[T]) -> T:
         if response.status >= 300:

@@ -158,7 +158,8 @@ class Transport:
         loop = asyncio.get_running_loop()
         session, _ = self._sessions.get(loop, (None, None))
         if session is None or session.closed:
-            self._sessions = {other: kept for other, kept in self._sessions.items() if not other.is_closed()}
+            for other in [each for each in tuple(self._sessions) if each.is_closed()]:
+                self._sessions.pop(other, None)  # in place, since another thread may be adding its own
             session, holder = await self._open_session()
             self._sessions[loop] = session, holder
         if session.closed:
@@ -198,8 +199,8 @@ async def _hold(session: aiohttp.ClientSession) -> AsyncIterator[aiohttp.ClientS
     try:
         yield session
     finally:
-        await session.close()
         _held.discard(session)
+        await session.close()
 
 
 def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:

@@ -575,6 +575,23 @@ async def test_a_sibling_differs_in_its_options_and_shares_the_session() -> None
         await server.until(lambda: server.open == 0)
 
 
+async def test_a_sibling_with_another_key_or_address_is_checked_like_a_client() -> None:
+    async with Server(OK) as other, asked(OK, allow_http=True) as (shop, server):
+        await shop.with_access(api_key="another").look()
+        await shop.with_access(base_url=f"{other.url}/v2/").look()
+        assert [(seen.target, seen.headers["x-key"]) for seen in server.requests + other.requests] == [
+            ("/look", "Key another"),
+            ("/v2/look", f"Key {KEY}"),
+        ]
+        assert shop.with_access().base_url == shop.base_url == server.url
+        strict = shop.with_options(allow_http=False)
+        with pytest.raises(ConfigurationError, match="allow_http"):
+            await strict.with_access(base_url="http://shop.example").look()
+        assert await strict.with_access(base_url="shop.example").with_access(base_url=server.url).look() == {}
+        with pytest.raises(TypeError, match="api_key"):
+            shop.with_access(api_key=1)  # type: ignore
+
+
 async def test_a_client_without_a_session_of_its_own_shares_anothers() -> None:
     async with Server(OK) as server:
         first = Shop(KEY, base_url=server.url)
