@@ -9,13 +9,12 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
-import re
 import sys
 import warnings
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from .wire import Key, Secret, System, Timeout
+from .wire import Key, Secret, System, Timeout, without_credentials
 
 
 def variable(system: System, name: str) -> str | None:
@@ -44,7 +43,7 @@ def find_address(system: System, given: str | None) -> str:
 
 def find_problem(system: System, address: str, *, allow_http: bool) -> str | None:
     """Say why an address cannot be used and what would be right; `None` when it can."""
-    shown = re.sub(r"[^/]*@", "***@", address)
+    shown = without_credentials(address)
     right = f"give a base URL for {system.title} such as {system.base_url}"
     try:
         parts = urlsplit(address)

@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import NoneType
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlencode
 
 from attrs import evolve, field, frozen
@@ -119,21 +119,17 @@ class Connection:
 
         return await self._repeat(request, attempt)
 
-    async def open(self, request: Request, check: Callable[[Headers], None]) -> Incoming:
-        """Send a request and give its answer as soon as the head has arrived and `check` has let it through."""
+    async def open(self, request: Request, accepts: Callable[[Headers], bool]) -> Incoming:
+        """Send a request and give its answer as soon as its head has arrived, if that is what is expected."""
 
         async def attempt(request: Request) -> Incoming:
             started = _now()
             incoming = await self.transport.open(request)
             self._log(request, incoming, started, None)
-            if incoming.status >= 300:
-                body = await incoming.read()
-                raise self._status_error(Response(status=incoming.status, headers=incoming.headers, body=body))
-            try:
-                check(incoming.headers)
-            except BaseException:
+            if incoming.status >= 300 or not accepts(incoming.headers):
+                body = await incoming.read() if incoming.status >= 300 else await anext(incoming.chunks(), b"")
                 incoming.close()
-                raise
+                await self._read(Response(status=incoming.status, headers=incoming.headers, body=body), Raw(_refuse))
             return incoming
 
         return await self._repeat(request, attempt)
@@ -226,9 +222,8 @@ class Connection:
         if not key:
             raise ConfigurationError(f"the API key for {system.title} is blank: {right}", provider=system.name)
         if not (key.isascii() and key.isprintable()):
-            raise ConfigurationError(
-                f"the API key for {system.title} has characters that no header can carry", provider=system.name
-            )
+            problem = f"the API key for {system.title} has characters that no header can carry"
+            raise ConfigurationError(problem, provider=system.name)
         return key
 
     def _log(self, request: Request, answer: Response | Incoming, started: float, size: int | None) -> None:
@@ -236,26 +231,30 @@ class Connection:
             id = answer.headers.get("X-Request-Id")
             sent = len(request.body) if isinstance(request.body, bytes) else None
             facts = (request.method, request.url, answer.status, (_now() - started) * 1000, sent, size, id)
-            self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s received, request %s", *facts)
+            self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
 
     async def _read(self, response: Response, into: Into[T] | Raw[T]) -> T:
         if response.status >= 300:
-            raise self._status_error(response)
+            raise await self._status_error(response)
         if into is NoneType:
             return None  # type: ignore[return-value]  # T is None here
-        if not isinstance(into, Raw) or response.content_type == "application/json":
-            value = await _off_loop(response, _parse, response)
-            error = self.system.read_error(response.status, response.headers, value)
-            if error is not None:
-                raise self._status_error(response, error)
-        return (
-            into.read(response) if isinstance(into, Raw) else await _off_loop(response, _decode, response, value, into)
-        )
+        if isinstance(into, Raw) and response.content_type != "application/json":
+            return into.read(response)
+        value = await _off_loop(response, _parse, response)
+        error = self.system.read_error(response.status, response.headers, value)
+        if error is not None:
+            raise self._error(response, value, error)
+        if isinstance(into, Raw):
+            return into.read(response)
+        return await _off_loop(response, _decode, response, value, into)
 
-    def _status_error(self, response: Response, error: ErrorBody | None = None) -> KellyAPIError:
+    async def _status_error(self, response: Response) -> KellyAPIError:
+        body = await _off_loop(response, _parse_leniently, response.body)
+        error = self.system.read_error(response.status, response.headers, body)
+        return self._error(response, body, error or _describe(response, body))
+
+    def _error(self, response: Response, body: Any, error: ErrorBody) -> KellyAPIError:
         status, headers = response.status, response.headers
-        body = _parse_leniently(response.body)
-        error = error or self.system.read_error(status, headers, body) or _describe(response, body)
         meant = error.status or status
         return status_error(meant)(
             error.message,
@@ -279,6 +278,10 @@ async def _off_loop(response: Response, work: Callable[..., T], *arguments: Any)
     if len(response.body) < _BIG:
         return work(*arguments)
     return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
+
+
+def _refuse(response: Response) -> NoReturn:
+    raise DecodingError(f"{response.content_type or 'no content type'} instead of a stream: {_beginning(response)}")
 
 
 def _parse(response: Response) -> Any:

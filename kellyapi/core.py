@@ -20,7 +20,7 @@ from .errors import KellyAPIError
 from .limits import Limits, Rate
 from .media import Media
 from .retry import RetryPolicy
-from .wire import Headers, Into, Key, Part, Raw, Request, Secret, System, Timeout
+from .wire import Headers, Into, Key, Part, Raw, Request, Response, Secret, System, Timeout
 
 if TYPE_CHECKING:
     from .transport import SessionSource as SessionSource
@@ -50,9 +50,9 @@ class Options(TypedDict, total=False):
     max_connections: int
     """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
     max_concurrency: int | None
-    """Calls at once; others wait in order."""
+    """Calls at once, for each system; others wait in order. A stream counts until its first byte."""
     rate: Rate | None
-    """Calls per time, such as `Rate(10, per=1.0)`; others wait in order."""
+    """Calls per time, for each system, such as `Rate(10, per=1.0)`; others wait in order."""
     max_response_bytes: int
     """The largest answer that is read into memory, after decompression (64 MiB)."""
     allow_http: bool
@@ -142,16 +142,16 @@ class Service:
         """DELETE, which is free to repeat."""
         return await self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
 
-    def _stream(self, path: str, data: Any, *, check: Callable[[Headers], None]) -> ByteStream:
-        """POST a JSON body and give the answer as it arrives, once `check` has let its head through."""
+    def _stream(self, path: str, data: Any, *, accepts: Callable[[Headers], bool]) -> ByteStream:
+        """POST a JSON body and give the answer as it arrives, if its head is what is expected."""
         request = Request(method="POST", url=path, json=data, repeatable=False, transfer=True)
         connection = self._connection
-        return ByteStream(lambda: connection.open(request, check), lambda error: connection.explain(error, request))
+        return ByteStream(lambda: connection.open(request, accepts), lambda error: connection.explain(error, request))
 
-    async def _download(self, url: str) -> bytes:
+    async def _download(self, url: str) -> Response:
         """GET an address that is not the system's own, without the key."""
         request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
-        return await self._connection.call(request, Raw(lambda response: response.body))
+        return await self._connection.call(request, Raw(lambda response: response))
 
 
 class ByteStream:
@@ -229,16 +229,16 @@ class Client(Service):
                 **{"logger": logging.getLogger(f"kellyapi.{system.name}"), **fields},
             )
         )
-        self._connection = evolve(self._connection, problem=self._problem(self._connection.allow_http))
+        self._connection = evolve(self._connection, problem=self._problem())
 
     @classmethod
     def _variable(cls, name: str) -> str | None:
         """Read a setting of this system from the environment."""
         return variable(cls.SYSTEM, name)
 
-    def _problem(self, allow_http: bool) -> str | None:
+    def _problem(self) -> str | None:
         """Say why the client cannot work as it is set up; the first call raises it."""
-        return find_problem(self.SYSTEM, self.base_url, allow_http=allow_http)
+        return find_problem(self.SYSTEM, self.base_url, allow_http=self._connection.allow_http)
 
     @property
     def base_url(self) -> str:
@@ -266,17 +266,14 @@ class Client(Service):
         fields = read_options(options)
         if "max_connections" in fields:
             raise ValueError("max_connections belongs to the session: give it when the client is made")
-        connection = self._connection
-        if "allow_http" in fields:
-            fields["problem"] = self._problem(fields["allow_http"])
         gate = {name: fields.pop(name) for name in ("max_concurrency", "rate") if name in fields}
         if gate:
-            fields["limits"] = connection.limits.vary(**gate)
-        return self._variant(evolve(connection, **fields))
+            fields["limits"] = self._connection.limits.vary(**gate)
+        return self._variant(**fields)
 
     def share(self, transport: Transport) -> Self:
         """Give a sibling on another client's session, unless this one was given a session of its own."""
-        return self._variant(evolve(self._connection, transport=transport)) if self._shares else self
+        return self._variant(transport=transport) if self._shares else self
 
     async def close(self) -> None:
         """Close the session of the running loop if it is ours. A later call opens a new one."""
@@ -300,12 +297,12 @@ class Client(Service):
             changes["key"] = find_key(self.SYSTEM, api_key)
         if base_url is not None:
             changes["base_url"] = find_address(self.SYSTEM, base_url)
-        sibling = self._variant(evolve(self._connection, **changes))
-        return sibling.with_options(allow_http=self._connection.allow_http)  # which looks at the address again
+        return self._variant(**changes)
 
-    def _variant(self, connection: Connection) -> Self:
+    def _variant(self, **changes: Any) -> Self:
         sibling = copy.copy(self)
-        sibling._connection = connection
+        sibling._connection = evolve(self._connection, **changes)
+        sibling._connection = evolve(sibling._connection, problem=sibling._problem())
         return sibling
 
 

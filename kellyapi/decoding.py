@@ -31,6 +31,9 @@ dumps: Callable[[Any], bytes]
 """Write JSON; `TypeError` or `ValueError` when the value has no JSON form."""
 
 
+_NULL = re.compile(rb"(?:^|[:,\[])null")
+
+
 def _plain_loads(data: bytes) -> Any:
     try:
         return json.loads(data, parse_constant=_refuse)
@@ -53,8 +56,9 @@ except ImportError:
 else:
 
     def _fast_dumps(value: Any) -> bytes:
-        data = orjson.dumps(value)
-        return _plain_dumps(value) if b"null" in data else data  # it writes NaN as null, which the other refuses
+        # It would write dates and dataclasses, which the other refuses, and NaN as null.
+        data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+        return _plain_dumps(value) if _NULL.search(data) else data
 
     loads, dumps = orjson.loads, _fast_dumps
 

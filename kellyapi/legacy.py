@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .core import open_transport
 from .media import Base64
 from .providers.kelly import NEGATIVE_PROMPT, Kelly
 
@@ -46,6 +47,10 @@ class Legacy:
     def session(self) -> SessionSource:
         """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
         return self.kelly.session
+
+    @session.setter
+    def session(self, session: SessionSource) -> None:
+        self.kelly = self.kelly.share(open_transport(session, None))
 
     async def sd_models(self) -> Any:
         """Old name of `kelly.models("sd")`."""

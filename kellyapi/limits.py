@@ -83,7 +83,7 @@ class Limits:
             if self._max_concurrency is not None:
                 await self._slot(self._max_concurrency).acquire()
             try:
-                await self._keep_rate()
+                await self._keep_rate(deadline)
             except BaseException:
                 self.release()
                 raise
@@ -93,11 +93,15 @@ class Limits:
         if self._max_concurrency is not None:
             self._slot(self._max_concurrency).release()
 
-    async def _keep_rate(self) -> None:
+    async def _keep_rate(self, deadline: float | None) -> None:
         if self._rate is not None:
             now = asyncio.get_running_loop().time()
-            start, self._booked = self._rate.reserve(self._booked, now)
+            start, booked = self._rate.reserve(self._booked, now)
+            if deadline is not None and start > deadline:
+                raise TimeoutError  # at once, and without a booking that nobody would use
+            self._booked = booked
             await asyncio.sleep(start - now)
 
     def _slot(self, size: int) -> asyncio.Semaphore:
-        return self._slots.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(size))
+        loop = asyncio.get_running_loop()
+        return self._slots.get(loop) or self._slots.setdefault(loop, asyncio.Semaphore(size))

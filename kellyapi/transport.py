@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import aiohttp
@@ -17,10 +17,12 @@ from yarl import URL
 
 from .config import find_proxy
 from .errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
-from .wire import Headers, Request, Response, Timeout, excerpt, follow
+from .wire import Headers, Request, Response, Timeout, excerpt, follow, without_credentials
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
 """A session of the user's, or what makes one; it is called once per loop."""
+
+_Holder = AsyncGenerator[aiohttp.ClientSession, None]
 
 MAX_REDIRECTS = 5
 _LARGE = 2**20
@@ -59,6 +61,9 @@ class Incoming:
             body = bytearray()
             async for chunk in self.chunks():
                 body += chunk
+                if len(body) > limit and self.status >= 300:
+                    self.close()  # of an error the beginning is enough
+                    return bytes(body[:limit])
                 if len(body) > limit:
                     raise DecodingError(f"the answer is larger than max_response_bytes={limit}")
             return bytes(body)
@@ -95,7 +100,7 @@ class Transport:
         self.source: SessionSource = session or aiohttp.ClientSession
         self._max_connections = max_connections or 100
         self._ours = session is None
-        self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncIterator[Any] | None]] = {}
+        self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, _Holder | None]] = {}
 
     async def send(self, request: Request) -> Response:
         """Send a request and read the whole answer."""
@@ -114,8 +119,6 @@ class Transport:
                 return incoming
             incoming.close()
             request = evolve(target, timeout=target.timeout.after(clock() - started))
-            if request.timeout.total == 0:
-                raise RequestTimeoutError("no whole answer in time")
             started = clock()
         return await self._exchange(session, request)
 
@@ -123,9 +126,11 @@ class Transport:
         """Close our session of the running loop; the next request opens another."""
         _, holder = self._sessions.pop(asyncio.get_running_loop(), (None, None))
         if holder is not None:
-            await holder.aclose()  # type: ignore[attr-defined]  # an async generator, see _hold
+            await holder.aclose()
 
     async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Incoming:
+        if request.timeout.total == 0:  # which aiohttp takes for no limit
+            raise RequestTimeoutError("no time is left", sent=False)
         if not request.repeatable:
             # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us each.
             await asyncio.sleep(0)
@@ -170,10 +175,12 @@ class Transport:
             )
         return session
 
-    async def _open_session(self) -> tuple[aiohttp.ClientSession, AsyncIterator[Any] | None]:
+    async def _open_session(self) -> tuple[aiohttp.ClientSession, _Holder | None]:
         if isinstance(self.source, aiohttp.ClientSession):
             return self.source, None
         session = _new_session(self._max_connections) if self._ours else self.source()
+        if not hasattr(session, "closed"):
+            raise ConfigurationError("the function given as session must return an aiohttp.ClientSession")
         if not (self._ours or (isinstance(self.source, type) and issubclass(self.source, aiohttp.ClientSession))):
             return session, None
         holder = _hold(session)
@@ -189,7 +196,7 @@ _held: set[aiohttp.ClientSession] = set()
 """Keeps the collector from a session until its generator has closed it: it would warn of one that is open."""
 
 
-async def _hold(session: aiohttp.ClientSession) -> AsyncIterator[aiohttp.ClientSession]:
+async def _hold(session: aiohttp.ClientSession) -> _Holder:
     """Keep a session open as long as somebody keeps this generator.
 
     A generator, since loops and the collector finish those with `await`, and nothing else: `__del__` cannot close a
@@ -250,4 +257,4 @@ def _reraise(error: BaseException) -> NoReturn:
 
 
 def _text(error: BaseException) -> str:
-    return excerpt(str(error)) or type(error).__name__
+    return excerpt(without_credentials(str(error))) or type(error).__name__

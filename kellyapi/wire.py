@@ -6,11 +6,12 @@ no settings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, frozen, validators
 
 T = TypeVar("T")
 Headers = Mapping[str, str]
@@ -41,18 +42,21 @@ class Part:
     content_type: str | None = None
 
 
+_POSITIVE: Any = validators.optional(validators.ge(0))
+
+
 @frozen(kw_only=True)
 class Timeout:
     """How long a call may take, in seconds; `None` in a field means no limit of that kind.
 
-    Source: promise 1 of the project, https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
+    Source: https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
     """
 
-    total: float | None = 60.0
+    total: float | None = field(default=60.0, validator=_POSITIVE)
     """From the first wait for a connection to the last byte, every attempt and pause included."""
-    connect: float | None = 10.0
+    connect: float | None = field(default=10.0, validator=_POSITIVE)
     """TCP and TLS of one connection."""
-    idle: float | None = None
+    idle: float | None = field(default=None, validator=_POSITIVE)
     """The longest silence while a body moves."""
 
     def after(self, seconds: float) -> Timeout:
@@ -201,6 +205,11 @@ def follow(request: Request, status: int, location: str) -> Request | None:
         return None
     safe = origin(target) == origin(request.url) or (request.keyless and target.startswith("https://"))
     return evolve(request, url=target) if location and safe else None
+
+
+def without_credentials(text: str) -> str:
+    """Take user names and passwords out of the URLs in a text."""
+    return re.sub(r"[^\s/'\"]*@", "***@", text)
 
 
 def excerpt(text: str) -> str:

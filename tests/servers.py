@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 from kellyapi.core import ByteStream, Client
 from kellyapi.media import Source, open_media
 from kellyapi.retry import RetryPolicy
-from kellyapi.wire import ErrorBody, Headers, Part, System
+from kellyapi.wire import ErrorBody, Headers, Part, Response, System
 
 
 @frozen
@@ -239,11 +239,11 @@ class Shop(Client):
     async def remove(self, *, into: Any = None.__class__) -> Any:
         return await self._delete("/remove", into=into)
 
-    async def download(self, url: str) -> bytes:
+    async def download(self, url: str) -> Response:
         return await self._download(url)
 
-    def listen(self, check: Callable[[Headers], None] = lambda headers: None) -> ByteStream:
-        return self._stream("/listen", {}, check=check)
+    def listen(self, accepts: Callable[[Headers], bool] = lambda headers: True) -> ByteStream:
+        return self._stream("/listen", {}, accepts=accepts)
 
 
 AT_ONCE = RetryPolicy(base=0, throttle_base=0)

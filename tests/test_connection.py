@@ -474,8 +474,8 @@ async def test_no_error_shows_the_key(script: Script, given: Callable[[str], Any
             assert not reveals(caught.value, KEY)
 
 
-def refuse(headers: Headers) -> None:
-    raise DecodingError(f"{headers['content-type']} instead of audio")
+def refuse(headers: Headers) -> bool:
+    return False
 
 
 async def consume(shop: Shop) -> None:
@@ -745,7 +745,7 @@ async def test_a_stream_answered_by_an_error_is_a_status_error_and_its_connectio
 
 async def test_a_stream_whose_head_is_not_let_through_frees_its_connection() -> None:
     async with asked(HALF) as (shop, server):
-        with pytest.raises(DecodingError, match="application/json instead of audio") as caught:
+        with pytest.raises(DecodingError, match="instead of") as caught:
             await anext(shop.listen(refuse))
         assert (caught.value.provider, caught.value.outcome_unknown) == ("shop", True)
         await server.until(lambda: server.open == 0)
@@ -774,6 +774,6 @@ async def test_khaya_hears_speech_as_it_is_made() -> None:
         async with Khaya(KEY, base_url=server.url) as khaya:
             async with khaya.synthesize_stream("Maakye", "twi") as stream:
                 assert b"".join([piece async for piece in stream]) == b"RIFF1234"
-            with pytest.raises(DecodingError, match="instead of audio"):
+            with pytest.raises(DecodingError, match="instead of"):
                 await anext(khaya.synthesize_stream("Maakye", "twi"))
         assert server.requests[0].headers["ocp-apim-subscription-key"] == KEY

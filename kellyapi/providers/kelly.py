@@ -35,13 +35,9 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     if not detail or (status < 300 and _ANSWERS & body.keys()):
         return None
     if isinstance(detail, str):
-        return ErrorBody(message=detail, status=_meant(status, 400))
+        return ErrorBody(message=detail, status=400 if status < 300 else None)
     reasons = [_reason(item) for item in detail] if isinstance(detail, list) else [str(detail)]
-    return ErrorBody(message="; ".join(reasons), status=_meant(status, 422), details=detail)
-
-
-def _meant(status: int, within_success: int) -> int:
-    return status if status >= 400 else within_success
+    return ErrorBody(message="; ".join(reasons), status=422 if status < 300 else None, details=detail)
 
 
 def _reason(item: Any) -> str:

@@ -6,6 +6,7 @@ the code that shows a rule.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from attrs import frozen
@@ -29,6 +30,10 @@ _ROUTES = {
     "tts": {"v1": "/tts/v1/tts", "v2": "/tts/v2/synthesize"},
 }
 _DEFAULT_VERSIONS = {"translation": "v1", "asr": "v3", "tts": "v1"}
+_VARIABLES: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
+    ("timeout", "TIMEOUT", lambda text: read_timeout(float(text)), "more than 0 seconds"),
+    ("retry", "RETRY_ATTEMPTS", lambda text: RetryPolicy(attempts=int(text)), "a number from 1"),
+)
 _CODES = {"VALIDATION_FAILED": 400, "SYSTEM_ERROR": 500}
 
 
@@ -95,7 +100,7 @@ class Khaya(Client):
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
         self._wrong_settings: list[str] = []
         self._versions = {service: self._version(service, version) for service, version in given.items()}
-        defaults = self._environment()
+        defaults = self._environment(options)
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
 
     async def translate(
@@ -174,7 +179,7 @@ class Khaya(Client):
         if format not in (None, "wav", "mp3"):
             raise ValueError(f"the format of a stream must be 'wav' or 'mp3', not {format!r}")
         data = {**_speech_request(text, language, voice, format), "stream": True}
-        return self._stream(_ROUTES["tts"]["v2"], data, check=_check_audio_type)
+        return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio)
 
     async def languages(self, service: Literal["translation", "transcription", "synthesis"]) -> dict[str, str]:
         """Give the languages of a service as code -> name.
@@ -200,8 +205,8 @@ class Khaya(Client):
     def _path(self, service: str) -> str:
         return _ROUTES[service][self._versions[service]]
 
-    def _problem(self, allow_http: bool) -> str | None:
-        return next(iter(self._wrong_settings), None) or super()._problem(allow_http)
+    def _problem(self) -> str | None:
+        return next(iter(self._wrong_settings), None) or super()._problem()
 
     def _version(self, service: str, given: str | None) -> str:
         name, versions = f"{service.upper()}_VERSION", ", ".join(_ROUTES[service])
@@ -213,20 +218,17 @@ class Khaya(Client):
         self._wrong_settings.append(f"KHAYA_{name} must be one of {versions}, not {version!r}")
         return _DEFAULT_VERSIONS[service]
 
-    def _environment(self) -> Options:
-        options: Options = {}
-        timeout, attempts = self._variable("TIMEOUT"), self._variable("RETRY_ATTEMPTS")
-        try:
-            if timeout is not None:
-                options["timeout"] = read_timeout(float(timeout))
-        except ValueError:
-            self._wrong_settings.append(f"KHAYA_TIMEOUT must be more than 0 seconds, not {timeout!r}")
-        try:
-            if attempts is not None:
-                options["retry"] = RetryPolicy(attempts=int(attempts))
-        except ValueError:
-            self._wrong_settings.append(f"KHAYA_RETRY_ATTEMPTS must be a number from 1, not {attempts!r}")
-        return options
+    def _environment(self, given: Options) -> dict[str, Any]:
+        """Read the options that are not given and have a variable."""
+        found: dict[str, Any] = {}
+        for option, name, read, right in _VARIABLES:
+            text = self._variable(name)
+            if option not in given and text is not None:
+                try:
+                    found[option] = read(text)
+                except ValueError:
+                    self._wrong_settings.append(f"KHAYA_{name} must be {right}, not {text!r}")
+        return found
 
 
 @frozen
@@ -314,7 +316,5 @@ def _check_audio(response: Response) -> Response:
     return response
 
 
-def _check_audio_type(headers: Headers) -> None:
-    kind = headers.get("Content-Type", "none")
-    if not kind.lower().startswith(("audio/", "application/octet-stream")):
-        raise DecodingError(f"content type {kind} instead of audio")
+def _is_audio(headers: Headers) -> bool:
+    return headers.get("Content-Type", "").lower().startswith(("audio/", "application/octet-stream"))

@@ -64,8 +64,7 @@ class Chat(Routed):
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: ChatReply = await self._route(CHAT, provider, prompt=prompt, model=model, character=character)
-        return result
+        return await self._route(CHAT, ChatReply, provider, prompt=prompt, model=model, character=character)
 
 
 @frozen

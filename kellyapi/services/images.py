@@ -90,8 +90,9 @@ class Images(Routed):
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: Image = await self._route(
+        return await self._route(
             GENERATE_IMAGE,
+            Image,
             provider,
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -99,7 +100,6 @@ class Images(Routed):
             width=width,
             height=height,
         )
-        return result
 
     async def edit_image(
         self,
@@ -115,8 +115,9 @@ class Images(Routed):
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: Image = await self._route(
+        return await self._route(
             EDIT_IMAGE,
+            Image,
             provider,
             image=image,
             prompt=prompt,
@@ -124,28 +125,24 @@ class Images(Routed):
             width=width,
             height=height,
         )
-        return result
 
     async def describe_image(self, image: Source, prompt: str, *, provider: str | None = None) -> Description:
         """Answer a question about a picture.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: Description = await self._route(DESCRIBE_IMAGE, provider, image=image, prompt=prompt)
-        return result
+        return await self._route(DESCRIBE_IMAGE, Description, provider, image=image, prompt=prompt)
 
     async def upscale_image(self, image: Source, *, provider: str | None = None) -> Image:
         """Enlarge a picture, up to four times.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: Image = await self._route(UPSCALE_IMAGE, provider, image=image)
-        return result
+        return await self._route(UPSCALE_IMAGE, Image, provider, image=image)
 
     async def remove_background(self, image: Source, *, provider: str | None = None) -> Image:
         """Cut the subject out of a picture; the rest becomes transparent.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        result: Image = await self._route(REMOVE_BACKGROUND, provider, image=image)
-        return result
+        return await self._route(REMOVE_BACKGROUND, Image, provider, image=image)

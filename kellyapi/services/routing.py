@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import Attribute, Factory, frozen
 
@@ -59,6 +59,8 @@ def honours(*same: str, **renamed: str) -> dict[str, str]:
     return {**{name: name for name in same}, **renamed}
 
 
+R = TypeVar("R")
+
 ENGLISH = frozenset({"en", "eng"})
 
 
@@ -69,14 +71,14 @@ class Routed:
     def _client(self, provider: str) -> Any:
         """Give the client of a provider, configured or not."""
 
-    async def _route(self, answers: tuple[Answer, ...], provider: str | None, **arguments: Any) -> Any:
+    async def _route(self, answers: tuple[Answer, ...], returns: type[R], provider: str | None, **arguments: Any) -> R:
         """Ask the first configured provider that can honour all arguments that were given (not `None`)."""
         given = {name: value for name, value in arguments.items() if value is not None}
         answer = self._choose(answers, provider, given)
         method = attrgetter(answer.method)(self._client(answer.provider))
-        return await method(
-            **{answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
-        )
+        named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
+        result: R = await method(**named)
+        return result
 
     def _choose(self, answers: tuple[Answer, ...], provider: str | None, given: Mapping[str, Any]) -> Answer:
         named = [answer for answer in answers if provider in (None, answer.provider)]

@@ -34,6 +34,7 @@ class Speech(Result):
     mime: str
     """Such as "audio/wav"."""
     language: str
+    """The code that was asked for, or "eng" of a provider that knows only that."""
 
     @property
     def sample_rate(self) -> int | None:
@@ -71,7 +72,4 @@ class Synthesize(Routed):
 
         Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
-        result: Speech = await self._route(
-            SYNTHESIZE, provider, text=text, language=language, voice=voice, format=format
-        )
-        return result
+        return await self._route(SYNTHESIZE, Speech, provider, text=text, language=language, voice=voice, format=format)

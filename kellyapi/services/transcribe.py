@@ -43,7 +43,7 @@ class Transcript(Result):
 
     text: str
     language: str
-    """The language that was asked for."""
+    """What was listened for: the code that was asked for, or "eng" of a provider that knows only that."""
     warnings: tuple[str, ...] = ()
     """Advice of the system, for example that a language code is outdated."""
     words: tuple[Word, ...] = ()
@@ -69,7 +69,6 @@ class Transcribe(Routed):
 
         Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
-        result: Transcript = await self._route(
-            TRANSCRIBE, provider, audio=audio, language=language, timestamps=timestamps
+        return await self._route(
+            TRANSCRIBE, Transcript, provider, audio=audio, language=language, timestamps=timestamps
         )
-        return result

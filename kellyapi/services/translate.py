@@ -41,5 +41,4 @@ class Translate(Routed):
 
         Source: https://github.com/Khaya-AI/khaya-sdk
         """
-        result: Translation = await self._route(TRANSLATE, provider, text=text, pair=pair, source=source, target=target)
-        return result
+        return await self._route(TRANSLATE, Translation, provider, text=text, pair=pair, source=source, target=target)

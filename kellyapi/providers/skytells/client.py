@@ -45,7 +45,7 @@ class Skytells(Client):
         One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
         (`None`: never) `WaitTimeoutError`; errors after the job was created carry it as `error.prediction`.
 
-        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         job = await self.predictions.create(model, input, webhook=webhook, stream=stream)
         return await self.predictions.wait(job, timeout=timeout)
@@ -55,18 +55,18 @@ class Skytells(Client):
     ) -> Image:
         """Draw a picture and fetch it, before its link expires; `input` holds what else the model takes.
 
-        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
         url = done.outputs[0] if done.outputs else ""
         try:
             if not url.startswith(("https://", "http://")):
                 raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
-            data = await self._download(url)
-            mime = sniff(data)
-            if mime is None:
+            answer = await self._download(url)
+            mime = sniff(answer.body) or answer.content_type
+            if not mime.startswith("image/") or not answer.body:
                 raise DecodingError(f"the output of prediction {done.id} is no picture", provider="skytells")
         except KellyAPIError as error:
             error.prediction = done
             raise
-        return Image(data=data, mime=mime, provider="skytells")
+        return Image(data=answer.body, mime=mime, provider="skytells")

@@ -41,7 +41,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     """Read the unified, the inference, the short and the flat shape.
 
     A success with `status: false` and an id is a queued prediction, not an error.
-    Source: https://github.com/skytells/ts-sdk (src/http.ts)
+    Source: https://github.com/Skytells/ts-sdk (src/http.ts)
     """
     if not isinstance(body, dict) or (
         status < 300 and (body.get("status") is not False or isinstance(body.get("id"), str))

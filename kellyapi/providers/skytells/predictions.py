@@ -78,7 +78,7 @@ class Metadata:
 class Prediction:
     """The state of a job at one moment.
 
-    Source: https://github.com/skytells/ts-sdk (src/types/predict.types.ts)
+    Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
     """
 
     id: str
@@ -158,7 +158,7 @@ class Predictions(Service):
         `wait=True` lets the server answer only when the job has ended: a timeout then loses the id of a paid job, so
         prefer `follow` or `skytells.run`. `webhook` is an https URL, or `{"url": …, "events": […]}`.
 
-        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         data = {"model": not_blank(model, "model"), "input": dict(input), "await": wait}
         if webhook is not None:
@@ -170,7 +170,7 @@ class Predictions(Service):
     async def get(self, prediction: str | Prediction) -> Prediction:
         """Look at a job, by its id or an earlier state.
 
-        Source: https://github.com/skytells/ts-sdk (src/client.ts)
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         return await self._fetch(encode_path("/predictions/{}", id_of(prediction)), into=read_prediction)
 
@@ -200,12 +200,12 @@ class Predictions(Service):
                 last = state
                 if state.ended:
                     return
-            pause = poll_pause(polls, interval, random.random())
-            if time_left(deadline, clock()) < pause:
+            left = time_left(deadline, clock())
+            if left <= 0:
                 known = last or (prediction if isinstance(prediction, Prediction) else None)
                 message = f"prediction {id_of(prediction)} has not ended within {timeout} s and goes on"
                 raise WaitTimeoutError(message, provider="skytells", prediction=known)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(poll_pause(polls, interval, random.random()), left))
 
     async def wait(
         self, prediction: str | Prediction, *, interval: float | None = None, timeout: float | None = 900.0
