@@ -60,7 +60,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
             client = given if isinstance(given, kind) else kind(given, **options)  # type: ignore[arg-type]  # a key is left
             return client.share(self._transport)
 
-        self.kelly = Kelly(api_key, base_url=api, **options).share(self._transport)
+        self.kelly = Kelly(api_key, base_url=api or None, **options).share(self._transport)
         self.khaya = join(Khaya, khaya)
         self.skytells = join(Skytells, skytells)
         self.aerostack = join(Aerostack, aerostack)

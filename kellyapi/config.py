@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import math
 import os
+import re
 import sys
 import warnings
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -59,14 +62,24 @@ def find_problem(system: System, address: str, *, allow_http: bool) -> str | Non
     return None
 
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse headers that cannot be sent."""
+    for name, value in headers.items():
+        if not (isinstance(name, str) and _TOKEN.fullmatch(name) and isinstance(value, str) and value.isprintable()):
+            raise ValueError(f"headers must be printable strings by name, not {name!r}: {value!r}")
+
+
 def read_timeout(value: float | Timeout | None) -> Timeout | None:
     """Read the `timeout` option: seconds become a total."""
     if value is None or isinstance(value, Timeout):
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"timeout must be seconds, a Timeout or NO_TIMEOUT, not {value!r}")
-    if not value > 0:
-        raise ValueError(f"timeout must be more than 0 seconds, not {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"timeout must be more than 0 seconds, or NO_TIMEOUT, not {value!r}")
     if value > 3600:
         message = f"timeout={value} is in seconds, which is {value / 3600:.1f} hours"
         warnings.warn(message, stacklevel=_level_of_the_caller())

@@ -217,7 +217,8 @@ class Connection:
             raise TypeError(f"the function given as api_key must give a string, not {type(key).__name__}")
         right = f"pass api_key=… or set {system.variables}_API_KEY"
         if key is None:
-            raise ConfigurationError(f"no API key for {system.title}: {right}", provider=system.name)
+            problem = f"no API key for {system.title}: {right}; KellyAPI.sandbox() needs none"
+            raise ConfigurationError(problem, provider=system.name)
         key = Secret(key.strip())
         if not key:
             raise ConfigurationError(f"the API key for {system.title} is blank: {right}", provider=system.name)
@@ -281,7 +282,7 @@ async def _off_loop(response: Response, work: Callable[..., T], *arguments: Any)
 
 
 def _refuse(response: Response) -> NoReturn:
-    raise DecodingError(f"{response.content_type or 'no content type'} instead of a stream: {_beginning(response)}")
+    raise DecodingError(f"{response.content_type or 'no content type'} instead of a stream: {response.beginning}")
 
 
 def _parse(response: Response) -> Any:
@@ -289,18 +290,14 @@ def _parse(response: Response) -> Any:
         return loads(response.body)
     except ValueError:
         kind = response.content_type or "no content type"
-        raise DecodingError(f"status {response.status} with {kind} instead of JSON: {_beginning(response)}") from None
+        raise DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}") from None
 
 
 def _decode(response: Response, value: Any, into: Into[T]) -> T:
     try:
         return decode(value, into)
     except DecodingError as error:
-        raise DecodingError(f"{error.message}; the answer reads {_beginning(response)}") from None
-
-
-def _beginning(response: Response) -> str:
-    return excerpt(response.body[:2000].decode(errors="replace")) or "nothing"
+        raise DecodingError(f"{error.message}; the answer reads {response.beginning}") from None
 
 
 def _parse_leniently(body: bytes) -> Any:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpac
 
 from attrs import evolve
 
-from .config import find_address, find_key, find_problem, variable
+from .config import check_headers, find_address, find_key, find_problem, variable
 from .config import read_timeout as read_timeout
 from .connection import Connection, Incoming, OnResponse
 from .errors import KellyAPIError
 from .limits import Limits, Rate
 from .media import Media
 from .retry import RetryPolicy
-from .wire import Headers, Into, Key, Part, Raw, Request, Response, Secret, System, Timeout
+from .wire import Headers, Into, Key, Part, Raw, Request, Response, Secret, System, Timeout, origin
 
 if TYPE_CHECKING:
     from .transport import SessionSource as SessionSource
@@ -87,7 +87,10 @@ def read_options(options: Options) -> dict[str, Any]:
             raise TypeError(f"{name} must be {right}, not {fields[name]!r}")
     if fields.get("max_response_bytes", 1) < 1:
         raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
-    if "proxy" in fields and fields["proxy"] is not None:
+    check_headers(fields.get("headers", {}))
+    if fields.get("proxy") is not None:
+        if not origin(fields["proxy"]).startswith(("http://", "https://")):
+            raise ValueError("proxy must be a URL such as http://proxy.example:3128")
         fields["proxy"] = Secret(fields["proxy"])  # it may hold a password
     if "timeout" in fields:
         fields["timeout"] = read_timeout(fields["timeout"])

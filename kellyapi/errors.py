@@ -61,10 +61,10 @@ class KellyAPIError(Exception):
 class BaseError(KellyAPIError):
     """Old base of the old transport errors."""
 
-    def __init__(self, message: str = "", **fields: Any) -> None:
-        super().__init__(message, **fields)
+    def __init__(self, message: str = "", *, error: str | None = None, **fields: Any) -> None:
+        super().__init__(error or message, **fields)
         self.success = False
-        self.error_message = message
+        self.error_message = self.message
 
 
 class InvalidApiKey(KellyAPIError):

@@ -77,7 +77,7 @@ async def open_media(source: Source, what: str) -> Media:
         data = await read_media(source, what)
         return Media(data, sniff(data) or _UNKNOWN, len(data))
     if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
+        path = Path(_not_empty(os.fspath(source), what))
         size, head = await asyncio.to_thread(_peek, path)
         if size is None:  # a pipe can be read only once, and has no size to announce
             return Media(_not_empty(head, what), _guess(head), len(head))
@@ -114,7 +114,7 @@ async def read_media(source: Source, what: str) -> bytes:
         head, comma, text = source.partition(",")
         data = await _decode(text, what) if head.endswith(";base64") else unquote_to_bytes(text) if comma else b""
     elif isinstance(source, (str, os.PathLike)):
-        data = await asyncio.to_thread(Path(source).read_bytes)
+        data = await asyncio.to_thread(Path(_not_empty(os.fspath(source), what)).read_bytes)
     else:
         media = await open_media(source, what)
         data = b"".join([piece async for piece in media.body()]) if callable(media.body) else media.body

@@ -65,7 +65,6 @@ def _background_loop() -> asyncio.AbstractEventLoop:
         if _thread is None:
             _thread = _LoopThread(name="kellyapi-loop", daemon=True)
             _thread.start()
-            atexit.register(_stop)
         return _thread.loop
 
 
@@ -95,6 +94,10 @@ def _stop() -> None:
     if thread is not None:
         thread.loop.call_soon_threadsafe(thread.loop.stop)
         thread.join(5)
+
+
+# Here and not with the first call: handlers run in reverse order, and those of the program still need the loop.
+atexit.register(_stop)
 
 
 def _forget() -> None:

@@ -247,7 +247,7 @@ def _reraise(error: BaseException) -> NoReturn:
     """Raise the error of ours that stands for one of aiohttp's; others pass as they are."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         raise RequestTimeoutError("no connection in time", sent=False) from None
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL)):
         raise TransportError(_text(error), sent=False) from None
     if isinstance(error, (TimeoutError, asyncio.TimeoutError)):
         raise RequestTimeoutError(_text(error) if str(error) else "no whole answer in time") from None

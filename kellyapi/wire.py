@@ -42,7 +42,7 @@ class Part:
     content_type: str | None = None
 
 
-_POSITIVE: Any = validators.optional(validators.ge(0))
+_SECONDS: Any = validators.optional(validators.and_(validators.ge(0), validators.lt(float("inf"))))
 
 
 @frozen(kw_only=True)
@@ -52,11 +52,11 @@ class Timeout:
     Source: https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
     """
 
-    total: float | None = field(default=60.0, validator=_POSITIVE)
+    total: float | None = field(default=60.0, validator=_SECONDS)
     """From the first wait for a connection to the last byte, every attempt and pause included."""
-    connect: float | None = field(default=10.0, validator=_POSITIVE)
+    connect: float | None = field(default=10.0, validator=_SECONDS)
     """TCP and TLS of one connection."""
-    idle: float | None = field(default=None, validator=_POSITIVE)
+    idle: float | None = field(default=None, validator=_SECONDS)
     """The longest silence while a body moves."""
 
     def after(self, seconds: float) -> Timeout:
@@ -108,6 +108,11 @@ class Response:
     def content_type(self) -> str:
         """The media type in lower case, without its parameters; empty when the server named none."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def beginning(self) -> str:
+        """The first 200 characters of the body, for error messages."""
+        return excerpt(self.body[:2000].decode(errors="replace")) or "nothing"
 
 
 Into = type[T] | Callable[[Any], T]

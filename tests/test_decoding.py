@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,7 @@ from attrs import field, frozen
 from kellyapi.errors import DecodingError
 
 
-@pytest.fixture(params=["orjson", "json"], autouse=True)
+@pytest.fixture(params=[*(["orjson"] if find_spec("orjson") else []), "json"], autouse=True)
 def decoding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Import the module afresh, with orjson and with the standard library's json in its place."""
     import kellyapi

@@ -169,7 +169,7 @@ class TestRefused:
             await read(tmp_path / "none.png", "image")
         with pytest.raises(IsADirectoryError):
             await read(tmp_path, "image")
-        with pytest.raises(OSError, match="directory"):
+        with pytest.raises(ValueError, match="the image is empty"):
             await read("", "image")
 
     async def test_a_text_file_object_is_a_type_error(self, read: Any, tmp_path: Path) -> None:

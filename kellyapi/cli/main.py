@@ -133,10 +133,9 @@ def _add_options(parser: _Parser, without: Sequence[str] = ()) -> None:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if port not in range(65536):
-        raise argparse.ArgumentTypeError(f"{port} is not between 0 and 65535")
-    return port
+    if not text.isdecimal() or int(text) not in range(65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 65535")
+    return int(text)
 
 
 def _write_utf8() -> None:

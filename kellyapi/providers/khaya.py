@@ -19,7 +19,7 @@ from ..retry import RetryPolicy
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
 from ..services.translate import Translation
-from ..wire import ErrorBody, Headers, Key, Raw, Response, System, excerpt, not_blank
+from ..wire import ErrorBody, Headers, Key, Raw, Response, System, not_blank
 
 if TYPE_CHECKING:
     from ..core import SessionSource
@@ -309,8 +309,7 @@ def _speech_request(text: str, language: str, voice: str | None, format: str | N
 
 def _check_audio(response: Response) -> Response:
     if not (response.content_type.startswith("audio/") or (sniff(response.body) or "").startswith("audio/")):
-        text = excerpt(response.body[:1000].decode(errors="replace"))
-        raise DecodingError(f"{response.content_type or 'no content type'} instead of audio: {text}")
+        raise DecodingError(f"{response.content_type or 'no content type'} instead of audio: {response.beginning}")
     if not response.body:
         raise DecodingError("no audio in the answer")
     return response

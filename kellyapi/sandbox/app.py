@@ -42,6 +42,8 @@ class Sandbox:
         keys: Iterable[str] | None = None,
         engines: str = f"{__package__}.engines",
     ) -> None:
+        if not isinstance(port, int) or port not in range(65536):
+            raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
         if keys is not None and isinstance(keys, str):
             raise TypeError('keys must be several strings, such as ["my-key"]')
         self.port = port

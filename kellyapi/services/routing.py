@@ -76,7 +76,8 @@ class Routed:
         given = {name: value for name, value in arguments.items() if value is not None}
         answer = self._choose(answers, provider, given)
         method = attrgetter(answer.method)(self._client(answer.provider))
-        named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
+        needed = next(iter(arguments))  # every service's first argument: None is for the method to refuse
+        named = {answer.arguments[name]: arguments[name] for name in (needed, *given) if name in answer.arguments}
         result: R = await method(**named)
         return result
 

@@ -292,7 +292,7 @@ def test_a_missing_package_is_named_with_what_to_install(
             raise ImportError(f"No module named {name!r}")
         return real(name, *rest)
 
-    monkeypatch.delitem(sys.modules, f"kellyapi.sandbox.engines.{module}")
+    monkeypatch.delitem(sys.modules, f"kellyapi.sandbox.engines.{module}", raising=False)
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(EngineMissing, match=r'pip install "kellyapi\[sandbox\]"'):
         importlib.import_module(f"kellyapi.sandbox.engines.{module}")

@@ -133,7 +133,7 @@ def _opened(image: bytes) -> Image.Image:
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BadInput("image", f"the picture has more pixels than {Image.MAX_IMAGE_PIXELS:,}") from error
     except Exception as error:  # what a broken file makes Pillow raise is not a closed list
-        raise BadInput("image", f"this is not a PNG, JPEG, WEBP or GIF picture that can be read: {error}") from error
+        raise BadInput("image", "this is not a PNG, JPEG, WEBP or GIF picture that can be read") from error
     picture.info = file.info
     return picture
 
