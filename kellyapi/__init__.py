@@ -34,17 +34,53 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .errors import WebhookError as WebhookError
     from .limits import Rate as Rate
     from .media import Base64 as Base64
+    from .providers.aerostack.auth import Authentication as Authentication
+    from .providers.aerostack.auth import User as User
+    from .providers.aerostack.cache import CacheEntry as CacheEntry
+    from .providers.aerostack.cache import CacheItem as CacheItem
+    from .providers.aerostack.cache import CacheKey as CacheKey
     from .providers.aerostack.client import Aerostack as Aerostack
+    from .providers.aerostack.db import BatchedResult as BatchedResult
+    from .providers.aerostack.db import BatchResult as BatchResult
+    from .providers.aerostack.db import QueryResult as QueryResult
+    from .providers.aerostack.gateway import Wallet as Wallet
+    from .providers.aerostack.paging import Page as Page
+    from .providers.aerostack.queue import Cancellation as Cancellation
+    from .providers.aerostack.search import SearchResult as SearchResult
+    from .providers.aerostack.services import Invocation as Invocation
+    from .providers.aerostack.storage import ObjectMetadata as ObjectMetadata
+    from .providers.aerostack.storage import StoredObject as StoredObject
     from .providers.kelly import Kelly as Kelly
     from .providers.khaya import Khaya as Khaya
     from .providers.skytells.client import Skytells as Skytells
-    from .providers.skytells.predictions import Prediction as Prediction
+    from .providers.skytells.enums import ModelType as ModelType
+    from .providers.skytells.enums import PredictionSource as PredictionSource
+    from .providers.skytells.enums import PredictionType as PredictionType
+    from .providers.skytells.enums import PricingUnit as PricingUnit
+    from .providers.skytells.enums import Privacy as Privacy
+    from .providers.skytells.enums import SafetyCategory as SafetyCategory
+    from .providers.skytells.enums import SafetySeverity as SafetySeverity
+    from .providers.skytells.enums import SkytellsErrorId as SkytellsErrorId
+    from .providers.skytells.inference import Embeddings as Embeddings
+    from .providers.skytells.inference import ModelResponse as ModelResponse
+    from .providers.skytells.models import Model as Model
+    from .providers.skytells.models import Pricing as Pricing
+    from .providers.skytells.prediction import Job as Job
+    from .providers.skytells.prediction import Prediction as Prediction
+    from .providers.skytells.prediction import PredictionPage as PredictionPage
+    from .providers.skytells.prediction import PredictionStatus as PredictionStatus
+    from .providers.skytells.prediction import Webhook as Webhook
+    from .providers.skytells.prediction import WebhookEvent as WebhookEvent
+    from .providers.skytells.safety import SafetyCheck as SafetyCheck
     from .retry import NO_RETRY as NO_RETRY
     from .retry import RetryPolicy as RetryPolicy
     from .sandbox.app import Sandbox as Sandbox
     from .services.chat import ChatReply as ChatReply
     from .services.chat import Message as Message
-    from .services.chat import Usage as Usage
+    from .services.completion import ChatCompletion as ChatCompletion
+    from .services.completion import Choice as Choice
+    from .services.completion import FilterResult as FilterResult
+    from .services.completion import Usage as Usage
     from .services.images import Description as Description
     from .services.images import Image as Image
     from .services.synthesize import Speech as Speech
@@ -71,11 +107,26 @@ _MODULES = {
     "providers.aerostack.client": "Aerostack",
     "providers.kelly": "Kelly",
     "providers.khaya": "Khaya",
+    "providers.aerostack.auth": "Authentication User",
+    "providers.aerostack.cache": "CacheEntry CacheItem CacheKey",
+    "providers.aerostack.db": "BatchResult BatchedResult QueryResult",
+    "providers.aerostack.gateway": "Wallet",
+    "providers.aerostack.paging": "Page",
+    "providers.aerostack.queue": "Cancellation",
+    "providers.aerostack.search": "SearchResult",
+    "providers.aerostack.services": "Invocation",
+    "providers.aerostack.storage": "ObjectMetadata StoredObject",
+    "providers.skytells.enums": "ModelType PredictionSource PredictionType PricingUnit "
+    "Privacy SafetyCategory SafetySeverity SkytellsErrorId",
+    "providers.skytells.inference": "Embeddings ModelResponse",
+    "providers.skytells.models": "Model Pricing",
+    "providers.skytells.prediction": "Job Prediction PredictionPage PredictionStatus Webhook WebhookEvent",
+    "providers.skytells.safety": "SafetyCheck",
+    "services.completion": "ChatCompletion Choice FilterResult Usage",
     "providers.skytells.client": "Skytells",
-    "providers.skytells.predictions": "Prediction",
     "retry": "NO_RETRY RetryPolicy",
     "sandbox.app": "Sandbox",
-    "services.chat": "ChatReply Message Usage",
+    "services.chat": "ChatReply Message",
     "services.images": "Description Image",
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",

@@ -202,29 +202,30 @@ class Connection:
 
     async def _ready(self, request: Request, timeout: Timeout) -> Request:
         """Add what holds for one attempt: the key of this moment and the time that is left."""
-        headers = request.headers
-        if not request.keyless:
-            key = Secret(self.system.key_prefix + await self._ask_key())
-            headers = {**headers, self.system.key_header: key}
-        return evolve(request, headers=headers, timeout=timeout)
+        if request.keyless:
+            return evolve(request, timeout=timeout)
+        key, header, prefix = self.key, self.system.key_header, self.system.key_prefix
+        if request.bearer is not None:
+            key, header, prefix = request.bearer, "Authorization", "Bearer "
+        value = Secret(prefix + await self._ask_key(key))
+        return evolve(request, headers={**request.headers, header: value}, timeout=timeout)
 
-    async def _ask_key(self) -> str:
-        system = self.system
-        key = self.key() if callable(self.key) else self.key
+    async def _ask_key(self, source: Key | None) -> str:
+        title, name = self.system.title, self.system.name
+        key = source() if callable(source) else source
         if inspect.isawaitable(key):
             key = await key
         if not isinstance(key, (str, type(None))):
             raise TypeError(f"the function given as api_key must give a string, not {type(key).__name__}")
-        right = f"pass api_key=… or set {system.variables}_API_KEY"
+        right = f"pass api_key=… or set {self.system.variables}_API_KEY"
         if key is None:
-            problem = f"no API key for {system.title}: {right}; KellyAPI.sandbox() needs none"
-            raise ConfigurationError(problem, provider=system.name)
+            problem = f"no API key for {title}: {right}; KellyAPI.sandbox() needs none"
+            raise ConfigurationError(problem, provider=name)
         key = Secret(key.strip())
         if not key:
-            raise ConfigurationError(f"the API key for {system.title} is blank: {right}", provider=system.name)
+            raise ConfigurationError(f"the API key for {title} is blank: {right}", provider=name)
         if not (key.isascii() and key.isprintable()):
-            problem = f"the API key for {system.title} has characters that no header can carry"
-            raise ConfigurationError(problem, provider=system.name)
+            raise ConfigurationError(f"the API key for {title} has characters that no header can carry", provider=name)
         return key
 
     def _log(self, request: Request, answer: Response | Incoming, started: float, size: int | None) -> None:
@@ -241,25 +242,24 @@ class Connection:
             return None  # type: ignore[return-value]  # T is None here
         if isinstance(into, Raw) and response.content_type != "application/json":
             return into.read(response)
-        value = await _off_loop(response, _parse, response)
-        error = self.system.read_error(response.status, response.headers, value)
-        if error is not None:
+        parse = _parse_leniently if isinstance(into, Raw) else _parse  # a file is no less one for being broken JSON
+        value = await _off_loop(response, parse, response)
+        if error := self.system.read_error(response.status, response.headers, value):
             raise self._error(response, value, error)
         if isinstance(into, Raw):
             return into.read(response)
         return await _off_loop(response, _decode, response, value, into)
 
     async def _status_error(self, response: Response) -> KellyAPIError:
-        body = await _off_loop(response, _parse_leniently, response.body)
+        body = await _off_loop(response, _parse_leniently, response)
         error = self.system.read_error(response.status, response.headers, body)
         return self._error(response, body, error or _describe(response, body))
 
     def _error(self, response: Response, body: Any, error: ErrorBody) -> KellyAPIError:
-        status, headers = response.status, response.headers
-        meant = error.status or status
+        meant, headers = error.status or response.status, response.headers
         return status_error(meant)(
             error.message,
-            status=status if status >= 300 else meant,
+            status=response.status if response.status >= 300 else meant,
             code=error.code,
             details=error.details,
             request_id=error.request_id or headers.get("X-Request-Id"),
@@ -300,11 +300,11 @@ def _decode(response: Response, value: Any, into: Into[T]) -> T:
         raise DecodingError(f"{error.message}; the answer reads {response.beginning}") from None
 
 
-def _parse_leniently(body: bytes) -> Any:
+def _parse_leniently(response: Response) -> Any:
     try:
-        return loads(body)
+        return loads(response.body)
     except ValueError:
-        return body[:100_000].decode(errors="replace")
+        return response.body[:100_000].decode(errors="replace")
 
 
 def _describe(response: Response, body: Any) -> ErrorBody:

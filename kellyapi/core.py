@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
@@ -103,20 +103,29 @@ class Service:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def _fetch(self, path: str, query: Mapping[str, str] | None = None, *, into: Into[T] | Raw[T]) -> T:
+    async def _fetch(
+        self, path: str, query: Mapping[str, str] | None = None, *, into: Into[T] | Raw[T], bearer: Key | None = None
+    ) -> T:
         """GET, which is always free to repeat."""
-        return await self._connection.call(Request(method="GET", url=path, query=query or {}, repeatable=True), into)
+        request = Request(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
+        return await self._connection.call(request, into)
 
-    async def _post_json(self, path: str, data: Any, *, into: Into[T] | Raw[T], repeatable: bool = False) -> T:
-        """POST a JSON body; what may be billed stays unrepeatable."""
-        return await self._connection.call(Request(method="POST", url=path, json=data, repeatable=repeatable), into)
+    async def _post_json(
+        self, path: str, data: Any, *, into: Into[T] | Raw[T], repeatable: bool = False, bearer: Key | None = None
+    ) -> T:
+        """POST a JSON body; what may be billed stays unrepeatable. `bearer` goes in place of the system's key."""
+        request = Request(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
+        return await self._connection.call(request, into)
 
-    async def _post_form(self, path: str, *parts: Part, into: Into[T] | Raw[T], repeatable: bool = False) -> T:
-        """POST a multipart form."""
+    async def _post_form(
+        self, path: str, *parts: Part, into: Into[T] | Raw[T], repeatable: bool = False, one_shot: bool = False
+    ) -> T:
+        """POST a multipart form; `one_shot` says that a part can be read only once."""
         streamed = any(callable(part.body) for part in parts)
-        return await self._connection.call(
-            Request(method="POST", url=path, body=parts, repeatable=repeatable, transfer=streamed), into
+        request = Request(
+            method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed
         )
+        return await self._connection.call(request, into)
 
     async def _post_bytes(
         self,
@@ -145,11 +154,17 @@ class Service:
         """DELETE, which is free to repeat."""
         return await self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
 
-    def _stream(self, path: str, data: Any, *, accepts: Callable[[Headers], bool]) -> ByteStream:
+    def _stream(
+        self, path: str, data: Any, *, accepts: Callable[[Headers], bool] = lambda _: True, repeatable: bool = False
+    ) -> ByteStream:
         """POST a JSON body and give the answer as it arrives, if its head is what is expected."""
-        request = Request(method="POST", url=path, json=data, repeatable=False, transfer=True)
-        connection = self._connection
-        return ByteStream(lambda: connection.open(request, accepts), lambda error: connection.explain(error, request))
+        request = Request(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
+        return ByteStream(self._connection, request, accepts)
+
+    def _stream_link(self, url: str) -> ByteStream:
+        """GET an address that is not the system's own, without the key, and give the answer as it arrives."""
+        request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
+        return ByteStream(self._connection, request, lambda _: True)
 
     async def _download(self, url: str) -> Response:
         """GET an address that is not the system's own, without the key."""
@@ -164,15 +179,16 @@ class ByteStream:
     first piece is asked for.
     """
 
-    def __init__(self, open: Callable[[], Awaitable[Incoming]], explain: Callable[[KellyAPIError], None]) -> None:
-        self._open = open
-        self._explain = explain
+    def __init__(self, connection: Connection, request: Request, accepts: Callable[[Headers], bool]) -> None:
+        self._connection = connection
+        self._request = request
+        self._accepts = accepts
         self._incoming: Incoming | None = None
         self._pieces: AsyncIterator[bytes] | None = None
 
     async def __aenter__(self) -> Self:
         if self._pieces is None:
-            self._incoming = await self._open()
+            self._incoming = await self._connection.open(self._request, self._accepts)
             self._pieces = self._incoming.chunks()
         return self
 
@@ -190,7 +206,7 @@ class ByteStream:
         try:
             return await anext(self._pieces)
         except KellyAPIError as error:
-            self._explain(error)
+            self._connection.explain(error, self._request)
             raise
 
     async def aclose(self) -> None:

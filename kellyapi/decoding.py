@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from inspect import isfunction
 from itertools import islice
-from typing import Any, TypeVar, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
@@ -148,6 +149,12 @@ def _converter(*, detailed: bool) -> Converter:
     for simple in (str, bool):
         converter.register_structure_hook(simple, _checked(simple))
 
+    def open_enum_hook(cls: Any) -> Callable[[Any, Any], Any]:
+        known = {member.value: member for kind in get_args(cls) if issubclass(kind, StrEnum) for member in kind}
+        return _checked(str, lambda value, _: known.get(value, value))
+
+    converter.register_structure_hook_factory(_is_open_enum, open_enum_hook)
+
     def attrs_hook(cls: type[Any]) -> Callable[[Any, Any], Any]:
         fields = attrs.fields(attrs.resolve_types(cls))
         optional = {_wire_name(a) for a in fields if a.default is not attrs.NOTHING}
@@ -172,6 +179,12 @@ def _converter(*, detailed: bool) -> Converter:
             matches, lambda cls, shape=shape, factory=factory: _checked(shape, factory(cls, converter))
         )
     return converter
+
+
+def _is_open_enum(cls: Any) -> bool:
+    """Match `Status | str`: a known value becomes a member, another stays a string."""
+    kinds = get_args(cls)
+    return str in kinds and any(isinstance(kind, type) and issubclass(kind, StrEnum) for kind in kinds)
 
 
 def _is_array(cls: Any) -> bool:

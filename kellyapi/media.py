@@ -10,13 +10,14 @@ import asyncio
 import base64
 import mimetypes
 import os
+import re
 import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote, unquote_to_bytes
 
 from attrs import frozen
 
@@ -65,6 +66,8 @@ class Media:
     size: int | None
     """Bytes; `None` when only the end of the source tells."""
     one_shot: bool = False
+    name: str | None = None
+    """The file's own name."""
 
 
 async def open_media(source: Source, what: str) -> Media:
@@ -81,7 +84,7 @@ async def open_media(source: Source, what: str) -> Media:
         size, head = await asyncio.to_thread(_peek, path)
         if size is None:  # a pipe can be read only once, and has no size to announce
             return Media(_not_empty(head, what), _guess(head), len(head))
-        return Media(lambda: _read_file(path), _guess(_not_empty(head, what), path.name), size)
+        return Media(lambda: _read_file(path), _guess(_not_empty(head, what), path.name), size, name=path.name)
     if isinstance(source, AsyncIterable):
         pieces = aiter(source)
         first = _not_empty(await _first_piece(pieces), what)
@@ -101,6 +104,7 @@ async def open_media(source: Source, what: str) -> Media:
         _guess(first, name),
         None,
         one_shot=not seekable,
+        name=name or None,
     )
 
 
@@ -143,7 +147,34 @@ async def _decode(text: str, what: str) -> bytes:
 
 async def save(path: str | os.PathLike[str], data: bytes) -> Path:
     """Write a file atomically, in a thread: whole in its place, or not there at all."""
-    return await asyncio.to_thread(_write, Path(path), data)
+    return await save_stream(path, _once(data))
+
+
+async def save_stream(path: str | os.PathLike[str], pieces: AsyncIterable[bytes]) -> Path:
+    """Write what arrives to a file, atomically, with one piece in memory at a time."""
+    place = Path(path)
+    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
+    file = await asyncio.to_thread(part.open, "wb")
+    try:
+        try:
+            async for piece in pieces:
+                await asyncio.to_thread(file.write, piece)
+        finally:
+            await asyncio.to_thread(file.close)
+        await asyncio.to_thread(part.replace, place)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+    return place
+
+
+def safe_name(url: str, otherwise: str) -> str:
+    """Give the file name that a URL ends in, made safe: no part of it leaves the folder it is put in."""
+    path = re.sub(r"(?s)^[^/?#]*//[^/?#]*|[?#].*", "", url)
+    name = unquote(path.rpartition("/")[2])
+    name = re.sub(r"[^\w.-]+", "_", name).encode()[-120:].decode(errors="ignore").lstrip(".")
+    return name or otherwise
 
 
 def sniff(data: bytes) -> str | None:
@@ -278,16 +309,8 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
         yield piece
 
 
-def _write(path: Path, data: bytes) -> Path:
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_bytes(data)
-        part.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    return path
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 async def _in_thread(work: Callable[..., T], *arguments: Any, size: int) -> T:

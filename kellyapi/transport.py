@@ -148,6 +148,7 @@ class Transport:
                 url,
                 headers=request.headers,
                 data=_data(request.body, failures),
+                skip_auto_headers=("Content-Type",) if request.body is None else (),  # no body, no type of it
                 allow_redirects=False,
                 raise_for_status=False,
                 auto_decompress=True,
@@ -221,11 +222,13 @@ def _client_timeout(timeout: Timeout) -> aiohttp.ClientTimeout:
 
 def _data(body: Any, failures: list[Exception]) -> Any:
     if isinstance(body, tuple):
-        form = aiohttp.FormData(default_to_multipart=True)
+        form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:
             text = isinstance(part.body, bytes) and part.filename is None
             data = part.body.decode() if text else _data(part.body, failures)
-            form.add_field(part.name, data, filename=part.filename, content_type=part.content_type)
+            # As browsers write it: https://html.spec.whatwg.org/#multipart-form-data
+            name = part.filename and part.filename.replace('"', "%22")
+            form.add_field(part.name, data, filename=name, content_type=part.content_type)
         return form
     if callable(body):
         return _watched(body(), failures)

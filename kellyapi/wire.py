@@ -89,6 +89,8 @@ class Request:
     """The body can be read only once."""
     transfer: bool = False
     """The body or the answer is long: time is measured by silence, not in total."""
+    bearer: Key | None = None
+    """A key of somebody else's, sent as a bearer token in place of the system's own."""
     keyless: bool = False
     """The address is not the system's own, and must not see its key."""
     timeout: Timeout = DEFAULT_TIMEOUT
@@ -229,3 +231,8 @@ def not_blank(text: str, what: str) -> str:
     if not text.strip():
         raise ValueError(f"the {what} is empty")
     return text
+
+
+def given(**fields: Any) -> dict[str, Any]:
+    """Leave out the optional fields that were not given (`None`)."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
@@ -238,3 +239,60 @@ def test_what_has_no_json_form_is_a_type_or_value_error(decoding: ModuleType, va
 def test_a_number_that_json_cannot_write_is_never_sent_as_null(decoding: ModuleType, value: float) -> None:
     with pytest.raises((TypeError, ValueError)):
         decoding.dumps({"temperature": value})
+
+
+# Open enums: a known word becomes a member, another stays a string
+
+
+class Colour(StrEnum):
+    """Two known words."""
+
+    RED = "red"
+    DARK_BLUE = "dark-blue"
+
+
+@frozen
+class Painted:
+    """A value with words of an open set."""
+
+    colour: Colour | str
+    other: Colour | str = Colour.RED
+    maybe: Colour | str | None = None
+    many: tuple[Colour | str, ...] = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "result"),
+    [
+        ({"colour": "red"}, Painted(Colour.RED)),
+        ({"colour": "dark-blue"}, Painted(Colour.DARK_BLUE)),
+        ({"colour": "green"}, Painted("green")),
+        ({"colour": ""}, Painted("")),
+        ({"colour": "RED"}, Painted("RED")),
+        ({"colour": "red", "other": None, "maybe": None}, Painted(Colour.RED)),
+        ({"colour": "red", "other": "green", "maybe": "red"}, Painted(Colour.RED, "green", Colour.RED)),
+        ({"colour": "red", "many": ["red", "green"]}, Painted(Colour.RED, many=(Colour.RED, "green"))),
+    ],
+)
+def test_a_word_of_an_open_set_is_a_member_when_it_is_known(decoding: ModuleType, value: Any, result: Painted) -> None:
+    found = decoding.decode(value, Painted)
+    assert found == result
+    kinds = [type(one) for one in (found.colour, found.other, found.maybe, *found.many)]
+    assert kinds == [type(one) for one in (result.colour, result.other, result.maybe, *result.many)]
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({}, "$.colour: missing"),
+        ({"colour": None}, "$.colour: expected a string, got None"),
+        ({"colour": 1}, "$.colour: expected a string, got 1"),
+        ({"colour": ["red"]}, "$.colour: expected a string"),
+        ({"colour": "red", "other": False}, "$.other: expected a string, got False"),
+        ({"colour": "red", "many": ["red", 1]}, "$.many[1]: expected a string, got 1"),
+    ],
+)
+def test_what_is_no_word_at_all_is_refused_with_the_place(decoding: ModuleType, value: Any, where: str) -> None:
+    with pytest.raises(DecodingError) as caught:
+        decoding.decode(value, Painted)
+    assert where in caught.value.message

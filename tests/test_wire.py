@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 from yarl import URL
 
-from kellyapi.wire import Request, Response, Secret, encode_path, excerpt, follow, origin
+from kellyapi.wire import Request, Response, Secret, encode_path, excerpt, follow, given, not_blank, origin
 
 # Ids
 
@@ -180,3 +180,38 @@ def test_a_content_type_is_read_without_its_parameters(header: str, kind: str) -
 )
 def test_an_excerpt_is_one_line_of_at_most_200_characters(text: str, short: str) -> None:
     assert excerpt(text) == short
+
+
+# What services say in their bodies
+
+
+@pytest.mark.parametrize(
+    ("fields", "left"),
+    [
+        ({}, {}),
+        ({"a": None}, {}),
+        ({"a": 0, "b": "", "c": False, "d": [], "e": {}}, {"a": 0, "b": "", "c": False, "d": [], "e": {}}),
+        ({"a": None, "b": {"c": None}, "d": [None]}, {"b": {"c": None}, "d": [None]}),
+        ({"from": 1, "self": 2, "fields": 3}, {"from": 1, "self": 2, "fields": 3}),
+    ],
+)
+def test_only_what_was_not_given_is_left_out(fields: dict[str, Any], left: dict[str, Any]) -> None:
+    assert given(**fields) == left
+    assert list(given(**fields)) == list(left)
+
+
+@pytest.mark.parametrize("text", ["a", " a ", "\x00", "ɛ"])
+def test_a_text_that_says_something_goes_through_as_it_is(text: str) -> None:
+    assert not_blank(text, "text") is text
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\r\n", "\u2003"])
+def test_a_blank_text_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match="the prompt is empty"):
+        not_blank(text, "prompt")
+
+
+@pytest.mark.parametrize("text", [None, 1, b"a", ["a"]])
+def test_a_text_that_is_no_string_is_a_type_error(text: Any) -> None:
+    with pytest.raises(TypeError, match="the prompt must be a string, not"):
+        not_blank(text, "prompt")

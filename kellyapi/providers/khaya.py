@@ -18,7 +18,7 @@ from ..media import Source, open_media, sniff
 from ..retry import RetryPolicy
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
-from ..services.translate import Translation
+from ..services.translate import Translation, read_pair, translate_in_parts
 from ..wire import ErrorBody, Headers, Key, Raw, Response, System, not_blank
 
 if TYPE_CHECKING:
@@ -104,19 +104,31 @@ class Khaya(Client):
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
 
     async def translate(
-        self, text: str, pair: str | None = None, *, source: str | None = None, target: str | None = None
+        self,
+        text: str,
+        pair: str | None = None,
+        *,
+        source: str | None = None,
+        target: str | None = None,
+        split: bool = False,
     ) -> Translation:
-        """Translate a text of up to 1,000 characters.
+        """Translate a text of up to 1,000 characters, or a longer one in parts with `split=True`.
 
-        The languages are a pair ("en-tw") or `source` and `target`. An empty text or an incomplete pair raises
+        The languages are a pair ("en-tw") or `source` and `target`. Parts are cut at sentences and translated at once;
+        the first failure ends the call, and the others may be billed. An empty text or an incomplete pair raises
         `ValueError`, a pair that the system does not know `BadRequestError`.
 
         Source: https://github.com/Khaya-AI/khaya-sdk (translation.py)
         """
-        source, target = _read_pair(pair, source, target)
-        translated = await self._post_json(
-            self._path("translation"), {"in": not_blank(text, "text"), "lang": f"{source}-{target}"}, into=str
-        )
+        source, target = read_pair(pair, source, target)
+
+        async def ask(part: str) -> str:
+            return await self._post_json(
+                self._path("translation"), {"in": part, "lang": f"{source}-{target}"}, into=str
+            )
+
+        text = not_blank(text, "text")
+        translated = await (translate_in_parts(text, ask) if split else ask(text))
         return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
 
     async def transcribe(self, audio: Source, language: str, *, timestamps: Timestamps | None = None) -> Transcript:
@@ -281,18 +293,6 @@ def _read_reversed(value: Any) -> dict[str, str]:
 
 def _read_listed(value: Any) -> dict[str, str]:
     return {language.code: language.name for language in decode(value, _Listed).languages}
-
-
-def _read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:
-    if pair is not None and (source is not None or target is not None):
-        raise ValueError("give the languages as a pair or as source and target, not both")
-    if pair is not None:
-        source, _, target = not_blank(pair, "pair").partition("-")
-    if not source or not target:
-        raise ValueError(
-            f"the languages are a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
-        )
-    return source, target
 
 
 def _speech_request(text: str, language: str, voice: str | None, format: str | None) -> dict[str, Any]:

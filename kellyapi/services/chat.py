@@ -1,4 +1,4 @@
-"""Chat: messages and replies, the completion shape that several systems share, who can answer, the routed call."""
+"""Chat: messages and replies, who can answer, the routed call. The shape of whole completions is in `completion`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from attrs import asdict, frozen
 from ..decoding import decode
 from ..errors import DecodingError
 from ..wire import not_blank
+from .completion import ChatCompletion, Usage
 from .routing import Answer, Result, Routed, honours, provider_last
 
 CHAT = (
@@ -25,15 +26,6 @@ class Message:
     role: str
     """Such as "system", "user" or "assistant"."""
     content: str
-
-
-@frozen
-class Usage:
-    """What a reply cost, in tokens."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
 
 
 @frozen(kw_only=True, field_transformer=provider_last)
@@ -67,24 +59,6 @@ class Chat(Routed):
         return await self._route(CHAT, ChatReply, provider, prompt=prompt, model=model, character=character)
 
 
-@frozen
-class _Said:
-    content: str = ""
-
-
-@frozen
-class _Choice:
-    message: _Said
-    finish_reason: str | None = None
-
-
-@frozen
-class _Completion:
-    choices: tuple[_Choice, ...]
-    model: str | None = None
-    usage: Usage | None = None
-
-
 def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Give messages in their wire form; a single string is one message of the user."""
     if isinstance(messages, str):
@@ -95,18 +69,14 @@ def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> lis
 
 
 def read_completion(value: Any, provider: str) -> ChatReply:
-    """Read an OpenAI-shaped chat completion.
-
-    Source: https://platform.openai.com/docs/api-reference/chat/object
-    """
-    completion = decode(value, _Completion)
+    """Read an OpenAI-shaped chat completion as a reply."""
+    completion = decode(value, ChatCompletion)
     if not completion.choices:
         raise DecodingError("the completion has no choices")
-    first = completion.choices[0]
     return ChatReply(
-        text=first.message.content,
+        text=completion.text,
         model=completion.model,
-        finish_reason=first.finish_reason,
+        finish_reason=completion.choices[0].finish_reason,
         usage=completion.usage,
         provider=provider,
     )

@@ -1,12 +1,27 @@
-"""Translation: its result, who can answer, the routed call."""
+"""Translation: its result, who can answer, the routed call, and the cutting of texts that are too long for one."""
 
 from __future__ import annotations
 
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterator
+
 from attrs import frozen
 
+from ..wire import not_blank
 from .routing import Answer, Result, Routed, honours, provider_last
 
-TRANSLATE = (Answer(provider="khaya", method="translate", arguments=honours("text", "pair", "source", "target")),)
+TRANSLATE = (
+    Answer(provider="khaya", method="translate", arguments=honours("text", "pair", "source", "target", "split")),
+)
+
+MAX_CHARACTERS = 1000
+"""What the system takes at once. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
+_CUTS = (
+    re.compile(r"(?<=[.!?…])[\"'”’»)\]]*(?=\s)|(?<=\n)"),  # a sentence has ended, its closing quotes and brackets too
+    re.compile(r"(?<=\S)(?=\s)"),  # a word has ended
+    re.compile(r"(?<=\s)(?=\S)"),  # the first word begins
+)
 
 
 @frozen(kw_only=True, field_transformer=provider_last)
@@ -32,13 +47,72 @@ class Translate(Routed):
         *,
         source: str | None = None,
         target: str | None = None,
+        split: bool = False,
         provider: str | None = None,
     ) -> Translation:
         """Translate a text.
 
         Give the languages as a pair ("en-tw") or as `source` and `target`, in two letters or ISO 639-3. At most 1,000
-        characters. An empty text raises `ValueError`, a pair that the system does not know `BadRequestError`.
+        characters; with `split=True` a longer text is translated in parts, cut at sentences, each billed for itself. An
+        empty text raises `ValueError`, a pair that the system does not know `BadRequestError`.
 
         Source: https://github.com/Khaya-AI/khaya-sdk
         """
-        return await self._route(TRANSLATE, Translation, provider, text=text, pair=pair, source=source, target=target)
+        return await self._route(
+            TRANSLATE, Translation, provider, text=text, pair=pair, source=source, target=target, split=split or None
+        )
+
+
+def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:
+    """Read the languages, given as a pair or as source and target."""
+    if pair is not None and (source is not None or target is not None):
+        raise ValueError("give the languages as a pair or as source and target, not both")
+    if pair is not None:
+        source, _, target = not_blank(pair, "pair").partition("-")
+    if not source or not target:
+        raise ValueError(
+            f"the languages are a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
+        )
+    return source, target
+
+
+def cut_text(text: str, size: int = MAX_CHARACTERS) -> Iterator[str]:
+    """Cut a text into parts of at most `size` characters which, joined, are the text.
+
+    Each part ends at its last end of a sentence (. ! ? … or a new line); one without any ends at a space, and one
+    without a space where it is full.
+    """
+    start = 0
+    while len(text) - start > size:
+        window = text[start : start + size + 1]  # one more, to see whether what stands there is a space
+        places = (
+            max((cut.end() for cut in kind.finditer(window) if 0 < cut.end() <= size), default=0) for kind in _CUTS
+        )
+        length = next(filter(None, places), size)
+        yield text[start : start + length]
+        start += length
+    yield text[start:]
+
+
+async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[str]]) -> str:
+    """Translate the parts of a text at once and join them with the white space that was around them.
+
+    The first failure cancels the others and is raised itself.
+    """
+    parts = list(cut_text(text))
+    if len(parts) == 1:
+        return await translate(text)
+
+    async def one(part: str) -> str:
+        core = part.strip()
+        if not core:
+            return part
+        before, _, after = part.partition(core)
+        return before + await translate(core) + after
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(part)) for part in parts]
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return "".join(task.result() for task in tasks)

@@ -20,6 +20,7 @@ from kellyapi import (
     ServerError,
     Skytells,
     WaitTimeoutError,
+    Webhook,
 )
 
 BASE = "https://api.skytells.ai/v1"
@@ -70,11 +71,11 @@ async def skytells() -> AsyncIterator[Skytells]:
             {"webhook": "https://h.example/x"},
             {
                 "await": False,
-                "webhook": {"url": "https://h.example/x", "events": ["completed", "failed", "canceled", "started"]},
+                "webhook": {"url": "https://h.example/x", "events": ["started", "completed", "failed", "canceled"]},
             },
         ),
         (
-            {"webhook": {"url": "https://h.example/x", "events": ["failed"]}},
+            {"webhook": Webhook("https://h.example/x", ["prediction.failed"])},
             {"await": False, "webhook": {"url": "https://h.example/x", "events": ["failed"]}},
         ),
     ],
@@ -95,6 +96,8 @@ async def test_a_blank_model_is_refused_before_anything_is_sent(wire: Responses,
         await skytells.predictions.create(" ", {})
     with pytest.raises(ValueError, match="prompt is empty"):
         await skytells.generate_image("")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'uri'"):
+        await skytells.predictions.create("truefusion", {}, webhook={"uri": "https://h.example/x"})
     assert not wire.requests
 
 

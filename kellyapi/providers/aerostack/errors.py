@@ -31,4 +31,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     if message is None:
         return None
     code = fields.get("code")
-    return ErrorBody(message=message, code=code, status=STATUS_OF_CODE.get(str(code)), details=fields.get("details"))
+    meant = STATUS_OF_CODE.get(str(code))
+    if meant == 400 and status < 500:  # an email that is taken is a 409, and the first generation has no code for it
+        meant = None
+    return ErrorBody(message=message, code=code, status=meant, details=fields.get("details"))

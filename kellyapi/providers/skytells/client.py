@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from ...core import Client
 from ...errors import DecodingError, KellyAPIError
@@ -11,7 +11,11 @@ from ...media import sniff
 from ...services.images import Image
 from ...wire import System, not_blank
 from .errors import read_error
-from .predictions import Prediction, Predictions
+from .inference import ChatCompletions, EmbeddingVectors, Responses
+from .models import Models
+from .prediction import Prediction, Webhook
+from .predictions import Predictions
+from .safety import Safety
 
 
 class Skytells(Client):
@@ -26,17 +30,46 @@ class Skytells(Client):
         read_error=read_error,
     )
 
+    PRODUCTION: ClassVar = SYSTEM.base_url
+    EDGE: ClassVar = "https://edge.skytells.ai/v1"
+    """Nearer to its users; for Business and Enterprise keys, with models of its own."""
+
     @property
     def predictions(self) -> Predictions:
-        """Jobs: create, get, follow, wait."""
+        """Jobs: create, look at, list, follow, cancel, delete, download."""
         return Predictions(self._connection)
+
+    @property
+    def models(self) -> Models:
+        """The catalogue of models."""
+        return Models(self._connection)
+
+    @property
+    def chat(self) -> ChatCompletions:
+        """Language models, by conversation."""
+        return ChatCompletions(self._connection)
+
+    @property
+    def responses(self) -> Responses:
+        """Language models, by the newer interface."""
+        return Responses(self._connection)
+
+    @property
+    def embeddings(self) -> EmbeddingVectors:
+        """Texts as vectors."""
+        return EmbeddingVectors(self._connection)
+
+    @property
+    def safety(self) -> Safety:
+        """The content filter."""
+        return Safety(self._connection)
 
     async def run(
         self,
         model: str,
         input: Mapping[str, Any],
         *,
-        webhook: str | Mapping[str, Any] | None = None,
+        webhook: str | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
         timeout: float | None = 900.0,
     ) -> Prediction:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import StatusError
 from ...wire import ErrorBody, Headers
 
 STATUS_OF_CODE = {
@@ -60,3 +61,8 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
         request_id=error.get("request_id"),
         final=code == "PREDICTION_FAILED",  # what it says, with 502, of a job that failed or that it does not know
     )
+
+
+def is_missing_route(error: StatusError) -> bool:
+    """Tell whether an address is unknown, rather than the thing that it names: the two generations differ in some."""
+    return error.status in (404, 405) and error.code in (None, "ENDPOINT_NOT_FOUND", "HTTP_ERROR", "API_ERROR")

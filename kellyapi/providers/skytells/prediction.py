@@ -1,0 +1,252 @@
+"""What Skytells says of a job, in the values that its predictions are made of.
+
+Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from attrs import field, frozen
+from attrs.validators import instance_of
+
+from ...decoding import decode
+from .enums import PredictionSource, PredictionType, Privacy
+
+
+class PredictionStatus(StrEnum):
+    """The known states of a job; others may come, and stay strings."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    STARTING = "starting"
+    STARTED = "started"
+    PROCESSING = "processing"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    CANCELED = "canceled"
+
+
+ENDED = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+
+
+class WebhookEvent(StrEnum):
+    """What a webhook can be called for, in the words that go over the wire."""
+
+    STARTED = "started"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+_EVENTS = {
+    **{event.value: event for event in WebhookEvent},
+    "succeeded": WebhookEvent.COMPLETED,
+    "cancelled": WebhookEvent.CANCELED,
+}
+
+
+def _several(events: str | Iterable[str]) -> tuple[str, ...]:
+    return (events,) if isinstance(events, str) else tuple(events)
+
+
+@frozen
+class Webhook:
+    """Where to call when a job changes.
+
+    `events` are of either family, "completed" or "prediction.succeeded"; unknown ones go out as they are.
+    """
+
+    url: str = field(validator=instance_of(str))
+    events: tuple[str, ...] = field(default=tuple(WebhookEvent), converter=_several)
+
+    def on_the_wire(self) -> dict[str, Any]:
+        """Give the object that the system takes, in the short family of names.
+
+        Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
+        """
+        names = [_EVENTS.get(event.removeprefix("prediction."), event) for event in self.events]
+        return {"url": self.url, "events": list(dict.fromkeys(map(str, names)))}
+
+
+@frozen
+class Job:
+    """A prediction to be created."""
+
+    model: str
+    input: Mapping[str, Any]
+    webhook: str | Webhook | Mapping[str, Any] | None = None
+    stream: bool = False
+
+
+@frozen
+class Metrics:
+    """What the work took."""
+
+    progress: float | None = None
+    """Percent."""
+    predict_time: float | None = None
+    """Seconds of computing."""
+    total_time: float | None = None
+    """Seconds, waiting included."""
+    image_count: int | None = None
+    asset_count: int | None = None
+
+
+@frozen
+class Billing:
+    """What a prediction cost."""
+
+    credits_used: float | None = None
+
+
+@frozen
+class StoredFile:
+    """An output as it is stored."""
+
+    url: str | None = None
+    name: str | None = None
+    type: str | None = None
+    size: int | None = None
+    """Bytes."""
+
+
+@frozen
+class Storage:
+    """Where the outputs are."""
+
+    files: tuple[StoredFile, ...] = ()
+
+
+@frozen
+class Metadata:
+    """What the system keeps about a prediction."""
+
+    billing: Billing = Billing()
+    storage: Storage = Storage()
+    data_available: bool | None = None
+
+
+@frozen(kw_only=True)
+class Prediction:
+    """The state of a job at one moment."""
+
+    id: str
+    status: PredictionStatus | str
+    """One of `PredictionStatus`, or a string that is not known here."""
+    model: str | None = None
+    type: PredictionType | str | None = None
+    stream: bool | None = None
+    input: dict[str, object] = field(factory=dict)
+    output: object = None
+    """As it came: `None`, a URL or text, or an array of them. See `outputs`."""
+    error: str | None = None
+    """Why it failed."""
+    response: str | None = None
+    """What the system says about it."""
+    created_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    updated_at: str | None = None
+    privacy: Privacy | str | None = None
+    source: PredictionSource | str | None = None
+    webhook: dict[str, object] = field(factory=dict)
+    metrics: Metrics = Metrics()
+    metadata: Metadata = Metadata()
+    urls: dict[str, str] = field(factory=dict)
+    """Where the system says it can be asked: "get", "cancel", "stream", "delete"."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.status in ENDED
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The outputs one by one: mostly URLs, which expire about five minutes after completion."""
+        items = self.output if isinstance(self.output, list) else [self.output]
+        return tuple(item for item in items if isinstance(item, str))
+
+    @property
+    def progress(self) -> float | None:
+        """Percent; `None` when the system does not tell."""
+        return self.metrics.progress
+
+    @property
+    def credits_used(self) -> float | None:
+        """What it cost; `None` when the system does not tell."""
+        return self.metadata.billing.credits_used
+
+
+@frozen
+class Pagination:
+    """Where a page stands in its list."""
+
+    current_page: int = 1
+    per_page: int | None = None
+    total: int | None = None
+    last_page: int = 1
+
+
+@frozen
+class PredictionPage:
+    """One page of a list of predictions."""
+
+    items: tuple[Prediction, ...]
+    pagination: Pagination = Pagination()
+
+
+@frozen
+class _Listed:
+    data: tuple[Prediction, ...]
+    pagination: Pagination = Pagination()
+
+
+def read_prediction(value: Any) -> Prediction:
+    """Read a prediction in each form in which the system sends it."""
+    return decode(_in_one_form(value), Prediction)
+
+
+def _in_one_form(fields: Any) -> Any:
+    if not isinstance(fields, dict):
+        return fields
+    model, urls = fields.get("model"), fields.get("urls")
+    if isinstance(model, dict):
+        fields = {**fields, "model": model.get("name")}
+    if fields.get("status") is False:  # queued, in the words of the older generation
+        fields = {**fields, "status": "pending"}
+    if fields.get("status") == "failed" and not fields.get("error"):
+        fields = {**fields, "error": fields.get("response")}
+    if isinstance(urls, dict):
+        fields = {**fields, "urls": {name: url for name, url in urls.items() if url is not None}}
+    return fields
+
+
+def read_changed(value: Any) -> Prediction | None:
+    """Read what cancelling and deleting answer: a prediction, or only `{"success": true}`."""
+    return read_prediction(value) if isinstance(value, dict) and "id" in value else None
+
+
+def read_page(value: Any) -> PredictionPage:
+    """Read a list of predictions: `{"data", "pagination"}`, or a bare array."""
+    if isinstance(value, list):
+        return PredictionPage(decode([_in_one_form(item) for item in value], tuple[Prediction, ...]))
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
+        value = {**value, "data": [_in_one_form(item) for item in value["data"]]}
+    page = decode(value, _Listed)
+    return PredictionPage(page.data, page.pagination)
+
+
+def read_webhook(webhook: str | Webhook | Mapping[str, Any]) -> Webhook:
+    """Read a webhook in each form in which it may be given: a URL, `Webhook`, or the dict of the official package."""
+    if isinstance(webhook, Mapping):
+        return Webhook(**webhook)
+    return webhook if isinstance(webhook, Webhook) else Webhook(webhook)
+
+
+def id_of(prediction: str | Prediction) -> str:
+    """Give the id of a prediction that is named by it or by an earlier state."""
+    return prediction.id if isinstance(prediction, Prediction) else prediction

@@ -1,0 +1,136 @@
+"""What the systems may send beside what they send now, and the place that a wrong body is refused at.
+
+Every reply of the table is one that its method reads. It is sent again with changes that a server may make tomorrow:
+more fields, nulls, numbers as text. What a method cannot do without is refused, with its place on the wire.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from servers import Server, answer
+
+from kellyapi import NO_RETRY, DecodingError
+
+from .replies import REPLIES
+
+NEEDED = [(name, where) for name, row in REPLIES.items() for where in row[3]]
+FREE_FORM = {"query", "entry"}
+"""Replies that hold any JSON: there a new field is one more to give."""
+
+
+async def read(name: str, reply: Any) -> Any:
+    """Have a method read a reply."""
+    client, call, _, _ = REPLIES[name]
+    script = answer(body=json.dumps(reply).encode())
+    async with Server(script) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
+        return await call(one)
+
+
+def places(value: Any, path: str = "$") -> Iterator[tuple[str, Any, Any]]:
+    """Give each (wire path, container, key) inside a JSON value."""
+    for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        where = f"{path}.{key}" if isinstance(value, dict) else f"{path}[{key}]"
+        yield where, value, key
+        if isinstance(item, (dict, list)):
+            yield from places(item, where)
+
+
+def at(where: str, reply: Any) -> tuple[Any, Any]:
+    """Find (container, key) of one place."""
+    ((container, key),) = [(container, key) for place, container, key in places(reply) if place == where]
+    return container, key
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_a_whole_reply_is_read(name: str) -> None:
+    assert await read(name, REPLIES[name][2]) is not None
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_fields_that_are_not_known_are_ignored(name: str) -> None:
+    reply = copy.deepcopy(REPLIES[name][2])
+    objects = [reply, *(container[key] for _, container, key in places(reply))]
+    for one in objects:
+        if isinstance(one, dict) and one and not {"get", "hate", "jailbreak"} & one.keys():
+            one["something_new"] = {"a": [None, 1, {"b": True}]}
+    before, after = await read(name, REPLIES[name][2]), await read(name, reply)
+    assert type(after) is type(before)
+    assert name in FREE_FORM or after == before
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_numbers_may_be_text_where_numbers_are_due(name: str) -> None:
+    reply = copy.deepcopy(REPLIES[name][2])
+    for _, container, key in places(reply):
+        if is_number(container[key]) and (name == "sum" or key not in ("a", "value")):  # those may be any JSON
+            container[key] = str(container[key])
+    assert await read(name, reply) == await read(name, REPLIES[name][2])
+
+
+@pytest.mark.parametrize("name", REPLIES)
+async def test_each_place_that_is_not_needed_may_be_null_or_missing(name: str) -> None:
+    _, _, whole, needed = REPLIES[name]
+    for where, container, key in places(whole):
+        if where in needed or isinstance(container, list) or key in ("hate", "jailbreak"):
+            continue
+        reply = copy.deepcopy(whole)
+        found, key = at(where, reply)
+        found[key] = None
+        nothing = await read(name, reply)
+        del found[key]
+        assert type(await read(name, reply)) is type(nothing)
+
+
+@pytest.mark.parametrize("wrong", [None, "another kind"])
+@pytest.mark.parametrize(("name", "where"), NEEDED)
+async def test_a_wrong_value_in_a_needed_place_is_refused_with_its_place(name: str, where: str, wrong: Any) -> None:
+    reply = copy.deepcopy(REPLIES[name][2])
+    container, key = at(where, reply)
+    container[key] = wrong and (True if is_number(container[key]) else 7)
+    with pytest.raises(DecodingError) as caught:
+        await read(name, reply)
+    assert where in caught.value.message.partition("; the answer reads")[0]
+
+
+@pytest.mark.parametrize(("name", "where"), [(name, where) for name, where in NEEDED if not where.endswith("]")])
+async def test_a_needed_field_that_is_missing_is_refused_with_its_place(name: str, where: str) -> None:
+    reply = copy.deepcopy(REPLIES[name][2])
+    container, key = at(where, reply)
+    del container[key]
+    with pytest.raises(DecodingError) as caught:
+        await read(name, reply)
+    assert where in caught.value.message.partition("; the answer reads")[0]
+
+
+@pytest.mark.parametrize("body", [None, 1, "text", True])
+@pytest.mark.parametrize("name", [name for name in REPLIES if name != "heard"])  # an older version gives a bare string
+async def test_a_body_of_another_kind_is_refused_at_its_root(name: str, body: Any) -> None:
+    with pytest.raises(DecodingError, match=r"\$: expected an (object|array)"):
+        await read(name, body)
+
+
+# Words that are not known yet
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "see", "seen"),
+    [
+        ("prediction", {"status": "dreaming"}, lambda it: (it.status, it.ended), ("dreaming", False)),
+        ("prediction", {"type": "dream", "privacy": "secret", "source": "mars"}, lambda it: it.source, "mars"),
+        ("model", {"type": "smell", "status": "asleep"}, lambda it: (it.type, it.status), ("smell", "asleep")),
+        ("model", {"pricing": {"unit": "sniff"}}, lambda it: it.pricing.unit, "sniff"),
+        ("response", {"status": "asleep"}, lambda it: it.status, "asleep"),
+        ("job", {"job": {"id": "j", "status": "asleep"}}, lambda it: it.status, "asleep"),
+    ],
+)
+async def test_words_that_are_not_known_stay_as_they_are(name: str, changes: Any, see: Any, seen: Any) -> None:
+    assert see(await read(name, {**REPLIES[name][2], **changes})) == seen
