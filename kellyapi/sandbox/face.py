@@ -49,6 +49,8 @@ class Face:
 
     key_header: str
     key_prefix: str = ""
+    bearer: bool = False
+    """Whether `Authorization: Bearer` will do where the key's own header is missing."""
     refuse: Callable[[Refused], web.Response]
     """Puts a refusal into the system's words."""
     bad_input: Callable[[BadInput], Refused]
@@ -78,8 +80,11 @@ class Face:
         return guard
 
     def _check_key(self, request: web.Request) -> None:
-        sent = request.headers.get(self.key_header, "")
-        key = sent.removeprefix(self.key_prefix).strip() if sent.startswith(self.key_prefix) else ""
+        header, prefix = self.key_header, self.key_prefix
+        if self.bearer and header not in request.headers:
+            header, prefix = "Authorization", "Bearer "
+        sent = request.headers.get(header, "")
+        key = sent.removeprefix(prefix).strip() if sent.startswith(prefix) else ""
         keys = request.app[SHARED].keys
         if not key or (keys is not None and key not in keys):
             raise self.bad_key(bool(key))

@@ -1,8 +1,9 @@
-"""Skytells' predictions, S1 to S3: created, looked at, done, and their outputs."""
+"""Skytells' predictions, S1 to S3: created, looked at, done, and their outputs. What time does to them is elsewhere."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,10 +17,17 @@ from kellyapi import PredictionFailedError, Sandbox, ServerError
 
 KEY = {"x-api-key": "key"}
 FOX = {"model": "truefusion-pro", "input": {"prompt": "a fox", "width": 80, "height": 64}}
+FISH = {"input": {"prompt": "a fish"}}
 FIELDS = (
     "id status type stream input output response error created_at started_at completed_at updated_at privacy source"
     " model webhook metrics metadata urls"
 )
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(prediction_time=0) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
@@ -70,7 +78,7 @@ async def test_awaited_it_comes_back_done_with_an_output_that_asks_for_no_key(as
     assert list(done) == FIELDS.split()
     assert (done["status"], done["metrics"]["image_count"], done["metrics"]["progress"]) == ("succeeded", 1, 100)
     assert done["completed_at"] >= done["started_at"] >= done["created_at"]
-    assert done["metadata"]["billing"] == {"credits_used": 0.03}
+    assert done["metadata"]["billing"] == {"credits_used": 0.05}
     assert done["metadata"]["data_available"] is True
     assert (await skytells("GET", f"/v1/predictions/{done['id']}")).json == done
     [url], [file] = done["output"], done["metadata"]["storage"]["files"]
@@ -80,10 +88,23 @@ async def test_awaited_it_comes_back_done_with_an_output_that_asks_for_no_key(as
     assert Image.open(io.BytesIO(output.body)).size == (80, 64)
 
 
-async def test_a_model_may_have_its_vendor_before_it_and_a_webhook_is_given_back(skytells: Ask) -> None:
-    webhook = {"url": "https://example.org/hook", "events": ["completed"]}
-    made = (await skytells("POST", "/v1/predict", json={**FOX, "model": "skytells/flux-pro", "webhook": webhook})).json
-    assert (made["model"]["name"], made["webhook"]) == ("flux-pro", webhook)
+@pytest.mark.parametrize("vendor", ["", "skytells/", "black-forest-labs/"])
+async def test_a_model_may_have_its_vendor_before_it(skytells: Ask, vendor: str) -> None:
+    made = (await skytells("POST", "/v1/predict", json={**FOX, "model": f"{vendor}flux-pro"})).json
+    assert made["model"] == {"name": "flux-pro", "type": "image"}
+
+
+@pytest.mark.parametrize(
+    ("webhook", "kept"),
+    [
+        ({"url": "https://a.test/h", "events": ["completed"]}, {"url": "https://a.test/h", "events": ["completed"]}),
+        ({"url": "https://a.test/h", "secret": "s"}, {"url": "https://a.test/h", "events": [], "secret": "s"}),
+        ("https://a.test/h", {"url": "https://a.test/h", "events": []}),
+        ({}, {"url": None, "events": []}),
+    ],
+)
+async def test_a_webhook_is_given_back(skytells: Ask, webhook: Any, kept: dict[str, Any]) -> None:
+    assert (await skytells("POST", "/v1/predict", json={**FOX, "webhook": webhook})).json["webhook"] == kept
 
 
 @pytest.mark.parametrize(
@@ -95,7 +116,52 @@ async def test_a_model_may_have_its_vendor_before_it_and_a_webhook_is_given_back
         ({"model": "truefusion", "input": "a fox"}, 422, "VALIDATION_ERROR", "The input field is required."),
         ({"model": "truefusion", "input": {}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
         ({"model": "truefusion", "input": {"prompt": " "}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
-        ({"model": "truefusion", "input": {"prompt": 5}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
+        ({"model": "truefusion", "input": {"prompt": None}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
+        (
+            {"model": "truefusion", "input": {"prompt": 5}},
+            422,
+            "VALIDATION_ERROR",
+            "The prompt field must be a string.",
+        ),
+        (
+            {"model": "truefusion", "input": {"prompt": "a", "width": True}},
+            422,
+            "VALIDATION_ERROR",
+            "The width field must be an integer.",
+        ),
+        *(
+            (
+                {"model": "truefusion", "input": {"prompt": "a", "height": height}},
+                422,
+                "VALIDATION_ERROR",
+                "The height field must be between 64 and 2048.",
+            )
+            for height in (-1, 63, 2049, 10**30)
+        ),
+        (
+            {"model": "truefusion", "input": {"prompt": "a"}, "webhook": ["https://example.org"]},
+            422,
+            "VALIDATION_ERROR",
+            "The webhook field must be an object.",
+        ),
+        (
+            {"model": "truefusion", "input": {"prompt": "a"}, "webhook": {"url": "example.org"}},
+            422,
+            "VALIDATION_ERROR",
+            "The webhook.url field must be a valid URL.",
+        ),
+        (
+            {"model": "text-embedding-3-small", "input": {"input": "a"}},
+            422,
+            "MODEL_NOT_SUPPORTED",
+            "Model 'text-embedding-3-small' makes no predictions; ask /embeddings.",
+        ),
+        (
+            {"model": "someone/truefusion", "input": {"prompt": "a"}},
+            404,
+            "MODEL_NOT_FOUND",
+            "Model 'someone/truefusion' was not found.",
+        ),
         ({"model": "gpt-0", "input": {"prompt": "a"}}, 404, "MODEL_NOT_FOUND", "Model 'gpt-0' was not found."),
     ],
 )
@@ -112,13 +178,34 @@ async def test_a_body_that_is_no_json_object_is_a_400(skytells: Ask, body: bytes
     assert (answer.status, answer.json["error"]["error_id"]) == (400, "INVALID_REQUEST")
 
 
-@pytest.mark.parametrize("size", [-1, 10**30, True])
-async def test_a_size_that_cannot_be_drawn_fails_the_prediction_and_says_why(skytells: Ask, size: int) -> None:
-    body = {"model": "truefusion", "input": {"prompt": "a fox", "width": size}, "await": True}
-    failed = await skytells("POST", "/v1/predict", json=body)
-    assert (failed.status, failed.json["status"], failed.json["output"]) == (200, "failed", None)
-    assert "64 to 2048 pixels" in failed.json["response"]
-    assert failed.json["error"] == failed.json["response"]
+@pytest.mark.parametrize(
+    ("model", "prompt", "reason"),
+    [
+        ("truefusion", "a fox, FAIL please", "The prompt says “fail please”, and so the sandbox lets the job fail."),
+        ("gpt-5", "fail please", "The prompt says “fail please”, and so the sandbox lets the job fail."),
+        ("beatfusion-2.0", "a song", "The sandbox makes no music."),
+    ],
+)
+async def test_a_failed_job_is_a_200_and_says_why_twice(skytells: Ask, model: str, prompt: str, reason: str) -> None:
+    failed = await skytells("POST", "/v1/predict", json={"model": model, "input": {"prompt": prompt}, "await": True})
+    assert (failed.status, list(failed.json)) == (200, FIELDS.split())
+    assert (failed.json["status"], failed.json["output"]) == ("failed", None)
+    assert failed.json["response"] == failed.json["error"] == reason
+    assert failed.json["metadata"]["billing"] == {"credits_used": 0}
+
+
+async def test_a_video_is_not_waited_for_and_fails(sandbox: Sandbox, skytells: Ask) -> None:
+    made = await skytells("POST", "/v1/predict", json={"model": "truefusion-video-pro", **FISH, "await": True})
+    assert made.json["status"] == "pending"
+    async with sandbox.api() as api:
+        with pytest.raises(PredictionFailedError, match="The sandbox makes no video"):
+            await api.skytells.predictions.wait(made.json["id"], interval=0)
+
+
+async def test_a_language_model_gives_its_text_as_the_output(sandbox: Sandbox) -> None:
+    async with sandbox.api() as api:
+        done = await api.skytells.run("gpt-5-nano", {"prompt": "2 + 3"})
+    assert (done.output, done.outputs) == ("[sandbox] 2 + 3 = 5", ("[sandbox] 2 + 3 = 5",))
 
 
 @pytest.mark.usefixtures("no_packages")

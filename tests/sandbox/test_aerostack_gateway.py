@@ -1,0 +1,131 @@
+"""Aerostack's services and gateway, A14 to A17, and the bounds of a chat."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+from asking import Ask
+
+from kellyapi import Aerostack, NotFoundError, Sandbox
+
+HELLO = [{"role": "user", "content": "Say something else"}]
+PROJECT = {"X-Aerostack-Key": "key"}
+CONSUMER = {"Authorization": "Bearer ask_live_1"}
+
+
+@pytest.fixture
+async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
+    async with sandbox.api() as api:
+        yield api.aerostack
+
+
+@pytest.fixture
+def post(ask: Ask) -> Any:
+    return partial(ask, "POST", headers=PROJECT)
+
+
+@pytest.mark.parametrize("data", [None, 0, "text", [1, {"a": None}], {"ü": 1.5}])
+async def test_the_service_echo_gives_back_what_it_gets(aerostack: Aerostack, post: Any, data: Any) -> None:
+    answer = await post("/v1/services/invoke", json={"serviceName": "echo", "data": data})
+    assert (answer.status, answer.json) == (200, {"success": True, "result": data})
+    assert (await aerostack.services.invoke("echo", data)).result == data
+
+
+async def test_another_service_is_a_404(aerostack: Aerostack) -> None:
+    with pytest.raises(NotFoundError, match=r"There is no service '\.\./x'") as caught:
+        await aerostack.services.invoke("../x", {})
+    assert caught.value.code == "SERVICE_NOT_FOUND"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("services/invoke", {"data": 1}, "serviceName"),
+        ("services/invoke", {"serviceName": "echo"}, "data"),
+        ("gateway/billing/log", {"apiId": "a", "units": 1}, "consumerId"),
+        ("gateway/billing/log", {"consumerId": "a", "units": 1}, "apiId"),
+        ("gateway/billing/log", {"consumerId": "a", "apiId": "a"}, "units"),
+        ("gateway/billing/log", {"consumerId": "a", "apiId": "a", "units": -1}, "units"),
+        ("gateway/billing/log", {"consumerId": "a", "apiId": "a", "units": "1"}, "units"),
+        ("gateway/billing/log", {"consumerId": "a", "apiId": "a", "units": 1, "metric": 1}, "metric"),
+        ("ai/chat", {"messages": HELLO, "temperature": 2.1}, "temperature"),
+        ("ai/chat", {"messages": HELLO, "temperature": "1"}, "temperature"),
+        ("ai/chat", {"messages": HELLO, "max_tokens": 0}, "max_tokens"),
+        ("ai/chat", {"messages": HELLO, "max_tokens": 1.5}, "max_tokens"),
+        ("ai/chat", {"messages": HELLO, "top_p": -0.1}, "top_p"),
+    ],
+)
+async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
+    answer = await post(f"/v1/{path}", json=body)
+    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
+    assert answer.json["details"] == {"field": field}
+
+
+async def test_usage_and_chats_are_charged_to_the_wallet_of_consumer_and_api(aerostack: Aerostack) -> None:
+    gateway, who = aerostack.gateway, {"consumer": "ask_live_1"}
+    assert (await gateway.wallet("shop", **who)).balance == 100_000
+    assert await gateway.log_usage("ask_live_1", "shop", 7, metric="pages") == 7
+    said = await gateway.chat("shop", HELLO, **who)
+    assert said.choices[0].message.content == "[sandbox] You said: Say something else"
+    wallet = await gateway.wallet("shop", **who)
+    assert (wallet.balance, wallet.total_consumed) == (100_000 - 7 - 9, 7 + 9)
+    assert (await gateway.wallet("other", **who)).total_consumed == 0
+    assert (await gateway.wallet("shop", consumer="ask_live_2")).total_consumed == 0
+
+
+async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
+    answer = await post("/v1/gateway/billing/log", json={"consumerId": "ask_live_1", "apiId": "shop", "units": 3})
+    assert (answer.status, answer.json) == (200, {"success": True, "loggedUnits": 3})
+    for path in ("/v1/ai/gateway/me/wallet", "/api/gateway/me/wallet"):
+        answer = await ask("GET", path, params={"api_slug": "shop"}, headers=CONSUMER)
+        assert (answer.status, answer.json) == (200, {"wallet": {"balance": 99_997, "total_consumed": 3}})
+        answer = await ask("GET", path, headers=CONSUMER)
+        message = "api_slug is required"
+        expected = {"code": "VALIDATION_ERROR", "message": message, "details": {"field": "api_slug"}}
+        assert (answer.status, answer.json) == (400, expected)
+    for path in ("/v1/ai/gateway/shop/chat/completions", "/api/gateway/shop/v1/chat/completions"):
+        answer = await ask("POST", path, headers=CONSUMER, json={"messages": HELLO})
+        assert set(answer.json) == {"id", "object", "created", "model", "choices", "usage"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, PROJECT, {"Authorization": "Bearer "}, {"Authorization": "Basic a"}, {"Authorization": "ask_live_1"}],
+)
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "ai/gateway/shop/chat/completions"), ("GET", "ai/gateway/me/wallet?api_slug=shop")]
+)
+async def test_the_gateway_asks_for_a_consumers_key(ask: Ask, headers: dict[str, str], method: str, path: str) -> None:
+    answer = await ask(method, f"/v1/{path}", headers=headers, json={"messages": HELLO})
+    message = "The Authorization header with a consumer's key is missing"
+    assert (answer.status, answer.json) == (401, {"code": "AUTH_INVALID_KEY", "message": message})
+
+
+async def test_a_sandbox_with_keys_of_its_own_lets_any_consumer_in() -> None:
+    async with Sandbox(keys=["right"]) as narrow, narrow.api() as api:
+        assert (await api.aerostack.gateway.wallet("shop", consumer="ask_live_1")).balance == 100_000
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "db/query"),
+        ("POST", "db/batch"),
+        ("POST", "auth/signup"),
+        ("POST", "auth/signin"),
+        ("POST", "cache/get"),
+        ("POST", "queue/enqueue"),
+        ("POST", "services/invoke"),
+        ("POST", "storage/upload"),
+        ("POST", "storage/get"),
+        ("POST", "ai/search/query"),
+        ("GET", "ai/search/listTypes"),
+        ("POST", "gateway/billing/log"),
+    ],
+)
+async def test_every_group_asks_for_the_projects_key(ask: Ask, method: str, path: str) -> None:
+    answer = await ask(method, f"/v1/{path}", headers={"Authorization": "Bearer key"}, json={})
+    assert (answer.status, answer.json["code"]) == (401, "AUTH_INVALID_KEY")

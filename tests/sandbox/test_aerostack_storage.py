@@ -1,0 +1,249 @@
+"""Aerostack's storage, A9 and A10."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from asking import Ask
+
+from kellyapi import Aerostack, NotFoundError, Sandbox
+
+KEY = {"X-Aerostack-Key": "key"}
+
+
+@pytest.fixture
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    async with Sandbox(data=tmp_path / "data") as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
+    async with sandbox.api() as api:
+        yield api.aerostack
+
+
+@pytest.fixture
+def post(ask: Ask) -> Any:
+    return partial(ask, "POST", headers=KEY)
+
+
+def form(*fields: tuple[str, Any], **file: Any) -> aiohttp.FormData:
+    data = aiohttp.FormData(default_to_multipart=True)
+    for name, value in fields:
+        data.add_field(name, BytesIO(value) if isinstance(value, bytes) else value, **(file if name == "file" else {}))
+    return data
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "notes/hello.txt",
+        "../../../etc/passwd",
+        "/etc/passwd",
+        "..",
+        ".",
+        "a/..",
+        "a//b/",
+        "ü/ɔ.txt",
+        "a b#c?d=1&e+f%2e",
+        "x" * 300,
+        "C:\\x",
+    ],
+)
+async def test_any_key_is_stored_fetched_and_deleted_and_leaves_the_folder_alone(
+    aerostack: Aerostack, ask: Ask, tmp_path: Path, key: str
+) -> None:
+    url = await aerostack.storage.upload(key, b"Akwaaba", content_type="text/plain")
+    inside = files(tmp_path)
+    assert [name for name in inside if not name.startswith("data/state.db")] == sorted(
+        [f"data/files/{hashlib.sha256(key.encode()).hexdigest()}", *(f for f in inside if "project.db" in f)]
+    )
+    assert await aerostack.storage.url(key) == url
+    fetched = await ask("GET", url, url="")
+    assert (fetched.status, fetched.body, fetched.headers["Content-Type"]) == (200, b"Akwaaba", "text/plain")
+    assert await aerostack.storage.download(key) == b"Akwaaba"
+    assert [item.key async for item in aerostack.storage.iterate()] == [key]
+    assert await aerostack.storage.delete(key)
+    assert not await aerostack.storage.exists(key)
+    assert (await ask("GET", url, url="")).status == 404
+    assert not [name for name in files(tmp_path) if "/files/" in name or "/parts/" in name]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/storage/..%2fstate.db/x",
+        "/storage/%2e%2e/state.db",
+        "/storage/state.db/",
+        "/storage/none/x",
+        "/storage/",
+        "/storage",
+    ],
+)
+async def test_no_url_reaches_another_file(ask: Ask, path: str) -> None:
+    assert (await ask("GET", path)).status == 404
+
+
+async def test_the_bodies_are_those_of_the_wire(post: Any, sandbox: Sandbox) -> None:
+    fields = form(("file", b"0123"), ("key", "a.txt"), ("contentType", "text/x"), filename="b.txt", content_type="a/b")
+    answer = await post("/v1/storage/upload", data=fields)
+    name = hashlib.sha256(b"a.txt").hexdigest()
+    assert (answer.status, answer.json) == (200, {"url": f"{sandbox.url}/storage/{name}/a.txt"})
+    metadata = (await post("/v1/storage/getMetadata", json={"key": "a.txt"})).json
+    stored = {
+        "size": 4,
+        "lastModified": metadata["lastModified"],
+        "contentType": "text/x",
+        "etag": hashlib.md5(b"0123").hexdigest(),
+    }
+    other = f"{sandbox.url}/storage/{hashlib.sha256(b'b/c').hexdigest()}/c"
+    exchanges: list[tuple[str, Any, Any]] = [
+        ("getMetadata", {"key": "a.txt"}, {"exists": True, **stored}),
+        ("getMetadata", {"key": "none"}, {"exists": False}),
+        ("exists", {"key": "a.txt"}, {"exists": True}),
+        ("exists", {"key": "none"}, {"exists": False}),
+        ("list", {}, {"objects": [{"key": "a.txt", **stored}], "truncated": False, "cursor": None}),
+        ("copy", {"sourceKey": "a.txt", "destKey": "b/c"}, {"success": True, "url": other}),
+        ("move", {"sourceKey": "a.txt", "destKey": "b/c"}, {"success": True, "url": other}),
+        ("move", {"sourceKey": "b/c", "destKey": "b/c"}, {"success": True, "url": other}),
+        ("copy", {"sourceKey": "b/c", "destKey": "b/c"}, {"success": True, "url": other}),
+        ("exists", {"key": "a.txt"}, {"exists": False}),
+        ("getUrl", {"key": "b/c"}, {"url": other}),
+        ("delete", {"key": "b/c"}, {"success": True}),
+        ("delete", {"key": "b/c"}, {"success": True}),
+    ]
+    for path, body, expected in exchanges:
+        answer = await post(f"/v1/storage/{path}", json=body)
+        assert (answer.status, answer.json) == (200, expected), path
+
+
+async def test_a_large_file_is_stored_and_streamed_back(aerostack: Aerostack, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 20_000
+    (tmp_path / "large.bin").write_bytes(data)
+    await aerostack.storage.upload("large", tmp_path / "large.bin")
+    assert await aerostack.storage.download("large", tmp_path / "back.bin") == tmp_path / "back.bin"
+    assert (tmp_path / "back.bin").read_bytes() == data
+    assert (await aerostack.storage.metadata("large")).size == len(data)
+
+
+async def test_an_upload_replaces_the_file_and_keeps_its_address(aerostack: Aerostack) -> None:
+    url = await aerostack.storage.upload("key", b"one", content_type="text/plain")
+    assert await aerostack.storage.upload("key", b"!", content_type="a/b") == url
+    found = await aerostack.storage.metadata("key")
+    assert (found.exists, found.size, found.content_type) == (True, 1, "a/b")
+    assert await aerostack.storage.download("key") == b"!"
+
+
+async def test_copies_are_independent_and_moves_replace(aerostack: Aerostack) -> None:
+    await aerostack.storage.upload("a", b"A", content_type="text/a")
+    await aerostack.storage.upload("b", b"B", content_type="text/b")
+    assert await aerostack.storage.copy("a", "c") == await aerostack.storage.url("c")
+    assert await aerostack.storage.move("b", "a") == await aerostack.storage.url("a")
+    assert [await aerostack.storage.download(key) for key in "ac"] == [b"B", b"A"]
+    assert (await aerostack.storage.metadata("a")).content_type == "text/b"
+    assert not await aerostack.storage.exists("b")
+
+
+async def test_a_list_is_read_page_by_page(aerostack: Aerostack) -> None:
+    for i in range(7):
+        await aerostack.storage.upload(f"p/{i}", b"x", content_type="a/b")
+    await aerostack.storage.upload("q", b"x", content_type="a/b")
+    page = await aerostack.storage.list(prefix="p/", limit=4)
+    assert [item.key for item in page.items] == ["p/0", "p/1", "p/2", "p/3"]
+    rest = await aerostack.storage.list(prefix="p/", limit=4, cursor=page.cursor)
+    assert ([item.key for item in rest.items], rest.cursor) == (["p/4", "p/5", "p/6"], None)
+    assert [item.key async for item in aerostack.storage.iterate()] == [f"p/{i}" for i in range(7)] + ["q"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("get", {"key": "none"}, "key"),
+        ("getUrl", {"key": "none"}, "key"),
+        ("copy", {"sourceKey": "none", "destKey": "b"}, "sourceKey"),
+        ("move", {"sourceKey": "none", "destKey": "b"}, "sourceKey"),
+        ("move", {"sourceKey": "none", "destKey": "none"}, "sourceKey"),
+    ],
+)
+async def test_a_missing_file_is_a_404(post: Any, path: str, body: Any, field: str) -> None:
+    answer = await post(f"/v1/storage/{path}", json=body)
+    expected = {"code": "NOT_FOUND", "message": "There is no file 'none'", "details": {"field": field}}
+    assert (answer.status, answer.json) == (404, expected)
+
+
+async def test_a_missing_file_is_our_not_found_error(aerostack: Aerostack, tmp_path: Path) -> None:
+    for download in (aerostack.storage.download("none"), aerostack.storage.download("none", tmp_path / "none")):
+        with pytest.raises(NotFoundError, match="There is no file 'none'") as caught:
+            await download
+        assert caught.value.code == "NOT_FOUND"
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ([("key", "a"), ("contentType", "a/b")], "file"),
+        ([("file", b"x"), ("contentType", "a/b")], "key"),
+        ([("file", b"x"), ("key", " ")], "key"),
+        ([("file", b"x"), ("key", b"\xff")], "file"),
+        ([("file", b"x"), ("key", "a" * 4097)], "key"),
+        ([("file", b"x"), ("key", "a"), ("contentType", "text")], "contentType"),
+        ([("file", b"x"), ("key", "a"), ("contentType", "a/b\r\nX-Evil: 1")], "contentType"),
+    ],
+)
+async def test_an_upload_that_lacks_something_is_a_400_and_leaves_nothing(
+    post: Any, tmp_path: Path, fields: list[tuple[str, Any]], field: str
+) -> None:
+    answer = await post("/v1/storage/upload", data=form(*fields, filename="x", content_type="a/b"))
+    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
+    assert answer.json["details"] == {"field": field}
+    assert not [name for name in files(tmp_path) if "/files/" in name or "/parts/" in name]
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b"{}"),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=x", b"garbage"),
+        (
+            "multipart/form-data; boundary=x",
+            b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y--\r\n--x--\r\n",
+        ),
+    ],
+)
+async def test_a_body_that_is_no_form_is_a_400(ask: Ask, kind: str, body: bytes) -> None:
+    answer = await ask("POST", "/v1/storage/upload", headers={**KEY, "Content-Type": kind}, data=body)
+    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        *((path, {}, "key") for path in ("get", "getUrl", "delete", "exists", "getMetadata")),
+        ("get", {"key": 5}, "key"),
+        ("copy", {"destKey": "b"}, "sourceKey"),
+        ("copy", {"sourceKey": "b"}, "destKey"),
+        ("move", {"destKey": "b"}, "sourceKey"),
+        ("move", {"sourceKey": "b", "destKey": ""}, "destKey"),
+        ("list", {"limit": 1001}, "limit"),
+        ("list", {"prefix": 1}, "prefix"),
+        ("list", {"cursor": "%"}, "cursor"),
+    ],
+)
+async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
+    answer = await post(f"/v1/storage/{path}", json=body)
+    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
+    assert answer.json["details"] == {"field": field}

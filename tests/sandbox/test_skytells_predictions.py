@@ -1,0 +1,342 @@
+"""What time, cancelling, deleting and a restart do to the sandbox's predictions; their lists: S4 to S7, S10, S18."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sqlite3
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import Ask
+from attrs import define
+from PIL import Image
+
+from kellyapi import BadRequestError, Job, KellyAPI, Sandbox, ServerError, StatusError
+
+KEY = {"x-api-key": "key"}
+FOX = {"model": "truefusion", "input": {"prompt": "a fox", "width": 64, "height": 64}}
+NOON = 1_772_625_600.0
+"""2026-03-04 12:00 UTC."""
+DAY = 86_400
+SECONDS = 100
+
+
+@define
+class Clock:
+    """A clock that stands until it is set."""
+
+    now: float = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+    async with Sandbox(clock=clock, prediction_time=SECONDS) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
+    async with sandbox.api() as api:
+        yield api
+
+
+@pytest.fixture
+def skytells(ask: Ask) -> Ask:
+    return partial(ask, headers=KEY)
+
+
+async def create(skytells: Ask, **more: Any) -> Any:
+    answer = await skytells("POST", "/v1/predict", json={**FOX, **more})
+    assert answer.status == 200, answer
+    return answer.json
+
+
+async def look(skytells: Ask, id: str) -> Any:
+    return (await skytells("GET", f"/v1/predictions/{id}")).json
+
+
+async def finished(skytells: Ask, clock: Clock, id: str) -> Any:
+    """Let a job's time pass, and look until its work is done too."""
+    clock.now += SECONDS
+    while not (seen := await look(skytells, id))["completed_at"]:
+        pass
+    return seen
+
+
+@pytest.mark.parametrize("prediction_time", [-1, float("inf"), float("nan")])
+def test_the_time_of_a_prediction_is_seconds(prediction_time: float) -> None:
+    with pytest.raises(ValueError, match="prediction_time must be seconds"):
+        Sandbox(prediction_time=prediction_time)
+
+
+@pytest.mark.parametrize(
+    ("after", "status", "progress", "started"),
+    [
+        (0, "pending", 0, None),
+        (9.9, "pending", 0, None),
+        (10, "starting", 0, None),
+        (24.9, "starting", 0, None),
+        (25, "processing", 25, "2026-03-04T12:00:25.000000Z"),
+        (60, "processing", 60, "2026-03-04T12:00:25.000000Z"),
+        (99.9, "processing", 99, "2026-03-04T12:00:25.000000Z"),
+    ],
+)
+async def test_a_job_moves_by_the_clock(
+    skytells: Ask, clock: Clock, after: float, status: str, progress: int, started: str | None
+) -> None:
+    made = await create(skytells)
+    clock.now += after
+    seen = await look(skytells, made["id"])
+    assert (seen["status"], seen["metrics"], seen["started_at"]) == (status, {"progress": progress}, started)
+    assert (seen["created_at"], seen["completed_at"], seen["output"]) == ("2026-03-04T12:00:00.000000Z", None, None)
+    assert seen["updated_at"] == (started or seen["created_at"])
+
+
+async def test_a_job_that_is_done_has_its_times_and_its_file(skytells: Ask, ask: Ask, clock: Clock) -> None:
+    made = await create(skytells)
+    seen = await finished(skytells, clock, made["id"])
+    assert (seen["status"], seen["completed_at"]) == ("succeeded", "2026-03-04T12:01:40.000000Z")
+    assert seen["metrics"] == {"progress": 100, "image_count": 1, "predict_time": 75, "total_time": 100}
+    assert (
+        seen == await look(skytells, made["id"]) == (await skytells("GET", f"/v1/predictions/{made['id']}/stream")).json
+    )
+    [url] = seen["output"]
+    assert Image.open(io.BytesIO((await ask("GET", "", url=url)).body)).size == (64, 64)
+
+
+async def test_an_output_is_there_for_five_minutes(skytells: Ask, ask: Ask, clock: Clock) -> None:
+    made = await create(skytells)
+    seen = await finished(skytells, clock, made["id"])
+    [url] = seen["output"]
+    clock.now += 299
+    assert (await ask("GET", "", url=url)).status == 200
+    assert (await look(skytells, made["id"]))["metadata"]["data_available"] is True
+    clock.now += 1
+    assert (await ask("GET", "", url=url)).status == 410
+    assert (await look(skytells, made["id"]))["metadata"]["data_available"] is False
+
+
+async def test_an_output_is_not_there_before_its_job_has_ended(skytells: Ask, ask: Ask) -> None:
+    made = await create(skytells)
+    assert (await ask("GET", f"/delivery/{made['id']}-output.png")).status == 404
+
+
+async def test_a_running_job_can_be_cancelled_and_stays_so(skytells: Ask, clock: Clock) -> None:
+    made = await create(skytells)
+    clock.now += 40
+    answer = await skytells("POST", f"/v1/predictions/{made['id']}/cancel")
+    cancelled = answer.json
+    assert (answer.status, cancelled.pop("success"), cancelled["status"]) == (200, True, "cancelled")
+    assert (cancelled["completed_at"], cancelled["output"]) == ("2026-03-04T12:00:40.000000Z", None)
+    assert cancelled["metadata"]["billing"] == {"credits_used": 0}
+    clock.now += SECONDS
+    assert await look(skytells, made["id"]) == cancelled
+
+
+@pytest.mark.parametrize("how", ["succeeded", "failed", "cancelled"])
+async def test_an_ended_job_cannot_be_cancelled(api: KellyAPI, skytells: Ask, clock: Clock, how: str) -> None:
+    prompt = {"input": {"prompt": "fail please"}} if how == "failed" else {}
+    made = await create(skytells, **prompt)
+    if how == "cancelled":
+        await api.skytells.predictions.cancel(made["id"])
+    else:
+        assert (await finished(skytells, clock, made["id"]))["status"] == how
+    with pytest.raises(BadRequestError, match=rf"has ended \({how}\) and cannot be cancelled") as raised:
+        await api.skytells.predictions.cancel(made["id"])
+    assert raised.value.code == "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize("path", ["/v1/predictions/{}/delete", "/v1/predictions/{}"])
+@pytest.mark.parametrize("ended", [True, False])
+async def test_a_deleted_job_is_unknown_and_so_is_its_file(
+    skytells: Ask, ask: Ask, clock: Clock, path: str, ended: bool
+) -> None:
+    made = await create(skytells)
+    last = await finished(skytells, clock, made["id"]) if ended else await look(skytells, made["id"])
+    answer = await skytells("DELETE", path.format(made["id"]))
+    assert (answer.status, answer.json) == (200, {**last, "success": True})
+    for method, more in (("GET", ""), ("GET", "/stream"), ("POST", "/cancel"), ("DELETE", "/delete"), ("DELETE", "")):
+        gone = await skytells(method, f"/v1/predictions/{made['id']}{more}")
+        assert (gone.status, gone.json["error"]["error_id"]) == (502, "PREDICTION_FAILED")
+    assert (await ask("GET", f"/delivery/{made['id']}-output.png")).status == 404
+    assert (await skytells("GET", "/v1/predictions")).json["data"] == []
+
+
+async def test_the_list_is_newest_first_and_in_pages(skytells: Ask, clock: Clock) -> None:
+    ids = []
+    for _ in range(5):
+        ids.insert(0, (await create(skytells, input={"prompt": "fail please"}))["id"])
+    page = (await skytells("GET", "/v1/predictions?page=2&per_page=2")).json
+    assert [each["id"] for each in page["data"]] == ids[2:4]
+    assert page["pagination"] == {"current_page": 2, "per_page": 2, "total": 5, "last_page": 3}
+    assert page["data"][0] == await look(skytells, ids[2])
+    everything = (await skytells("GET", "/v1/predictions")).json
+    assert everything["pagination"] == {"current_page": 1, "per_page": 20, "total": 5, "last_page": 1}
+
+
+async def test_an_empty_list_has_one_page(skytells: Ask) -> None:
+    answer = (await skytells("GET", "/v1/predictions")).json
+    assert answer == {"data": [], "pagination": {"current_page": 1, "per_page": 20, "total": 0, "last_page": 1}}
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", "edcba"),
+        ("from=2026-03-05", "edc"),
+        ("to=2026-03-05", "cba"),
+        ("from=2026-03-05&to=2026-03-05", "c"),
+        ("from=2026-03-09", ""),
+        ("model=flux-pro", "b"),
+        ("model=black-forest-labs%2Fflux-pro", "b"),
+        ("status=cancelled", "d"),
+        ("status=canceled", "d"),
+        ("status=failed", "cba"),
+        ("status=succeeded", ""),
+        ("status=pending", "e"),
+        ("status=queued&model=truefusion&from=&page=", "e"),
+    ],
+)
+async def test_a_list_can_be_narrowed(skytells: Ask, clock: Clock, query: str, found: str) -> None:
+    ids: dict[str, str] = {}
+    for name, day, model in (("a", 0, "truefusion"), ("b", 0, "flux-pro"), ("c", 1, "truefusion")):
+        clock.now = NOON + day * DAY
+        made = await create(skytells, model=model, input={"prompt": "fail please"})
+        await finished(skytells, clock, made["id"])
+        ids[made["id"]] = name
+    for name in "de":
+        clock.now = NOON + 2 * DAY
+        ids[(await create(skytells))["id"]] = name
+    cancelled = next(id for id, name in ids.items() if name == "d")
+    await skytells("POST", f"/v1/predictions/{cancelled}/cancel")
+    page = (await skytells("GET", f"/v1/predictions?{query}")).json
+    assert "".join(ids[each["id"]] for each in page["data"]) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code", "message"),
+    [
+        *(
+            (f"from={text}", 400, "INVALID_DATE_FORMAT", "from must be a date in the format YYYY-MM-DD.")
+            for text in ("yesterday", "2026-02-30", "20260304", "2026-W10-3", "2026-3-4")
+        ),
+        ("to=04.03.2026", 400, "INVALID_DATE_FORMAT", "to must be a date in the format YYYY-MM-DD."),
+        ("from=2026-03-05&to=2026-03-04", 400, "INVALID_DATE_RANGE", "from must not be after to."),
+        *(
+            (f"page={text}", 400, "INVALID_PARAMETER", "page must be a whole number from 1.")
+            for text in ("0", "-1", "x")
+        ),
+        ("page=2", 400, "INVALID_PARAMETER", "page must be between 1 and 1."),
+        *((f"per_page={text}", 400, "INVALID_PARAMETER", "per_page must be between 1 and 50.") for text in ("0", "51")),
+        ("model=gpt-0", 404, "MODEL_NOT_FOUND", "Model 'gpt-0' was not found."),
+    ],
+)
+async def test_a_wrong_query_is_refused(skytells: Ask, query: str, status: int, code: str, message: str) -> None:
+    answer = await skytells("GET", f"/v1/predictions?{query}")
+    error = {"http_status": status, "message": message, "details": None, "error_id": code}
+    assert (answer.status, answer.json) == (status, {"status": False, "response": message, "error": error})
+
+
+async def test_an_unknown_status_is_refused(api: KellyAPI) -> None:
+    with pytest.raises(BadRequestError, match="status must be one of queued, canceled, pending") as raised:
+        await api.skytells.predictions.list(status="happy")
+    assert raised.value.code == "INVALID_PARAMETER"
+
+
+async def test_the_client_walks_over_all_pages(api: KellyAPI) -> None:
+    made = await api.skytells.predictions.create_many([Job("truefusion", {"prompt": "fail please"})] * 5)
+    ids = {each.id for each in made if not isinstance(each, Exception)}
+    assert len(ids) == 5
+    pages = [page async for page in api.skytells.predictions.pages(per_page=2)]
+    assert [len(page.items) for page in pages] == [2, 2, 1]
+    assert {each.id async for each in api.skytells.predictions.iterate(per_page=2)} == ids
+
+
+async def test_one_failure_loses_no_ids(api: KellyAPI) -> None:
+    jobs = [("truefusion", FOX["input"]), ("gpt-0", {}), ("flux-pro", FOX["input"])]
+    first, second, third = await api.skytells.predictions.create_many(jobs)
+    assert isinstance(second, StatusError)
+    assert second.code == "MODEL_NOT_FOUND"
+    assert [getattr(each, "model", None) for each in (first, third)] == ["truefusion", "flux-pro"]
+
+
+async def test_the_client_sees_each_state_once(api: KellyAPI, clock: Clock) -> None:
+    job = await api.skytells.predictions.create("truefusion", FOX["input"])
+    seen = []
+    async for state in api.skytells.predictions.follow(job, interval=0):
+        seen.append((state.status, state.progress))
+        clock.now = max(clock.now, NOON + {"pending": 10, "starting": 50, "processing": 100}.get(state.status, 0))
+    assert seen[:3] == [("pending", 0), ("starting", 0), ("processing", 50)]
+    assert seen[-1] == ("succeeded", 100)
+
+
+async def test_the_client_cancels_deletes_and_looks_at_a_stream(api: KellyAPI) -> None:
+    predictions = api.skytells.predictions
+    job = await predictions.create("truefusion", FOX["input"], stream=True)
+    info = await predictions.stream_info(job)
+    assert (info.id, info.stream, info.urls["stream"]) == (job.id, True, f"{job.urls['get']}/stream")
+    cancelled = await predictions.cancel(job)
+    assert cancelled is not None
+    assert cancelled.status == "cancelled"
+    assert await predictions.delete(job) == cancelled
+    with pytest.raises(ServerError) as raised:
+        await predictions.get(job)
+    assert raised.value.code == "PREDICTION_FAILED"
+
+
+async def test_outputs_are_downloaded_into_a_folder(api: KellyAPI, skytells: Ask, clock: Clock, tmp_path: Path) -> None:
+    made = await create(skytells)
+    await finished(skytells, clock, made["id"])
+    [path] = await api.skytells.predictions.download(made["id"], tmp_path / "new")
+    assert (path.name, Image.open(io.BytesIO(path.read_bytes())).size) == (f"{made['id']}-output.png", (64, 64))
+
+
+async def test_an_awaited_job_ends_when_it_is_cancelled(ask: Ask, api: KellyAPI) -> None:
+    waiting = asyncio.create_task(ask("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
+    while not (page := await api.skytells.predictions.list()).items:
+        pass
+    await api.skytells.predictions.cancel(page.items[0])
+    assert (await waiting).json["status"] == "cancelled"
+
+
+async def test_an_awaited_job_ends_by_the_clock(ask: Ask, clock: Clock) -> None:
+    waiting = asyncio.create_task(ask("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
+    while not (await ask("GET", "/v1/predictions", headers=KEY)).json["data"]:
+        pass
+    clock.now += SECONDS
+    assert (await waiting).json["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_a_job_is_kept_over_a_restart_and_taken_up_again(
+    ask: Ask, clock: Clock, tmp_path: Path, done: bool
+) -> None:
+    def begin() -> Sandbox:
+        return Sandbox(data=tmp_path, clock=clock, prediction_time=SECONDS)
+
+    async with begin() as first:
+        made = await create(partial(ask, url=first.url, headers=KEY))
+        if done:
+            await finished(partial(ask, url=first.url, headers=KEY), clock, made["id"])
+    if not done:  # as if the sandbox had been killed
+        with sqlite3.connect(tmp_path / "state.db") as records:
+            records.execute("DELETE FROM records WHERE kind = 'result'")
+        records.close()
+    async with begin() as second:
+        skytells = partial(ask, url=second.url, headers=KEY)
+        seen = await finished(skytells, clock, made["id"])
+        assert (seen["status"], seen["created_at"]) == ("succeeded", made["created_at"])
+        assert seen["output"] == [f"{second.url}/delivery/{made['id']}-output.png"]
+        assert (await ask("GET", "", url=seen["output"][0])).status == 200
