@@ -1,113 +1,161 @@
-"""The released `khaya` 0.3.0, unchanged, against the sandbox. Stand-ins speak and listen in place of the engines."""
+"""The released `khaya` 0.3.0, unchanged, against the sandbox, and ours on the same input. Stand-ins speak and listen in
+place of the engines."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
-from khaya import KhayaClient
-from khaya.config import API_ENDPOINTS, Settings
-from khaya.exceptions import APIError, AuthenticationError
-from khaya.models import SegmentTiming, WordTiming
+from khaya.config import API_ENDPOINTS
+from khaya.exceptions import APIError, ASRTranscriptionError, AuthenticationError, TranslationError, TTSGenerationError
+from khaya.models import SynthesisResult, TranscriptionResult, TranslationResult
+from stand_in import recognition
 
-from kellyapi import Sandbox
+from kellyapi import AuthenticationError as OurAuthenticationError
+from kellyapi import BadRequestError, KellyAPIError, Sandbox, Speech, StatusError, Transcript, Translation
+from official.clients import FORMS, official, our_client
+from official.operations import WAV, Operation, of
 
-
-@pytest.fixture
-async def sandbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "sandbox")
-    async with Sandbox(keys=["right"], engines="stand_in") as sandbox:
-        yield sandbox
-
-
-def khaya(sandbox: Sandbox, key: str = "right", **settings: Any) -> KhayaClient:
-    config = Settings(api_key=key, retry_attempts=1, **settings)
-    config.base_url = sandbox.urls["khaya"]  # the validator, which asks for https, looks at construction alone
-    return KhayaClient(key, config)
+pytestmark = pytest.mark.parametrize("form", FORMS)
 
 
 @pytest.fixture
-def wav(tmp_path: Path) -> str:
-    file = tmp_path / "speech.wav"
-    file.write_bytes(b"RIFF")
-    return str(file)
+def engines() -> str:
+    return "stand_in"
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_it_translates(sandbox: Sandbox, version: str) -> None:
-    async with khaya(sandbox, translation_version=version) as client:
-        done = await client.atranslate("Good morning", "en-tw")
-    assert (done.text, done.source_language, done.target_language) == ("Maakye", "en", "tw")
+def in_one_form(result: Any) -> Any:
+    """Give a result of either client in one form."""
+    match result:
+        case TranslationResult() | Translation():
+            return result.text, result.source_language, result.target_language
+        case SynthesisResult() | Speech():
+            return result.audio, result.language
+        case TranscriptionResult():
+            words, segments = (result.timings.words, result.timings.segments) if result.timings else ([], [])
+        case Transcript():
+            words, segments = result.words, result.segments
+        case httpx.Response():
+            listed = result.json()["languages"]
+            return {each["code"] for each in listed} if isinstance(listed, list) else set(listed.values())
+        case dict():
+            return set(result)
+    times = [(each.start, each.end) for each in [*words, *segments]]
+    said = [each.word for each in words], [each.text for each in segments]
+    return result.text, result.language, list(result.warnings), times, *said
 
 
-@pytest.mark.parametrize("version", ["v1", "v2", "v3"])
-async def test_it_transcribes(sandbox: Sandbox, wav: str, version: str) -> None:
-    async with khaya(sandbox, asr_version=version) as client:
-        heard = await client.atranscribe(wav, "en")
-    assert (heard.text, heard.timings) == ("a quick fox", None)
-    assert ["legacy code" in warning for warning in heard.warnings] == ([] if version == "v1" else [True])
+RESULTS = {
+    "translate": ("Maakye", "en", "tw"),
+    "transcribe": (recognition.TEXT, "eng", [], [], [], []),
+    "transcribe: words": (
+        recognition.TEXT, "eng", [], [(0.1, 0.2), (0.2, 0.5), (1.2, 1.5)], ["a", "quick", "fox"], [],
+    ),
+    "transcribe: segments": (recognition.TEXT, "eng", [], [(0.1, 0.5), (1.2, 1.5)], [], ["a quick", "fox"]),
+    "synthesize": (b"RIFF twi None Maakye", "twi"),
+    "synthesize: a voice": (b"RIFF twi female Maakye", "twi"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", of("khaya"), ids=str)
+async def test_both_give_the_same_result(sandbox: Sandbox, operation: Operation, form: str) -> None:
+    url = sandbox.urls["khaya"]
+    async with official("khaya", url, form, **operation.options) as ask:
+        theirs = in_one_form(await ask(operation.official))
+    async with our_client("khaya", url, **operation.options) as client:
+        ours = in_one_form(await operation.ours(client))
+    assert theirs == ours
+    if operation.methods == ["mcp"]:
+        assert "twi" in theirs
+    else:
+        assert theirs == RESULTS.get(operation.name, RESULTS[operation.methods[0]])
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
-async def test_it_reads_the_times(sandbox: Sandbox, wav: str, version: str) -> None:
-    async with khaya(sandbox, asr_version=version) as client:
-        words = (await client.atranscribe(wav, "eng", timestamps="word")).timings
-        segments = (await client.atranscribe(wav, "eng", timestamps="segment")).timings
-    assert words.words[0] == WordTiming(word="a", start=0.1, end=0.2)
-    assert (words.unit, words.granularity, words.segments) == ("seconds", "word", [])
-    assert segments.segments[1] == SegmentTiming(text="fox", start=1.2, end=1.5)
-    assert (segments.granularity, segments.words) == ("segment", [])
+async def test_both_hear_the_advice_on_an_old_code(sandbox: Sandbox, version: str, form: str) -> None:
+    async with official("khaya", sandbox.urls["khaya"], form, asr_version=version) as ask:
+        theirs = await ask(lambda client: client.transcribe(WAV, "en"))
+    async with our_client("khaya", sandbox.urls["khaya"], asr_version=version) as client:
+        ours = await client.transcribe(WAV, "en")
+    assert tuple(theirs.warnings) == ours.warnings
+    assert ["legacy code" in warning for warning in ours.warnings] == [True]
 
 
-@pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_it_synthesizes_and_saves(sandbox: Sandbox, tmp_path: Path, version: str) -> None:
-    async with khaya(sandbox, tts_version=version) as client:
-        speech = await client.asynthesize("Maakye", "twi", speaker="female")
-    speech.save(str(tmp_path / "speech.wav"))
-    assert (tmp_path / "speech.wav").read_bytes() == b"RIFF twi female Maakye"
+async def test_both_save_the_same_file(sandbox: Sandbox, form: str, tmp_path: Path) -> None:
+    async with official("khaya", sandbox.urls["khaya"], form) as ask:
+        (await ask(lambda client: client.synthesize("Maakye", "twi"))).save(str(tmp_path / "theirs.wav"))
+    async with our_client("khaya", sandbox.urls["khaya"]) as client:
+        await (await client.synthesize("Maakye", "twi")).save(tmp_path / "ours.wav")
+    assert (tmp_path / "theirs.wav").read_bytes() == (tmp_path / "ours.wav").read_bytes() == b"RIFF twi None Maakye"
 
 
-async def test_its_synchronous_calls_work_too(sandbox: Sandbox, wav: str) -> None:
-    def work() -> tuple[str, str, bytes]:
-        with khaya(sandbox) as client:
-            text = client.translate("Good morning", "en-tw").text
-            return text, client.transcribe(wav, "eng").text, client.synthesize(text, "twi").audio[:4]
+async def both_errors(
+    sandbox: Sandbox, form: str, call: Callable[[Any], Any], key: str = "right"
+) -> tuple[APIError, Exception]:
+    """Give the error of each for a call that is written the same for both."""
+    async with official("khaya", sandbox.urls["khaya"], form, key) as ask:
+        with pytest.raises(APIError) as theirs:
+            await ask(call)
+    async with our_client("khaya", sandbox.urls["khaya"], key) as client:
+        with pytest.raises((KellyAPIError, ValueError, OSError)) as ours:
+            await call(client)
+    return theirs.value, ours.value
 
-    assert await asyncio.to_thread(work) == ("Maakye", "a quick fox", b"RIFF")
 
-
-async def test_a_wrong_key_is_its_authentication_error(sandbox: Sandbox) -> None:
-    async with khaya(sandbox, "wrong") as client:
-        with pytest.raises(AuthenticationError, match="invalid subscription key") as raised:
-            await client.atranslate("Good morning", "en-tw")
-    assert raised.value.status_code == 401
+async def test_a_wrong_key_is_the_authentication_error_of_both(sandbox: Sandbox, form: str) -> None:
+    theirs, ours = await both_errors(sandbox, form, lambda c: c.translate("Good morning", "en-tw"), "wrong")
+    assert (type(theirs), type(ours)) == (AuthenticationError, OurAuthenticationError)
+    assert isinstance(ours, StatusError)
+    assert (theirs.status_code, theirs.message) == (ours.status, ours.message)
+    assert (theirs.status_code, "invalid subscription key" in theirs.message) == (401, True)
 
 
 @pytest.mark.parametrize(
-    ("method", "arguments", "code"),
+    ("call", "code"),
     [
-        ("atranslate", ("hello", "en-zz"), "UNSUPPORTED_LANGUAGE_PAIR"),
-        ("asynthesize", ("hello", "zzz"), "UNSUPPORTED_LANGUAGE"),
-        ("atranscribe", (..., "twi"), "UNSUPPORTED_LANGUAGE"),
-        ("atranscribe", (__file__, "eng"), "INVALID_AUDIO_FORMAT"),
+        (lambda c: c.translate("hello", "en-zz"), "UNSUPPORTED_LANGUAGE_PAIR"),
+        (lambda c: c.synthesize("hello", "zzz"), "UNSUPPORTED_LANGUAGE"),
+        (lambda c: c.transcribe(WAV, "twi"), "UNSUPPORTED_LANGUAGE"),
+        (lambda c: c.transcribe(__file__, "eng"), "INVALID_AUDIO_FORMAT"),
     ],
 )
-async def test_a_refusal_is_its_api_error_with_code_and_details(
-    sandbox: Sandbox, wav: str, method: str, arguments: tuple[Any, ...], code: str
+async def test_a_refusal_has_the_same_code_and_details_for_both(
+    sandbox: Sandbox, call: Callable[[Any], Any], code: str, form: str
 ) -> None:
-    async with khaya(sandbox) as client:
-        with pytest.raises(APIError) as raised:
-            await getattr(client, method)(*(wav if each is ... else each for each in arguments))
-    assert (type(raised.value), raised.value.status_code, raised.value.code) == (APIError, 400, "VALIDATION_FAILED")
-    assert [detail["code"] for detail in raised.value.details] == [code]
+    theirs, ours = await both_errors(sandbox, form, call)
+    assert isinstance(ours, BadRequestError)
+    assert (theirs.status_code, theirs.code, theirs.details, theirs.activity_id) == (
+        ours.status, ours.code, ours.details, ours.request_id,
+    )  # fmt: skip
+    assert (theirs.status_code, theirs.code, [each["code"] for each in theirs.details]) == (
+        400, "VALIDATION_FAILED", [code],
+    )  # fmt: skip
 
 
-async def test_every_route_that_it_knows_is_there(sandbox: Sandbox) -> None:
-    async with khaya(sandbox) as client:
+@pytest.mark.parametrize(
+    ("call", "official_class", "our_class"),
+    [
+        (lambda c: c.translate(" ", "en-tw"), TranslationError, ValueError),
+        (lambda c: c.translate("hello", ""), TranslationError, ValueError),
+        (lambda c: c.synthesize(" ", "twi"), TTSGenerationError, ValueError),
+        (lambda c: c.synthesize("hello", ""), TTSGenerationError, ValueError),
+        (lambda c: c.transcribe("missing.wav", "eng"), ASRTranscriptionError, FileNotFoundError),
+        (lambda c: c.transcribe(WAV, "eng", timestamps="letter"), ASRTranscriptionError, ValueError),
+    ],
+)
+async def test_what_the_client_itself_refuses_is_refused_by_both(
+    sandbox: Sandbox, call: Callable[[Any], Any], official_class: type, our_class: type, form: str
+) -> None:
+    theirs, ours = await both_errors(sandbox, form, call)
+    assert (type(theirs), type(ours)) == (official_class, our_class)
+
+
+async def test_every_route_that_it_knows_is_there(sandbox: Sandbox, form: str) -> None:
+    async with official("khaya", sandbox.urls["khaya"], form) as ask:
         for path in API_ENDPOINTS.values():
             with pytest.raises(APIError) as raised:
-                await client.http_client.arequest("POST", sandbox.urls["khaya"] + path)
+                await ask(lambda c, path=path: c.http_client.request("POST", sandbox.urls["khaya"] + path))
             assert raised.value.status_code == 400, path

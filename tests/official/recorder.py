@@ -1,0 +1,109 @@
+"""A loopback server that keeps what it is asked, and the form in which the requests of two clients are compared.
+
+User-Agent, Accept, Host, lengths and the like are not kept: no operation depends on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from email import message_from_string
+from typing import Any
+from urllib.parse import parse_qsl
+
+from servers import Exchange, Seen, Server, answer
+
+KEY_HEADERS = ("authorization", "ocp-apim-subscription-key", "x-aerostack-key", "x-api-key")
+PREDICTION = {"id": "p1", "status": "succeeded", "output": ["https://files.example/p1.png"], "model": {"name": "m"}}
+PAGE = {"data": [PREDICTION], "pagination": {"current_page": 1, "per_page": 20, "total": 1, "last_page": 1}}
+MODEL = {"name": "Fox", "namespace": "fox"}
+_KELLY = {"image": "aW1hZ2U=", "voice": "dm9pY2U=", "content": "a fox", "message": "hi", "result": "a fox"}
+
+# What is answered at an address: the first entry that the path starts with, of the system's kind and in its words.
+_ANSWERS: tuple[tuple[str, bytes], ...] = (
+    ("POST /v1/translate", answer(body=b'"Maakye"')),
+    ("POST /v2/translate", answer(body=b'"Maakye"')),
+    ("POST /asr/v1", answer(body=b'"a fox"')),
+    ("POST /asr/", answer(body=b'{"text": "a fox"}')),
+    ("GET /asr/", answer(body=b'{"languages": [{"code": "twi", "name": "Asante Twi"}]}')),
+    ("GET /tts/", answer(body=b'{"languages": {"Asante Twi": "twi"}}')),
+    ("POST /tts/", answer(body=b"RIFF", kind="audio/wav")),
+    ("GET /v1/predictions/", answer(body=json.dumps(PREDICTION).encode())),
+    ("GET /v1/predictions", answer(body=json.dumps(PAGE).encode())),
+    ("GET /v1/models", answer(body=json.dumps([MODEL]).encode())),
+    ("GET /v1/model/", answer(body=json.dumps(MODEL).encode())),
+    ("POST /v1/predict", answer(body=json.dumps(PREDICTION).encode())),
+    ("DELETE /v1/predictions", answer(body=json.dumps(PREDICTION).encode())),
+    ("POST /v1/auth/signup", answer(201, b'{"token": "t"}')),
+    ("POST /v1/auth/signin", answer(body=b'{"token": "t"}')),
+    ("POST /v1/queue/enqueue", answer(201, b'{"jobId": "j1", "success": true}')),
+    ("POST /v1/cache/get", answer(body=b'{"value": 1, "exists": true}')),
+    ("POST /v1/storage/upload", answer(body=b'{"url": "https://files.example/a"}')),
+    ("POST /v1/db/query", answer(body=b'{"results": [], "count": 0}')),
+    ("POST /v1/ai/chat", answer(body=b'{"response": "hi"}')),
+    ("POST /v1/", answer(body=b'{"success": true}')),
+    ("GET /", answer(body=b'["fox"]')),
+    ("POST /", answer(body=json.dumps(_KELLY).encode())),
+)
+
+
+def recorder() -> Server:
+    """Give a server that answers every operation with a success; `requests` is what it was asked."""
+
+    async def reply(exchange: Exchange) -> None:
+        await exchange.read()
+        asked = f"{exchange.seen.method} {exchange.seen.target}"
+        await exchange.write(next(said for start, said in _ANSWERS if asked.startswith(start)))
+
+    return Server(reply)
+
+
+def in_order(requests: list[Seen]) -> list[Seen]:
+    """Put requests that clients may send at once into one order: what is sent before what is looked at."""
+    return sorted(requests, key=lambda seen: (seen.method == "GET", bytes(seen.body)))
+
+
+def called(seen: Seen) -> str:
+    """Give method and path, as they were on the wire."""
+    return f"{seen.method} {seen.target.partition('?')[0]}"
+
+
+def fields(seen: Seen) -> dict[str, Any]:
+    """Give the query, the key, the type of the body and the body: JSON by its fields, forms by their parts."""
+    kind = seen.headers.get("content-type")
+    read = next((read for start, read in _READERS if (kind or "").startswith(start)), _raw)
+    return {
+        **{f"query {name}": value for name, value in parse_qsl(seen.target.partition("?")[2], True)},
+        **{f"header {name}": seen.headers[name] for name in KEY_HEADERS if name in seen.headers},
+        **({"content-type": kind.partition(";")[0]} if kind else {}),
+        **read(kind or "", bytes(seen.body)),
+    }
+
+
+def _raw(kind: str, body: bytes) -> dict[str, Any]:
+    return {"body": body} if body else {}
+
+
+def _json(kind: str, body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:  # Khaya's own client says JSON of audio
+        return _raw(kind, body)
+    return {f"body {name}": item for name, item in value.items()} if isinstance(value, dict) else {"body": value}
+
+
+def _form(kind: str, body: bytes) -> dict[str, Any]:
+    boundary = kind.partition("boundary=")[2].strip('"').encode()
+    parts = {}
+    for part in body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part[2:-2].partition(b"\r\n\r\n")
+        headers = message_from_string(head.decode())
+        name = headers.get_param("name", header="content-disposition")
+        parts[f"part {name}"] = (headers.get_filename(), headers.get("content-type"), content)
+    return parts
+
+
+_READERS: tuple[tuple[str, Callable[[str, bytes], dict[str, Any]]], ...] = (
+    ("application/json", _json),
+    ("multipart/form-data", _form),
+)
