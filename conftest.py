@@ -29,6 +29,10 @@ from sybil.parsers.myst import CodeBlockParser
 from kellyapi import Sandbox, run_sync
 
 _ANSWER = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
+_TABLES = """
+CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
+INSERT INTO users (name) VALUES ('Ama'), ('Kofi');
+"""
 _VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
 
 
@@ -58,7 +62,7 @@ def shell_blocks(document: Document) -> Iterator[Region]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The folder of one page, and the sandbox that its environment names."""
-    sandbox = Sandbox()
+    sandbox = Sandbox(schema=_TABLES)
     run_sync(sandbox.start())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("page"))
@@ -72,7 +76,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 if all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
     pytest_collect_file = Sybil(
         parsers=[CodeBlockParser("python", run_python), shell_blocks],
-        patterns=["README.md", "docs/*.md"],
+        patterns=["README.md", "docs/*.md", "docs/migrating/*.md"],
         setup=lambda names: names.update(__name__="page"),  # a module has a name, and aiohttp's AppKey asks for it
         fixtures=["page"],
     ).pytest()
