@@ -7,7 +7,7 @@ import json as jsons
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from attrs import frozen
+from attrs import define, frozen
 
 
 @frozen
@@ -42,3 +42,14 @@ class Line:
 
     text: str
     calls: asyncio.Queue[Call]
+
+
+@define
+class Clock:
+    """A clock that stands until it is set."""
+
+    now: float
+    """Seconds since 1970."""
+
+    def __call__(self) -> float:
+        return self.now

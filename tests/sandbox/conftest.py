@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from asking import Answer, Ask, Call, Line
 from PIL import Image
 
-from kellyapi import Sandbox
+from kellyapi import Aerostack, Sandbox
 
 PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments")
 
@@ -42,6 +43,18 @@ async def ask(sandbox: Sandbox) -> AsyncIterator[Ask]:
                 return Answer(response.status, response.headers, await response.read())
 
         yield ask
+
+
+@pytest.fixture
+async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
+    async with sandbox.api() as api:
+        yield api.aerostack
+
+
+@pytest.fixture
+def post(ask: Ask) -> Callable[..., Awaitable[Answer]]:
+    """Send one request to Aerostack, with a key."""
+    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
 
 
 @pytest.fixture

@@ -5,28 +5,14 @@ from __future__ import annotations
 import json
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Ask
 
 from kellyapi import Aerostack, AuthenticationError, BadRequestError, ConflictError, Sandbox
 
 AMA = {"email": "ama@example.com", "password": "correct horse"}
-
-
-@pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
-
-
-@pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
 
 
 async def test_signing_up_gives_201_a_token_and_the_user(post: Any) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Ask
 
 from kellyapi import Aerostack, BadRequestError, Sandbox
 
@@ -26,17 +24,6 @@ REFUSED = "Only SELECT, INSERT, UPDATE and DELETE are allowed: the schema is not
 async def sandbox() -> AsyncIterator[Sandbox]:
     async with Sandbox(schema=SCHEMA) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
-
-
-@pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
 
 
 async def test_rows_are_written_and_read(aerostack: Aerostack) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -14,12 +13,6 @@ from kellyapi import Aerostack, NotFoundError, Sandbox
 HELLO = [{"role": "user", "content": "Say something else"}]
 PROJECT = {"X-Aerostack-Key": "key"}
 CONSUMER = {"Authorization": "Bearer ask_live_1"}
-
-
-@pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
 
 
 @pytest.fixture

@@ -3,46 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import pytest
-from asking import Ask
-from attrs import define
+from asking import Clock
 
 from kellyapi import Aerostack, Sandbox
 
 NOON = 1_800_000_000.0
 
 
-@define
-class Clock:
-    now: float = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON)
 
 
 @pytest.fixture
 async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
     async with Sandbox(clock=clock) as sandbox:
         yield sandbox
-
-
-@pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
-
-
-@pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
 
 
 async def test_a_job_is_looked_at_as_it_was_put_in(post: Any) -> None:

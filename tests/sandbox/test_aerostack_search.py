@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
 import pytest
 from asking import Ask
 
-from kellyapi import Aerostack, NotFoundError, Sandbox
-
-
-@pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
-
-
-@pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
+from kellyapi import Aerostack, NotFoundError
 
 
 @pytest.fixture

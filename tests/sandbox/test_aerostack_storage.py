@@ -25,12 +25,6 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
-    async with sandbox.api() as api:
-        yield api.aerostack
-
-
-@pytest.fixture
 def post(ask: Ask) -> Any:
     return partial(ask, "POST", headers=KEY)
 

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Ask
-from attrs import define
+from asking import Ask, Clock
 from PIL import Image
 
 from kellyapi import BadRequestError, Job, KellyAPI, Sandbox, ServerError, StatusError
@@ -25,19 +24,9 @@ DAY = 86_400
 SECONDS = 100
 
 
-@define
-class Clock:
-    """A clock that stands until it is set."""
-
-    now: float = NOON
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOON)
 
 
 @pytest.fixture
