@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ...core import Service
 from ...wire import given, not_blank
-from .paging import Page, Success, batches, iterate
+from .paging import Page, Success, batches, iterate, whole
 
 MAX_KEYS = 100
 MAX_DELETIONS = 500
@@ -184,7 +184,7 @@ class Cache(Service):
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
         """
         data = {"key": _key(key), "amount": amount, "initialValue": initial, **given(ttl=ttl)}
-        return (await self._post_json("/cache/increment", data, into=_Value)).value
+        return whole((await self._post_json("/cache/increment", data, into=_Value)).value)
 
 
 def _key(key: str) -> str:

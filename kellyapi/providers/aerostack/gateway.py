@@ -12,6 +12,7 @@ from ...decoding import wire
 from ...services.chat import Message, write_messages
 from ...services.completion import ChatCompletion
 from ...wire import Key, encode_path, given, not_blank
+from .paging import whole
 
 
 @frozen
@@ -48,7 +49,7 @@ class Gateway(Service):
         """
         ids = {"consumerId": not_blank(consumer_id, "consumer_id"), "apiId": not_blank(api_id, "api_id")}
         data = {**ids, "metric": metric, "units": units}
-        return (await self._post_json("/gateway/billing/log", data, into=_Logged)).logged_units
+        return whole((await self._post_json("/gateway/billing/log", data, into=_Logged)).logged_units)
 
     async def chat(
         self,

@@ -43,3 +43,8 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
     whole = list(items)
     for start in range(0, len(whole), size):
         yield whole[start : start + size]
+
+
+def whole(number: float) -> float:
+    """Give a whole number as an `int`, as it looks on the wire."""
+    return int(number) if number.is_integer() else number
