@@ -230,6 +230,9 @@ class Shop(Client):
     async def put(self, *, into: Any = object) -> Any:
         return await self._post_json("/put", {"what": "a fox"}, into=into, repeatable=True)
 
+    async def cancel(self) -> Any:
+        return await self._post_json("/cancel", None, into=object, repeatable=True)
+
     async def fill(self, *parts: Part, into: Any = object) -> Any:
         return await self._post_form("/fill", *parts, into=into)
 

@@ -191,7 +191,7 @@ async def test_an_endless_answer_is_refused_while_it_arrives(headers: dict[str, 
 
 
 async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -> None:
-    async with asked(answer(404, LONG), max_response_bytes=100) as (shop, server):
+    async with asked(pausing(answer(404, LONG)[:-1]), max_response_bytes=100) as (shop, server):
         for call in (shop.look(), anext(shop.listen())):
             with pytest.raises(NotFoundError) as caught:
                 await call
@@ -412,7 +412,7 @@ async def test_an_error_of_the_users_iterator_reaches_the_user_as_it_is(error: E
 async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) -> None:
     parts = (
         Part("text", "é".encode(), content_type="text/plain; charset=utf-8"),
-        Part("audio", lambda: pieces(b"fLaC", b"12"), "a.flac", "audio/flac"),
+        Part("audio", lambda: pieces(b"fLaC", b"12"), 'mɛ "1".flac', "audio/flac"),
     )
     async with asked(answer(503), OK) as (shop, server):
         assert await shop.fill(*parts) == {}
@@ -422,10 +422,16 @@ async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) 
             _, text, audio, end = bytes(seen.body).split(b"--" + boundary)
             assert b'name="text"' in text
             assert text.endswith("\r\n\r\né\r\n".encode())
-            assert b'name="audio"; filename="a.flac"' in audio
+            assert 'name="audio"; filename="mɛ %221%22.flac"'.encode() in audio  # as browsers write it
             assert b"Content-Type: audio/flac\r\n" in audio
             assert audio.endswith(b"\r\n\r\nfLaC12\r\n")
             assert end == b"--\r\n"
+
+
+async def test_a_request_without_a_body_names_no_type_of_it() -> None:
+    async with asked(OK) as (shop, server):
+        await shop.cancel()
+        assert "content-type" not in server.requests[0].headers
 
 
 # -- sessions ----------------------------------------------------------------------------------------------------------

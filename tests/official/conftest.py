@@ -48,13 +48,13 @@ def _audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def released(pytestconfig: pytest.Config) -> Path:
+def released(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder into which the release is installed, with what it needs, once for each version of Python."""
-    assert pytestconfig.cache
-    cache = pytestconfig.cache.mkdir("releases")
-    folder = cache / f"{RELEASE}-{sys.implementation.cache_tag}"
+    cache = getattr(pytestconfig, "cache", None)  # there is none with -p no:cacheprovider
+    home = cache.mkdir("releases") if cache else tmp_path_factory.mktemp("releases")
+    folder = home / f"{RELEASE}-{sys.implementation.cache_tag}"
     if not folder.exists():
-        part = tempfile.mkdtemp(dir=cache)
+        part = tempfile.mkdtemp(dir=home)
         install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         subprocess.run([*install, "--target", part, RELEASE], check=True)
         Path(part).rename(folder)  # so that an install that was broken off is not taken for one
