@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
@@ -17,7 +17,7 @@ from .config import check_headers, find_address, find_key, find_problem, variabl
 from .config import read_timeout as read_timeout
 from .connection import Connection, Incoming, OnResponse
 from .errors import KellyAPIError
-from .limits import Limits, Rate
+from .limits import Circuit, Limits, Rate
 from .media import Media
 from .retry import RetryPolicy
 from .wire import Headers, Into, Key, Part, Raw, Request, Response, Secret, System, Timeout, origin
@@ -98,36 +98,36 @@ def read_options(options: Options) -> dict[str, Any]:
 
 
 class Service:
-    """Operations of one system over one connection."""
+    """Operations of one system over one connection; each verb gives the connection's own coroutine."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def _fetch(
+    def _fetch(
         self, path: str, query: Mapping[str, str] | None = None, *, into: Into[T] | Raw[T], bearer: Key | None = None
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """GET, which is always free to repeat."""
         request = Request(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
-        return await self._connection.call(request, into)
+        return self._connection.call(request, into)
 
-    async def _post_json(
+    def _post_json(
         self, path: str, data: Any, *, into: Into[T] | Raw[T], repeatable: bool = False, bearer: Key | None = None
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """POST a JSON body; what may be billed stays unrepeatable. `bearer` goes in place of the system's key."""
         request = Request(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
-        return await self._connection.call(request, into)
+        return self._connection.call(request, into)
 
-    async def _post_form(
+    def _post_form(
         self, path: str, *parts: Part, into: Into[T] | Raw[T], repeatable: bool = False, one_shot: bool = False
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """POST a multipart form; `one_shot` says that a part can be read only once."""
         streamed = any(callable(part.body) for part in parts)
         request = Request(
             method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed
         )
-        return await self._connection.call(request, into)
+        return self._connection.call(request, into)
 
-    async def _post_bytes(
+    def _post_bytes(
         self,
         path: str,
         media: Media,
@@ -135,7 +135,7 @@ class Service:
         *,
         into: Into[T] | Raw[T],
         repeatable: bool = False,
-    ) -> T:
+    ) -> Coroutine[Any, Any, T]:
         """POST a file as it is, streamed unless it is in memory."""
         length = {} if media.size is None else {"Content-Length": str(media.size)}
         request = Request(
@@ -148,11 +148,11 @@ class Service:
             one_shot=media.one_shot,
             transfer=callable(media.body),
         )
-        return await self._connection.call(request, into)
+        return self._connection.call(request, into)
 
-    async def _delete(self, path: str, *, into: Into[T] | Raw[T]) -> T:
+    def _delete(self, path: str, *, into: Into[T] | Raw[T]) -> Coroutine[Any, Any, T]:
         """DELETE, which is free to repeat."""
-        return await self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
+        return self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
 
     def _stream(
         self, path: str, data: Any, *, accepts: Callable[[Headers], bool] = lambda _: True, repeatable: bool = False
@@ -166,10 +166,10 @@ class Service:
         request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
         return ByteStream(self._connection, request, lambda _: True)
 
-    async def _download(self, url: str) -> Response:
+    def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET an address that is not the system's own, without the key."""
         request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
-        return await self._connection.call(request, Raw(lambda response: response))
+        return self._connection.call(request, Raw(lambda response: response))
 
 
 class ByteStream:
@@ -274,6 +274,11 @@ class Client(Service):
         """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
         source: SessionSource = self._connection.transport.source
         return source
+
+    @property
+    def circuit(self) -> Circuit:
+        """Whether the system is worth asking, as the calls of the services found it; siblings share it."""
+        return self._connection.limits.circuit
 
     @property
     def configured(self) -> bool:

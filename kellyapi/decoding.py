@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from inspect import isfunction
 from itertools import islice
+from math import isfinite
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
@@ -30,9 +31,6 @@ loads: Callable[[bytes], Any]
 """Parse JSON; `ValueError` when it is none."""
 dumps: Callable[[Any], bytes]
 """Write JSON; `TypeError` or `ValueError` when the value has no JSON form."""
-
-
-_NULL = re.compile(rb"(?:^|[:,\[])null")
 
 
 def _plain_loads(data: bytes) -> Any:
@@ -59,9 +57,20 @@ else:
     def _fast_dumps(value: Any) -> bytes:
         # It would write dates and dataclasses, which the other refuses, and NaN as null.
         data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
-        return _plain_dumps(value) if _NULL.search(data) else data
+        return data if _is_finite(value) else _plain_dumps(value)
 
     loads, dumps = orjson.loads, _fast_dumps
+
+
+def _is_finite(value: Any) -> bool:
+    # A look at the value, and not for `null` in what was written: that takes 88 ms for 7 MB of base64.
+    if isinstance(value, str):
+        return True
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def wire(name: str, **options: Any) -> Any:

@@ -1,15 +1,21 @@
-"""What a client allows itself: a quota of retries, a number of calls at once, a rate.
+"""What a client allows itself: a quota of retries, calls at once, a rate; and what it has learned of the server.
 
-It keeps the counts that the calls of one client share. Whether one failure is worth a retry is `retry`'s question.
+It keeps the counts that a client and its siblings share. Whether one failure is worth a retry is `retry`'s question.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from attrs import define, field, frozen, validators
+
+FAILURES_BEFORE_REST = 3
+FIRST_REST = 5.0
+LONGEST_REST = 120.0
 
 
 @define
@@ -40,68 +46,172 @@ class RetryQuota:
 
 @frozen
 class Rate:
-    """At most `calls` in any `per` seconds, after a first burst of `calls`."""
+    """At most `calls` in any `per` seconds."""
 
     calls: int = field(validator=[validators.instance_of(int), validators.ge(1)])
-    per: float = field(default=1.0, validator=validators.gt(0))
+    per: float = field(default=1.0, validator=[validators.gt(0), validators.lt(float("inf"))])
 
-    def reserve(self, booked: float, now: float) -> tuple[float, float]:
-        """Give (when the next call may start, what is booked after it); times in seconds.
+    def pause(self, starts: Sequence[float], now: float) -> float:
+        """Give the seconds until the next call may start; `starts` are the last `calls` starts, the oldest first."""
+        return max(0.0, starts[0] + self.per - now) if len(starts) == self.calls else 0.0
 
-        Source: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm
-        """
-        interval = self.per / self.calls
-        return max(now, booked - (self.calls - 1) * interval), max(now, booked) + interval
+
+@define
+class Allowance:
+    """How many calls the server said it still takes, and until when that holds.
+
+    Source: https://learn.skytells.ai/docs/api/v1/rate-limits
+    """
+
+    _left: float = float("inf")
+    _limit: float = float("inf")
+    _window: float = 0.0
+    _until: float = 0.0
+    _said: float = float("inf")
+    _in_flight: int = 0
+    """Sent and not answered: the server may not have counted them."""
+
+    def pause(self, now: float) -> float:
+        """Give the seconds until the server takes another call."""
+        if now >= self._until:
+            self._left, self._until = self._limit, now + self._window
+        return 0.0 if self._left > 0 else self._until - now
+
+    def begin(self) -> None:
+        """Count a call that is about to be sent."""
+        self._left -= 1
+        self._in_flight += 1
+
+    def end(self) -> None:
+        """Count a call as answered, or lost."""
+        self._in_flight -= 1
+
+    def learn(self, remaining: float, limit: float, window: float, now: float) -> None:
+        """Take in, before its `end`, what the answer to a call says: `remaining` of `limit` calls in `window` s."""
+        others = self._in_flight - 1
+        if now >= self._until or remaining > self._said + others:  # the server counts anew
+            self._until = now + window
+        self._said, self._limit, self._window = remaining, limit, window
+        self._left = remaining - others
+
+    def stop(self, seconds: float, now: float) -> None:
+        """Take in that the server wants no call for so long."""
+        self._left, self._said = 0, 0
+        self._limit, self._window = float("inf"), 0.0
+        self._until = max(self._until, now + seconds)
+
+
+@define
+class Circuit:
+    """Whether a system is worth asking: after three failures in a row it rests 5 s, 10 s, … 120 s, each time ended by
+    one call that tries it.
+
+    Source: https://martinfowler.com/bliki/CircuitBreaker.html
+    """
+
+    _failures: int = 0
+    _rests_until: float = 0.0
+
+    def is_closed(self, now: float) -> bool:
+        """Tell whether the system may be asked."""
+        return now >= self._rests_until
+
+    def enter(self, now: float) -> None:
+        """Note a call that is about to start; while one tries a system after its rest, others pass over it."""
+        if self._failures >= FAILURES_BEFORE_REST:
+            rest = FIRST_REST * 2.0 ** min(self._failures - FAILURES_BEFORE_REST, 60)
+            self._rests_until = now + min(rest, LONGEST_REST)
+
+    def fail(self, now: float) -> None:
+        """Note that the system failed a call."""
+        self._failures += 1
+        self.enter(now)
+
+    def succeed(self) -> None:
+        """Note that the system answered, be it that the input was wrong."""
+        self._failures, self._rests_until = 0, 0.0
 
 
 class Limits:
-    """The gate every call of a client passes."""
+    """The gate that every request of a client passes, with all that siblings share."""
 
     def __init__(
-        self, max_concurrency: int | None = None, rate: Rate | None = None, quota: RetryQuota | None = None
+        self,
+        max_concurrency: int | None = None,
+        rate: Rate | None = None,
+        *,
+        quota: RetryQuota | None = None,
+        allowance: Allowance | None = None,
+        circuit: Circuit | None = None,
     ) -> None:
         if max_concurrency is not None and max_concurrency < 1:
             raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
         self.quota = quota or RetryQuota()
+        self.allowance = allowance or Allowance()
+        self.circuit = circuit or Circuit()
         self._max_concurrency = max_concurrency
         self._rate = rate
-        self._booked = 0.0
-        self._slots: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+        self._waiting = 0
+        self._starts: deque[float] = deque(maxlen=rate.calls if rate else 0)
+        self._lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = WeakKeyDictionary()
 
     def vary(self, **limits: Any) -> Limits:
-        """Give a gate with other limits that draws on the same quota of retries."""
-        return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, "quota": self.quota, **limits})
-
-    @property
-    def in_force(self) -> bool:
-        """Whether there is anything to wait for."""
-        return self._max_concurrency is not None or self._rate is not None
+        """Give a gate with other limits of the client's own that shares all the rest."""
+        shared = {"quota": self.quota, "allowance": self.allowance, "circuit": self.circuit}
+        return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, **shared, **limits})
 
     async def acquire(self, deadline: float | None) -> None:
         """Wait for a turn, in order of arrival; `TimeoutError` when none comes before the deadline."""
-        async with asyncio.timeout_at(deadline):
-            if self._max_concurrency is not None:
-                await self._slot(self._max_concurrency).acquire()
+        loop = asyncio.get_running_loop()
+        if self._waiting or self._max_concurrency or self._rate or self.allowance.pause(loop.time()):
+            self._waiting += 1
             try:
-                await self._keep_rate(deadline)
-            except BaseException:
-                self.release()
-                raise
+                await self._wait(self._line(loop), deadline)
+            finally:
+                self._waiting -= 1
+        self.allowance.begin()
 
     def release(self) -> None:
-        """Let the next call in."""
+        """Let the next request in."""
+        self.allowance.end()
         if self._max_concurrency is not None:
-            self._slot(self._max_concurrency).release()
+            self._line(asyncio.get_running_loop()).slots.release()
 
-    async def _keep_rate(self, deadline: float | None) -> None:
-        if self._rate is not None:
-            now = asyncio.get_running_loop().time()
-            start, booked = self._rate.reserve(self._booked, now)
-            if deadline is not None and start > deadline:
-                raise TimeoutError  # at once, and without a booking that nobody would use
-            self._booked = booked
-            await asyncio.sleep(start - now)
+    async def _wait(self, line: _Line, deadline: float | None) -> None:
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout_at(deadline):
+            if self._max_concurrency is not None:
+                await line.slots.acquire()
+            try:
+                async with line.head:
+                    while pause := self._pause(clock(), deadline):  # noqa: ASYNC110  # time alone ends it
+                        await asyncio.sleep(pause)
+                    self._starts.append(clock())
+            except BaseException:
+                if self._max_concurrency is not None:
+                    line.slots.release()
+                raise
 
-    def _slot(self, size: int) -> asyncio.Semaphore:
-        loop = asyncio.get_running_loop()
-        return self._slots.get(loop) or self._slots.setdefault(loop, asyncio.Semaphore(size))
+    def _pause(self, now: float, deadline: float | None) -> float:
+        by_rate = self._rate.pause(self._starts, now) if self._rate else 0.0
+        by_server = self.allowance.pause(now)
+        if deadline is None:
+            return max(by_rate, by_server)
+        if now + by_rate > deadline:
+            raise TimeoutError  # at once: waiting would change nothing
+        return max(by_rate, by_server if now + by_server < deadline else 0.0)  # better refused than never sent
+
+    def _line(self, loop: asyncio.AbstractEventLoop) -> _Line:
+        line = self._lines.get(loop)
+        if line is None:
+            line = self._lines[loop] = _Line(asyncio.Semaphore(self._max_concurrency or 1))
+        return line
+
+
+@frozen(eq=False)
+class _Line:
+    """Where the requests of one loop wait."""
+
+    slots: asyncio.Semaphore
+    head: asyncio.Lock = field(factory=asyncio.Lock)
+    """Held by the one that waits for the rate or the server; the others wait for it in order."""

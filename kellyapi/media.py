@@ -154,13 +154,16 @@ async def save_stream(path: str | os.PathLike[str], pieces: AsyncIterable[bytes]
     """Write what arrives to a file, atomically, with one piece in memory at a time."""
     place = Path(path)
     part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    file = await asyncio.to_thread(part.open, "wb")
     try:
+        file = await _open(part, "wb")
         try:
             async for piece in pieces:
                 await asyncio.to_thread(file.write, piece)
         finally:
-            await asyncio.to_thread(file.close)
+            try:
+                await asyncio.to_thread(file.close)
+            finally:
+                file.close()  # when the wait was cancelled before the thread began
         await asyncio.to_thread(part.replace, place)
     except BaseException:
         with suppress(OSError):
@@ -286,8 +289,19 @@ async def _first_piece(pieces: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
+async def _open(path: Path, mode: str) -> IO[Any]:
+    """Open a file in a thread; when the wait is cancelled, the thread still opens it, and it must be closed."""
+    opening = asyncio.ensure_future(asyncio.to_thread(path.open, mode))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(OSError):
+            (await opening).close()
+        raise
+
+
 async def _read_file(path: Path) -> AsyncIterator[bytes]:
-    file = await asyncio.to_thread(path.open, "rb")
+    file = await _open(path, "rb")
     try:
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece

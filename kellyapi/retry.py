@@ -62,6 +62,12 @@ def outcome_unknown(error: KellyAPIError, request: Request) -> bool:
     return isinstance(error, DecodingError)
 
 
+def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
+    """Give the seconds for which a server wants no call at all; `None` when it does not say, or need not be heeded."""
+    hint = error.retry_after if isinstance(error, StatusError) and policy.attempts > 1 else None
+    return hint if hint and hint <= MAX_RETRY_AFTER else None
+
+
 def retry_delay(
     policy: RetryPolicy, attempt: int, error: KellyAPIError, request: Request, *, dice: float, remaining: float | None
 ) -> float | None:

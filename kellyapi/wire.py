@@ -60,8 +60,10 @@ class Timeout:
     """The longest silence while a body moves."""
 
     def after(self, seconds: float) -> Timeout:
-        """Give what is left when some seconds have passed."""
-        return self if self.total is None else evolve(self, total=max(self.total - seconds, 0.0))
+        """Give what is left when some seconds have passed; a millisecond is not counted."""
+        if self.total is None or seconds < 0.001:
+            return self
+        return Timeout(total=max(self.total - seconds, 0.0), connect=self.connect, idle=self.idle)
 
 
 NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
@@ -73,13 +75,13 @@ TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
 
 @frozen(kw_only=True)
 class Request:
-    """One request: what a service asks, and after the connection has completed it, what goes over the wire."""
+    """One request: what a service asks, and after the connection has prepared it, what goes over the wire."""
 
     method: str
     url: str
     """A path such as `/v1/translate`, already encoded; the connection puts the address before it."""
     query: Mapping[str, str] = field(factory=dict)
-    """Joined to the URL, encoded, when the connection completes the request."""
+    """Joined to the URL, encoded, when the connection prepares the request."""
     headers: Headers = field(factory=dict)
     json: Any = None
     body: bytes | Chunks | tuple[Part, ...] | None = None
@@ -129,7 +131,11 @@ class Raw(Generic[T]):
 
 
 def _word(value: Any) -> str | None:
-    return str(value) if value and isinstance(value, (str, int)) else None
+    return printable(str(value)) if value and isinstance(value, (str, int)) else None
+
+
+def _line(value: Any) -> str:
+    return printable(" ".join(str(value).split()))
 
 
 def _status(value: Any) -> int | None:
@@ -142,7 +148,7 @@ class ErrorBody:
     out.
     """
 
-    message: str = field(converter=str)
+    message: str = field(converter=_line)
     code: str | None = field(default=None, converter=_word)
     status: int | None = field(default=None, converter=_status)
     """The status that the code or the body stands for; `None` leaves it to the HTTP status."""
@@ -158,6 +164,11 @@ system.
 """
 
 
+ReadAllowance = Callable[[Headers], tuple[float, float, float] | None]
+"""Reads (calls left, calls in a window, seconds of the window) out of an answer's headers; `None` when they are absent.
+"""
+
+
 @frozen(kw_only=True)
 class System:
     """What distinguishes one of the four systems on the wire."""
@@ -170,6 +181,7 @@ class System:
     key_header: str
     key_prefix: str = ""
     read_error: ReadError
+    read_allowance: ReadAllowance | None = None
 
 
 def encode_path(template: str, *ids: str) -> str:
@@ -198,16 +210,19 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
 def follow(request: Request, status: int, location: str) -> Request | None:
     """Give the request that a redirect asks for; `None` when it must not be followed.
 
     A request with a key stays on its origin; the method is never changed.
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-redirection-3xx
     """
-    if request.one_shot or not (status in (307, 308) or (status in (301, 302, 303) and request.method == "GET")):
+    if status not in REDIRECTS or request.one_shot or not (status in (307, 308) or request.method == "GET"):
         return None
     try:
-        target = urljoin(request.url, location)
+        target = quote(urljoin(request.url, location), safe="%!#$&'()*+,/:;=?@[]~", errors="surrogateescape")
     except ValueError:
         return None
     safe = origin(target) == origin(request.url) or (request.keyless and target.startswith("https://"))
@@ -221,7 +236,12 @@ def without_credentials(text: str) -> str:
 
 def excerpt(text: str) -> str:
     """Give the first 200 characters on one line, for error messages."""
-    return " ".join(text[:1000].split())[:200]
+    return printable(" ".join(text[:1000].split()))[:200]
+
+
+def printable(text: str) -> str:
+    """Take out what would command a terminal or has no UTF-8."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def not_blank(text: str, what: str) -> str:

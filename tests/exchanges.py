@@ -10,6 +10,8 @@ from attrs import frozen
 from yarl import URL
 
 NOTHING = object()
+AS_IT_IS = {"Accept-Encoding": "identity"}
+"""What asks for a file uncompressed."""
 
 
 @frozen

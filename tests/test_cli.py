@@ -293,7 +293,7 @@ def test_with_json_a_failure_is_an_object_on_standard_error(khaya: Server, run: 
     assert err.count("\n") == 1
     assert json.loads(err)["error"] == {
         "type": "BadRequestError",
-        "message": "khaya: It is\nno use (400, HTTP_ERROR, request a1)",
+        "message": "khaya: It is no use (400, HTTP_ERROR, request a1)",
         "code": "HTTP_ERROR",
         "provider": "khaya",
         "status": 400,

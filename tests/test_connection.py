@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import threading
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
 
 from kellyapi import decoding
@@ -23,6 +24,7 @@ from kellyapi.errors import (
     DecodingError,
     KellyAPIError,
     RateLimitError,
+    RequestTimeoutError,
     ServerError,
     StatusError,
     TransportError,
@@ -366,7 +368,7 @@ async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_
 
 
 async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kellyapi.connection.loads", decoding._plain_loads)
+    monkeypatch.setattr("kellyapi.reading.loads", decoding._plain_loads)
     async with asked(answer(body=b"[" * 100_000), answer(500, b"[" * 100_000), retry=NO_RETRY) as (shop, _):
         with pytest.raises(DecodingError):
             await shop.look()
@@ -608,6 +610,47 @@ async def test_a_client_without_a_session_of_its_own_shares_anothers() -> None:
         await server.until(lambda: server.open == 0)
 
 
+ECHO = {"problem": f"bad key {KEY}", "seen": [{f"Key {KEY}": KEY}, 1]}
+
+
+@pytest.mark.parametrize("status", [200, 401])
+async def test_a_key_that_a_server_repeats_shows_nowhere_in_the_error(status: int) -> None:
+    echo = answer(status, json.dumps(ECHO).encode(), X_Echo=f"Key {KEY}")
+    async with asked(echo, retry=NO_RETRY) as (shop, _):
+        for call in (shop.look, shop.listen().__aenter__):
+            with pytest.raises(StatusError) as caught:
+                await call()
+            error = caught.value
+            assert error.message == "bad key ***"
+            assert error.body == {"problem": "bad key ***", "seen": [{"Key ***": "***"}, 1]}
+            assert error.headers["X-Echo"] == "Key ***"
+            assert KEY not in "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
+            if status == 200:
+                break  # a stream takes what comes
+
+
+async def test_a_short_key_is_a_word_and_no_secret() -> None:
+    refusal = answer(401, b'{"problem": "the sandbox says no"}')
+    async with Server(refusal) as server, Shop("sandbox", base_url=server.url) as shop:
+        with pytest.raises(StatusError, match="the sandbox says no"):
+            await shop.look()
+
+
+@pytest.mark.parametrize(("status", "error"), [(101, StatusError), (206, DecodingError)])
+async def test_half_an_answer_is_no_success(status: int, error: type[KellyAPIError]) -> None:
+    async with asked(answer(status), retry=NO_RETRY) as (shop, _):
+        with pytest.raises(error):
+            await shop.look(into=Raw(lambda response: response.body))
+
+
+async def test_what_commands_a_terminal_does_not_reach_it() -> None:
+    body = json.dumps({"problem": "\x1b[2Jgone\x00\u202e", "code": "A\x07"}).encode()
+    async with asked(answer(400, body, X_Request_Id="r\x1b1")) as (shop, _):
+        with pytest.raises(StatusError) as caught:
+            await shop.look()
+        assert str(caught.value) == "shop: \ufffd[2Jgone\ufffd\ufffd (400, A\ufffd, request r\ufffd1)"
+
+
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
@@ -653,12 +696,53 @@ async def test_what_a_call_waited_for_its_turn_is_taken_off_its_time() -> None:
         await first
 
 
-async def test_a_rate_spreads_the_calls_after_the_first_burst() -> None:
+async def test_calls_above_the_rate_wait_in_order() -> None:
     async with asked(OK, rate=Rate(2, per=0.1)) as (shop, server):
         started = asyncio.get_running_loop().time()
         await asyncio.gather(*(shop.look(f"/{number}") for number in range(4)))
         assert asyncio.get_running_loop().time() - started >= 0.1
         assert [seen.target for seen in server.requests][2:] == ["/2", "/3"]
+
+
+async def test_a_further_attempt_waits_for_the_rate_like_any_other() -> None:
+    async with asked(answer(503), OK, rate=Rate(1, per=60), timeout=5) as (shop, server):
+        with pytest.raises(RequestTimeoutError, match="no turn in time"):
+            await shop.look()
+        assert len(server.requests) == 1
+
+
+async def test_a_pause_that_a_server_asks_for_holds_for_the_next_call() -> None:
+    async with asked(answer(429, Retry_After="0.1"), OK) as (shop, _):
+        paused = shop.with_options(timeout=0.05)
+        started = asyncio.get_running_loop().time()
+        with pytest.raises(RateLimitError):
+            await paused.look()  # too short to wait
+        assert await paused.look("/at-once") == {}  # rather sent than failed here
+        assert await shop.look("/later") == {}
+        assert asyncio.get_running_loop().time() - started >= 0.1
+
+
+async def test_whoever_never_repeats_heeds_no_pause_either() -> None:
+    async with asked(answer(429, Retry_After="50"), OK, retry=NO_RETRY) as (shop, _):
+        with pytest.raises(RateLimitError):
+            await shop.look()
+        assert await shop.look() == {}
+
+
+async def test_the_headers_of_a_system_slow_its_client_down_before_it_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read_allowance(headers: Headers) -> tuple[float, float, float]:
+        return float(headers["X-Left"]), 2.0, 0.1
+
+    monkeypatch.setattr(Shop, "SYSTEM", evolve(Shop.SYSTEM, read_allowance=read_allowance))
+    async with asked(answer(X_Left="1"), answer(X_Left="0"), answer(X_Left="1")) as (shop, _):
+        started = asyncio.get_running_loop().time()
+        for _ in range(2):
+            await shop.look()
+        before = asyncio.get_running_loop().time() - started
+        await anext(shop.listen())
+        assert before < 0.1 <= asyncio.get_running_loop().time() - started
 
 
 async def test_cancelling_a_call_frees_its_connection() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi.limits import Limits, Rate, RetryQuota
+from kellyapi.limits import Allowance, Circuit, Limits, Rate, RetryQuota
 from kellyapi.polling import poll_pause, time_left
 
 
@@ -90,12 +90,12 @@ def test_a_rate_without_calls_or_time_is_refused(calls: Any, per: float, error: 
     ("rate", "times"),
     [
         (Rate(1), [0, 1, 2, 3, 4]),
-        (Rate(2), [0, 0, 0.5, 1, 1.5]),
+        (Rate(2), [0, 0, 1, 1, 2]),
         (Rate(5, per=10), [0, 0, 0, 0, 0]),
-        (Rate(4, per=2), [0, 0, 0, 0, 0.5]),
+        (Rate(4, per=2), [0, 0, 0, 0, 2]),
     ],
 )
-def test_after_a_first_burst_calls_are_let_in_evenly_and_in_order(rate: Rate, times: list[float]) -> None:
+def test_no_more_calls_than_the_rate_are_let_in_within_its_time_and_in_order(rate: Rate, times: list[float]) -> None:
     async def main() -> None:
         assert await starts(Limits(rate=rate), 5) == times
 
@@ -107,7 +107,7 @@ def test_after_a_rest_a_burst_is_allowed_again_and_no_more() -> None:
         limits = Limits(rate=Rate(2))
         await starts(limits, 2)
         await asyncio.sleep(100)
-        assert await starts(limits, 3) == [100, 100, 100.5]
+        assert await starts(limits, 3) == [100, 100, 101]
 
     run(main())
 
@@ -185,6 +185,101 @@ def test_a_variant_has_other_limits_and_the_same_quota() -> None:
 def test_no_calls_at_once_is_refused(most: int) -> None:
     with pytest.raises(ValueError, match="max_concurrency"):
         Limits(most)
+
+
+# -- what the server says ----------------------------------------------------------------------------------------------
+
+
+def test_a_server_that_takes_no_more_calls_is_left_alone_until_its_window_ends() -> None:
+    async def main() -> None:
+        limits = Limits()
+        await limits.acquire(None)
+        limits.allowance.learn(2, 3, 10, now=1000)
+        limits.release()
+        assert await starts(limits, 7) == [0, 0, 10, 10, 10, 20, 20]
+
+    run(main())
+
+
+def test_calls_that_the_server_may_not_have_counted_are_taken_off_what_it_says() -> None:
+    allowance = Allowance()
+    for _ in range(3):
+        allowance.begin()
+    allowance.learn(2, 100, 10, now=0)  # two others are under way
+    allowance.end()
+    assert allowance.pause(4) == 6
+    allowance.learn(1, 100, 10, now=4)  # the second, of two
+    allowance.end()
+    assert allowance.pause(4) == 6
+
+
+def test_a_count_that_rose_begins_a_window() -> None:
+    allowance = Allowance()
+    for remaining, now in [(1, 0.0), (99, 7.0), (0, 8.0)]:
+        allowance.begin()
+        allowance.learn(remaining, 100, 10, now=now)
+        allowance.end()
+    assert allowance.pause(8) == 9
+
+
+def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() -> None:
+    async def main() -> None:
+        limits = Limits()
+        limits.allowance.stop(5, now=1000)
+        limits.allowance.stop(2, now=1001)  # a shorter one does not end a longer one
+        assert await starts(limits, 3) == [5, 5, 5]
+        assert await starts(limits, 2) == [5, 5]
+
+    run(main())
+
+
+def test_a_pause_that_would_pass_the_deadline_is_not_waited_for() -> None:
+    async def main() -> None:
+        limits = Limits()
+        limits.allowance.stop(5, now=1000)
+        await limits.acquire(1004.0)
+        assert clock() == 0
+
+    run(main())
+
+
+def test_a_call_cancelled_in_a_pause_leaves_its_place_to_the_next() -> None:
+    async def main() -> None:
+        limits = Limits(rate=Rate(1))
+        limits.allowance.stop(5, now=1000)
+        waiting = [asyncio.create_task(starts(limits, 1)) for _ in range(3)]
+        await asyncio.sleep(1)
+        waiting[0].cancel()
+        assert [await task for task in waiting[1:]] == [[5], [6]]
+
+    run(main())
+
+
+# -- the circuit -------------------------------------------------------------------------------------------------------
+
+
+def test_a_system_rests_longer_each_time_that_it_fails_again() -> None:
+    circuit, now, rests = Circuit(), 0.0, []
+    for _ in range(9):
+        circuit.enter(now)
+        circuit.fail(now)
+        rest = next(rest for rest in (0, 5, 10, 20, 40, 80, 120) if circuit.is_closed(now + rest))
+        rests.append(rest)
+        now += rest
+    assert rests == [0, 0, 5, 10, 20, 40, 80, 120, 120]
+
+
+def test_after_a_rest_one_call_tries_the_system_and_its_success_ends_all_rests() -> None:
+    circuit = Circuit(failures=3, rests_until=5)
+    assert not circuit.is_closed(4)
+    assert circuit.is_closed(5)
+    circuit.enter(5)
+    assert not circuit.is_closed(5)  # the others pass over it meanwhile
+    assert circuit.is_closed(10)  # the one that tried it may never come back
+    circuit.succeed()
+    assert circuit.is_closed(5)
+    circuit.fail(5)
+    assert circuit.is_closed(5)
 
 
 # -- polling -----------------------------------------------------------------------------------------------------------

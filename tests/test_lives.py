@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
-from servers import Server, answer, run_script
+from servers import Server, answer, hang, run_script, script
 
 HEAD = """
 import asyncio, gc, os, sys, threading
 import aiohttp
-from kellyapi import KellyAPI, Khaya, RetryPolicy
+from kellyapi import Aerostack, ConfigurationError, Kelly, KellyAPI, Khaya, RetryPolicy, Skytells, run_sync
 url = sys.argv[1]
 def khaya(**options):
     return Khaya("a-key", base_url=url, **options)
@@ -167,6 +169,158 @@ async def main():
     gc.collect()
 asyncio.run(main())
 """),
+    "each of the four alone": (4, """
+async def main():
+    for kind in Kelly, Khaya, Skytells, Aerostack:
+        client = kind("a-key", base_url=url)
+        await client._fetch("/anything", into=str)
+        gc.collect()
+        await client.close()
+        await client.close()
+asyncio.run(main())
+"""),
+    "each of the four dropped": (4, """
+async def main():
+    for kind in Kelly, Khaya, Skytells, Aerostack:
+        await kind("a-key", base_url=url)._fetch("/anything", into=str)
+        gc.collect()
+asyncio.run(main())
+gc.collect()
+"""),
+    "KellyAPI: two loops, never closed": (2, """
+api = KellyAPI("a-key", url, khaya=khaya())
+asyncio.run(api.translate("Good morning", "en-tw"))
+gc.collect()
+asyncio.run(api.translate("Good morning", "en-tw"))
+"""),
+    "KellyAPI dropped": (1, """
+async def main():
+    api = KellyAPI("a-key", url, khaya=khaya())
+    await api.translate("Good morning", "en-tw")
+    await api.kelly.models("chat")
+    del api
+    gc.collect()
+    await asyncio.sleep(0.01)
+    assert len(asyncio.all_tasks()) == 1
+asyncio.run(main())
+"""),
+    "a sibling outlives the client that is closed": (2, """
+async def main():
+    client = khaya()
+    sibling = client.with_options(timeout=5).with_access(api_key="another")
+    await client.translate("Good morning", "en-tw")
+    await client.close()
+    del client
+    gc.collect()
+    await sibling.translate("Good morning", "en-tw")
+asyncio.run(main())
+"""),
+    "a group outlives its client": (1, """
+async def main():
+    cache = Aerostack("a-key", base_url=url).cache
+    gc.collect()
+    await cache._fetch("/anything", into=str)
+    await cache._fetch("/anything", into=str)
+asyncio.run(main())
+"""),
+    "a session of another loop": (0, """
+async def make():
+    return aiohttp.ClientSession()
+async def main(session):
+    try:
+        await khaya(session=session).translate("Good morning", "en-tw")
+    except ConfigurationError as error:
+        assert "another event loop" in str(error)
+with asyncio.Runner() as runner:
+    session = runner.run(make())
+    thread = threading.Thread(target=lambda: asyncio.run(main(session)))
+    thread.start()
+    thread.join()
+    runner.run(session.close())
+"""),
+    "a function of the user's that makes sessions": (2, """
+made = []
+def make():
+    made.append(aiohttp.ClientSession())
+    return made[-1]
+client = khaya(session=make)
+async def main():
+    await client.translate("Good morning", "en-tw")
+    await client.translate("Good morning", "en-tw")
+    await client.close()
+    assert not made[-1].closed
+    await made[-1].close()
+asyncio.run(main())
+asyncio.run(main())
+assert len(made) == 2
+"""),
+    "one client in loops, threads and without a loop": (4, """
+client = khaya()
+def work():
+    assert asyncio.run(client.translate("Good morning", "en-tw")).text == "Maakye"
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+work()
+assert run_sync(client.translate("Good morning", "en-tw")).text == "Maakye"
+for thread in threads:
+    thread.join()
+gc.collect()
+"""),
+    "a stream that outlives its loop": (1, """
+kept = []
+async def main():
+    stream = khaya().synthesize_stream("Good morning", "eng")
+    kept.append(stream)
+    await stream.__aenter__()
+asyncio.run(main())
+gc.collect()
+asyncio.run(kept[0].aclose())
+kept.clear()
+gc.collect()
+"""),
+    "a stream that is never entered": (0, """
+async def main():
+    khaya().synthesize_stream("Good morning", "eng")
+    gc.collect()
+asyncio.run(main())
+khaya().synthesize_stream("Good morning", "eng")
+"""),
+    "a call that goes on when its loop ends": (None, """
+calls = []
+async def main():
+    client = khaya()
+    calls.append(asyncio.create_task(client.translate("Good morning", "en-tw")))
+    for _ in range(3):
+        await asyncio.sleep(0)
+asyncio.run(main())
+gc.collect()
+assert calls[0].cancelled()
+"""),
+    "a group of calls of which one fails": (None, """
+async def main():
+    client = khaya()
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(client.translate("Good morning", "en-tw"))
+        group.create_task(client.translate("", "en-tw"))
+try:
+    asyncio.run(main())
+except* ValueError:
+    pass
+gc.collect()
+"""),
+    "a call that is never awaited to its end": (None, """
+async def main():
+    call = khaya().translate("Good morning", "en-tw")
+    try:
+        async with asyncio.timeout(0):
+            await call
+    except TimeoutError:
+        pass
+    gc.collect()
+asyncio.run(main())
+"""),
 }  # fmt: skip
 
 
@@ -180,6 +334,61 @@ async def test_a_life_ends_without_a_warning_and_with_its_connections_closed(
         assert await run_script(HEAD + life, server.url) == ""
         await server.until(lambda: server.open == 0)
         assert connections in (None, server.connections)
+
+
+INTERRUPTED = {
+    "a call": """
+async def main():
+    await khaya().translate("Good morning", "en-tw")
+""",
+    "a block": """
+async def main():
+    async with khaya() as client:
+        await client.translate("Good morning", "en-tw")
+""",
+    "a stream": """
+async def main():
+    async for piece in khaya().synthesize_stream("Good morning", "eng"):
+        pass
+""",
+    "several": """
+client = khaya()
+async def main():
+    await asyncio.gather(*(client.translate("Good morning", "en-tw") for _ in range(5)))
+""",
+}
+
+
+@pytest.mark.parametrize("life", INTERRUPTED.values(), ids=INTERRUPTED)
+async def test_ctrl_c_in_the_middle_ends_a_life_as_silently(life: str) -> None:
+    end = """
+try:
+    asyncio.run(main())
+except KeyboardInterrupt:
+    print("interrupted")
+gc.collect()
+"""
+    async with Server(hang) as server, script(HEAD + life + end, server.url) as process:
+        await server.until(lambda: bool(server.requests))
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        assert (out.decode().strip(), err.decode(), process.returncode) == ("interrupted", "", 0)
+        await server.until(lambda: server.open == 0)
+
+
+async def test_a_sandbox_and_its_client_end_silently() -> None:
+    life = """
+import asyncio, gc
+from kellyapi import KellyAPI
+async def main():
+    async with KellyAPI.sandbox() as api:
+        await api.aerostack.cache.set("greeting", "Maakye")
+        gc.collect()
+    gc.collect()
+asyncio.run(main())
+gc.collect()
+"""
+    assert await run_script(life) == ""
 
 
 async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_and_a_name_brings_what_it_needs() -> None:

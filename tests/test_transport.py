@@ -29,7 +29,7 @@ from kellyapi.errors import (
     TransportError,
 )
 from kellyapi.retry import NO_RETRY, RetryPolicy
-from kellyapi.wire import Part, Timeout
+from kellyapi.wire import Part, Raw, Timeout
 
 PACKED = gzip.compress(bytes(100_000))
 BROKEN: dict[str, Script] = {
@@ -200,6 +200,23 @@ async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -
 
 
 # -- time --------------------------------------------------------------------------------------------------------------
+
+
+async def test_of_the_body_of_an_error_a_mebibyte_is_read() -> None:
+    async with asked(answer(404, bytes(2**20 + 1))) as (shop, _):
+        with pytest.raises(NotFoundError) as caught:
+            await shop.look()
+        assert len(caught.value.body) == 100_000  # of text that is no JSON
+
+
+async def test_a_file_is_asked_for_without_compression_and_json_with_it() -> None:
+    async with asked(OK) as (shop, server):
+        await shop.look()
+        await shop.look(into=Raw(lambda response: response.body))
+        await anext(shop.listen())
+        assert [seen.headers["accept-encoding"].split(",")[0] for seen in server.requests] == [
+            "gzip", "identity", "identity",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("script", [hang, pausing(answer(body=LONG)[:-1])], ids=["no head", "half a body"])
@@ -437,6 +454,48 @@ async def test_a_request_without_a_body_names_no_type_of_it() -> None:
 # -- sessions ----------------------------------------------------------------------------------------------------------
 
 
+async def test_a_connection_that_the_server_closed_while_the_loop_was_busy_is_not_used() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = threading.Semaphore(0)
+
+        def serve() -> None:
+            for _ in range(3):
+                with listener.accept()[0] as connection:
+                    while not connection.recv(65536).endswith(b"}"):
+                        pass
+                    connection.sendall(OK)
+                closed.release()
+
+        server = threading.Thread(target=serve)
+        server.start()
+        async with Shop(KEY, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", retry=NO_RETRY) as shop:
+            for _ in range(3):
+                assert await shop.buy() == {}
+                closed.acquire()  # the loop sees nothing meanwhile
+        server.join()
+
+
+@pytest.mark.parametrize("steps", [0, 9], ids=["it is in the kernel", "the loop has read it"])
+async def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next_call(steps: int) -> None:
+    more, sent = asyncio.Event(), asyncio.Event()
+
+    async def twice(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.write(answer(body=b"1"))
+        await more.wait()
+        await exchange.write(answer(body=b"2"))
+        sent.set()
+
+    async with asked(twice, answer(body=b"3"), retry=NO_RETRY) as (shop, server):
+        assert await shop.buy() == 1
+        more.set()
+        await sent.wait()
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        assert await shop.buy() == 3
+        assert server.connections == 2
+
+
 async def test_calls_share_one_session_and_its_connections() -> None:
     async with asked(OK) as (shop, server):
         for _ in range(20):
@@ -448,6 +507,16 @@ async def test_ten_times_more_calls_than_connections_all_finish() -> None:
     async with asked(late(0.01, OK), max_connections=3) as (shop, server):
         assert await asyncio.gather(*(shop.look() for _ in range(30))) == [{}] * 30
         assert (len(server.requests), server.connections) == (30, 3)
+
+
+async def test_a_call_that_got_no_free_connection_in_time_was_not_sent() -> None:
+    async with asked(hang, max_connections=1) as (shop, server):
+        first = asyncio.create_task(shop.look())
+        await server.until(lambda: len(server.requests) == 1)
+        with pytest.raises(RequestTimeoutError, match="no connection in time") as caught:
+            await shop.with_options(timeout=0.1).buy()
+        assert (caught.value.sent, caught.value.outcome_unknown) == (False, False)
+        first.cancel()
 
 
 async def test_after_many_cancelled_calls_the_pool_is_whole_and_no_task_is_left() -> None:

@@ -183,11 +183,17 @@ class Kelly(Client):
         """
         if kind not in ("sd", "sdxl", "chat", "voice"):
             raise ValueError(f"kind must be 'sd', 'sdxl', 'chat' or 'voice', not {kind!r}")
-        return await self._fetch(f"/{kind}/models", into=object)
+        return await self._fetch(f"/{kind}/models", into=_read_any)
 
     async def _draw(self, path: str, **data: Any) -> Image:
         picture = await self._post_json(path, {**data, **_BASE64}, into=lambda value: _read_base64(value, "image"))
         return Image(data=picture, mime=sniff(picture) or "application/octet-stream", provider="kelly")
+
+
+def _read_any(value: Any) -> Any:
+    if value is None:
+        raise DecodingError("null instead of a list")
+    return value
 
 
 def _read_text(value: Any, name: str) -> str:

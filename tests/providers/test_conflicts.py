@@ -239,7 +239,7 @@ HEADERS: list[tuple[str, Any, str, str, Any, Call, dict[str, str]]] = [
         Aerostack,
         "POST",
         f"{AEROSTACK}/cache/get",
-        {},
+        {"exists": False},
         lambda it: it.cache.get("a"),
         {"X-Aerostack-Key": "key", "Content-Type": "application/json"},
     ),

@@ -56,6 +56,9 @@ IN_QUERY: dict[str, tuple[Any, Call, str]] = {
     "skytells.models.list": (Skytells, lambda it, value: it.models.list(fields=[value]), "fields"),
     "aerostack.wallet": (Aerostack, lambda it, value: it.gateway.wallet(value, consumer="ask"), "api_slug"),
     "khaya.transcribe": (Khaya, lambda it, value: it.transcribe(b"RIFF", value), "language"),
+    "skytells.list until": (Skytells, lambda it, value: it.predictions.list(until=value), "to"),
+    "skytells.pages": (Skytells, lambda it, value: anext(it.predictions.pages(model=value)), "model"),
+    "skytells.iterate": (Skytells, lambda it, value: anext(it.predictions.iterate(status=value)), "status"),
 }
 IN_BODY: dict[str, tuple[Any, Call, str]] = {
     "skytells.create": (Skytells, lambda it, id: it.predictions.create(id, {}), "model"),
@@ -91,7 +94,17 @@ IN_BODY: dict[str, tuple[Any, Call, str]] = {
     "gateway.log_usage consumer": (Aerostack, lambda it, id: it.gateway.log_usage(id, "a", 1), "consumerId"),
     "gateway.log_usage api": (Aerostack, lambda it, id: it.gateway.log_usage("c", id, 1), "apiId"),
 }
-
+# What narrows a list may be anything, an empty string too.
+FILTERS: dict[str, tuple[Any, Call, str]] = {
+    "cache.keys": (Aerostack, lambda it, prefix: it.cache.keys(prefix=prefix), "prefix"),
+    "cache.list": (Aerostack, lambda it, prefix: it.cache.list(prefix=prefix), "prefix"),
+    "cache.flush": (Aerostack, lambda it, prefix: it.cache.flush(prefix=prefix), "prefix"),
+    "storage.list": (Aerostack, lambda it, prefix: it.storage.list(prefix=prefix), "prefix"),
+    "queue.jobs": (Aerostack, lambda it, status: it.queue.jobs(status=status), "status"),
+    "search.query": (Aerostack, lambda it, type: it.search.query("text", types=[type]), "types.0"),
+    "search.count": (Aerostack, lambda it, type: it.search.count(type), "type"),
+    "db.query": (Aerostack, lambda it, value: it.db.query("SELECT ?", [value]), "params.0"),
+}
 
 REFUSED = answer(400, b'{"message": "no", "code": "VALIDATION_ERROR"}')
 
@@ -146,15 +159,23 @@ async def test_a_value_in_a_query_is_one_value(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [*IDS, *STEPS, *CONTROL, "a\u0301", "\U0001f98a"])
-@pytest.mark.parametrize("name", IN_BODY)
+@pytest.mark.parametrize("name", [*IN_BODY, *FILTERS])
 async def test_a_key_in_a_body_arrives_as_it_is(name: str, value: str) -> None:
-    client, call, place = IN_BODY[name]
+    client, call, place = {**IN_BODY, **FILTERS}[name]
     (seen,) = await ask(client, call, value)
     found = json.loads(bytes(seen.body))
     for step in place.split("."):
         found = found[int(step) if step.isdigit() else step]
     assert found == value
     assert not seen.target.partition("?")[2]
+
+
+@pytest.mark.parametrize("value", IDS)
+async def test_a_key_in_a_form_is_one_part(value: str) -> None:
+    (seen,) = await ask(Aerostack, lambda it, key: it.storage.upload(key, b"RIFF", filename="sound"), value)
+    parts = bytes(seen.body).split(b"\r\n--")
+    assert [part.partition(b"\r\n\r\n")[2].decode() for part in parts if b'name="key"' in part] == [value]
+    assert len(parts) == len(("file", "key", "contentType", "the end"))
 
 
 @pytest.mark.parametrize("value", ["", "  ", "\n"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import AS_IT_IS, answer
 
 from kellyapi import (
     NO_RETRY,
@@ -281,7 +281,7 @@ async def test_generate_image_fetches_the_output_without_the_key(wire: Responses
     assert (image.width, image.height) == (3, 2)
     asked = {"model": "truefusion-pro", "input": {"prompt": "a wolf", "aspect_ratio": "1:1"}, "await": False}
     assert [one.json for one in created] == [asked]
-    assert [one.headers for one in fetched] == [{}]
+    assert [one.headers for one in fetched] == [AS_IT_IS]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import AS_IT_IS, answer
 
 from kellyapi import (
     NO_RETRY,
@@ -342,7 +342,7 @@ async def test_outputs_are_saved_in_a_folder_without_the_key(
     saved = await skytells.predictions.download("a1", tmp_path / "new" / "folder")
     assert saved == (tmp_path / "new" / "folder" / "a.png",)
     assert saved[0].read_bytes() == b"png"
-    assert [one.headers for one in fetched] == [{}]
+    assert [one.headers for one in fetched] == [AS_IT_IS]
 
 
 async def test_outputs_of_one_name_do_not_replace_each_other(

@@ -8,6 +8,8 @@ from typing import Any
 from attrs import frozen
 
 from ...core import Service
+from ...decoding import decode
+from ...errors import DecodingError
 from ...wire import given, not_blank
 from .paging import Page, Success, batches, iterate, whole
 
@@ -83,7 +85,7 @@ class Cache(Service):
 
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
         """
-        return await self._post_json("/cache/get", {"key": _key(key)}, into=CacheEntry, repeatable=True)
+        return await self._post_json("/cache/get", {"key": _key(key)}, into=_read_entry, repeatable=True)
 
     async def set(self, key: str, value: Any, *, ttl: float | None = None) -> bool:
         """Set a key to any JSON value, for `ttl` seconds or for good.
@@ -185,6 +187,12 @@ class Cache(Service):
         """
         data = {"key": _key(key), "amount": amount, "initialValue": initial, **given(ttl=ttl)}
         return whole((await self._post_json("/cache/increment", data, into=_Value)).value)
+
+
+def _read_entry(value: Any) -> CacheEntry:
+    if not {"value", "exists"} & decode(value, dict[str, object]).keys():
+        raise DecodingError("the answer has neither $.value nor $.exists")
+    return decode(value, CacheEntry)
 
 
 def _key(key: str) -> str:

@@ -65,7 +65,7 @@ class Search(Service):
             "type": not_blank(type, "type"),
             **given(id=id, metadata=metadata),
         }
-        return (await self._post_json("/ai/search/ingest", data, into=Success, repeatable=id is not None)).success
+        return (await self._post_json("/ai/search/ingest", data, into=Success)).success
 
     async def query(
         self,
@@ -80,7 +80,7 @@ class Search(Service):
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
         data = {"text": not_blank(text, "text"), "topK": limit, **given(types=types, filter=filter)}
-        return (await self._post_json("/ai/search/query", data, into=_Results, repeatable=True)).results
+        return (await self._post_json("/ai/search/query", data, into=_Results)).results
 
     async def get(self, id: str) -> SearchResult | None:
         """Give a document; `None` when there is none of this id.
@@ -103,7 +103,7 @@ class Search(Service):
             "content": not_blank(content, "content"),
             **given(type=type, metadata=metadata),
         }
-        return (await self._post_json("/ai/search/update", data, into=Success, repeatable=True)).success
+        return (await self._post_json("/ai/search/update", data, into=Success)).success
 
     async def count(self, type: str | None = None) -> int:
         """Count the documents, of one type or all.

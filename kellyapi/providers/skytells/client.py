@@ -10,6 +10,7 @@ from ...errors import DecodingError, KellyAPIError
 from ...media import sniff
 from ...services.images import Image
 from ...wire import System, not_blank
+from .allowance import read_allowance
 from .errors import read_error
 from .inference import ChatCompletions, EmbeddingVectors, Responses
 from .models import Models
@@ -28,6 +29,7 @@ class Skytells(Client):
         variables="SKYTELLS",
         key_header="x-api-key",
         read_error=read_error,
+        read_allowance=read_allowance,
     )
 
     PRODUCTION: ClassVar = SYSTEM.base_url

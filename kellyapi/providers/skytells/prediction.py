@@ -227,7 +227,7 @@ def _in_one_form(fields: Any) -> Any:
 
 def read_changed(value: Any) -> Prediction | None:
     """Read what cancelling and deleting answer: a prediction, or only `{"success": true}`."""
-    return read_prediction(value) if isinstance(value, dict) and "id" in value else None
+    return read_prediction(value) if "id" in decode(value, dict[str, object]) else None
 
 
 def read_page(value: Any) -> PredictionPage:

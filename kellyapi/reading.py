@@ -1,0 +1,142 @@
+"""What an answer means: a status becomes an error, a body the type that was asked for.
+
+It reads what has arrived, and owns the thread for JSON that is large. Whether an error is worth another attempt is
+`retry`'s question.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import NoneType
+from typing import Any, TypeVar
+
+from multidict import CIMultiDict
+
+from .decoding import decode, loads
+from .errors import DecodingError, KellyAPIError, StatusError, status_error
+from .retry import read_retry_after
+from .wire import REDIRECTS, ErrorBody, Headers, Into, Raw, Response, Secret, System, excerpt, origin, printable
+
+T = TypeVar("T")
+
+_BIG = 256 * 2**10
+_SHORTEST_KEY = 8
+"""What is shorter is no secret but a word, such as `sandbox`."""
+_decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
+"""One thread: JSON parsers hold the interpreter's lock, so several only fight for it."""
+
+
+def _replace_decoder() -> None:
+    """Give a forked child a thread of its own."""
+    global _decoder
+    _decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_replace_decoder)
+
+
+async def off_loop(size: int, work: Callable[..., T], *arguments: Any) -> T:
+    """Do the work in the decoding thread when so many bytes of JSON would hold up the loop."""
+    if size < _BIG:
+        return work(*arguments)
+    return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
+
+
+async def read_answer(system: System, response: Response, into: Into[T] | Raw[T]) -> T:
+    """Give what an answer says, or raise the error that it is; `NoneType` reads nothing from it."""
+    if not 200 <= response.status < 300:
+        raise await _status_error(system, response)
+    if response.status == 206:
+        raise DecodingError("a part of the answer, which nobody asked for")
+    if into is NoneType:
+        return None  # type: ignore[return-value]  # T is None here
+    if isinstance(into, Raw) and response.content_type != "application/json":
+        return into.read(response)
+    parse = _parse_leniently if isinstance(into, Raw) else _parse  # a file is no less one for being broken JSON
+    value = await off_loop(len(response.body), parse, response)
+    if error := system.read_error(response.status, response.headers, value):
+        raise _error(response, value, error)
+    if isinstance(into, Raw):
+        return into.read(response)
+    return await off_loop(len(response.body), _decode, response, value, into)
+
+
+def conceal(error: KellyAPIError, sent: Headers) -> None:
+    """Take the key that was sent out of all that an error shows: a server may repeat it."""
+    for value in sent.values():
+        key = value.rpartition(" ")[2] if isinstance(value, Secret) else ""
+        if len(key) < _SHORTEST_KEY:
+            continue
+        error.message = error.message.replace(key, "***")
+        error.args = (error.message,)
+        if isinstance(error, StatusError):
+            error.body, error.details = _without(error.body, key), _without(error.details, key)
+            error.headers = CIMultiDict((name, text.replace(key, "***")) for name, text in error.headers.items())
+
+
+def _without(value: Any, key: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(key, "***")
+    if isinstance(value, dict):
+        return {_without(name, key): _without(each, key) for name, each in value.items()}
+    return [_without(each, key) for each in value] if isinstance(value, list) else value
+
+
+async def _status_error(system: System, response: Response) -> KellyAPIError:
+    body = await off_loop(len(response.body), _parse_leniently, response)
+    error = system.read_error(response.status, response.headers, body)
+    return _error(response, body, error or _describe(response, body))
+
+
+def _error(response: Response, body: Any, error: ErrorBody) -> KellyAPIError:
+    meant, headers = error.status or response.status, response.headers
+    return status_error(meant)(
+        error.message,
+        status=meant if 200 <= response.status < 300 else response.status,
+        code=error.code,
+        details=error.details,
+        request_id=error.request_id or printable(headers.get("X-Request-Id", "")) or None,
+        body=body,
+        headers=CIMultiDict(headers),
+        final=error.final,
+        retry_after=read_retry_after(headers, datetime.now(UTC)),
+    )
+
+
+def _parse(response: Response) -> Any:
+    try:
+        return loads(response.body)
+    except ValueError:
+        kind = response.content_type or "no content type"
+        raise DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}") from None
+
+
+def _decode(response: Response, value: Any, into: Into[T]) -> T:
+    try:
+        return decode(value, into)
+    except DecodingError as error:
+        raise DecodingError(f"{error.message}; the answer reads {response.beginning}") from None
+
+
+def _parse_leniently(response: Response) -> Any:
+    try:
+        return loads(response.body)
+    except ValueError:
+        return response.body[:100_000].decode(errors="replace")
+
+
+def _describe(response: Response, body: Any) -> ErrorBody:
+    """Describe an error body that is none of the system's own: a redirect, a gateway's HTML page, plain text."""
+    location = response.headers.get("Location", "")
+    if response.status in REDIRECTS:
+        where = repr(origin(location) or excerpt(location)) if location else "nowhere"
+        return ErrorBody(message=f"redirected to {where}, which is not followed")
+    text = body if isinstance(body, str) else ""
+    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    return ErrorBody(message=excerpt(title[1] if title else text) or f"HTTP status {response.status}")

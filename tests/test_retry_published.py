@@ -1,0 +1,223 @@
+"""The retry cases that others have published, played through whole calls against a server, by the clock of the loop.
+
+AWS tells how its clients behave from 2026 on, and their tests hold the same cases in each language. Google tells what
+may be repeated after which failure. A row that ends differently here says why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from attrs import field, frozen
+from faults.clock import run
+from faults.scripts import torn
+from servers import KEY, OK, Exchange, Script, Server, Shop, answer
+
+from kellyapi import KellyAPIError, RetryPolicy
+from kellyapi.limits import RetryQuota
+
+TRANSIENT, THROTTLING = 14, 5
+"""What a retry costs."""
+AGAIN, SUCCESS, FAILURE, QUOTA = "again", "success", "failure", "failure for want of quota"
+
+
+@frozen
+class Step:
+    """An answer of the server, and what follows from it."""
+
+    status: int
+    outcome: str
+    quota: int
+    """What is left after it."""
+    pause: float = 0.0
+    """Seconds before the next request, at the highest throw of the dice."""
+    hint: str | None = None
+    """`Retry-After`."""
+
+
+@frozen
+class Case:
+    steps: list[Step]
+    policy: RetryPolicy = field(factory=RetryPolicy)
+    quota: int = RetryQuota().capacity
+
+
+FIVE = RetryPolicy(attempts=5)
+AWS = {
+    "a retry succeeds": Case([Step(500, AGAIN, 486, 0.05), Step(500, AGAIN, 472, 0.1), Step(200, SUCCESS, 486)]),
+    "the attempts are used up": Case(
+        [Step(502, AGAIN, 486, 0.05), Step(502, AGAIN, 472, 0.1), Step(502, FAILURE, 472)]
+    ),
+    "the quota is used up by one retry": Case([Step(500, AGAIN, 0, 0.05), Step(500, QUOTA, 0)], quota=14),
+    "there is no quota": Case([Step(500, QUOTA, 0)], quota=0),
+    "the pauses grow": Case(
+        [
+            Step(500, AGAIN, 486, 0.05),
+            Step(500, AGAIN, 472, 0.1),
+            Step(500, AGAIN, 458, 0.2),
+            Step(500, AGAIN, 444, 0.4),
+            Step(500, FAILURE, 444),
+        ],
+        FIVE,
+    ),
+    "the pauses have a cap": Case(
+        [
+            Step(500, AGAIN, 486, 0.05),
+            Step(500, AGAIN, 472, 0.1),
+            Step(500, AGAIN, 458, 0.2),
+            Step(500, AGAIN, 444, 0.2),
+            Step(500, FAILURE, 444),
+        ],
+        RetryPolicy(attempts=5, cap=0.2),
+    ),
+    "what is left of the quota does not suffice": Case(
+        [Step(500, AGAIN, 6, 0.05), Step(502, QUOTA, 6)], FIVE, quota=20
+    ),
+    "successes refill the quota": Case(
+        [
+            Step(500, AGAIN, 16, 0.05),
+            Step(502, AGAIN, 2, 0.1),
+            Step(200, SUCCESS, 16),
+            Step(500, AGAIN, 2, 0.05),
+            Step(200, SUCCESS, 16),
+        ],
+        FIVE,
+        quota=30,
+    ),
+    "a plain success gives back one": Case([Step(200, SUCCESS, 11)], quota=10),
+    "the quota is never more than full": Case([Step(200, SUCCESS, RetryQuota().capacity)]),
+    "throttling costs less and waits longer": Case([Step(429, AGAIN, 495, 1.0), Step(200, SUCCESS, 500)]),
+    "throttling and failures alternate": Case(
+        [Step(429, AGAIN, 495, 1.0), Step(500, AGAIN, 481, 0.1), Step(200, SUCCESS, 495)]
+    ),
+    "what is wrong stays wrong": Case([Step(400, FAILURE, 500)]),
+    "an impatient policy, such as DynamoDB's": Case(
+        [
+            Step(500, AGAIN, 486, 0.025),
+            Step(500, AGAIN, 472, 0.05),
+            Step(500, AGAIN, 458, 0.1),
+            Step(500, FAILURE, 458),
+        ],
+        RetryPolicy(attempts=4, base=0.025),
+    ),
+    "a hint that cannot be read": Case([Step(500, AGAIN, 486, 0.05, "invalid"), Step(200, SUCCESS, 500)]),
+}
+"""Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html; the cases: the 2026 tests in
+https://github.com/smithy-lang/smithy-typescript and https://github.com/aws/aws-sdk-net (pull request 4391)
+"""
+OTHERWISE = {
+    # `Retry-After` is a header of HTTP and not Amazon's in milliseconds: it makes any status throttling, which costs 5
+    # in place of 14, and is obeyed to the second up to a minute. Amazon's stays between the pause and 5 seconds more.
+    "a hint": Case([Step(500, AGAIN, 495, 1.5, "1.5"), Step(200, SUCCESS, 500)]),
+    "a hint of no pause": Case([Step(500, AGAIN, 495, 0.0, "0"), Step(200, SUCCESS, 500)]),
+    "a long hint": Case([Step(500, AGAIN, 495, 10.0, "10"), Step(200, SUCCESS, 500)]),
+    # Amazon's clients pause after a long poll even when the quota is empty. There is none here: following a job has a
+    # pace of its own.
+    "no quota, and no pause either": Case([Step(429, QUOTA, 4)], quota=4),
+}
+
+
+@pytest.mark.parametrize("case", [*AWS.values(), *OTHERWISE.values()], ids=[*AWS, *OTHERWISE])
+def test_a_case_of_the_aws_clients(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "random", lambda: 1.0)
+    assert run(play(case)) == case.steps
+
+
+async def play(case: Case) -> list[Step]:
+    """Call until all answers are given, and tell what followed from each."""
+    clock = asyncio.get_running_loop().time
+    arrived: list[tuple[float, int]] = []
+    """When, and with what was left of the quota."""
+
+    def script(step: Step) -> Script:
+        async def play(exchange: Exchange) -> None:
+            arrived.append((clock(), quota.left))
+            await exchange.write(answer(step.status, **({} if step.hint is None else {"Retry_After": step.hint})))
+
+        return play
+
+    seen: list[Step] = []
+    async with (
+        Server(*map(script, case.steps)) as server,
+        Shop(KEY, base_url=server.url, retry=case.policy) as shop,
+    ):
+        quota = shop._connection.limits.quota
+        quota.left = case.quota
+        while len(seen) < len(case.steps):
+            arrived.clear()
+            try:
+                await shop.look()
+                last = SUCCESS
+            except KellyAPIError:
+                last = QUOTA if len(arrived) < case.policy.attempts and quota.left < TRANSIENT else FAILURE
+            for (before, _), (after, left) in pairwise(arrived):
+                step = case.steps[len(seen)]
+                seen.append(Step(step.status, AGAIN, left, round(after - before, 6), step.hint))
+            step = case.steps[len(seen)]
+            seen.append(Step(step.status, last, quota.left, hint=step.hint))
+    return seen
+
+
+@pytest.mark.parametrize(("status", "cost"), [(500, TRANSIENT), (429, THROTTLING)])
+def test_an_outage_is_not_amplified(status: int, cost: int) -> None:
+    """After so many retries of one client, each call is one request."""
+
+    async def main() -> int:
+        async with Server(answer(status)) as server, Shop(KEY, base_url=server.url) as shop:
+            for calls in range(1, 1000):
+                before = len(server.requests)
+                with pytest.raises(KellyAPIError):
+                    await shop.look()
+                if len(server.requests) == before + 1:
+                    return len(server.requests) - calls
+            raise AssertionError("it still tries again")
+
+    assert run(main()) == RetryQuota().capacity // cost
+
+
+# Google
+
+RESET = torn(b"")
+S503 = answer(503)
+IDEMPOTENT, NOT_IDEMPOTENT = "put", "buy"
+GOOGLE: list[tuple[str, list[Script], bool]] = [
+    # operation, what goes wrong before it goes well, whether it goes well
+    *((IDEMPOTENT, [answer(status)], True) for status in (408, 429, 500, 502, 503, 504)),
+    *((IDEMPOTENT, [answer(status)], False) for status in (400, 401, 403, 404, 409, 412)),
+    (IDEMPOTENT, [S503, S503], True),
+    (IDEMPOTENT, [RESET, RESET], True),
+    (IDEMPOTENT, [RESET, S503], True),
+    *((NOT_IDEMPOTENT, [answer(status)], False) for status in (408, 500, 502, 504, 400, 401)),
+    (NOT_IDEMPOTENT, [RESET, RESET], False),
+    (NOT_IDEMPOTENT, [RESET, S503], False),
+]
+"""Source: https://cloud.google.com/storage/docs/retry-strategy,
+https://github.com/googleapis/conformance-tests/blob/main/storage/v1/retry_tests.json (cases 1 to 3 and 6; what is
+idempotent under a condition is one or the other)
+"""
+BUSY: list[tuple[str, list[Script], bool]] = [
+    # Google repeats these for what is idempotent only. Here a server that says 429 or 503 has not begun.
+    (NOT_IDEMPOTENT, [answer(429)], True),
+    (NOT_IDEMPOTENT, [S503], True),
+    (NOT_IDEMPOTENT, [S503, S503], True),
+    # And Google repeats all of 5xx: but 501 and 505 come again.
+    (IDEMPOTENT, [answer(501)], False),
+    (IDEMPOTENT, [answer(505)], False),
+]
+
+
+@pytest.mark.parametrize(("verb", "scripts", "succeeds"), [*GOOGLE, *BUSY])
+def test_a_case_of_the_google_clients(verb: str, scripts: list[Script], succeeds: bool) -> None:
+    async def main() -> tuple[bool, int]:
+        async with Server(*scripts, OK) as server, Shop(KEY, base_url=server.url) as shop:
+            try:
+                result: Any = await getattr(shop, verb)()
+            except KellyAPIError:
+                result = None
+            return result is not None, len(server.requests)
+
+    assert run(main()) == (succeeds, len(scripts) + 1 if succeeds else 1)
