@@ -11,7 +11,7 @@ from ..decoding import decode
 from ..errors import DecodingError
 from ..wire import not_blank
 from .completion import ChatCompletion, Usage
-from .routing import Answer, Result, Routed, honours, provider_last
+from .routing import Answer, Fallback, Result, Routed, honours, provider_last
 
 CHAT = (
     Answer(provider="kelly", method="chat", arguments=honours("prompt", "model", "character"), model="chatgpt"),
@@ -47,7 +47,13 @@ class Chat(Routed):
     """The service as `KellyAPI` offers it."""
 
     async def chat(
-        self, prompt: str, *, model: str | None = None, character: str | None = None, provider: str | None = None
+        self,
+        prompt: str,
+        *,
+        model: str | None = None,
+        character: str | None = None,
+        provider: str | None = None,
+        fallback: Fallback = False,
     ) -> ChatReply:
         """Say something to a language model.
 
@@ -56,7 +62,7 @@ class Chat(Routed):
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        return await self._route(CHAT, ChatReply, provider, prompt=prompt, model=model, character=character)
+        return await self._route(CHAT, ChatReply, provider, fallback, prompt=prompt, model=model, character=character)
 
 
 def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from ..media import Source, image_size, save
-from .routing import Answer, Result, Routed, honours, provider_last
+from .routing import Answer, Fallback, Result, Routed, honours, provider_last
 
 GENERATE_IMAGE = (
     Answer(
@@ -82,6 +82,7 @@ class Images(Routed):
         width: int | None = None,
         height: int | None = None,
         provider: str | None = None,
+        fallback: Fallback = False,
     ) -> Image:
         """Draw a picture; sizes in pixels.
 
@@ -94,6 +95,7 @@ class Images(Routed):
             GENERATE_IMAGE,
             Image,
             provider,
+            fallback,
             prompt=prompt,
             negative_prompt=negative_prompt,
             model=model,
@@ -110,6 +112,7 @@ class Images(Routed):
         width: int | None = None,
         height: int | None = None,
         provider: str | None = None,
+        fallback: Fallback = False,
     ) -> Image:
         """Draw a picture anew after another one and a prompt; sizes in pixels.
 
@@ -119,6 +122,7 @@ class Images(Routed):
             EDIT_IMAGE,
             Image,
             provider,
+            fallback,
             image=image,
             prompt=prompt,
             negative_prompt=negative_prompt,
@@ -126,23 +130,27 @@ class Images(Routed):
             height=height,
         )
 
-    async def describe_image(self, image: Source, prompt: str, *, provider: str | None = None) -> Description:
+    async def describe_image(
+        self, image: Source, prompt: str, *, provider: str | None = None, fallback: Fallback = False
+    ) -> Description:
         """Answer a question about a picture.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        return await self._route(DESCRIBE_IMAGE, Description, provider, image=image, prompt=prompt)
+        return await self._route(DESCRIBE_IMAGE, Description, provider, fallback, image=image, prompt=prompt)
 
-    async def upscale_image(self, image: Source, *, provider: str | None = None) -> Image:
+    async def upscale_image(self, image: Source, *, provider: str | None = None, fallback: Fallback = False) -> Image:
         """Enlarge a picture, up to four times.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        return await self._route(UPSCALE_IMAGE, Image, provider, image=image)
+        return await self._route(UPSCALE_IMAGE, Image, provider, fallback, image=image)
 
-    async def remove_background(self, image: Source, *, provider: str | None = None) -> Image:
+    async def remove_background(
+        self, image: Source, *, provider: str | None = None, fallback: Fallback = False
+    ) -> Image:
         """Cut the subject out of a picture; the rest becomes transparent.
 
         Source: https://github.com/NotReallyPrince/Kelly-API
         """
-        return await self._route(REMOVE_BACKGROUND, Image, provider, image=image)
+        return await self._route(REMOVE_BACKGROUND, Image, provider, fallback, image=image)

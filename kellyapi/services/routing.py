@@ -6,14 +6,25 @@ what name, its default model and its languages. What a provider does with a call
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from attrs import Attribute, Factory, frozen
+from attrs import Attribute, Factory, evolve, frozen
 
-from ..errors import ConfigurationError
+from ..errors import (
+    ConfigurationError,
+    DecodingError,
+    KellyAPIError,
+    PaymentRequiredError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+    TransportError,
+)
 
 
 def provider_last(_: type[Any], fields: list[Attribute[Any]]) -> list[Attribute[Any]]:
@@ -59,9 +70,24 @@ def honours(*same: str, **renamed: str) -> dict[str, str]:
     return {**{name: name for name in same}, **renamed}
 
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Result)
 
 ENGLISH = frozenset({"en", "eng"})
+
+Fallback = bool | Sequence[str]
+"""Who is asked when a provider fails: nobody (False), the others in the order of the table (True), or these in turn."""
+
+_OF_ONE = frozenset({"model", "voice", "character"})
+"""Arguments that are names which one provider gave: whoever is asked after it chooses its own."""
+
+_log = logging.getLogger("kellyapi")
+
+
+def is_outage(error: KellyAPIError) -> bool:
+    """Tell whether a failure is the provider's, so that another one may do better; an error of the input is not."""
+    if isinstance(error, StatusError) and error.final:
+        return False
+    return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))
 
 
 class Routed:
@@ -71,29 +97,83 @@ class Routed:
     def _client(self, provider: str) -> Any:
         """Give the client of a provider, configured or not."""
 
-    async def _route(self, answers: tuple[Answer, ...], returns: type[R], provider: str | None, **arguments: Any) -> R:
-        """Ask the first configured provider that can honour all arguments that were given (not `None`)."""
+    async def _route(
+        self,
+        answers: tuple[Answer, ...],
+        returns: type[R],
+        provider: str | None,
+        fallback: Fallback,
+        **arguments: Any,
+    ) -> R:
+        """Ask the first configured provider that can honour all arguments that were given (not `None`).
+
+        With `fallback` the next one is asked when it fails, and whoever keeps failing is passed over.
+        """
         given = {name: value for name, value in arguments.items() if value is not None}
-        answer = self._choose(answers, provider, given)
-        method = attrgetter(answer.method)(self._client(answer.provider))
-        needed = next(iter(arguments))  # every service's first argument: None is for the method to refuse
-        named = {answer.arguments[name]: arguments[name] for name in (needed, *given) if name in answer.arguments}
-        result: R = await method(**named)
+        given.setdefault(*next(iter(arguments.items())))  # every service needs its first: the method refuses a None
+        chosen = self._choose(answers, provider, fallback, given)
+        failures: list[str] = []
+        for left, answer in zip(reversed(range(len(chosen))), chosen, strict=True):
+            try:
+                result: R = await self._ask(answer, given)
+            except KellyAPIError as error:
+                if not left or not is_outage(error):
+                    for failure in failures:
+                        error.add_note(f"asked before: {failure}")
+                    raise
+                failures.append(str(error))
+                _log.info("%s failed, the next is asked: %s", answer.provider, error)
+                given = {name: value for name, value in given.items() if name not in _OF_ONE}
+            else:
+                return evolve(result, tried=tuple(each.provider for each in chosen[: len(failures) + 1]))
+        raise AssertionError  # one is always chosen
+
+    async def _ask(self, answer: Answer, given: Mapping[str, Any]) -> Any:
+        client, now = self._client(answer.provider), asyncio.get_running_loop().time
+        client.circuit.enter(now())
+        try:
+            named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
+            result = await attrgetter(answer.method)(client)(**named)
+        except KellyAPIError as error:
+            if is_outage(error):
+                client.circuit.fail(now())
+            else:
+                client.circuit.succeed()
+            raise
+        client.circuit.succeed()
         return result
 
-    def _choose(self, answers: tuple[Answer, ...], provider: str | None, given: Mapping[str, Any]) -> Answer:
-        named = [answer for answer in answers if provider in (None, answer.provider)]
-        if not named:
-            able_ones = " or ".join(answer.provider for answer in answers)
-            raise ValueError(f"provider={provider!r} cannot do this: only {able_ones} can")
+    def _choose(
+        self, answers: tuple[Answer, ...], provider: str | None, fallback: Fallback, given: Mapping[str, Any]
+    ) -> tuple[Answer, ...]:
+        """Give who is asked, in order: one, or with `fallback` all that can answer."""
+        named = _named(answers, provider, fallback)
         objections = [answer.objection(given) for answer in named]
         able = [answer for answer, objection in zip(named, objections, strict=True) if objection is None]
-        if not able:
+        if not able or (provider is not None and objections[0]):
             raise ValueError("; ".join(filter(None, objections)))
-        chosen = next((answer for answer in able if self._client(answer.provider).configured), None)
-        if chosen is None:
+        configured = [answer for answer in able if self._client(answer.provider).configured]
+        if not configured:
             variables = " or ".join(f"{self._client(answer.provider).SYSTEM.variables}_API_KEY" for answer in able)
             raise ConfigurationError(
                 f"no API key for this: set {variables}, or pass the key; KellyAPI.sandbox() needs none"
             )
-        return chosen
+        if not fallback:
+            return (configured[0],)
+        now = asyncio.get_running_loop().time()
+        closed = [answer for answer in configured if self._client(answer.provider).circuit.is_closed(now)]
+        return tuple(closed or configured)
+
+
+def _named(answers: tuple[Answer, ...], provider: str | None, fallback: Fallback) -> list[Answer]:
+    """Give the rows of the providers that may be asked, the one that was named first."""
+    rows = {answer.provider: answer for answer in answers}
+    if isinstance(fallback, str) or not isinstance(fallback, (bool, Sequence)):
+        raise TypeError(f'fallback must be True, or providers such as ("khaya", "kelly"), not {fallback!r}')
+    order = list(rows) if isinstance(fallback, bool) else list(fallback)
+    if provider is not None:
+        order = [provider, *order] if fallback else [provider]
+    for name in order:
+        if name not in rows:
+            raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(rows)} can")
+    return [rows[name] for name in dict.fromkeys(order)]

@@ -9,7 +9,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from ..media import save, wav_shape
-from .routing import ENGLISH, Answer, Result, Routed, honours, provider_last
+from .routing import ENGLISH, Answer, Fallback, Result, Routed, honours, provider_last
 
 Format = Literal["wav", "mp3", "ogg"]
 
@@ -64,6 +64,7 @@ class Synthesize(Routed):
         voice: str | None = None,
         format: Format | None = None,
         provider: str | None = None,
+        fallback: Fallback = False,
     ) -> Speech:
         """Speak a text.
 
@@ -72,4 +73,6 @@ class Synthesize(Routed):
 
         Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
-        return await self._route(SYNTHESIZE, Speech, provider, text=text, language=language, voice=voice, format=format)
+        return await self._route(
+            SYNTHESIZE, Speech, provider, fallback, text=text, language=language, voice=voice, format=format
+        )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterable
 from typing import Literal
 
 from attrs import frozen
 
-from ..media import Source
-from .routing import ENGLISH, Answer, Result, Routed, honours, provider_last
+from ..media import Source, read_media
+from .routing import ENGLISH, Answer, Fallback, Result, Routed, honours, provider_last
 
 Timestamps = Literal["word", "segment"]
 
@@ -59,7 +60,13 @@ class Transcribe(Routed):
     """The service as `KellyAPI` offers it."""
 
     async def transcribe(
-        self, audio: Source, language: str = "eng", *, timestamps: Timestamps | None = None, provider: str | None = None
+        self,
+        audio: Source,
+        language: str = "eng",
+        *,
+        timestamps: Timestamps | None = None,
+        provider: str | None = None,
+        fallback: Fallback = False,
     ) -> Transcript:
         """Write down what is said.
 
@@ -69,6 +76,8 @@ class Transcribe(Routed):
 
         Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
+        if fallback and (hasattr(audio, "read") or isinstance(audio, AsyncIterable)):
+            audio = await read_media(audio, "audio")  # whole for whoever is asked next
         return await self._route(
-            TRANSCRIBE, Transcript, provider, audio=audio, language=language, timestamps=timestamps
+            TRANSCRIBE, Transcript, provider, fallback, audio=audio, language=language, timestamps=timestamps
         )

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from attrs import frozen
 
 from ..wire import not_blank
-from .routing import Answer, Result, Routed, honours, provider_last
+from .routing import Answer, Fallback, Result, Routed, honours, provider_last
 
 TRANSLATE = (
     Answer(provider="khaya", method="translate", arguments=honours("text", "pair", "source", "target", "split")),
@@ -49,6 +49,7 @@ class Translate(Routed):
         target: str | None = None,
         split: bool = False,
         provider: str | None = None,
+        fallback: Fallback = False,
     ) -> Translation:
         """Translate a text.
 
@@ -59,7 +60,15 @@ class Translate(Routed):
         Source: https://github.com/Khaya-AI/khaya-sdk
         """
         return await self._route(
-            TRANSLATE, Translation, provider, text=text, pair=pair, source=source, target=target, split=split or None
+            TRANSLATE,
+            Translation,
+            provider,
+            fallback,
+            text=text,
+            pair=pair,
+            source=source,
+            target=target,
+            split=split or None,
         )
 
 

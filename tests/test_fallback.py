@@ -1,0 +1,210 @@
+"""Who is asked when a provider fails, over real sockets: nobody, the next one, or not the one that keeps failing."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from servers import AT_ONCE, Script, Server, answer, hang, reset
+
+from kellyapi import (
+    NO_RETRY,
+    Aerostack,
+    AuthenticationError,
+    BadRequestError,
+    KellyAPI,
+    KellyAPIError,
+    Khaya,
+    PaymentRequiredError,
+    RateLimitError,
+    RequestTimeoutError,
+    ServerError,
+    TransportError,
+)
+from kellyapi.limits import FAILURES_BEFORE_REST
+
+KELLY_SAYS = answer(body=b'{"message": "I am Kelly"}')
+AEROSTACK_SAYS = answer(body=b'{"response": "I am Aerostack"}')
+HTML = answer(body=b"<html><title>Gateway</title></html>", kind="text/html")
+
+
+@asynccontextmanager
+async def two(
+    kelly: Script, other: Script, kind: type[Aerostack] | type[Khaya] = Aerostack, **options: Any
+) -> AsyncIterator[tuple[KellyAPI, Server, Server]]:
+    """Give a client of two providers, and their servers."""
+    options = {"retry": AT_ONCE, **options}
+    async with Server(kelly) as first, Server(other) as second:
+        client = {kind.SYSTEM.name: kind("k2", base_url=second.url, **options)}
+        async with KellyAPI("k1", first.url, **client, **options) as api:
+            yield api, first, second
+
+
+@pytest.mark.parametrize(
+    ("script", "sent"),
+    [
+        (reset, 1),
+        (hang, 1),
+        (HTML, 1),
+        (answer(402), 1),
+        (answer(429), 3),
+        (answer(429, Retry_After="3600"), 1),
+        (answer(500), 1),
+        (answer(502), 1),
+        (answer(503), 3),
+        (answer(504), 1),
+    ],
+    ids=["reset", "hang", "HTML", "402", "429", "429 for an hour", "500", "502", "503", "504"],
+)
+async def test_when_a_provider_fails_the_next_one_answers_and_the_result_says_so(script: Script, sent: int) -> None:
+    async with two(script, AEROSTACK_SAYS) as (api, kelly, aerostack):
+        reply = await api.with_options(timeout=0.2 if script is hang else None).chat("Who are you?", fallback=True)
+        assert (reply.text, reply.provider, reply.tried) == ("I am Aerostack", "aerostack", ("kelly", "aerostack"))
+        assert (len(kelly.requests), len(aerostack.requests)) == (sent, 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, BadRequestError), (401, AuthenticationError), (422, BadRequestError)]
+)
+async def test_an_error_of_the_input_is_nobody_elses_to_repeat(status: int, error: type[KellyAPIError]) -> None:
+    async with two(answer(status), AEROSTACK_SAYS) as (api, _, aerostack):
+        with pytest.raises(error):
+            await api.chat("Who are you?", fallback=True)
+        assert not aerostack.requests
+
+
+async def test_without_fallback_nobody_else_is_asked_or_paid() -> None:
+    async with two(answer(503), AEROSTACK_SAYS) as (api, _, aerostack):
+        with pytest.raises(ServerError):
+            await api.chat("Who are you?")
+        assert not aerostack.requests
+
+
+async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -> None:
+    async with two(answer(402, b'{"detail": "no credits"}'), answer(500)) as (api, *_):
+        with pytest.raises(ServerError) as caught:
+            await api.chat("Who are you?", fallback=True)
+        assert caught.value.provider == "aerostack"
+        assert caught.value.__notes__ == ["asked before: kelly: no credits (402, HTTP_ERROR)"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "fallback", "tried"),
+    [
+        (None, ("aerostack", "kelly"), ("aerostack", "kelly")),
+        ("aerostack", True, ("aerostack", "kelly")),
+        ("aerostack", ["kelly"], ("aerostack", "kelly")),
+        (None, ["kelly", "kelly", "aerostack"], ("kelly", "aerostack")),
+        (None, ["aerostack"], ("aerostack",)),
+    ],
+)
+async def test_an_order_of_providers_is_kept(
+    provider: str | None, fallback: bool | Sequence[str], tried: tuple[str, ...]
+) -> None:
+    async with two(answer(503), answer(503)) as (api, kelly, aerostack):
+        api = api.with_options(retry=NO_RETRY)
+        with pytest.raises(ServerError) as caught:
+            await api.chat("Who are you?", provider=provider, fallback=fallback)
+        assert caught.value.provider == tried[-1]
+        assert [len(kelly.requests), len(aerostack.requests)] == [tried.count("kelly"), tried.count("aerostack")]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "error", "message"),
+    [
+        ("kelly", TypeError, "fallback must be True, or providers such as"),
+        (1.5, TypeError, "fallback must be True, or providers such as"),
+        (["khaya"], ValueError, "provider='khaya' cannot do this: only kelly or aerostack can"),
+    ],
+)
+async def test_a_wrong_order_is_refused_before_anything_is_sent(
+    fallback: Any, error: type[Exception], message: str
+) -> None:
+    async with two(KELLY_SAYS, AEROSTACK_SAYS) as (api, kelly, aerostack):
+        with pytest.raises(error, match=message):
+            await api.chat("Who are you?", fallback=fallback)
+        assert not kelly.requests
+        assert not aerostack.requests
+
+
+async def test_who_has_no_key_or_cannot_honour_an_argument_is_not_asked() -> None:
+    async with two(answer(503), AEROSTACK_SAYS) as (api, _, aerostack):
+        with pytest.raises(ServerError):  # Aerostack has no characters
+            await api.chat("Who are you?", character="KelyAI", fallback=True)
+        with pytest.raises(ServerError):  # Skytells has no key
+            await api.generate_image("A red fox", fallback=True)
+        assert not aerostack.requests
+
+
+async def test_a_model_is_the_first_ones_and_the_next_one_takes_its_own() -> None:
+    async with two(answer(500), AEROSTACK_SAYS) as (api, kelly, aerostack):
+        await api.chat("Who are you?", model="gemini", fallback=True)
+        assert kelly.requests[0].target == "/chat/gemini"
+        assert b"gemini" not in aerostack.requests[0].body
+
+
+@pytest.mark.parametrize("unseekable", [True, False])
+async def test_an_audio_that_can_be_read_once_reaches_the_next_one_whole(unseekable: bool) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"RIFF"
+        yield b"0000WAVE"
+
+    said = answer(body=b'{"result": "hello"}')
+    async with two(said, answer(500), kind=Khaya) as (api, kelly, khaya):
+        audio = pieces() if unseekable else io.BytesIO(b"RIFF0000WAVE")
+        heard = await api.transcribe(audio, fallback=True)
+        assert (heard.text, heard.tried) == ("hello", ("khaya", "kelly"))
+        assert bytes(khaya.requests[0].body) == b"RIFF0000WAVE"
+        assert b"UklGRjAwMDBXQVZF" in kelly.requests[0].body  # the same in base64
+
+
+async def test_a_provider_that_keeps_failing_is_passed_over_and_then_tried_by_one_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with two(answer(500), AEROSTACK_SAYS) as (api, kelly, _):
+        for _ in range(FAILURES_BEFORE_REST + 5):
+            reply = await api.chat("Who are you?", fallback=True)
+        assert len(kelly.requests) == FAILURES_BEFORE_REST
+        assert reply.tried == ("aerostack",)
+
+        with pytest.raises(ServerError):  # whoever names it, or wants no other, gets it
+            await api.chat("Who are you?")
+        monkeypatch.setattr(api.kelly.circuit, "_rests_until", 0.0)
+        assert (await api.chat("Who are you?", fallback=True)).tried == ("kelly", "aerostack")
+        assert (await api.chat("Who are you?", fallback=True)).tried == ("aerostack",)
+
+
+async def test_when_all_keep_failing_they_are_asked_all_the_same() -> None:
+    async with two(reset, reset) as (api, kelly, aerostack):
+        for _ in range(FAILURES_BEFORE_REST + 2):
+            with pytest.raises(TransportError):
+                await api.chat("Who are you?", fallback=True)
+        assert len(kelly.requests) == len(aerostack.requests) == FAILURES_BEFORE_REST + 2
+
+
+async def test_a_wrong_input_is_no_failure_of_the_provider() -> None:
+    async with two(answer(400), AEROSTACK_SAYS) as (api, kelly, _):
+        for _ in range(FAILURES_BEFORE_REST + 1):
+            with pytest.raises(BadRequestError):
+                await api.chat("Who are you?", fallback=True)
+        assert len(kelly.requests) == FAILURES_BEFORE_REST + 1
+
+
+async def test_going_on_to_the_next_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "kellyapi")
+    async with two(answer(402, b'{"detail": "no credits"}'), AEROSTACK_SAYS) as (api, *_):
+        await api.chat("Who are you?", fallback=True)
+    assert "kelly failed, the next is asked: kelly: no credits (402, HTTP_ERROR)" in caplog.messages
+
+
+@pytest.mark.parametrize("script", [answer(402), answer(429), hang], ids=["402", "429", "hang"])
+async def test_the_only_provider_of_a_service_raises_its_own_error(script: Script) -> None:
+    wanted = {402: PaymentRequiredError, 429: RateLimitError}
+    async with two(script, script, kind=Khaya) as (api, *_):
+        with pytest.raises(tuple(wanted.values()) if script is not hang else RequestTimeoutError) as caught:
+            await api.with_options(timeout=0.2).translate("Good morning", "en-tw", fallback=True)
+        assert caught.value.provider == "khaya"
