@@ -28,6 +28,8 @@ from sybil.parsers.myst import CodeBlockParser
 
 from kellyapi import Sandbox, run_sync
 
+pytest_plugins = ["kellyapi.testing"]  # also where the library was installed before it had a plugin
+
 _ANSWER = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 _TABLES = """
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);

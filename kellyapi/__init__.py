@@ -75,6 +75,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .retry import NO_RETRY as NO_RETRY
     from .retry import RetryPolicy as RetryPolicy
     from .sandbox.app import Sandbox as Sandbox
+    from .sandbox.faults import Fault as Fault
     from .services.chat import ChatReply as ChatReply
     from .services.chat import Message as Message
     from .services.completion import ChatCompletion as ChatCompletion
@@ -126,6 +127,7 @@ _MODULES = {
     "providers.skytells.client": "Skytells",
     "retry": "NO_RETRY RetryPolicy",
     "sandbox.app": "Sandbox",
+    "sandbox.faults": "Fault",
     "services.chat": "ChatReply Message",
     "services.images": "Description Image",
     "services.synthesize": "Speech",
