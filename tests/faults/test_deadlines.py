@@ -1,0 +1,143 @@
+"""When a call ends, by the clock of the loop: the deadline of a call, and all that counts against it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp.abc import AbstractResolver
+from servers import KEY, Script, Server, answer, asked, hang, late, pausing
+
+from kellyapi import KellyAPIError, Khaya, RequestTimeoutError, RetryPolicy, StatusError
+from kellyapi.wire import NO_TIMEOUT, Timeout
+
+from .calls import OPERATIONS, Operation, ask
+from .clock import run
+from .scripts import drip
+
+PRECISION = 0.15
+"""Seconds after which a call has ended that had to."""
+CALLS = {name: one for name, one in OPERATIONS.items() if not one.transfer}
+WHOLE = answer(body=b'"y"')
+SLOW: dict[str, Script] = {
+    "no answer": hang,
+    "half a body": pausing(WHOLE[:-1]),
+    "a byte a second": drip(WHOLE),
+    "a byte a tenth of a second": drip(WHOLE, 0.1),
+    "a late error, again and again": late(2.0, answer(500)),
+    "a late 429, again and again": late(2.0, answer(429)),
+    "a late redirect, again and again": late(1.0, answer(307, b"", Location="/there")),
+}
+
+
+@pytest.mark.parametrize("seconds", [0.2, 4.9, 5.2, 7.7, 60.0])
+@pytest.mark.parametrize("operation", CALLS.values(), ids=CALLS)
+def test_a_call_ends_at_its_deadline(operation: Operation, seconds: float) -> None:
+    outcome = run(ask(operation, hang, timeout=seconds))
+    assert type(outcome.error) is RequestTimeoutError
+    assert outcome.seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.2, 5.2])
+@pytest.mark.parametrize("name", SLOW)
+def test_attempts_pauses_redirects_and_the_body_share_one_deadline(name: str, seconds: float) -> None:
+    retry = RetryPolicy(attempts=100, repeat_metered=True)
+    outcome = run(ask(OPERATIONS["khaya POST"], SLOW[name], timeout=seconds, retry=retry))
+    assert isinstance(outcome.error, KellyAPIError)
+    if isinstance(outcome.error, RequestTimeoutError):
+        assert seconds <= outcome.seconds <= seconds + PRECISION
+    else:  # the next pause would have passed the deadline
+        assert isinstance(outcome.error, StatusError)
+        assert outcome.seconds <= seconds
+
+
+@pytest.mark.parametrize("seconds", [0.2, 5.2])
+@pytest.mark.parametrize("idle", [True, False])
+def test_silence_ends_a_transfer_and_no_total_does(seconds: float, idle: bool) -> None:
+    timeout = Timeout(total=None, idle=seconds) if idle else NO_TIMEOUT
+    slow = late(seconds - 0.1 if idle else 100_000.0, OPERATIONS["khaya stream"].good)
+    assert run(ask(OPERATIONS["khaya stream"], slow, timeout=timeout)).error is None
+    if idle:
+        outcome = run(ask(OPERATIONS["khaya stream"], hang, timeout=timeout))
+        assert type(outcome.error) is RequestTimeoutError
+        assert outcome.seconds == pytest.approx(seconds)
+
+
+class Nowhere(AbstractResolver):
+    """A name service that never answers."""
+
+    async def resolve(self, *_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+
+async def _no_name(seconds: float) -> tuple[RequestTimeoutError, float]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=Nowhere())) as session:
+        return await _time(Khaya(KEY, session=session, timeout=seconds))
+
+
+async def _no_free_connection(seconds: float) -> tuple[RequestTimeoutError, float]:
+    async with Server(hang) as server, Khaya(KEY, base_url=server.url, max_connections=1) as khaya:
+        busy = asyncio.create_task(khaya.with_options(timeout=NO_TIMEOUT).translate("x", "en-tw"))
+        await server.until(lambda: len(server.requests) == 1)
+        ended = await _time(khaya.with_options(timeout=seconds))
+        assert len(server.requests) == 1
+        busy.cancel()
+        await asyncio.wait([busy])
+        return ended
+
+
+async def _no_turn(seconds: float) -> tuple[RequestTimeoutError, float]:
+    async with Server(hang) as server, Khaya(KEY, base_url=server.url, max_concurrency=1) as khaya:
+        busy = asyncio.create_task(khaya.with_options(timeout=NO_TIMEOUT).translate("x", "en-tw"))
+        await server.until(lambda: len(server.requests) == 1)
+        ended = await _time(khaya.with_options(timeout=seconds))
+        assert len(server.requests) == 1
+        busy.cancel()
+        await asyncio.wait([busy])
+        return ended
+
+
+async def _no_handshake(seconds: float) -> tuple[RequestTimeoutError, float]:
+    async with Server(hang) as server, Khaya(KEY, base_url=server.url.replace("http", "https")) as khaya:
+        return await _time(khaya.with_options(timeout=Timeout(total=seconds, connect=None)))
+
+
+async def _time(khaya: Khaya) -> tuple[RequestTimeoutError, float]:
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(RequestTimeoutError) as caught:
+        await khaya.translate("x", "en-tw")
+    return caught.value, asyncio.get_running_loop().time() - started
+
+
+@pytest.mark.parametrize("seconds", [0.2, 5.2])
+@pytest.mark.parametrize("wait", [_no_name, _no_free_connection, _no_turn, _no_handshake])
+def test_what_comes_before_the_request_counts_and_was_never_sent(
+    wait: Callable[[float], Awaitable[tuple[RequestTimeoutError, float]]], seconds: float
+) -> None:
+    error, took = run(wait(seconds))
+    assert (error.sent, error.outcome_unknown) == (False, False)
+    assert seconds - PRECISION <= took <= seconds + PRECISION
+
+
+async def test_aiohttp_is_told_not_to_round_its_timers_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[aiohttp.ClientTimeout] = []
+    request = aiohttp.ClientSession._request
+
+    async def watched(self: aiohttp.ClientSession, *args: Any, **options: Any) -> aiohttp.ClientResponse:
+        seen.append(options["timeout"])
+        return await request(self, *args, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", watched)
+    async with asked(answer(), timeout=Timeout(total=5.2, connect=6.1, idle=7.3)) as (shop, _):
+        await shop.look()
+        session, _ = shop._connection.transport._sessions[asyncio.get_running_loop()]
+        assert session.connector._timeout_ceil_threshold == float("inf")
+    (timeout,) = seen
+    assert (timeout.ceil_threshold, timeout.sock_connect, timeout.sock_read) == (float("inf"), 6.1, 7.3)
+    assert timeout.total == pytest.approx(5.2)

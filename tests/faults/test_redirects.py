@@ -1,0 +1,120 @@
+"""Each kind of operation of each system, sent elsewhere: what is followed, and that the key never leaves its origin."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+from attrs import frozen
+from servers import KEY, Exchange, Seen, Server, answer
+
+from kellyapi import StatusError, TransportError
+
+from .calls import OPERATIONS, Operation, Outcome, ask
+from .clock import run
+
+STATUSES = (301, 302, 303, 307, 308)
+HERE = {
+    "another path": "/there?a=1",
+    "a relative path": "there",
+    "the whole address": "{server}/there",
+    "characters that no path may have": "/a \tb\x7fé/there",
+}
+ELSEWHERE = {
+    "another port": "{other}/there",
+    "another port, without a scheme": "//{other_host}/there",
+    "another name of the host": "http://localhost:{port}/there",
+    "another scheme": "https://{host}/there",
+    "a user in front of the host": "http://127.0.0.1@{other_host}/there",
+    "no place": "",
+    "no web address": "mailto:a@example.com",
+    "a broken address": "http://[broken",
+}
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+
+
+def is_followed(operation: Operation, status: int) -> bool:
+    return not operation.once and (status in (307, 308) or operation.method == "GET")
+
+
+def plain(seen: Seen) -> tuple[str, bytes, dict[str, str]]:
+    """Give method, body and headers of a request, with the same boundary in every form."""
+    boundary = seen.headers.get("content-type", "").partition("boundary=")[2]
+    headers = {name: value.replace(boundary, "b") if boundary else value for name, value in seen.headers.items()}
+    return seen.method, bytes(seen.body).replace(boundary.encode(), b"b") if boundary else bytes(seen.body), headers
+
+
+@frozen
+class Sent:
+    """A call that was sent elsewhere, and what arrived there."""
+
+    outcome: Outcome
+    there: int
+    """Connections to the other server."""
+
+
+async def send(operation: Operation, status: int, where: str, *then: bytes) -> Sent:
+    async with Server(operation.good) as other:
+
+        async def redirect(exchange: Exchange) -> None:
+            host = exchange.seen.headers["host"]
+            other_host = urlsplit(other.url).netloc
+            target = where.format(
+                server=f"http://{host}", host=host, port=host.rpartition(":")[2], other=other.url, other_host=other_host
+            )
+            await exchange.read()
+            await exchange.write(answer(status, b"", **({"Location": target} if target else {})))
+
+        outcome = await ask(operation, redirect, *then)
+        return Sent(outcome, other.connections)
+
+
+@each_operation
+@pytest.mark.parametrize("where", HERE.values(), ids=HERE)
+def test_a_redirect_within_the_origin_is_followed_if_the_method_stays(operation: Operation, where: str) -> None:
+    for status in STATUSES:
+        outcome = run(send(operation, status, where, operation.good)).outcome
+        first, *rest = outcome.requests
+        if is_followed(operation, status):
+            assert outcome.error is None, status
+            (second,) = rest
+            assert urlsplit(second.target).path.endswith("/there"), status
+            assert plain(second) == plain(first)
+        else:
+            assert (type(outcome.error), rest) == (StatusError, []), status
+            assert (outcome.error.status, outcome.error.outcome_unknown) == (status, False)
+        assert operation.keyless != any(KEY in value for value in first.headers.values())
+
+
+@each_operation
+@pytest.mark.parametrize("where", ELSEWHERE.values(), ids=ELSEWHERE)
+def test_a_redirect_elsewhere_is_an_error_and_nothing_goes_there(operation: Operation, where: str) -> None:
+    for status in STATUSES:
+        sent = run(send(operation, status, where))
+        error = sent.outcome.error
+        assert sent.there == 0
+        if operation.keyless and where.startswith("https:") and is_followed(operation, status):
+            assert isinstance(error, TransportError)  # it was followed, without a key, and this server speaks no TLS
+            continue
+        assert (type(error), len(sent.outcome.requests)) == (StatusError, 1), status
+        assert (error.status, error.outcome_unknown) == (status, False)
+        assert KEY not in str(error)
+
+
+@each_operation
+def test_a_loop_of_redirects_ends_after_five(operation: Operation) -> None:
+    for status in STATUSES:
+        outcome = run(ask(operation, answer(status, b"", Location="/there")))
+        assert type(outcome.error) is StatusError
+        assert len(outcome.requests) == (6 if is_followed(operation, status) else 1), status
+
+
+FOLLOWED = {name: one for name, one in OPERATIONS.items() if is_followed(one, 307)}
+
+
+@pytest.mark.parametrize("operation", FOLLOWED.values(), ids=FOLLOWED)
+def test_five_redirects_still_arrive(operation: Operation) -> None:
+    hop = answer(307, b"", Location="/there")
+    outcome = run(ask(operation, *[hop] * 5, operation.good))
+    assert (outcome.error, len(outcome.requests)) == (None, 6)

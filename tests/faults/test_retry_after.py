@@ -1,0 +1,98 @@
+"""One operation of each system against 429 and 503 with each kind of `Retry-After`, by the clock of the loop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from servers import answer
+
+from kellyapi import NO_RETRY, NO_TIMEOUT, RetryPolicy, StatusError
+from kellyapi.retry import MAX_RETRY_AFTER
+
+from .calls import OPERATIONS, Operation, ask
+from .clock import run
+
+BACKOFF = RetryPolicy().throttle_base * (1 + 2)
+"""Seconds that two pauses without a hint take at most."""
+
+SYSTEMS = ("kelly", "khaya", "skytells", "aerostack")
+each_system = pytest.mark.parametrize("operation", [OPERATIONS[f"{name} POST"] for name in SYSTEMS], ids=SYSTEMS)
+each_status = pytest.mark.parametrize("status", [429, 503])
+
+
+def busy(status: int, *values: str) -> bytes:
+    """Write an answer with these `Retry-After` headers."""
+    lines = "".join(f"Retry-After: {value}\r\n" for value in values)
+    return answer(status).replace(b"Content-Length", lines.encode() + b"Content-Length", 1)
+
+
+@each_system
+@each_status
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        (["0"], 0.0),
+        (["7"], 7.0),
+        (["1.5"], 1.5),
+        ([" 7 "], 7.0),
+        (["7", "3600"], 7.0),  # the first counts
+        (["Sun, 06 Nov 1994 08:49:37 GMT"], 0.0),
+        (["Sunday, 06-Nov-94 08:49:37 GMT"], 0.0),
+        (["Sun Nov  6 08:49:37 1994"], 0.0),
+    ],
+)
+def test_a_hint_is_waited_for_to_the_second(
+    operation: Operation, status: int, values: list[str], seconds: float
+) -> None:
+    outcome = run(ask(operation, busy(status, *values)))
+    assert isinstance(outcome.error, StatusError)
+    assert (outcome.error.status, outcome.error.retry_after, len(outcome.requests)) == (status, seconds, 3)
+    assert outcome.seconds == pytest.approx(2 * seconds)
+    assert not outcome.error.outcome_unknown
+
+
+@each_system
+@each_status
+@pytest.mark.parametrize("value", ["", "-5", "soon", "1e3", "7 seconds", "Sun, 99 Nov 1994 08:49:37 GMT"])
+def test_what_cannot_be_read_is_no_hint(operation: Operation, status: int, value: str) -> None:
+    outcome = run(ask(operation, busy(status, value)))
+    assert isinstance(outcome.error, StatusError)
+    assert (outcome.error.retry_after, len(outcome.requests)) == (None, 3)
+    assert 0 < outcome.seconds <= BACKOFF
+
+
+@each_system
+@each_status
+@pytest.mark.parametrize(
+    "value", ["61", "3600", "9" * 400, "Fri, 31 Dec 2999 23:59:59 GMT", "Tue Dec 31 23:59:59 2999"]
+)
+def test_a_long_pause_is_left_to_the_caller(operation: Operation, status: int, value: str) -> None:
+    outcome = run(ask(operation, busy(status, value), timeout=NO_TIMEOUT))
+    assert isinstance(outcome.error, StatusError)
+    assert outcome.error.retry_after is not None
+    assert outcome.error.retry_after > MAX_RETRY_AFTER
+    assert (len(outcome.requests), outcome.seconds) == (1, 0.0)
+
+
+@each_system
+def test_a_date_ahead_is_waited_for(operation: Operation) -> None:
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
+    outcome = run(ask(operation, busy(429, date), operation.good))
+    assert (outcome.error, len(outcome.requests)) == (None, 2)
+    assert 0 < outcome.seconds <= 40
+
+
+@each_system
+def test_a_hint_that_passes_the_deadline_raises_at_once(operation: Operation) -> None:
+    outcome = run(ask(operation, busy(429, "7"), timeout=7))
+    assert isinstance(outcome.error, StatusError)
+    assert (outcome.error.retry_after, len(outcome.requests), outcome.seconds) == (7.0, 1, 0.0)
+
+
+@each_system
+def test_a_hint_is_not_waited_for_without_retries(operation: Operation) -> None:
+    outcome = run(ask(operation, busy(429, "7"), retry=NO_RETRY))
+    assert isinstance(outcome.error, StatusError)
+    assert (outcome.error.retry_after, len(outcome.requests), outcome.seconds) == (7.0, 1, 0.0)
