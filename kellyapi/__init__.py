@@ -12,7 +12,6 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a test compares the two
     from .client import KellyAPI as KellyAPI
-    from .core import ByteStream as ByteStream
     from .core import Options as Options
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
@@ -53,6 +52,9 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.kelly import Kelly as Kelly
     from .providers.khaya import Khaya as Khaya
     from .providers.skytells.client import Skytells as Skytells
+    from .providers.skytells.deliveries import Deliveries as Deliveries
+    from .providers.skytells.deliveries import MemoryDeliveries as MemoryDeliveries
+    from .providers.skytells.deliveries import SQLiteDeliveries as SQLiteDeliveries
     from .providers.skytells.enums import ModelType as ModelType
     from .providers.skytells.enums import PredictionSource as PredictionSource
     from .providers.skytells.enums import PredictionType as PredictionType
@@ -62,7 +64,6 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.enums import SafetySeverity as SafetySeverity
     from .providers.skytells.enums import SkytellsErrorId as SkytellsErrorId
     from .providers.skytells.inference import Embeddings as Embeddings
-    from .providers.skytells.inference import ModelResponse as ModelResponse
     from .providers.skytells.models import Model as Model
     from .providers.skytells.models import Pricing as Pricing
     from .providers.skytells.prediction import Job as Job
@@ -71,12 +72,19 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.prediction import PredictionStatus as PredictionStatus
     from .providers.skytells.prediction import Webhook as Webhook
     from .providers.skytells.prediction import WebhookEvent as WebhookEvent
+    from .providers.skytells.receiver import WebhookReceiver as WebhookReceiver
+    from .providers.skytells.responses import ModelResponse as ModelResponse
+    from .providers.skytells.responses import ResponseEvent as ResponseEvent
+    from .providers.skytells.responses import ResponseStream as ResponseStream
     from .providers.skytells.safety import SafetyCheck as SafetyCheck
+    from .providers.skytells.webhooks import Event as Event
+    from .providers.skytells.webhooks import verify as verify
     from .retry import NO_RETRY as NO_RETRY
     from .retry import RetryPolicy as RetryPolicy
     from .sandbox.app import Sandbox as Sandbox
     from .sandbox.faults import Fault as Fault
     from .services.chat import ChatReply as ChatReply
+    from .services.chat import ChatStream as ChatStream
     from .services.chat import Message as Message
     from .services.completion import ChatCompletion as ChatCompletion
     from .services.completion import Choice as Choice
@@ -89,6 +97,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.transcribe import Transcript as Transcript
     from .services.transcribe import Word as Word
     from .services.translate import Translation as Translation
+    from .streams import ByteStream as ByteStream
     from .sync import iterate_sync as iterate_sync
     from .sync import run_sync as run_sync
     from .wire import NO_TIMEOUT as NO_TIMEOUT
@@ -98,7 +107,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
 
 _MODULES = {
     "client": "KellyAPI",
-    "core": "ByteStream Options",
+    "core": "Options",
     "errors": "AuthenticationError BadRequestError ConfigurationError ConflictError DecodingError KellyAPIError "
     "NotFoundError PayloadTooLargeError PaymentRequiredError PermissionDeniedError PredictionFailedError "
     "RateLimitError RequestTimeoutError ServerError StatusError TransportError WaitTimeoutError "
@@ -119,20 +128,25 @@ _MODULES = {
     "providers.aerostack.storage": "ObjectMetadata StoredObject",
     "providers.skytells.enums": "ModelType PredictionSource PredictionType PricingUnit "
     "Privacy SafetyCategory SafetySeverity SkytellsErrorId",
-    "providers.skytells.inference": "Embeddings ModelResponse",
+    "providers.skytells.inference": "Embeddings",
     "providers.skytells.models": "Model Pricing",
     "providers.skytells.prediction": "Job Prediction PredictionPage PredictionStatus Webhook WebhookEvent",
+    "providers.skytells.responses": "ModelResponse ResponseEvent ResponseStream",
+    "providers.skytells.deliveries": "Deliveries MemoryDeliveries SQLiteDeliveries",
+    "providers.skytells.receiver": "WebhookReceiver",
     "providers.skytells.safety": "SafetyCheck",
+    "providers.skytells.webhooks": "Event verify",
     "services.completion": "ChatCompletion Choice FilterResult Usage",
     "providers.skytells.client": "Skytells",
     "retry": "NO_RETRY RetryPolicy",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",
-    "services.chat": "ChatReply Message",
+    "services.chat": "ChatReply ChatStream Message",
     "services.images": "Description Image",
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",
     "services.translate": "Translation",
+    "streams": "ByteStream",
     "sync": "iterate_sync run_sync",
     "wire": "NO_TIMEOUT Request Response Timeout",
 }

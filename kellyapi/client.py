@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, cast
 
-from .core import Client, Options, open_transport, read_options
+from .core import Client, OnBytes, Options, open_transport, read_options
 from .legacy import Legacy
 from .providers.aerostack.client import Aerostack
 from .providers.kelly import Kelly
@@ -18,7 +20,7 @@ from .services.images import Images
 from .services.synthesize import Synthesize
 from .services.transcribe import Transcribe
 from .services.translate import Translate
-from .wire import Key
+from .wire import Key, hidden
 
 if TYPE_CHECKING:
     from .core import SessionSource
@@ -53,8 +55,9 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         `aiohttp.ClientSession`, which is never closed here, or a function that makes one. For `options` see
         `kellyapi.Options`.
         """
-        self._transport = open_transport(session, options.pop("max_connections", None))
+        api_key, khaya, skytells, aerostack = hidden(api_key), hidden(khaya), hidden(skytells), hidden(aerostack)
         options = cast(Options, read_options(options))  # once: what it has to say is said once
+        self._transport = open_transport(session, options.pop("max_connections", None))
 
         def join(kind: type[C], given: Key | C | None) -> C:
             client = given if isinstance(given, kind) else kind(given, **options)  # type: ignore[arg-type]  # a key is left
@@ -74,6 +77,10 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         from .sandbox.app import sandboxed
 
         return sandboxed(cls, **options)
+
+    async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
+        """Stream a link to a file and give its path; no key goes to it. See `Skytells.download`."""
+        return await self.skytells.download(url, path, on_progress=on_progress)
 
     def with_options(self, **options: Unpack[Options]) -> Self:
         """Give a sibling on the same session that differs in these options."""
@@ -96,7 +103,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         await self.close()
 
     def __repr__(self) -> str:
-        configured = [name for name in _SYSTEMS if self._client(name).configured]
+        configured = [name for name in _SYSTEMS if hasattr(self, name) and self._client(name).configured]
         return f"KellyAPI({', '.join(configured) or 'no key'})"
 
     def _client(self, provider: str) -> Any:

@@ -6,6 +6,7 @@ call, by the connection.
 
 from __future__ import annotations
 
+import base64
 import functools
 import ipaddress
 import math
@@ -14,7 +15,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .wire import Key, Secret, System, Timeout, without_credentials
@@ -76,14 +77,22 @@ def read_timeout(value: float | Timeout | None) -> Timeout | None:
     """Read the `timeout` option: seconds become a total."""
     if value is None or isinstance(value, Timeout):
         return value
+    return Timeout(total=check_seconds(value, "a Timeout or NO_TIMEOUT"))
+
+
+def check_seconds(value: float, otherwise: str) -> float:
+    """Give a timeout back that is seconds, and warn of one that looks like milliseconds.
+
+    `otherwise` says in errors what else may be given.
+    """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"timeout must be seconds, a Timeout or NO_TIMEOUT, not {value!r}")
+        raise TypeError(f"timeout must be seconds, {otherwise}, not {value!r}")
     if not 0 < value < math.inf:
-        raise ValueError(f"timeout must be more than 0 seconds, or NO_TIMEOUT, not {value!r}")
+        raise ValueError(f"timeout must be more than 0 seconds, {otherwise}, not {value!r}")
     if value > 3600:
         message = f"timeout={value} is in seconds, which is {value / 3600:.1f} hours"
         warnings.warn(message, stacklevel=_level_of_the_caller())
-    return Timeout(total=float(value))
+    return float(value)
 
 
 def _level_of_the_caller() -> int:
@@ -109,6 +118,21 @@ def is_loopback(host: str) -> bool:
 def proxies() -> dict[str, str]:
     """Read `HTTP_PROXY` and its like once: looking them up for every call costs 1 ms with aiohttp's `trust_env`."""
     return getproxies()
+
+
+@functools.lru_cache(maxsize=256)
+def split_proxy(proxy: str) -> tuple[str, dict[str, str]]:
+    """Give the address of a proxy without its user and password, and the header that says them.
+
+    aiohttp takes them apart too, and shows them in the locals of its frames.
+    Source: https://www.rfc-editor.org/rfc/rfc7617#section-2
+    """
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return proxy, {}
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return address, {"Proxy-Authorization": Secret("Basic " + base64.b64encode(login.encode()).decode())}
 
 
 @functools.lru_cache(maxsize=256)

@@ -7,26 +7,33 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypedDict, TypeVar, Unpack
 
 from attrs import evolve
 
 from .config import check_headers, find_address, find_key, find_problem, variable
+from .config import check_seconds as check_seconds
 from .config import read_timeout as read_timeout
-from .connection import Connection, Incoming, OnResponse
-from .errors import KellyAPIError
+from .connection import Connection, OnResponse
+from .downloads import OnBytes as OnBytes
+from .downloads import save_link
 from .limits import Circuit, Limits, Rate
 from .media import Media
 from .retry import RetryPolicy
-from .wire import Headers, Into, Key, Part, Raw, Request, Response, Secret, System, Timeout, origin
+from .streams import ByteStream as ByteStream
+from .streams import EventStream, Source, is_event_stream
+from .wire import Headers, Into, Key, Part, Raw, Request, Response, System, Timeout, hidden, origin
 
 if TYPE_CHECKING:
     from .transport import SessionSource as SessionSource
     from .transport import Transport
 
 T = TypeVar("T")
+E = TypeVar("E", bound=EventStream[Any])
 
 logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # a library prints nothing of its own accord
 
@@ -76,8 +83,16 @@ _CHECKS: dict[str, tuple[Any, str]] = {
 }
 
 
+def hide_proxy(options: Options) -> Options:
+    """Hide the password that a proxy's address may hold, before something fails whose traceback shows `options`."""
+    if "proxy" in options:
+        options["proxy"] = hidden(options["proxy"])
+    return options
+
+
 def read_options(options: Options) -> dict[str, Any]:
     """Check options and give them as fields of a `Connection`."""
+    hide_proxy(options)
     unknown = set(options) - set(Options.__annotations__)
     if unknown:
         raise TypeError(f"unknown option {sorted(unknown)[0]!r}; the options are {', '.join(Options.__annotations__)}")
@@ -88,10 +103,8 @@ def read_options(options: Options) -> dict[str, Any]:
     if fields.get("max_response_bytes", 1) < 1:
         raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
     check_headers(fields.get("headers", {}))
-    if fields.get("proxy") is not None:
-        if not origin(fields["proxy"]).startswith(("http://", "https://")):
-            raise ValueError("proxy must be a URL such as http://proxy.example:3128")
-        fields["proxy"] = Secret(fields["proxy"])  # it may hold a password
+    if fields.get("proxy") is not None and not origin(fields["proxy"]).startswith(("http://", "https://")):
+        raise ValueError("proxy must be a URL such as http://proxy.example:3128")
     if "timeout" in fields:
         fields["timeout"] = read_timeout(fields["timeout"])
     return fields
@@ -155,64 +168,43 @@ class Service:
         return self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
 
     def _stream(
-        self, path: str, data: Any, *, accepts: Callable[[Headers], bool] = lambda _: True, repeatable: bool = False
+        self,
+        path: str,
+        data: Any,
+        *,
+        accepts: Callable[[Headers], bool] = lambda _: True,
+        blank: str | None = None,
+        repeatable: bool = False,
     ) -> ByteStream:
-        """POST a JSON body and give the answer as it arrives, if its head is what is expected."""
-        request = Request(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
-        return ByteStream(self._connection, request, accepts)
+        """POST a JSON body and give the answer as it arrives, if its head is what is expected.
 
-    def _stream_link(self, url: str) -> ByteStream:
-        """GET an address that is not the system's own, without the key, and give the answer as it arrives."""
+        `blank` says what is wrong with an answer without a byte.
+        """
+        request = Request(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
+        return ByteStream(Source(self._connection, request, accepts, blank))
+
+    def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
+        """POST a JSON body and give the events of its answer as they arrive; what it asks for is billed."""
+        request = Request(
+            method="POST",
+            url=path,
+            json={**data, "stream": True},
+            headers={"Accept": "text/event-stream"},
+            repeatable=False,
+            bearer=bearer,
+            transfer=True,
+        )
+        return into(Source(self._connection, request, is_event_stream))
+
+    async def _save_link(self, url: str, path: str | os.PathLike[str], on_progress: OnBytes | None = None) -> Path:
+        """GET an address that is not the system's own, without the key, and stream the answer to a file, resumably."""
         request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
-        return ByteStream(self._connection, request, lambda _: True)
+        return await save_link(self._connection, request, path, on_progress)
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET an address that is not the system's own, without the key."""
         request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
         return self._connection.call(request, Raw(lambda response: response))
-
-
-class ByteStream:
-    """Bytes that are still arriving: `async with … as stream: async for piece in stream: …`.
-
-    Leaving the block frees the connection, at the end or early. Nothing is sent before the block is entered or the
-    first piece is asked for.
-    """
-
-    def __init__(self, connection: Connection, request: Request, accepts: Callable[[Headers], bool]) -> None:
-        self._connection = connection
-        self._request = request
-        self._accepts = accepts
-        self._incoming: Incoming | None = None
-        self._pieces: AsyncIterator[bytes] | None = None
-
-    async def __aenter__(self) -> Self:
-        if self._pieces is None:
-            self._incoming = await self._connection.open(self._request, self._accepts)
-            self._pieces = self._incoming.chunks()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        await self.__aenter__()
-        assert self._pieces is not None
-        try:
-            return await anext(self._pieces)
-        except KellyAPIError as error:
-            self._connection.explain(error, self._request)
-            raise
-
-    async def aclose(self) -> None:
-        """Free the connection."""
-        if self._incoming is not None:
-            self._incoming.close()
 
 
 class Client(Service):
@@ -235,6 +227,7 @@ class Client(Service):
         `kellyapi.Options`.
         """
         system = self.SYSTEM
+        api_key = find_key(system, api_key)
         fields = read_options(options)
         self._shares = session is None
         address = find_address(system, base_url)
@@ -242,7 +235,7 @@ class Client(Service):
             Connection(
                 system=system,
                 base_url=address,
-                key=find_key(system, api_key),
+                key=api_key,
                 transport=open_transport(session, fields.pop("max_connections", None)),
                 limits=Limits(fields.pop("max_concurrency", None), fields.pop("rate", None)),
                 **{"logger": logging.getLogger(f"kellyapi.{system.name}"), **fields},
@@ -312,13 +305,14 @@ class Client(Service):
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(base_url={self.base_url!r})"
+        made = hasattr(self, "_connection")  # not yet, in the traceback of an option that is refused
+        return f"{type(self).__name__}({f'base_url={self.base_url!r}' if made else ''})"
 
     def with_access(self, *, api_key: Key | None = None, base_url: str | None = None) -> Self:
         """Give a sibling on the same session with another key or address."""
         changes: dict[str, Any] = {}
         if api_key is not None:
-            changes["key"] = find_key(self.SYSTEM, api_key)
+            changes["key"] = api_key = find_key(self.SYSTEM, api_key)
         if base_url is not None:
             changes["base_url"] = find_address(self.SYSTEM, base_url)
         return self._variant(**changes)

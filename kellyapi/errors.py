@@ -1,6 +1,6 @@
 """Every error of the library, in one tree.
 
-    KellyAPIError                          .message .code .provider .outcome_unknown .prediction
+    KellyAPIError                          .message .code .provider .outcome_unknown .prediction .partial
     ├── ConfigurationError                 no or blank key, an unusable address; raised at the first call
     ├── TransportError                     no whole answer: refused, reset, DNS, TLS, cut off, malformed HTTP
     │   └── RequestTimeoutError            also a built-in TimeoutError
@@ -46,6 +46,8 @@ class KellyAPIError(Exception):
         self.prediction = prediction
         """The last known state of the job that the call was about, if there is one: it may go on, and can be followed.
         """
+        self.partial: Any = None
+        """What had arrived of a stream that failed: a `ChatCompletion`, a `ModelResponse`, the number of bytes."""
         self.outcome_unknown = False
         """True when a request that must not be sent twice failed after sending began: it may have been carried out and
         billed.

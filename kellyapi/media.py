@@ -1,4 +1,4 @@
-"""Audio and images on their way in and out: sources, what their first bytes say, saving.
+"""Audio and images on their way in and out: sources, what their first bytes say.
 
 A `str` is always a path, unless it is a `data:` URL: a bot must not open files that a user's text names, so base64 text
 has to say that it is. Files are read and written in threads.
@@ -10,14 +10,12 @@ import asyncio
 import base64
 import mimetypes
 import os
-import re
-import secrets
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
@@ -145,41 +143,6 @@ async def _decode(text: str, what: str) -> bytes:
         raise ValueError(f"the {what} is not base64: {text[:40]!r}") from None
 
 
-async def save(path: str | os.PathLike[str], data: bytes) -> Path:
-    """Write a file atomically, in a thread: whole in its place, or not there at all."""
-    return await save_stream(path, _once(data))
-
-
-async def save_stream(path: str | os.PathLike[str], pieces: AsyncIterable[bytes]) -> Path:
-    """Write what arrives to a file, atomically, with one piece in memory at a time."""
-    place = Path(path)
-    part = place.with_name(f".{place.name}.{secrets.token_hex(4)}.part")
-    try:
-        file = await _open(part, "wb")
-        try:
-            async for piece in pieces:
-                await asyncio.to_thread(file.write, piece)
-        finally:
-            try:
-                await asyncio.to_thread(file.close)
-            finally:
-                file.close()  # when the wait was cancelled before the thread began
-        await asyncio.to_thread(part.replace, place)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-    return place
-
-
-def safe_name(url: str, otherwise: str) -> str:
-    """Give the file name that a URL ends in, made safe: no part of it leaves the folder it is put in."""
-    path = re.sub(r"(?s)^[^/?#]*//[^/?#]*|[?#].*", "", url)
-    name = unquote(path.rpartition("/")[2])
-    name = re.sub(r"[^\w.-]+", "_", name).encode()[-120:].decode(errors="ignore").lstrip(".")
-    return name or otherwise
-
-
 def sniff(data: bytes) -> str | None:
     """Tell the media type from the first bytes; `None` when it is of no kind known here.
 
@@ -289,9 +252,9 @@ async def _first_piece(pieces: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-async def _open(path: Path, mode: str) -> IO[Any]:
+async def _open(path: Path) -> IO[bytes]:
     """Open a file in a thread; when the wait is cancelled, the thread still opens it, and it must be closed."""
-    opening = asyncio.ensure_future(asyncio.to_thread(path.open, mode))
+    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
@@ -301,7 +264,7 @@ async def _open(path: Path, mode: str) -> IO[Any]:
 
 
 async def _read_file(path: Path) -> AsyncIterator[bytes]:
-    file = await _open(path, "rb")
+    file = await _open(path)
     try:
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece
@@ -321,10 +284,6 @@ async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[byte
     yield first
     async for piece in rest:
         yield piece
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def _in_thread(work: Callable[..., T], *arguments: Any, size: int) -> T:

@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
+from attrs import frozen
+
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 GROWTH = 1.5
+LAST_LOOK = 1.0
+"""Seconds before the deadline at which a job is looked at a last time: an answer takes some."""
+
+
+@frozen
+class Pace:
+    """How often a job is looked at and for how long, in seconds."""
+
+    interval: float | None = None
+    """Between two looks; `None` grows from 0.5 s to 5 s."""
+    timeout: float | None = None
+    """`None` is endless, 0 one look."""
 
 
 def poll_pause(polls: int, interval: float | None, dice: float) -> float:
@@ -21,3 +37,26 @@ def poll_pause(polls: int, interval: float | None, dice: float) -> float:
 def time_left(deadline: float | None, now: float) -> float:
     """Give the seconds until a deadline; infinitely many when there is none."""
     return float("inf") if deadline is None else deadline - now
+
+
+def next_pause(pause: float, left: float, hint: float | None = None) -> float | None:
+    """Give the seconds until the next look, or `None` when there is no time for another.
+
+    `left` is the time until the deadline, shortly before which a last look is taken. `hint` is what the server wants to
+    be left alone for: it is never looked at sooner.
+    """
+    if hint is None and left > LAST_LOOK:
+        return min(pause, left - LAST_LOOK)
+    pause = max(pause, hint or 0.0)
+    return pause if pause < left else None
+
+
+def check_interval(interval: float | None) -> float | None:
+    """Give an interval back that is seconds, 0 or more, or `None`."""
+    if interval is None:
+        return None
+    if isinstance(interval, bool) or not isinstance(interval, (int, float)):
+        raise TypeError(f"interval must be seconds or None, not {interval!r}")
+    if not 0 <= interval < math.inf:
+        raise ValueError(f"interval must be 0 seconds or more, not {interval!r}")
+    return float(interval)

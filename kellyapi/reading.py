@@ -15,16 +15,18 @@ from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar
 
+from attrs import evolve
 from multidict import CIMultiDict
 
 from .decoding import decode, loads
-from .errors import DecodingError, KellyAPIError, StatusError, status_error
+from .errors import DecodingError, KellyAPIError, status_error
 from .retry import read_retry_after
 from .wire import REDIRECTS, ErrorBody, Headers, Into, Raw, Response, Secret, System, excerpt, origin, printable
 
 T = TypeVar("T")
 
-_BIG = 256 * 2**10
+BIG = 256 * 2**10
+"""Bytes of JSON that would hold up the loop."""
 _SHORTEST_KEY = 8
 """What is shorter is no secret but a word, such as `sandbox`."""
 _decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
@@ -41,17 +43,15 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_replace_decoder)
 
 
-async def off_loop(size: int, work: Callable[..., T], *arguments: Any) -> T:
-    """Do the work in the decoding thread when so many bytes of JSON would hold up the loop."""
-    if size < _BIG:
-        return work(*arguments)
+async def off_loop(work: Callable[..., T], *arguments: Any) -> T:
+    """Do in the decoding thread what takes `BIG` bytes of JSON or more."""
     return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
 
 
-async def read_answer(system: System, response: Response, into: Into[T] | Raw[T]) -> T:
+def read_answer(system: System, response: Response, into: Into[T] | Raw[T]) -> T:
     """Give what an answer says, or raise the error that it is; `NoneType` reads nothing from it."""
     if not 200 <= response.status < 300:
-        raise await _status_error(system, response)
+        raise _status_error(system, response)
     if response.status == 206:
         raise DecodingError("a part of the answer, which nobody asked for")
     if into is NoneType:
@@ -59,37 +59,56 @@ async def read_answer(system: System, response: Response, into: Into[T] | Raw[T]
     if isinstance(into, Raw) and response.content_type != "application/json":
         return into.read(response)
     parse = _parse_leniently if isinstance(into, Raw) else _parse  # a file is no less one for being broken JSON
-    value = await off_loop(len(response.body), parse, response)
+    value = parse(response)
     if error := system.read_error(response.status, response.headers, value):
         raise _error(response, value, error)
     if isinstance(into, Raw):
         return into.read(response)
-    return await off_loop(len(response.body), _decode, response, value, into)
+    return _decode(response, value, into)
+
+
+def event_error(system: System, headers: Headers, value: Any) -> KellyAPIError:
+    """Give the error that an event of a stream reports, by its code; without one it is the server's."""
+    body = value if "error" in value or "status" in value else {"error": value}
+    error = system.read_error(500, headers, body) or ErrorBody(message=excerpt(str(value)))
+    answer = Response(status=200, headers=headers, body=b"")
+    return _error(answer, value, evolve(error, status=error.status or 500))
 
 
 def conceal(error: KellyAPIError, sent: Headers) -> None:
     """Take the key that was sent out of all that an error shows: a server may repeat it."""
-    for value in sent.values():
-        key = value.rpartition(" ")[2] if isinstance(value, Secret) else ""
-        if len(key) < _SHORTEST_KEY:
-            continue
-        error.message = error.message.replace(key, "***")
-        error.args = (error.message,)
-        if isinstance(error, StatusError):
-            error.body, error.details = _without(error.body, key), _without(error.details, key)
-            error.headers = CIMultiDict((name, text.replace(key, "***")) for name, text in error.headers.items())
+    for key in _keys(sent):
+        shown = {name: _without(each, key) for name, each in vars(error).items()}
+        if shown != vars(error):
+            vars(error).update(shown)
+            error.args = (error.message,)
+            error.__traceback__ = None  # its frames hold the answer
+
+
+def without_key(text: str, sent: Headers) -> str:
+    """Take the key that was sent out of a text of the server's."""
+    for key in _keys(sent):
+        text = text.replace(key, "***")
+    return text
+
+
+def _keys(sent: Headers) -> list[str]:
+    keys = [value.rpartition(" ")[2] for value in sent.values() if isinstance(value, Secret)]
+    return [key for key in keys if len(key) >= _SHORTEST_KEY]
 
 
 def _without(value: Any, key: str) -> Any:
     if isinstance(value, str):
         return value.replace(key, "***")
+    if isinstance(value, CIMultiDict):
+        return CIMultiDict((name, text.replace(key, "***")) for name, text in value.items())
     if isinstance(value, dict):
         return {_without(name, key): _without(each, key) for name, each in value.items()}
     return [_without(each, key) for each in value] if isinstance(value, list) else value
 
 
-async def _status_error(system: System, response: Response) -> KellyAPIError:
-    body = await off_loop(len(response.body), _parse_leniently, response)
+def _status_error(system: System, response: Response) -> KellyAPIError:
+    body = _parse_leniently(response)
     error = system.read_error(response.status, response.headers, body)
     return _error(response, body, error or _describe(response, body))
 
@@ -138,5 +157,6 @@ def _describe(response: Response, body: Any) -> ErrorBody:
         where = repr(origin(location) or excerpt(location)) if location else "nowhere"
         return ErrorBody(message=f"redirected to {where}, which is not followed")
     text = body if isinstance(body, str) else ""
-    title = re.search(r"<title[^>]*>(.*?)</title>", text, re.IGNORECASE | re.DOTALL)
+    # A title without its end goes to the end of the text: looked for from each "<title>" of 100 kB, it takes 8 s.
+    title = re.search(r"<title[^<>]*>(.*?)(?:</title|\Z)", text, re.IGNORECASE | re.DOTALL)
     return ErrorBody(message=excerpt(title[1] if title else text) or f"HTTP status {response.status}")

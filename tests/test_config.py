@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
-from kellyapi.config import find_address, find_key, find_problem, find_proxy, is_loopback, proxies
+from kellyapi.config import find_address, find_key, find_problem, find_proxy, is_loopback, proxies, split_proxy
 from kellyapi.providers.khaya import SYSTEM
 from kellyapi.wire import Secret
 
@@ -193,3 +194,22 @@ def test_the_variables_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert find_proxy("https", "x.example") == "http://a.example:1"
     monkeypatch.setenv("HTTPS_PROXY", "http://b.example:2")
     assert find_proxy("https", "y.example") == "http://a.example:1"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "address", "login"),
+    [
+        ("http://a.example:1", "http://a.example:1", None),
+        ("http://user:word@a.example:1", "http://a.example:1", "user:word"),
+        ("https://user@a.example", "https://a.example", "user:"),
+        ("http://us%40er:w%2Fo%3Ard@[::1]:1", "http://[::1]:1", "us@er:w/o:rd"),
+        ("http://:word@a.example", "http://a.example", ":word"),
+        ("http://\u025b:w\u025b@a.example", "http://a.example", "\u025b:w\u025b"),
+    ],
+)
+def test_user_and_password_of_a_proxy_become_a_header(proxy: str, address: str, login: str | None) -> None:
+    found, headers = split_proxy(proxy)
+    assert found == address
+    said = [base64.b64decode(value.removeprefix("Basic ")).decode() for value in headers.values()]
+    assert said == ([] if login is None else [login])
+    assert not [value for value in headers.values() if value in repr(headers)]

@@ -28,7 +28,7 @@ from kellyapi import (
     Translation,
 )
 from kellyapi.providers.kelly import Kelly
-from kellyapi.services.chat import CHAT
+from kellyapi.services.chat import CHAT, CHAT_STREAM
 from kellyapi.services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE
 from kellyapi.services.routing import Answer
 from kellyapi.services.synthesize import SYNTHESIZE
@@ -209,6 +209,7 @@ ROWS = [
     ("upscale_image", UPSCALE_IMAGE),
     ("remove_background", REMOVE_BACKGROUND),
     ("chat", CHAT),
+    ("chat_stream", CHAT_STREAM),
 ]
 
 

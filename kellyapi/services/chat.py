@@ -1,22 +1,28 @@
-"""Chat: messages and replies, who can answer, the routed call. The shape of whole completions is in `completion`."""
+"""Chat: messages and replies, whole and as they arrive, who can answer, the routed calls.
+
+The shape of completions and of their chunks is in `completion`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from attrs import asdict, frozen
 
 from ..decoding import decode
 from ..errors import DecodingError
-from ..wire import not_blank
-from .completion import ChatCompletion, Usage
+from ..streams import EventStream, Source
+from ..wire import given, not_blank
+from .completion import ChatCompletion, Gathering, Usage
 from .routing import Answer, Fallback, Result, Routed, honours, provider_last
 
 CHAT = (
     Answer(provider="kelly", method="chat", arguments=honours("prompt", "model", "character"), model="chatgpt"),
     Answer(provider="aerostack", method="ai.chat", arguments=honours("model", prompt="messages")),
 )
+CHAT_STREAM = (Answer(provider="aerostack", method="ai.chat_stream", arguments=honours("model", prompt="messages")),)
 
 
 @frozen
@@ -43,6 +49,64 @@ class ChatReply(Result):
         return self.text
 
 
+class ChatStream(EventStream[str]):
+    """A reply that is still arriving: `async with … as stream: async for piece in stream: …` gives its text.
+
+    `text`, `completion` and `reply` hold what has arrived; after the last piece they are whole, with what it cost. Of
+    several choices the text is the first one's, and `completion` has them all. Leaving the block early ends the stream.
+    An error on the way has what had arrived as `error.partial`, a `ChatCompletion`.
+    """
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._gathering = Gathering()
+        self._completion: ChatCompletion | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model has said so far."""
+        return "".join(self._gathering.texts)
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has arrived so far, calls of tools and findings of the content filter included."""
+        return self._completion or self._gathering.completion()
+
+    @property
+    def reply(self) -> ChatReply:
+        """What has arrived so far, as `chat` gives it."""
+        return _reply(self.completion, self._source.connection.system.name)
+
+    async def finish(self) -> ChatReply:
+        """Wait for what is still to come, and give the whole reply."""
+        async for _ in self:
+            pass
+        return self.reply
+
+    def _take(self, value: Any) -> str | None:
+        if "choices" not in value:
+            self._refuse(value)
+            if not isinstance(value.get("response"), str):
+                return None
+            # The first generation of Aerostack has a text and nothing else.
+            value = {"choices": [{"delta": {"content": value["response"]}}]}
+        return self._gathering.add(value) or None
+
+    def _may_end(self) -> bool:
+        return self._gathering.finished
+
+    def _finish(self) -> None:
+        self._completion = self._gathering.completion()
+        if not self._completion.choices:
+            raise DecodingError("the stream has no choices")
+
+    def _partial(self) -> ChatCompletion | None:
+        try:
+            return self.completion
+        except DecodingError:
+            return None
+
+
 class Chat(Routed):
     """The service as `KellyAPI` offers it."""
 
@@ -64,6 +128,22 @@ class Chat(Routed):
         """
         return await self._route(CHAT, ChatReply, provider, fallback, prompt=prompt, model=model, character=character)
 
+    def chat_stream(
+        self, prompt: str, *, model: str | None = None, character: str | None = None, provider: str | None = None
+    ) -> ChatStream:
+        """Say something to a language model and get its reply as it is written: `async with api.chat_stream(…) as
+        stream: async for piece in stream: …`.
+
+        Who cannot stream is not asked. Errors are those of `chat`, raised when the block is entered.
+
+        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
+        """
+        named = {"prompt": prompt, **given(model=model, character=character)}
+        answer = self._choose(CHAT_STREAM, provider, False, named)[0]
+        method = attrgetter(answer.method)(self._client(answer.provider))
+        stream: ChatStream = method(**{answer.arguments[name]: value for name, value in named.items()})
+        return stream
+
 
 def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Give messages in their wire form; a single string is one message of the user."""
@@ -76,7 +156,10 @@ def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> lis
 
 def read_completion(value: Any, provider: str) -> ChatReply:
     """Read an OpenAI-shaped chat completion as a reply."""
-    completion = decode(value, ChatCompletion)
+    return _reply(decode(value, ChatCompletion), provider)
+
+
+def _reply(completion: ChatCompletion, provider: str) -> ChatReply:
     if not completion.choices:
         raise DecodingError("the completion has no choices")
     return ChatReply(

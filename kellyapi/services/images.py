@@ -7,7 +7,8 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ..media import Source, image_size, save
+from ..media import Source, image_size
+from ..saving import save
 from .routing import Answer, Fallback, Result, Routed, honours, provider_last
 
 GENERATE_IMAGE = (

@@ -8,7 +8,8 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ..media import save, wav_shape
+from ..media import wav_shape
+from ..saving import save
 from .routing import ENGLISH, Answer, Fallback, Result, Routed, honours, provider_last
 
 Format = Literal["wav", "mp3", "ogg"]

@@ -1,0 +1,173 @@
+"""A link, streamed to a file: gone on with where it broke off, checked, and put in its place whole.
+
+How a request is sent belongs to the connection, how a file is written to `saving`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import os
+import random
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, closing
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from .connection import Connection, Incoming
+from .errors import KellyAPIError, RequestTimeoutError, StatusError, TransportError
+from .retry import retry_delay
+from .saving import Part
+from .wire import TRANSFER_TIMEOUT, Headers, Request
+
+OnBytes = Callable[[int, int | None], Awaitable[None] | None]
+"""Called with (bytes that are here, bytes of the whole file or `None`); plain or async."""
+
+_WHOLE = {"Accept-Encoding": "identity"}
+"""A compressed answer could not be gone on with, since its ranges are of what was compressed."""
+_CUT = TransportError("the answer broke off")
+
+
+@frozen
+class Entity:
+    """What a server says of a file before it sends it."""
+
+    size: int | None = None
+    """Bytes; `None` when only the end tells."""
+    validator: str | None = None
+    """What `If-Range` compares: a strong ETag, else the date of the last change."""
+    resumable: bool = False
+    """Whether the rest can be asked for in this download."""
+
+    def mark(self, url: str) -> str | None:
+        """Give a word for this very content; `None` when there is nothing to tell it from other content."""
+        where = re.sub(r"[?#].*", "", url)  # what stands there signs the link, and is another each time
+        return f"{where} {self.size} {self.validator}" if self.resumable and self.validator else None
+
+
+def describe(status: int, headers: Headers) -> Entity:
+    """Read the head of a 200 or 206.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
+    """
+    if headers.get("Content-Encoding", "identity") != "identity":
+        return Entity()
+    size = read_range(headers)[1] if status == 206 else _number(headers.get("Content-Length"))
+    tag = headers.get("ETag", "")
+    validator = tag if tag.startswith('"') else headers.get("Last-Modified")
+    accepts = headers.get("Accept-Ranges", "").strip().lower()
+    return Entity(size, validator, size is not None and (bool(validator) or accepts == "bytes") and accepts != "none")
+
+
+def read_range(headers: Headers) -> tuple[int | None, int | None]:
+    """Read `Content-Range` as (first byte, bytes of the whole file); `None` for what it does not tell."""
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(?:(\d+)|\*)", headers.get("Content-Range", "").strip())
+    return (_number(found[1]), _number(found[2])) if found else (None, None)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
+
+
+async def save_link(
+    connection: Connection, request: Request, path: str | os.PathLike[str], on_progress: OnBytes | None = None
+) -> Path:
+    """Stream the answer to a file and give its path.
+
+    A download that breaks off is gone on with, if the server can, and begun anew if not. It fails when as many attempts
+    in a row as calls have brought nothing that can be kept; what can be kept stays for the next download to this path.
+    """
+    total = (connection.timeout or TRANSFER_TIMEOUT).total
+    timer = asyncio.timeout(total)
+    try:
+        try:
+            async with timer:
+                return await _download(connection, request, path, on_progress)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise RequestTimeoutError(f"the file was not whole after {total:g} s") from None
+    except KellyAPIError as error:
+        connection.explain(error, request)
+        raise
+
+
+async def _download(
+    connection: Connection, request: Request, path: str | os.PathLike[str], on_progress: OnBytes | None
+) -> Path:
+    part: Part | None = None
+    entity, failures = Entity(), 0
+    async with AsyncExitStack() as parts:
+        while True:
+            kept = part.size if part is not None and entity.resumable else 0
+            opened = False
+            try:
+                asked = evolve(request, headers={**_WHOLE, **_rest(kept, entity)})
+                with closing(await connection.open(asked, lambda _: True)) as answer:
+                    opened = True
+                    if part is None or not kept or answer.status != 206:
+                        found = describe(answer.status, answer.headers)
+                        if part is not None and part.size:
+                            await part.empty()
+                        if part is None or found.mark(request.url) != entity.mark(request.url):
+                            part = await parts.enter_async_context(await Part.open(path, found.mark(request.url)))
+                        entity = found
+                        if part.size and entity.size is not None and part.size < entity.size:
+                            continue  # an earlier program left a beginning: only the rest is asked for
+                        if part.size != entity.size:
+                            await part.empty()
+                    elif not _continues(answer.headers, kept, entity):
+                        await part.empty()
+                        raise TransportError("the server sent another range than it was asked for")
+                    await _receive(answer, part, entity, on_progress)
+                if entity.size is not None and part.size != entity.size:
+                    raise TransportError(f"{part.size} of {entity.size} bytes arrived")
+                return await part.finish()
+            except (TransportError, StatusError) as error:
+                if isinstance(error, StatusError) and error.status == 416 and part is not None and kept:
+                    await part.empty()  # the file has become shorter
+                elif not opened:
+                    raise  # the connection has tried as often as it may
+                brought = part is not None and entity.resumable and part.size > kept
+                failures = 0 if brought else failures + 1
+                delay = retry_delay(
+                    connection.retry, max(failures, 1), _CUT, request, dice=random.random(), remaining=None
+                )
+                if delay is None or not (brought or connection.limits.quota.take(throttled=False)):
+                    raise
+                size = part.size if part is not None and entity.resumable else 0
+                connection.logger.info("a download broke off; from byte %d on again in %.2f s: %s", size, delay, error)
+            await asyncio.sleep(delay)
+
+
+def _rest(kept: int, entity: Entity) -> dict[str, str]:
+    """Give the headers that ask for what is missing."""
+    if not kept:
+        return {}
+    condition = {} if entity.validator is None else {"If-Range": entity.validator}
+    return {"Range": f"bytes={kept}-", **condition}
+
+
+def _continues(headers: Headers, kept: int, entity: Entity) -> bool:
+    """Tell whether a 206 is the rest of what is here."""
+    start, size = read_range(headers)
+    validator = describe(206, headers).validator
+    return start == kept and size in (None, entity.size) and validator in (None, entity.validator)
+
+
+async def _receive(answer: Incoming, part: Part, entity: Entity, on_progress: OnBytes | None) -> None:
+    async def report() -> None:
+        if on_progress is not None:
+            waiting = on_progress(part.size, entity.size)
+            if inspect.isawaitable(waiting):
+                await waiting
+
+    await report()
+    if part.size == entity.size:
+        return
+    async for piece in answer.chunks():
+        if await part.write(piece):
+            await report()
+    await report()

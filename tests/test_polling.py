@@ -1,0 +1,69 @@
+"""The pace of following a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kellyapi.polling import check_interval, next_pause, poll_pause, time_left
+
+
+@pytest.mark.parametrize(
+    ("polls", "interval", "dice", "pause"),
+    [
+        (1, None, 1, 0.5), (1, None, 0, 0.375), (2, None, 1, 0.75), (3, None, 1, 1.125), (6, None, 1, 3.796875),
+        (7, None, 1, 5), (50, None, 1, 5), (50, None, 0, 3.75), (1, 2.0, 1, 2), (50, 2.0, 0, 1.5), (1, 0.0, 1, 0),
+    ],
+)  # fmt: skip
+def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(
+    polls: int, interval: float | None, dice: float, pause: float
+) -> None:
+    assert poll_pause(polls, interval, dice) == pytest.approx(pause)
+
+
+@pytest.mark.parametrize(("deadline", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
+def test_without_a_deadline_time_is_endless(deadline: float | None, left: float) -> None:
+    assert time_left(deadline, 10.0) == left
+
+
+def test_following_for_days_is_no_overflow() -> None:
+    assert poll_pause(100_000, None, 1.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("pause", "left", "hint", "next"),
+    [
+        (0.5, 900, None, 0.5),
+        (5, float("inf"), None, 5),
+        (5, 4, None, 3),  # a last look, one second before the deadline
+        (5, 1, None, None),
+        (0.1, 1, None, 0.1),
+        (0.1, 0.1, None, None),
+        (0, 0.5, None, 0),
+        (0, 0, None, None),
+        (0.5, -1, None, None),
+        (0.5, 900, 30, 30),
+        (0.5, 900, 0, 0.5),
+        (0.5, 30, 30, None),  # never sooner than the server wants to be asked
+        (5, float("inf"), 60, 60),
+    ],
+)
+def test_the_next_look_keeps_the_deadline_and_the_servers_wish(
+    pause: float, left: float, hint: float | None, next: float | None
+) -> None:
+    assert next_pause(pause, left, hint) == next
+
+
+@pytest.mark.parametrize("interval", [None, 0, 0.5, 60])
+def test_an_interval_is_seconds(interval: float | None) -> None:
+    assert check_interval(interval) == interval
+
+
+@pytest.mark.parametrize(
+    ("interval", "error"),
+    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError), ("5", TypeError)],
+)
+def test_what_is_no_interval_is_refused(interval: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="interval must be"):
+        check_interval(interval)
