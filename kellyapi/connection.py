@@ -11,6 +11,7 @@ import inspect
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from functools import cached_property
 from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlencode
 
@@ -19,7 +20,7 @@ from attrs import evolve, field, frozen
 from .decoding import dumps
 from .errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
 from .limits import Limits
-from .reading import conceal, off_loop, read_answer
+from .reading import BIG, conceal, off_loop, read_answer, without_key
 from .retry import RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .wire import (
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -34,6 +35,7 @@ from .wire import (
     Secret,
     System,
     Timeout,
+    hidden,
 )
 
 A = TypeVar("A")
@@ -46,6 +48,8 @@ class Incoming(Protocol):
 
     status: int
     headers: Headers
+    sent: Headers
+    """The headers of the request, with the key."""
 
     async def read(self) -> bytes: ...
     def chunks(self) -> AsyncIterator[bytes]: ...
@@ -92,21 +96,19 @@ class Connection:
         return self._repeat(_uncompressed(request), self._begin, accepts)
 
     async def _exchange(self, request: Request, into: Into[T] | Raw[T]) -> T:
-        started = _now()
+        started = self._started()
         response = await self.transport.send(request)
         self._note(request, response, started, len(response.body))
         if self.on_response is not None:
             waiting = self.on_response(request, response)
             if inspect.isawaitable(waiting):
                 await waiting
-        try:
-            return await read_answer(self.system, response, into)
-        except KellyAPIError as error:
-            conceal(error, request.headers)
-            raise
+        if len(response.body) < BIG:
+            return read_answer(self.system, response, into)
+        return await off_loop(read_answer, self.system, response, into)
 
     async def _begin(self, request: Request, accepts: Callable[[Headers], bool]) -> Incoming:
-        started = _now()
+        started = self._started()
         incoming = await self.transport.open(request)
         self._note(request, incoming, started, None)
         refused = not 200 <= incoming.status < 300
@@ -114,29 +116,31 @@ class Connection:
             body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
             incoming.close()
             head = Response(status=incoming.status, headers=incoming.headers, body=body)
-            try:
-                await read_answer(self.system, head, Raw(_refuse))
-            except KellyAPIError as error:
-                conceal(error, request.headers)
-                raise
+            read_answer(self.system, head, Raw(_refuse))
         return incoming
 
     async def _repeat(self, request: Request, attempt: Callable[[Request, A], Awaitable[T]], argument: A) -> T:
         if self.problem is not None:
             raise ConfigurationError(self.problem, provider=self.system.name)
         clock = asyncio.get_running_loop().time
-        started = clock()
+        started = now = clock()
         timeout = self.timeout or (TRANSFER_TIMEOUT if request.transfer else DEFAULT_TIMEOUT)
         deadline = None if timeout.total is None else started + timeout.total
         number, cost = 1, 0
         while True:
-            await self._take_turn(deadline)
+            if not self.limits.enter(now):
+                await self._take_turn(deadline)
+                now = clock()
+            whole = None
             try:
                 try:
-                    result = await attempt(await self._prepare(request, timeout.after(clock() - started)), argument)
+                    whole = await self._prepare(request, timeout.after(now - started))
+                    result = await attempt(whole, argument)
                 finally:
                     self.limits.release()
             except KellyAPIError as error:
+                if whole is not None:
+                    conceal(error, whole.headers)
                 self.explain(error, request)
                 now = clock()
                 if wanted := pause_for_all(self.retry, error):
@@ -151,6 +155,7 @@ class Connection:
                 self.limits.quota.refund(cost)
                 return result
             await asyncio.sleep(delay)
+            now = clock()
             number += 1
 
     def explain(self, error: KellyAPIError, request: Request) -> None:
@@ -166,13 +171,16 @@ class Connection:
 
     async def _prepare(self, request: Request, timeout: Timeout) -> Request:
         """Make a request whole for one attempt: its address and body, the key of this moment, the time that is left."""
-        url, headers, body = request.url, dict(request.headers), request.body
-        if not request.keyless:
+        url, body = request.url, request.body
+        if request.keyless:
+            headers = dict(request.headers)
+        else:
             url = self.base_url + url
-            headers = {**self.headers, **headers, **await self._key_header(request.bearer)}
+            key = (self._key_header if request.bearer is None else None) or await self._ask_key(request.bearer)
+            headers = {**self.headers, **request.headers, **key}
         if request.json is not None:
             headers.setdefault("Content-Type", "application/json")
-            body = await off_loop(_size(request.json), dumps, request.json)
+            body = dumps(request.json) if _size(request.json) < BIG else await off_loop(dumps, request.json)
         return Request(  # evolve takes twice the time
             method=request.method,
             url=f"{url}?{urlencode(request.query)}" if request.query else url,
@@ -186,10 +194,18 @@ class Connection:
             max_response_bytes=self.max_response_bytes,
         )
 
-    async def _key_header(self, bearer: Key | None) -> dict[str, str]:
+    @cached_property
+    def _key_header(self) -> dict[str, str] | None:
+        """The header of a key that stays the same."""
+        return None if callable(self.key) else self._header_of(self.key)
+
+    async def _ask_key(self, bearer: Key | None) -> dict[str, str]:
         if bearer is not None:
             return {"Authorization": Secret("Bearer " + self._checked(await _ask(bearer)))}
-        return {self.system.key_header: Secret(self.system.key_prefix + self._checked(await _ask(self.key)))}
+        return self._header_of(await _ask(self.key))
+
+    def _header_of(self, key: Any) -> dict[str, str]:
+        return {self.system.key_header: Secret(self.system.key_prefix + self._checked(key))}
 
     def _checked(self, given: Any) -> str:
         title, name = self.system.title, self.system.name
@@ -206,10 +222,14 @@ class Connection:
             raise ConfigurationError(f"the API key for {title} has characters that no header can carry", provider=name)
         return key
 
-    def _note(self, request: Request, answer: Response | Incoming, started: float, size: int | None) -> None:
+    def _started(self) -> float | None:
+        """Give the time if exchanges are logged."""
+        return _now() if self.logger.isEnabledFor(logging.DEBUG) else None
+
+    def _note(self, request: Request, answer: Response | Incoming, started: float | None, size: int | None) -> None:
         """Log an exchange, and learn what the server says of its own limits."""
-        if self.logger.isEnabledFor(logging.DEBUG):
-            id = answer.headers.get("X-Request-Id")
+        if started is not None:
+            id = without_key(answer.headers.get("X-Request-Id", ""), request.headers) or None
             sent = len(request.body) if isinstance(request.body, bytes) else None
             facts = (request.method, request.url, answer.status, (_now() - started) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
@@ -224,12 +244,16 @@ def _uncompressed(request: Request) -> Request:
 
 async def _ask(source: Key | None) -> Any:
     key = source() if callable(source) else source
-    return await key if inspect.isawaitable(key) else key
+    return hidden(await key if inspect.isawaitable(key) else key)
 
 
 def _size(value: Any) -> int:
     """Give the characters of JSON to be written, without a look at what is nested: large is only base64."""
-    return sum(len(text) for text in value.values() if isinstance(text, str)) if isinstance(value, dict) else 0
+    size = 0
+    for each in value.values() if isinstance(value, dict) else ():
+        if isinstance(each, str):
+            size += len(each)
+    return size
 
 
 def _now() -> float:

@@ -160,15 +160,20 @@ class Limits:
         shared = {"quota": self.quota, "allowance": self.allowance, "circuit": self.circuit}
         return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, **shared, **limits})
 
+    def enter(self, now: float) -> bool:
+        """Take a turn if it comes at once."""
+        if self._waiting or self._max_concurrency or self._rate or self.allowance.pause(now):
+            return False
+        self.allowance.begin()
+        return True
+
     async def acquire(self, deadline: float | None) -> None:
         """Wait for a turn, in order of arrival; `TimeoutError` when none comes before the deadline."""
-        loop = asyncio.get_running_loop()
-        if self._waiting or self._max_concurrency or self._rate or self.allowance.pause(loop.time()):
-            self._waiting += 1
-            try:
-                await self._wait(self._line(loop), deadline)
-            finally:
-                self._waiting -= 1
+        self._waiting += 1
+        try:
+            await self._wait(self._line(asyncio.get_running_loop()), deadline)
+        finally:
+            self._waiting -= 1
         self.allowance.begin()
 
     def release(self) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from kellyapi.limits import Allowance, Circuit, Limits, Rate, RetryQuota
-from kellyapi.polling import poll_pause, time_left
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -280,28 +279,3 @@ def test_after_a_rest_one_call_tries_the_system_and_its_success_ends_all_rests()
     assert circuit.is_closed(5)
     circuit.fail(5)
     assert circuit.is_closed(5)
-
-
-# -- polling -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("polls", "interval", "dice", "pause"),
-    [
-        (1, None, 1, 0.5), (1, None, 0, 0.375), (2, None, 1, 0.75), (3, None, 1, 1.125), (6, None, 1, 3.796875),
-        (7, None, 1, 5), (50, None, 1, 5), (50, None, 0, 3.75), (1, 2.0, 1, 2), (50, 2.0, 0, 1.5), (1, 0.0, 1, 0),
-    ],
-)  # fmt: skip
-def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(
-    polls: int, interval: float | None, dice: float, pause: float
-) -> None:
-    assert poll_pause(polls, interval, dice) == pytest.approx(pause)
-
-
-@pytest.mark.parametrize(("deadline", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
-def test_without_a_deadline_time_is_endless(deadline: float | None, left: float) -> None:
-    assert time_left(deadline, 10.0) == left
-
-
-def test_following_for_days_is_no_overflow() -> None:
-    assert poll_pause(100_000, None, 1.0) == 5.0

@@ -10,7 +10,18 @@ from urllib.parse import unquote
 import pytest
 from yarl import URL
 
-from kellyapi.wire import Request, Response, Secret, encode_path, excerpt, follow, given, not_blank, origin
+from kellyapi.wire import (
+    Request,
+    Response,
+    Secret,
+    encode_path,
+    excerpt,
+    follow,
+    given,
+    not_blank,
+    origin,
+    without_credentials,
+)
 
 # Ids
 
@@ -215,3 +226,20 @@ def test_a_blank_text_is_a_value_error(text: str) -> None:
 def test_a_text_that_is_no_string_is_a_type_error(text: Any) -> None:
     with pytest.raises(TypeError, match="the prompt must be a string, not"):
         not_blank(text, "prompt")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("http://user:word@a.example/b", "http://***@a.example/b"),
+        ("at http://u:w@a.example and 'v@b.example'", "at http://***@a.example and '***@b.example'"),
+        ("http://u@v@a.example", "http://***@a.example"),
+        ("http://a.example/b", "http://a.example/b"),
+        ("@", "***@"),
+        ("x" * 2**18, "x" * 2**18),  # from each letter to the end this would take half an hour
+        ("\0@" * 2**17, "***@"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_what_stands_before_an_at_sign_is_taken_out_in_one_pass(text: str, left: str) -> None:
+    assert without_credentials(text) == left
