@@ -21,12 +21,13 @@ PROVIDERS = Path(kellyapi.__file__).parent / "providers"
 VERBS = {
     "_fetch": "GET",
     "_download": "GET",
-    "_stream_link": "GET",
+    "_save_link": "GET",
     "_delete": "DELETE",
     "_post_json": "POST",
     "_post_form": "POST",
     "_post_bytes": "POST",
     "_stream": "POST",
+    "_stream_events": "POST",
     "_draw": "POST",
 }
 FREE = {"GET", "DELETE"}
@@ -36,6 +37,7 @@ AGAIN, ONCE = "again", "once"
 Operation = tuple[str, str, str, str, str]
 TABLE: list[Operation] = [
     ("aerostack", "AI.chat", "POST", "/ai/chat", ONCE),
+    ("aerostack", "AI.chat_stream", "POST", "/ai/chat", ONCE),
     ("aerostack", "Auth.sign_in", "POST", "/auth/signin", AGAIN),
     ("aerostack", "Auth.sign_up", "POST", "/auth/signup", ONCE),
     ("aerostack", "Cache.delete", "POST", "/cache/delete", AGAIN),
@@ -52,6 +54,7 @@ TABLE: list[Operation] = [
     ("aerostack", "Database.batch", "POST", "/db/batch", ONCE),
     ("aerostack", "Database.query", "POST", "/db/query", ONCE),
     ("aerostack", "Gateway.chat", "POST", "/ai/gateway/{}/chat/completions", ONCE),
+    ("aerostack", "Gateway.chat_stream", "POST", "/ai/gateway/{}/chat/completions", ONCE),
     ("aerostack", "Gateway.log_usage", "POST", "/gateway/billing/log", ONCE),
     ("aerostack", "Gateway.wallet", "GET", "/ai/gateway/me/wallet", AGAIN),
     ("aerostack", "Queue.cancel", "POST", "/queue/cancel", AGAIN),
@@ -98,20 +101,22 @@ TABLE: list[Operation] = [
     ("khaya", "Khaya.translate", "POST", "{self._path('translation')}", ONCE),
     ("khaya", "Khaya.voices", "GET", "/tts/{self._versions['tts']}/speakers", AGAIN),
     ("skytells", "ChatCompletions.create", "POST", "/chat/completions", ONCE),
+    ("skytells", "ChatCompletions.stream", "POST", "/chat/completions", ONCE),
     ("skytells", "EmbeddingVectors.create", "POST", "/embeddings", ONCE),
     ("skytells", "Models.get", "GET", "/model/{}", AGAIN),
     ("skytells", "Models.get", "GET", "/models/{}", AGAIN),
     ("skytells", "Models.list", "GET", "/models", AGAIN),
     ("skytells", "Predictions._order", "POST", "/predict", ONCE),
-    ("skytells", "Predictions.cancel", "POST", "/predictions/{}/cancel", AGAIN),
+    ("skytells", "Following.cancel", "POST", "/predictions/{}/cancel", AGAIN),
     ("skytells", "Predictions.delete", "DELETE", "/predictions/{}", AGAIN),
     ("skytells", "Predictions.delete", "DELETE", "/predictions/{}/delete", AGAIN),
-    ("skytells", "Predictions.download", "GET", "{url}", AGAIN),
-    ("skytells", "Predictions.get", "GET", "/predictions/{}", AGAIN),
+    ("skytells", "Following.get", "GET", "/predictions/{}", AGAIN),
     ("skytells", "Predictions.list", "GET", "/predictions", AGAIN),
     ("skytells", "Predictions.stream_info", "GET", "/predictions/{}/stream", AGAIN),
     ("skytells", "Responses.create", "POST", "/responses", ONCE),
+    ("skytells", "Responses.stream", "POST", "/responses", ONCE),
     ("skytells", "Safety._check", "POST", "/chat/completions", ONCE),
+    ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
     ("skytells", "Skytells.generate_image", "GET", "{done.outputs[0] if done.outputs else ''}", AGAIN),
 ]
 """System, where it is called, method, path, and what is sent again after a failure that may have carried it out."""
@@ -169,7 +174,7 @@ def test_a_post_is_sent_once_unless_it_says_otherwise(verb: str) -> None:
     assert inspect.signature(getattr(Service, verb)).parameters["repeatable"].default is False
 
 
-@pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_stream_link"])
+@pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
 def test_the_verbs_that_repeat_always_say_so_in_their_request(verb: str) -> None:
     source = textwrap.dedent(inspect.getsource(getattr(Service, verb)))
     (words,) = [

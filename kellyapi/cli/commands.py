@@ -15,7 +15,7 @@ from typing import Literal
 
 from kellyapi import Image, KellyAPI, Sandbox, Speech
 
-from . import demo
+from . import demo, jobs
 from .show import Answer, Screen, open_screen, plain
 
 _MEDIA = {"synthesize": "speech", "image": "image"}
@@ -32,6 +32,8 @@ def run(asked: Namespace) -> None:
             asyncio.run(_demo(Path(asked.output or "kellyapi-demo"), screen))
         case "sandbox":
             asyncio.run(_serve(asked.host, asked.port, screen))
+        case "run" | "predictions" | "models":
+            jobs.do(asked, screen)
         case _:
             _check(asked)
             # Before the loop starts: Ctrl-C could not end a read inside it.

@@ -20,8 +20,16 @@ _KEYS = """\
 Keys come from KELLYAI_API_KEY, KHAYA_API_KEY, SKYTELLS_API_KEY and AEROSTACK_API_KEY. With --sandbox a local server
 answers, which needs no key and no network.
 """
-_DEFAULTS = {"command": None, "json": False, "provider": None, "output": None, "sandbox": False}
-_POINTLESS = {"demo": ("provider",), "sandbox": ("provider", "output")}
+_DEFAULTS = {"command": None, "action": None, "json": False, "provider": None, "output": None, "sandbox": False}
+_POINTLESS: dict[str, tuple[str, ...]] = {
+    "demo": ("provider",),
+    "sandbox": ("provider", "output"),
+    "run": ("provider",),
+    **{f"predictions {action}": ("provider", "output") for action in ("list", "get", "cancel", "delete")},
+    **{f"predictions {action}": ("provider",) for action in ("follow", "download")},
+    **{f"models {action}": ("provider", "output") for action in ("list", "show")},
+}
+"""Options that a command has no use for."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,9 +72,10 @@ def _read(parser: _Parser, words: list[str]) -> argparse.Namespace:
         asked.pair = left.pop()
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
-    for name in _POINTLESS.get(asked.command, ()):
+    command = " ".join(filter(None, (asked.command, asked.action)))
+    for name in _POINTLESS.get(command, ()):
         if getattr(asked, name) is not None:
-            parser.error(f"{asked.command} takes no --{name}")
+            parser.error(f"{command} takes no --{name}")
     return asked
 
 
@@ -115,7 +124,75 @@ def _make_parser() -> _Parser:
     chat.add_argument("text", metavar="PROMPT", help="what to say, - for standard input")
     chat.add_argument("--model", metavar="NAME", help="one of the provider's models")
     chat.add_argument("--character", metavar="NAME", help="who answers: one of Kelly AI's characters")
+
+    run = add("run", "Create a job of Skytells, watch it to its end, and fetch what it made")
+    run.add_argument("model", metavar="MODEL", help="see kellyapi models list")
+    run.add_argument("-i", "--input", metavar="NAME=VALUE", action="append", default=[], type=_input, help=_VALUE)
+    _add_pace(run)
+
+    jobs = _Group(add("predictions", "Look at, follow, cancel, delete and fetch jobs of Skytells"), "predictions")
+    listed = jobs.add("list", "List jobs, the newest first")
+    listed.add_argument("--page", type=int, default=1, metavar="NUMBER")
+    listed.add_argument("--per-page", type=int, metavar="NUMBER", help="1 to 50")
+    listed.add_argument("--since", metavar="YYYY-MM-DD")
+    listed.add_argument("--until", metavar="YYYY-MM-DD")
+    listed.add_argument("--model", metavar="NAME")
+    listed.add_argument("--status", metavar="STATE", help="succeeded, failed, …")
+    for action, does in _OF_ONE_JOB.items():
+        one = jobs.add(action, does)
+        one.add_argument("id", metavar="ID")
+        if action == "follow":
+            _add_pace(one)
+
+    models = _Group(add("models", "Look at the models of Skytells"), "models")
+    models.add("list", "List them")
+    models.add("show", "Show one, with the inputs it takes").add_argument("model", metavar="MODEL")
     return parser
+
+
+_VALUE = "an input of the model, as often as needed; what reads as JSON is taken as JSON, the rest as text"
+_OF_ONE_JOB = {
+    "get": "Show a job",
+    "follow": "Watch a job to its end, and fetch what it made",
+    "cancel": "Stop a job",
+    "delete": "Delete a job and what it made",
+    "download": "Fetch what a job made",
+}
+
+
+class _Group:
+    """A command that has commands of its own."""
+
+    def __init__(self, parser: _Parser, name: str) -> None:
+        self._name = name
+        self._actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+
+    def add(self, action: str, does: str) -> _Parser:
+        parser = self._actions.add_parser(action, help=does, description=f"{does}.", allow_abbrev=False)
+        _add_options(parser, without=_POINTLESS[f"{self._name} {action}"])
+        return parser
+
+
+def _add_pace(parser: _Parser) -> None:
+    parser.add_argument(
+        "--timeout", type=float, default=900.0, metavar="SECONDS", help="how long to wait (%(default)g)"
+    )
+    parser.add_argument("--interval", type=float, metavar="SECONDS", help="between two looks, by default 0.5 to 5")
+
+
+def _input(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    import json
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is Python's, not JSON's")
+
+    try:
+        return name, json.loads(value, parse_constant=refuse)
+    except ValueError:
+        return name, value
 
 
 def _add_options(parser: _Parser, without: Sequence[str] = ()) -> None:
@@ -127,7 +204,7 @@ def _add_options(parser: _Parser, without: Sequence[str] = ()) -> None:
             options.add_argument(*flags, dest=name, default=argparse.SUPPRESS, **rest)  # type: ignore[arg-type]  # typeshed wants each keyword apart
 
     add("json", "--json", action="store_true", help="print one JSON value; errors are JSON too, on standard error")
-    add("output", "-o", "--output", metavar="FILE", help="write the answer to a file (demo: to a folder)")
+    add("output", "-o", "--output", metavar="FILE", help="write the answer to a file (demo and jobs: into a folder)")
     add("provider", "--provider", metavar="NAME", help="who is asked: khaya, kelly, skytells or aerostack")
     add("sandbox", "--sandbox", action="store_true", help="ask a sandbox that is started for this one command")
 

@@ -6,12 +6,12 @@ the code that shows a rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from attrs import frozen
 
-from ..core import ByteStream, Client, Options, read_timeout
+from ..core import ByteStream, Client, Options, hide_proxy, read_timeout
 from ..decoding import decode
 from ..errors import DecodingError
 from ..media import Source, open_media, sniff
@@ -19,7 +19,7 @@ from ..retry import RetryPolicy
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
 from ..services.translate import Translation, read_pair, translate_in_parts
-from ..wire import ErrorBody, Headers, Key, Raw, Response, System, not_blank
+from ..wire import ErrorBody, Headers, Key, Raw, Response, System, hidden, not_blank
 
 if TYPE_CHECKING:
     from ..core import SessionSource
@@ -97,10 +97,11 @@ class Khaya(Client):
 
         Source: https://pypi.org/project/khaya/0.3.0/
         """
+        api_key = hidden(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
         self._wrong_settings: list[str] = []
+        defaults = self._environment(hide_proxy(options))
         self._versions = {service: self._version(service, version) for service, version in given.items()}
-        defaults = self._environment(options)
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
 
     async def translate(
@@ -122,10 +123,8 @@ class Khaya(Client):
         """
         source, target = read_pair(pair, source, target)
 
-        async def ask(part: str) -> str:
-            return await self._post_json(
-                self._path("translation"), {"in": part, "lang": f"{source}-{target}"}, into=str
-            )
+        def ask(part: str) -> Awaitable[str]:
+            return self._post_json(self._path("translation"), {"in": part, "lang": f"{source}-{target}"}, into=str)
 
         text = not_blank(text, "text")
         translated = await (translate_in_parts(text, ask) if split else ask(text))
@@ -191,7 +190,7 @@ class Khaya(Client):
         if format not in (None, "wav", "mp3"):
             raise ValueError(f"the format of a stream must be 'wav' or 'mp3', not {format!r}")
         data = {**_speech_request(text, language, voice, format), "stream": True}
-        return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio)
+        return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio, blank="no audio in the answer")
 
     async def languages(self, service: Literal["translation", "transcription", "synthesis"]) -> dict[str, str]:
         """Give the languages of a service as code -> name.

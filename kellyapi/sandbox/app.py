@@ -28,6 +28,7 @@ from .engines.process import Engines
 from .face import SHARED, Face, Handler, Refused, Shared
 from .faults import Fault, Orders
 from .skytells import routes as skytells
+from .skytells.callbacks import WEBHOOK_RETRIES
 from .skytells.predictions import PREDICTION_TIME
 from .store import Store
 
@@ -73,8 +74,9 @@ class Sandbox:
     accepted; without them any that is not blank is. `data` is the folder that keeps what the sandbox remembers for the
     next one; without it, it is forgotten at the end. `schema` is SQL that makes the tables of Aerostack's database,
     each statement once in the life of the folder. `clock` gives the seconds since 1970 by which things expire.
-    `prediction_time` is the seconds that a job of Skytells takes at least. `faults` go wrong from the start, with
-    those of a probability by dice that begin with `seed`. `engines` names the package whose modules do the work.
+    `prediction_time` is the seconds that a job of Skytells takes at least, `webhook_retries` the pauses in seconds
+    after which a webhook that did not take a call is called again. `faults` go wrong from the start, with those of a
+    probability by dice that begin with `seed`. `engines` names the package whose modules do the work.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Sandbox:
         schema: str | None = None,
         clock: Callable[[], float] = time.time,
         prediction_time: float = 0.5,
+        webhook_retries: Iterable[float] = (0.5, 1.0, 2.0),
         faults: Iterable[Fault] = (),
         seed: int = 0,
         engines: str = f"{__package__}.engines",
@@ -102,6 +105,9 @@ class Sandbox:
         self.keys = None if keys is None else frozenset(keys)
         self._engines = engines
         self._prediction_time = float(prediction_time)
+        self._webhook_retries = tuple(map(float, webhook_retries))
+        if not all(0 <= pause < float("inf") for pause in self._webhook_retries):
+            raise ValueError(f"webhook_retries must be seconds, 0 or more, not {self._webhook_retries}")
         self._new_store = partial(Store, data, schema=schema, clock=clock)
         self._runner: web.AppRunner | None = None
         self._orders = Orders(faults, seed)
@@ -167,6 +173,7 @@ class Sandbox:
         self._face_of.clear()
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _in_its_words])
         app[PREDICTION_TIME] = self._prediction_time
+        app[WEBHOOK_RETRIES] = self._webhook_retries
         app[SHARED] = shared = Shared(engines=Engines(self._engines), store=self._new_store(), keys=self.keys)
         for face in _FACES:
             for method, path, handler in face.routes:

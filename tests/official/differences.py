@@ -49,7 +49,6 @@ _ENDING = {
     "prediction.cancel": "POST /v1/predictions/p1/cancel",
     "prediction.delete": "DELETE /v1/predictions/p1/delete",
 }
-_RUNNING = ("run", "run: on_progress", "run: everything")
 _UPLOADS = {
     "storage_upload": "pictures/fox.png",
     "storage_upload: untyped": "fox.png",
@@ -64,19 +63,6 @@ DIFFERENCES: tuple[Difference, ...] = (
     Difference("khaya", _LISTING, "content-type", "application/json", ABSENT, _NO_BODY),
     Difference("skytells", _LOOKING, "content-type", "application/json", ABSENT, _NO_BODY),
     Difference("skytells", ("predict",), "body await", ABSENT, False, "`create` always says whether it waits"),
-    Difference(
-        "skytells", _RUNNING, "requests",
-        ["POST /v1/predict"], ["POST /v1/predict", "GET /v1/predictions/p1"],
-        "a job is created and followed, so that its end is seen by asking and not by a long wait",
-    ),
-    *(
-        Difference(
-            "skytells", (name,), "requests",
-            [asked, "POST /v1/predict"], [asked, "POST /v1/predict", "GET /v1/predictions/p1"],
-            "what is run is followed",
-        )
-        for name, asked in _ENDING.items()
-    ),
     Difference(
         "skytells", ("run", "run: everything", *_ENDING), "body await", True, False,
         "a timeout while the server waits would lose the id of a job that is paid for",

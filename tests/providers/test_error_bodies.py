@@ -392,3 +392,10 @@ async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
     assert named in error.message
     assert "sk-user" not in str(error)
     assert "token" not in str(error)
+
+
+@pytest.mark.parametrize("system", list(CALLS))
+@pytest.mark.parametrize("page", ["<title>" * 14_000, "<title" * 16_000, "<title>Down" + " " * 90_000])
+async def test_a_page_whose_title_does_not_end_is_read_in_one_pass(wire: Responses, system: str, page: str) -> None:
+    error = await fail(wire, system, 502, {}, page)
+    assert (type(error), len(error.message) <= 200) == (ServerError, True)

@@ -27,8 +27,9 @@ from kellyapi import (
     Skytells,
     Usage,
 )
-from kellyapi.providers.skytells.inference import EmbeddingUsage, OutputContent, OutputItem, ResponseUsage
+from kellyapi.providers.skytells.inference import EmbeddingUsage
 from kellyapi.providers.skytells.models import PriceRule, Vendor
+from kellyapi.providers.skytells.responses import OutputContent, OutputItem, ResponseUsage
 from kellyapi.services.completion import Choice, CompletionMessage, FunctionCall, PromptFilter, ToolCall
 
 BASE = "https://api.skytells.ai/v1"

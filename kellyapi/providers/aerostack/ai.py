@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...core import Service
-from ...services.chat import ChatReply, Message, read_completion, write_messages
+from ...services.chat import ChatReply, ChatStream, Message, read_completion, write_messages
+from ...wire import given
 
 
 class AI(Service):
@@ -28,9 +29,28 @@ class AI(Service):
 
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
-        optional = {"model": model, "temperature": temperature, "max_tokens": max_tokens, "top_p": top_p}
-        data = {name: value for name, value in optional.items() if value is not None}
-        return await self._post_json("/ai/chat", {"messages": write_messages(messages), **data}, into=_read_reply)
+        options = given(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        return await self._post_json("/ai/chat", {"messages": write_messages(messages), **options}, into=_read_reply)
+
+    def chat_stream(
+        self,
+        messages: str | Sequence[Message | Mapping[str, Any]],
+        *,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+    ) -> ChatStream:
+        """Say something to a language model and get its reply as it is written: `async with aerostack.ai.chat_stream(…)
+        as stream: async for piece in stream: …`.
+
+        What it takes is what `chat` takes; so are the errors, raised when the block is entered.
+
+        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
+        """
+        options = given(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
+        return self._stream_events("/ai/chat", data, into=ChatStream)
 
 
 def _read_reply(value: Any) -> ChatReply:

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from ...core import Service
 from ...decoding import wire
-from ...services.chat import Message, write_messages
+from ...services.chat import ChatStream, Message, write_messages
 from ...services.completion import ChatCompletion
-from ...wire import Key, encode_path, given, not_blank
+from ...wire import Key, encode_path, given, hidden, not_blank
 from .paging import whole
 
 
@@ -65,17 +65,40 @@ class Gateway(Service):
 
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/gateway_api.py)
         """
-        data = {
-            "messages": write_messages(messages),
-            **given(model=model, temperature=temperature, max_tokens=max_tokens),
-        }
+        options = given(model=model, temperature=temperature, max_tokens=max_tokens)
+        consumer = hidden(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
+        data = {"messages": write_messages(messages), **options}
         return await self._post_json(path, data, into=ChatCompletion, bearer=consumer)
+
+    def chat_stream(
+        self,
+        api: str,
+        messages: str | Sequence[Message | Mapping[str, Any]],
+        *,
+        consumer: Key,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+    ) -> ChatStream:
+        """Say something to an API of the gateway, at the consumer's expense, and get its reply as it is written: `async
+        with aerostack.gateway.chat_stream(…) as stream: async for piece in stream: …`.
+
+        What it takes is what `chat` takes; so are the errors, raised when the block is entered.
+
+        Source: https://github.com/aerostackdev/sdk-node (src/gateway.ts)
+        """
+        options = given(model=model, temperature=temperature, max_tokens=max_tokens)
+        consumer = hidden(consumer)
+        path = encode_path("/ai/gateway/{}/chat/completions", api)
+        data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
+        return self._stream_events(path, data, into=ChatStream, bearer=consumer)
 
     async def wallet(self, api: str, *, consumer: Key) -> Wallet:
         """Give what a consumer has left with an API of the gateway.
 
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/gateway_api.py)
         """
+        consumer = hidden(consumer)
         query = {"api_slug": not_blank(api, "api")}
         return (await self._fetch("/ai/gateway/me/wallet", query, into=_Held, bearer=consumer)).wallet

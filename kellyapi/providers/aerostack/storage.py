@@ -11,7 +11,8 @@ from attrs import frozen
 
 from ...core import Service
 from ...decoding import wire
-from ...media import Source, open_media, save_stream
+from ...media import Source, open_media
+from ...saving import save_stream
 from ...wire import Part, Raw, given, not_blank
 from .paging import Page, Success, iterate
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-from ...core import Client
+from ...core import Client, OnBytes
 from ...errors import DecodingError, KellyAPIError
 from ...media import sniff
 from ...services.images import Image
 from ...wire import System, not_blank
 from .allowance import read_allowance
 from .errors import read_error
+from .following import OnState, read_pace
 from .inference import ChatCompletions, EmbeddingVectors, Responses
 from .models import Models
+from .outputs import is_link
 from .prediction import Prediction, Webhook
 from .predictions import Predictions
 from .safety import Safety
@@ -73,17 +77,37 @@ class Skytells(Client):
         *,
         webhook: str | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
+        interval: float | None = None,
         timeout: float | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = False,
     ) -> Prediction:
         """Create a job, follow it, and give its last state.
 
         One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
         (`None`: never) `WaitTimeoutError`; errors after the job was created carry it as `error.prediction`.
+        `on_progress(prediction)`, plain or async, is called with each new state, the first before the job is looked at.
+        With `cancel_on_exit` the job is cancelled when waiting for it ends before it does, by an error, the timeout, or
+        cancelling the task. For the rest see `predictions.wait`.
 
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
-        job = await self.predictions.create(model, input, webhook=webhook, stream=stream)
-        return await self.predictions.wait(job, timeout=timeout)
+        pace = read_pace(interval, timeout, on_progress)
+        creating = self.predictions.create(model, input, webhook=webhook, stream=stream)
+        return await self.predictions._create_and_wait(creating, pace, on_progress, cancel_on_exit=cancel_on_exit)
+
+    async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
+        """Stream a link, such as one of `prediction.outputs`, to a file and give its path; no key goes to it.
+
+        The file is there only when it is whole, and takes the place of one that was there. A download that breaks off
+        is gone on with if the server can, and so is one that an earlier program left as a `.part` beside the path.
+        `on_progress(received, total)`, plain or async, counts bytes; `total` is `None` when the server does not tell.
+
+        Source: https://github.com/Skytells/cli (docs/predictions.md)
+        """
+        if not is_link(not_blank(url, "url")):
+            raise ValueError(f"url must be a link such as https://example.com/a.png, not {url[:40]!r}")
+        return await self._save_link(url, path, on_progress)
 
     async def generate_image(
         self, prompt: str, *, model: str = "truefusion-pro", input: Mapping[str, Any] | None = None
@@ -95,7 +119,7 @@ class Skytells(Client):
         done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
         url = done.outputs[0] if done.outputs else ""
         try:
-            if not url.startswith(("https://", "http://")):
+            if not is_link(url):
                 raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
             answer = await self._download(url)
             mime = sniff(answer.body) or answer.content_type

@@ -8,77 +8,20 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
-from attrs import field, frozen
+from attrs import frozen
 
 from ...core import Service
 from ...decoding import decode
 from ...errors import DecodingError
-from ...services.chat import Message, write_messages
+from ...services.chat import ChatStream, Message, write_messages
 from ...services.completion import ChatCompletion
 from ...wire import given, not_blank
+from .responses import ModelResponse, ResponseStream
 
 Messages = str | Sequence[Message | Mapping[str, Any]]
-
-
-@frozen
-class OutputContent:
-    """A piece of an output."""
-
-    type: str
-    text: str | None = None
-    annotations: tuple[object, ...] = ()
-
-
-@frozen
-class OutputItem:
-    """One item of a response: a message, mostly."""
-
-    id: str | None = None
-    type: str | None = None
-    status: str | None = None
-    role: str | None = None
-    content: tuple[OutputContent, ...] = ()
-    phase: str | None = None
-
-
-@frozen
-class ResponseUsage:
-    """What a response cost, in tokens."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
-    input_tokens_details: dict[str, object] = field(factory=dict)
-    output_tokens_details: dict[str, object] = field(factory=dict)
-
-
-@frozen(kw_only=True)
-class ModelResponse:
-    """A whole response.
-
-    Source: https://github.com/Skytells/ts-sdk (src/types/inference.types.ts)
-    """
-
-    id: str
-    status: str
-    """"completed", "incomplete", "failed", …; others may come."""
-    model: str | None = None
-    created_at: float | None = None
-    """Seconds since 1970."""
-    output: tuple[OutputItem, ...] = ()
-    usage: ResponseUsage | None = None
-    content_filters: tuple[dict[str, object], ...] = ()
-    error: object = None
-    incomplete_details: object = None
-    previous_response_id: str | None = None
-    metadata: dict[str, object] = field(factory=dict)
-
-    @property
-    def text(self) -> str:
-        """All text of the output."""
-        return "".join(piece.text or "" for item in self.output for piece in item.content)
+"""`Message(role, content)` or dicts; a single string is one message of the user."""
 
 
 @frozen
@@ -98,117 +41,96 @@ class Embeddings:
     usage: EmbeddingUsage | None = None
 
 
+class ChatParameters(TypedDict, total=False):
+    """What `skytells.chat` takes beside the model and the messages; `None` leaves it to the server."""
+
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    n: int | None
+    stop: str | Sequence[str] | None
+    presence_penalty: float | None
+    frequency_penalty: float | None
+    logprobs: bool | None
+    top_logprobs: int | None
+    user: str | None
+    tools: Sequence[Mapping[str, Any]] | None
+    tool_choice: str | Mapping[str, Any] | None
+    parallel_tool_calls: bool | None
+    response_format: Mapping[str, Any] | None
+
+
+class ResponseParameters(TypedDict, total=False):
+    """What `skytells.responses` takes beside the model and the input; `None` leaves it to the server."""
+
+    instructions: str | None
+    temperature: float | None
+    top_p: float | None
+    max_output_tokens: int | None
+    max_tool_calls: int | None
+    tools: Sequence[Mapping[str, Any]] | None
+    tool_choice: str | Mapping[str, Any] | None
+    parallel_tool_calls: bool | None
+    reasoning: Mapping[str, Any] | None
+    text: Mapping[str, Any] | None
+    store: bool | None
+    metadata: Mapping[str, Any] | None
+    user: str | None
+    previous_response_id: str | None
+    service_tier: str | None
+    truncation: str | None
+    frequency_penalty: float | None
+    presence_penalty: float | None
+    top_logprobs: int | None
+    prompt_cache_key: str | None
+    prompt_cache_retention: str | None
+
+
 class ChatCompletions(Service):
     """`skytells.chat`."""
 
-    async def create(
-        self,
-        model: str,
-        messages: Messages,
-        *,
-        max_tokens: int | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        n: int | None = None,
-        stop: str | Sequence[str] | None = None,
-        presence_penalty: float | None = None,
-        frequency_penalty: float | None = None,
-        logprobs: bool | None = None,
-        top_logprobs: int | None = None,
-        user: str | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        tool_choice: str | Mapping[str, Any] | None = None,
-        parallel_tool_calls: bool | None = None,
-        response_format: Mapping[str, Any] | None = None,
-    ) -> ChatCompletion:
+    async def create(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatCompletion:
         """Say something to a language model.
 
         `messages` are `Message(role, content)` or dicts; a single string is one message of the user.
 
         Source: https://github.com/Skytells/ts-sdk (src/chat.ts)
         """
-        optional = given(
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_p=top_p,
-            n=n,
-            stop=stop,
-            presence_penalty=presence_penalty,
-            frequency_penalty=frequency_penalty,
-            logprobs=logprobs,
-            top_logprobs=top_logprobs,
-            user=user,
-            tools=tools,
-            tool_choice=tool_choice,
-            parallel_tool_calls=parallel_tool_calls,
-            response_format=response_format,
-        )
-        data = {"model": not_blank(model, "model"), "messages": write_messages(messages), **optional}
-        return await self._post_json("/chat/completions", data, into=ChatCompletion)
+        return await self._post_json("/chat/completions", _ask_chat(model, messages, parameters), into=ChatCompletion)
+
+    def stream(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatStream:
+        """Say something to a language model and get its reply as it is written: `async with skytells.chat.stream(…) as
+        stream: async for piece in stream: …`.
+
+        What it takes is what `create` takes; so are the errors, raised when the block is entered.
+
+        Source: https://github.com/Skytells/ts-sdk (src/chat.ts)
+        """
+        data = {**_ask_chat(model, messages, parameters), "stream_options": {"include_usage": True}}
+        return self._stream_events("/chat/completions", data, into=ChatStream)
 
 
 class Responses(Service):
     """`skytells.responses`."""
 
-    async def create(
-        self,
-        model: str,
-        input: str | Sequence[Message | Mapping[str, Any]],
-        *,
-        instructions: str | None = None,
-        temperature: float | None = None,
-        top_p: float | None = None,
-        max_output_tokens: int | None = None,
-        max_tool_calls: int | None = None,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        tool_choice: str | Mapping[str, Any] | None = None,
-        parallel_tool_calls: bool | None = None,
-        reasoning: Mapping[str, Any] | None = None,
-        text: Mapping[str, Any] | None = None,
-        store: bool | None = None,
-        metadata: Mapping[str, Any] | None = None,
-        user: str | None = None,
-        previous_response_id: str | None = None,
-        service_tier: str | None = None,
-        truncation: str | None = None,
-        frequency_penalty: float | None = None,
-        presence_penalty: float | None = None,
-        top_logprobs: int | None = None,
-        prompt_cache_key: str | None = None,
-        prompt_cache_retention: str | None = None,
-    ) -> ModelResponse:
+    async def create(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ModelResponse:
         """Have a model respond to a text or a conversation.
 
         `previous_response_id` needs that the earlier one was created with `store=True`.
 
         Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
         """
-        optional = given(
-            instructions=instructions,
-            temperature=temperature,
-            top_p=top_p,
-            max_output_tokens=max_output_tokens,
-            max_tool_calls=max_tool_calls,
-            tools=tools,
-            tool_choice=tool_choice,
-            parallel_tool_calls=parallel_tool_calls,
-            reasoning=reasoning,
-            text=text,
-            store=store,
-            metadata=metadata,
-            user=user,
-            previous_response_id=previous_response_id,
-            service_tier=service_tier,
-            truncation=truncation,
-            frequency_penalty=frequency_penalty,
-            presence_penalty=presence_penalty,
-            top_logprobs=top_logprobs,
-            prompt_cache_key=prompt_cache_key,
-            prompt_cache_retention=prompt_cache_retention,
-        )
-        asked = not_blank(input, "input") if isinstance(input, str) else write_messages(input)
-        data = {"model": not_blank(model, "model"), "input": asked, **optional}
-        return await self._post_json("/responses", data, into=ModelResponse)
+        return await self._post_json("/responses", _ask_response(model, input, parameters), into=ModelResponse)
+
+    def stream(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
+        """Have a model respond, and get what happens meanwhile: `async with skytells.responses.stream(…) as stream:
+        async for event in stream: …`.
+
+        What it takes is what `create` takes; so are the errors, raised when the block is entered.
+
+        Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
+        """
+        return self._stream_events("/responses", _ask_response(model, input, parameters), into=ResponseStream)
 
 
 class EmbeddingVectors(Service):
@@ -244,6 +166,23 @@ class _Vectors:
     data: tuple[_Vector, ...]
     model: str | None = None
     usage: EmbeddingUsage | None = None
+
+
+def _ask_chat(model: str, messages: Messages, parameters: ChatParameters) -> dict[str, Any]:
+    asked = {"model": not_blank(model, "model"), "messages": write_messages(messages)}
+    return {**asked, **_known(parameters, ChatParameters)}
+
+
+def _ask_response(model: str, input: Messages, parameters: ResponseParameters) -> dict[str, Any]:
+    asked = not_blank(input, "input") if isinstance(input, str) else write_messages(input)
+    return {"model": not_blank(model, "model"), "input": asked, **_known(parameters, ResponseParameters)}
+
+
+def _known(parameters: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
+    """Give the parameters that were given, if all of them are parameters."""
+    if unknown := parameters.keys() - kind.__annotations__.keys():
+        raise TypeError(f"unknown parameter {min(unknown)!r}; the parameters are {', '.join(kind.__annotations__)}")
+    return given(**parameters)
 
 
 def _read_embeddings(value: Any) -> Embeddings:

@@ -13,6 +13,7 @@ from attrs import field, frozen
 from attrs.validators import instance_of
 
 from ...decoding import decode
+from ...errors import PredictionFailedError
 from .enums import PredictionSource, PredictionType, Privacy
 
 
@@ -245,6 +246,15 @@ def read_webhook(webhook: str | Webhook | Mapping[str, Any]) -> Webhook:
     if isinstance(webhook, Mapping):
         return Webhook(**webhook)
     return webhook if isinstance(webhook, Webhook) else Webhook(webhook)
+
+
+def succeeded(state: Prediction) -> Prediction:
+    """Give the last state of a job back if it succeeded; else raise `PredictionFailedError`."""
+    if state.status != "succeeded":
+        reason = state.error or state.response or "no reason given"
+        message = f"prediction {state.id} {state.status}: {reason}"
+        raise PredictionFailedError(message, provider="skytells", prediction=state)
+    return state
 
 
 def id_of(prediction: str | Prediction) -> str:

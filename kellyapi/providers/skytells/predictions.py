@@ -1,31 +1,25 @@
-"""Skytells' predictions: create jobs, look at them, list them, follow them to their end, fetch what they made."""
+"""Skytells' predictions: create jobs, look at them, list them, fetch what they made.
+
+Following one to its end is in `following`, saving its outputs in `outputs`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import random
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ...core import Service
+from ...core import OnBytes
 from ...decoding import dumps
-from ...errors import (
-    KellyAPIError,
-    PredictionFailedError,
-    RateLimitError,
-    ServerError,
-    StatusError,
-    TransportError,
-    WaitTimeoutError,
-)
-from ...media import safe_name, save_stream
-from ...polling import poll_pause, time_left
+from ...errors import KellyAPIError, StatusError
 from ...wire import encode_path, given, not_blank
 from .errors import is_missing_route
+from .following import Following
+from .outputs import save_outputs
 from .prediction import (
     Job,
     Prediction,
@@ -39,7 +33,7 @@ from .prediction import (
 )
 
 
-class Predictions(Service):
+class Predictions(Following):
     """`skytells.predictions`."""
 
     async def create(
@@ -85,19 +79,12 @@ class Predictions(Service):
     async def _order(self, order: dict[str, Any]) -> Prediction:
         return await self._post_json("/predict", order, into=read_prediction)
 
-    async def get(self, prediction: str | Prediction) -> Prediction:
-        """Look at a job, by its id or an earlier state.
-
-        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
-        """
-        return await self._fetch(_path(prediction), into=read_prediction)
-
     async def stream_info(self, prediction: str | Prediction) -> Prediction:
         """Look at a job that streams: `urls["stream"]` is where.
 
         Source: https://github.com/Skytells/ts-sdk (src/client.ts, streamPrediction)
         """
-        return await self._fetch(f"{_path(prediction)}/stream", into=read_prediction)
+        return await self._fetch(encode_path("/predictions/{}/stream", id_of(prediction)), into=read_prediction)
 
     async def list(
         self,
@@ -139,100 +126,34 @@ class Predictions(Service):
             for prediction in page.items:
                 yield prediction
 
-    async def cancel(self, prediction: str | Prediction) -> Prediction | None:
-        """Stop a job, and give its last state if the system sends it.
-
-        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
-        """
-        return await self._post_json(f"{_path(prediction)}/cancel", None, into=read_changed, repeatable=True)
-
     async def delete(self, prediction: str | Prediction) -> Prediction | None:
         """Delete a job and what it made, and give its last state if the system sends it.
 
         Source: https://github.com/Skytells/ts-sdk (src/client.ts); without `/delete` in https://github.com/Skytells/cli
         """
         try:
-            return await self._delete(f"{_path(prediction)}/delete", into=read_changed)
+            return await self._delete(encode_path("/predictions/{}/delete", id_of(prediction)), into=read_changed)
         except StatusError as error:
             if not is_missing_route(error):
                 raise
-            return await self._delete(_path(prediction), into=read_changed)
+            return await self._delete(encode_path("/predictions/{}", id_of(prediction)), into=read_changed)
 
-    async def download(self, prediction: str | Prediction, folder: str | os.PathLike[str]) -> tuple[Path, ...]:
+    async def download(
+        self, prediction: str | Prediction, folder: str | os.PathLike[str], *, on_progress: OnBytes | None = None
+    ) -> tuple[Path, ...]:
         """Save the outputs of a job in a folder, which is made if it is missing, and give their paths.
 
-        The links expire about five minutes after completion. No key goes to them.
+        There are none while the job runs, and none for outputs that are text and not links. Four are fetched at once,
+        and each is gone on with after a cut. A file of the same name is replaced. When one fails the others are
+        finished before its error is raised. `on_progress(received, total)`, plain or async, counts the bytes of all;
+        `total` is `None` while a size is unknown. No key goes to the links, which expire about five minutes after
+        completion: new ones are asked for once.
 
         Source: https://github.com/Skytells/cli (docs/predictions.md)
         """
         state = prediction if isinstance(prediction, Prediction) and prediction.outputs else await self.get(prediction)
-        place = Path(folder)
-        await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
-        links = [url for url in state.outputs if url.startswith(("https://", "http://"))]
-        saved: list[Path] = []
-        for number, url in enumerate(links):
-            path = place / safe_name(url, f"output-{number}")
-            if path in saved:  # two links may end in the same name
-                path = place / f"{number}-{path.name}"
-            async with self._stream_link(url) as pieces:
-                saved.append(await save_stream(path, pieces))
-        return tuple(saved)
-
-    async def follow(
-        self, prediction: str | Prediction, *, interval: float | None = None, timeout: float | None = 900.0
-    ) -> AsyncIterator[Prediction]:
-        """Give each state of a job once, until it has ended, well or badly.
-
-        `interval` is the seconds between two looks, by default 0.5 s growing to 5 s. After `timeout` seconds (`None`:
-        never) `WaitTimeoutError` is raised. A look that fails for want of a connection or of the server is repeated.
-
-        Source: https://github.com/Skytells/cli (docs/predictions.md)
-        """
-        clock = asyncio.get_running_loop().time
-        deadline = None if timeout is None else clock() + timeout
-        last: Prediction | None = None
-        for polls in count(1):
-            try:
-                state = await self.get(prediction)
-            except (TransportError, ServerError, RateLimitError) as error:
-                if error.code == "PREDICTION_FAILED":  # what the system says of an id it does not know
-                    raise
-                self._connection.logger.info("a look at %s failed and is repeated: %s", id_of(prediction), error)
-            else:
-                if state != last:
-                    yield state
-                last = state
-                if state.ended:
-                    return
-            left = time_left(deadline, clock())
-            if left <= 0:
-                known = last or (prediction if isinstance(prediction, Prediction) else None)
-                message = f"prediction {id_of(prediction)} has not ended within {timeout} s and goes on"
-                raise WaitTimeoutError(message, provider="skytells", prediction=known)
-            await asyncio.sleep(min(poll_pause(polls, interval, random.random()), left))
-
-    async def wait(
-        self, prediction: str | Prediction, *, interval: float | None = None, timeout: float | None = 900.0
-    ) -> Prediction:
-        """Follow a job to its end and give its last state; one that did not succeed raises `PredictionFailedError`.
-
-        Every error carries the last known state as `error.prediction`, so that the job can be followed later.
-
-        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
-        """
-        state = prediction if isinstance(prediction, Prediction) else None
-        try:
-            async for seen in self.follow(prediction, interval=interval, timeout=timeout):
-                state = seen
-        except KellyAPIError as error:
-            error.prediction = error.prediction or state
-            raise
-        assert state is not None
-        if state.status != "succeeded":
-            reason = state.error or state.response or "no reason given"
-            message = f"prediction {state.id} {state.status}: {reason}"
-            raise PredictionFailedError(message, provider="skytells", prediction=state)
-        return state
+        await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
+        return await save_outputs(state, Path(folder), on_progress, save=self._save_link, look=self.get)
 
 
 def _order(
@@ -253,7 +174,3 @@ def _order(
 
 def _day(day: str | date | None) -> str | None:
     return day.isoformat()[:10] if isinstance(day, date) else day  # a datetime is a date too
-
-
-def _path(prediction: str | Prediction) -> str:
-    return encode_path("/predictions/{}", id_of(prediction))

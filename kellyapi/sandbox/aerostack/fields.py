@@ -10,7 +10,14 @@ from typing import Any
 
 from ..face import Refused
 
-_CASES = {str: "a string", dict: "an object", list: "an array", int: "an integer", float: "a number"}
+_CASES = {
+    str: "a string",
+    bool: "true or false",
+    dict: "an object",
+    list: "an array",
+    int: "an integer",
+    float: "a number",
+}
 
 
 def invalid(name: str, problem: str) -> Refused:
@@ -75,7 +82,7 @@ def encoded(body: dict[str, Any], name: str, *, at: str = "") -> str:
 
 
 def _typed(value: Any, name: str, kind: type[Any]) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+    if isinstance(value, bool) != (kind is bool) or not isinstance(value, (int, float) if kind is float else kind):
         raise invalid(name, f"must be {_CASES[kind]}")
     if kind is float and not abs(value) < 2**63:  # nor NaN, which json reads too
         raise invalid(name, "must be a finite number")

@@ -13,7 +13,7 @@ import sqlite3
 from aiohttp import web
 
 from ..face import SHARED, read_object
-from .ai import complete
+from .ai import complete, send
 from .fields import invalid, maybe, number, text
 
 CREDIT = 100_000
@@ -35,11 +35,12 @@ async def _log(request: web.Request) -> web.Response:
     return web.json_response({"success": True, "loggedUnits": units})
 
 
-async def _chat(request: web.Request) -> web.Response:
-    completion = await complete(request)
+async def _chat(request: web.Request) -> web.StreamResponse:
+    body = await read_object(request)
+    completion = await complete(request, body)
     wallet = _wallet_id(consumer(request), request.match_info["slug"])
     await request.app[SHARED].store.run(_charge, wallet, completion["usage"]["total_tokens"])
-    return web.json_response(completion)
+    return await send(request, body, completion)
 
 
 async def _wallet(request: web.Request) -> web.Response:

@@ -1,8 +1,9 @@
 """Skytells' chat completions and responses in the sandbox, by the rules of its chat engine.
 
-Tools, sampling and formats are accepted and do nothing. Streams are refused. A prompt that the content filter blocks
-gets no content and the finish reason "content_filter". To a message with images the answer is what is measured in them,
-if they are `data:` URLs; others are not fetched. What is measured goes through the content filter too.
+Tools, sampling and formats are accepted and do nothing. A stream is the whole answer in pieces, by words. A prompt that
+the content filter blocks gets no content and the finish reason "content_filter". To a message with images the answer is
+what is measured in them, if they are `data:` URLs; others are not fetched. What is measured goes through the content
+filter too.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import base64
 import re
 import uuid
+from collections.abc import Iterator
+from types import NoneType
 from typing import Any
 
 from aiohttp import web
 
 from ..face import SHARED, Refused, read_object, run_engine
+from ..streaming import chunks, send_events, words
 from . import filters
 from .models import find, kind_of
 
@@ -50,11 +54,11 @@ def count_tokens(text: str) -> int:
     return len(text.split())
 
 
-async def chat(request: web.Request) -> web.Response:
+async def chat(request: web.Request) -> web.StreamResponse:
     """Answer POST /chat/completions."""
     body = await read_object(request)
     model = find_for("chat", body)
-    _check(request, body, "max_tokens", "n")
+    _check(body, "max_tokens", "n")
     turns = await _read_turns(request, body.get("messages"), "messages")
     choices = body.get("n") or 1
     if choices > MOST_CHOICES:
@@ -84,14 +88,16 @@ async def chat(request: web.Request) -> web.Response:
         "system_fingerprint": "fp_sandbox",
         "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": found}],
     }
+    if _is_streamed(request, body):
+        return await send_events(request, chunks(completion, body.get("stream_options")))
     return web.json_response(completion)
 
 
-async def respond(request: web.Request) -> web.Response:
+async def respond(request: web.Request) -> web.StreamResponse:
     """Answer POST /responses. With `store` the conversation is kept, for `previous_response_id`."""
     body = await read_object(request)
     model = find_for("chat", body)
-    _check(request, body, "max_output_tokens")
+    _check(body, "max_output_tokens")
     store, earlier = request.app[SHARED].store, body.get("previous_response_id")
     before = await store.get(_RESPONSES, str(earlier)) if earlier is not None else []
     if before is None:
@@ -137,7 +143,33 @@ async def respond(request: web.Request) -> web.Response:
         "previous_response_id": earlier,
         "store": bool(body.get("store")),
     }
+    if _is_streamed(request, body):
+        return await send_events(request, _happenings(response))
     return web.json_response(response)
+
+
+def _happenings(response: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Tell how a response came about, in numbered events."""
+    for number, (type, event) in enumerate(_unnumbered(response)):
+        yield {"type": f"response.{type}", "sequence_number": number, **event}
+
+
+def _unnumbered(response: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    begun = {**response, "status": "in_progress", "output": [], "usage": None, "incomplete_details": None}
+    begun["content_filters"] = []
+    yield "created", {"response": begun}
+    yield "in_progress", {"response": begun}
+    for index, item in enumerate(response["output"]):
+        (part,) = item["content"]
+        place = {"item_id": item["id"], "output_index": index, "content_index": 0}
+        yield "output_item.added", {"output_index": index, "item": {**item, "status": "in_progress", "content": []}}
+        yield "content_part.added", {**place, "part": {**part, "text": ""}}
+        for word in words(part["text"]):
+            yield "output_text.delta", {**place, "delta": word, "logprobs": []}
+        yield "output_text.done", {**place, "text": part["text"], "logprobs": []}
+        yield "content_part.done", {**place, "part": part}
+        yield "output_item.done", {"output_index": index, "item": item}
+    yield response["status"], {"response": response}
 
 
 def _filtered(source: str, results: dict[str, Any], text: str) -> dict[str, Any]:
@@ -150,9 +182,15 @@ def _filtered(source: str, results: dict[str, Any], text: str) -> dict[str, Any]
     }
 
 
-def _check(request: web.Request, body: dict[str, Any], *counts: str) -> None:
-    if body.get("stream") or request.query.get("stream") == "true":
-        raise refuse_parameter("stream", "must be false: this sandbox does not stream.")
+def _is_streamed(request: web.Request, body: dict[str, Any]) -> bool:
+    return bool(body.get("stream")) or request.query.get("stream") == "true"
+
+
+def _check(body: dict[str, Any], *counts: str) -> None:
+    if not isinstance(body.get("stream"), (bool, NoneType)):
+        raise refuse_parameter("stream", "must be true or false.")
+    if not isinstance(body.get("stream_options"), (dict, NoneType)):
+        raise refuse_parameter("stream_options", "must be an object.")
     for name in counts:
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):

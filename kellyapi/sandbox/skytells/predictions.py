@@ -10,13 +10,16 @@ import asyncio
 import re
 import uuid
 from datetime import date
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from ..engines.failures import BadInput, EngineMissing
-from ..face import SHARED, Refused, Shared, read_object
+from ..face import SHARED, Refused, Shared, noted, read_object
 from . import job as jobs
+from . import outputs
+from .callbacks import WEBHOOK_RETRIES, call_back, is_called
 from .job import Job, Result
 from .models import check_input, find, kind_of, price
 
@@ -54,8 +57,10 @@ async def create(request: web.Request) -> web.Response:
     }
     await shared.store.put(_JOBS, job["id"], job)
     _start(shared, job)
+    note = _call_back(request, job)
     if not body.get("await") or kind_of(model) == "video":
-        return web.json_response(jobs.write(job, None, job["created"], str(request.url.origin())))
+        written = jobs.write(job, None, job["created"], str(request.url.origin()))
+        return web.json_response(written, headers=noted(note))
     await _end(shared, job["id"])
     return await _answer(request, job["id"])
 
@@ -67,11 +72,35 @@ def _webhook(given: Any) -> dict[str, Any]:
     url = webhook.get("url")
     if webhook and not (isinstance(url, str) and url.startswith(("https://", "http://"))):
         raise Refused(422, "VALIDATION_ERROR", "The webhook.url field must be a valid URL.")
-    return {"url": None, "events": [], **webhook}
+    events = webhook.get("events") or []
+    if not (isinstance(events, list) and all(isinstance(event, str) for event in events)):
+        raise Refused(422, "VALIDATION_ERROR", "The webhook.events field must be an array of strings.")
+    return {"url": None, **webhook, "events": events}
+
+
+def _call_back(request: web.Request, job: Job) -> str | None:
+    """Let a job tell its webhook, with the key that created it, or say why it will not. The key is not kept on disk."""
+    url, shared = job["webhook"]["url"], request.app[SHARED]
+    if url is None:
+        return None
+    if not is_called(url):
+        return "The sandbox calls webhooks on this machine only."
+    calls = call_back(
+        partial(_find, shared, job["id"]),
+        shared.store.clock,
+        key=request.headers["x-api-key"].strip(),
+        origin=str(request.url.origin()),
+        retries=request.app[WEBHOOK_RETRIES],
+    )
+    _keep(shared, asyncio.create_task(calls, name=f"webhook of {job['id']}"))
+    return None
 
 
 def _start(shared: Shared, job: Job) -> None:
-    task = asyncio.create_task(_work(shared, job), name=job["id"])
+    _keep(shared, asyncio.create_task(_work(shared, job), name=job["id"]))
+
+
+def _keep(shared: Shared, task: asyncio.Task[None]) -> None:
     shared.store.work.add(task)
     task.add_done_callback(shared.store.work.discard)
 
@@ -251,4 +280,4 @@ async def deliver(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     if now >= end + jobs.LINK_LIFE:
         raise web.HTTPGone
-    return web.FileResponse(shared.store.path("outputs", name[0]), headers={"Content-Type": "image/png"})
+    return await outputs.serve(request, shared.store.path("outputs", name[0]), "image/png")

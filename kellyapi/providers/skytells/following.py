@@ -1,0 +1,249 @@
+"""Following one of Skytells' jobs: looking at it until it ends, and cancelling it.
+
+The arithmetic of the pace is in `polling`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from contextlib import aclosing, suppress
+from itertools import count
+from typing import Any, Self
+
+from attrs import evolve
+
+from ...core import Service, check_seconds
+from ...errors import (
+    DecodingError,
+    KellyAPIError,
+    RateLimitError,
+    ServerError,
+    StatusError,
+    TransportError,
+    WaitTimeoutError,
+)
+from ...polling import Pace, check_interval, next_pause, poll_pause, time_left
+from ...retry import MAX_RETRY_AFTER, NO_RETRY
+from ...wire import DEFAULT_TIMEOUT, encode_path
+from .prediction import Prediction, id_of, read_changed, read_prediction, succeeded
+
+OnState = Callable[[Prediction], Awaitable[None] | None]
+"""Called with each new state of a job; plain or async."""
+
+CANCEL_TIME = 5.0
+"""Seconds that cancelling a job at the end of its following may take."""
+
+_behind: set[asyncio.Task[None]] = set()
+"""Keeps the collector from what goes on although its caller has left."""
+
+
+class Following(Service):
+    """What can be done with one job while it runs."""
+
+    async def get(self, prediction: str | Prediction) -> Prediction:
+        """Look at a job, by its id or an earlier state.
+
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
+        """
+        return await self._fetch(encode_path("/predictions/{}", id_of(prediction)), into=read_prediction)
+
+    async def cancel(self, prediction: str | Prediction) -> Prediction | None:
+        """Stop a job, and give its last state if the system sends it.
+
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
+        """
+        return await self._post_json(
+            encode_path("/predictions/{}/cancel", id_of(prediction)), None, into=read_changed, repeatable=True
+        )
+
+    def follow(
+        self,
+        prediction: str | Prediction,
+        *,
+        interval: float | None = None,
+        timeout: float | None = 900.0,
+        cancel_on_exit: bool = False,
+    ) -> AsyncGenerator[Prediction, None]:
+        """Give each state of a job once, until it has ended, well or badly.
+
+        `interval` is the seconds between two looks, by default 0.5 s growing to 5 s. After `timeout` seconds (`None`:
+        never, 0: after one look) `WaitTimeoutError` is raised. A look that fails for want of a connection or of the
+        server, or since it came too soon, is repeated, after the pause that the server names. With `cancel_on_exit` the
+        job is cancelled when its following ends before it does: by an error, the timeout, cancelling the task, or
+        leaving the loop (at once within `contextlib.aclosing`, else when the iterator is collected).
+
+        Source: https://github.com/Skytells/cli (docs/predictions.md)
+        """
+        encode_path("/predictions/{}", id_of(prediction))  # what names no job is found here, and not at the first look
+        return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
+
+    async def wait(
+        self,
+        prediction: str | Prediction,
+        *,
+        interval: float | None = None,
+        timeout: float | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = False,
+    ) -> Prediction:
+        """Follow a job to its end and give its last state; one that did not succeed raises `PredictionFailedError`.
+
+        `on_progress(prediction)`, plain or async, is called with each new state; what it raises ends the waiting. Every
+        error of ours carries the last known state as `error.prediction`, so that the job can be followed later, and
+        any other names the job in a note. For the rest see `follow`.
+
+        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
+        """
+        pace = read_pace(interval, timeout, on_progress)
+        return await self._wait(prediction, pace, on_progress, cancel_on_exit=cancel_on_exit)
+
+    async def _create_and_wait(
+        self,
+        creating: Coroutine[Any, Any, Prediction],
+        pace: Pace,
+        on_progress: OnState | None,
+        *,
+        cancel_on_exit: bool,
+    ) -> Prediction:
+        job = await (self._create_or_cancel(creating) if cancel_on_exit else creating)
+        if job.ended and on_progress is None:
+            return succeeded(job)
+        return await self._wait(job, pace, on_progress, cancel_on_exit=cancel_on_exit, new=True)
+
+    async def _wait(
+        self,
+        prediction: str | Prediction,
+        pace: Pace,
+        on_progress: OnState | None,
+        *,
+        cancel_on_exit: bool,
+        new: bool = False,
+    ) -> Prediction:
+        state = prediction if isinstance(prediction, Prediction) else None
+        try:
+            async with aclosing(self._states(prediction, pace, cancel_on_exit=cancel_on_exit, new=new)) as states:
+                async for state in states:
+                    waiting = on_progress(state) if on_progress is not None else None
+                    if inspect.isawaitable(waiting):
+                        await waiting
+        except KellyAPIError as error:
+            error.prediction = error.prediction or state
+            raise
+        except BaseException as error:  # of the callback, or the cancelling of the task
+            error.add_note(f"the prediction is {id_of(prediction)}")
+            raise
+        assert state is not None
+        return succeeded(state)
+
+    async def _states(
+        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool, new: bool = False
+    ) -> AsyncGenerator[Prediction, None]:
+        """Follow a job; of a `new` one the state that it was created with is given too."""
+        clock = asyncio.get_running_loop().time
+        deadline = None if pace.timeout is None else clock() + pace.timeout
+        last: Prediction | None = None
+        ended = False
+        try:
+            if new and isinstance(prediction, Prediction):
+                last, ended = prediction, prediction.ended
+                yield prediction
+            for polls in count(1):
+                if ended:
+                    return
+                failure: KellyAPIError | None = None
+                try:
+                    seconds = time_left(deadline, clock()) if pace.timeout else float("inf")
+                    state = await self._within(seconds).get(prediction)
+                except KellyAPIError as error:
+                    if not is_passing(error):
+                        raise
+                    failure = error
+                    self._connection.logger.info("a look at %s failed and is repeated: %s", id_of(prediction), error)
+                else:
+                    if state != last:
+                        last, ended = state, state.ended
+                        yield state
+                        if state.ended:
+                            return
+                left = time_left(deadline, clock())
+                pause = next_pause(poll_pause(polls, pace.interval, random.random()), left, _wanted_pause(failure))
+                await asyncio.sleep(left if pause is None else pause)
+                if pause is None:
+                    known = last or (prediction if isinstance(prediction, Prediction) else None)
+                    fate = "is cancelled now" if cancel_on_exit else "goes on"
+                    why = f"; the last look failed: {failure}" if failure else ""
+                    message = f"prediction {id_of(prediction)} has not ended within {pace.timeout:g} s and {fate}{why}"
+                    raise WaitTimeoutError(message, provider="skytells", prediction=known)
+        finally:
+            if cancel_on_exit and not ended:
+                await self._cancel_at_exit(prediction)
+
+    def _within(self, seconds: float) -> Self:
+        """Give a sibling whose calls are sent once and end in time; repeating them is the follower's."""
+        timeout = self._connection.timeout or DEFAULT_TIMEOUT
+        total = min(seconds, float("inf") if timeout.total is None else timeout.total)
+        timeout = evolve(timeout, total=None if total == float("inf") else max(total, 0.0))
+        return type(self)(evolve(self._connection, retry=NO_RETRY, timeout=timeout))
+
+    async def _cancel_at_exit(self, prediction: str | Prediction) -> None:
+        """Cancel a job, unless its follower is one of those that the loop finishes at its very end: no session can be
+        opened there any more.
+        """
+        if getattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called", False):  # not public
+            self._connection.logger.warning("prediction %s was not cancelled: the loop ended", id_of(prediction))
+        else:
+            await _to_the_end(self._cancel_quietly(prediction))
+
+    async def _cancel_quietly(self, prediction: str | Prediction) -> None:
+        """Cancel a job whose follower leaves; no failure takes the place of the reason for which it leaves."""
+        try:
+            async with asyncio.timeout(CANCEL_TIME):
+                await self.cancel(prediction)
+        except (KellyAPIError, TimeoutError) as error:
+            self._connection.logger.warning("prediction %s was not cancelled: %s", id_of(prediction), error)
+
+    async def _create_or_cancel(self, creating: Coroutine[Any, Any, Prediction]) -> Prediction:
+        """Create a job; if the task is cancelled meanwhile, the job is cancelled as soon as its id is known."""
+        task = asyncio.ensure_future(creating)
+
+        async def undo() -> None:
+            with suppress(KellyAPIError):
+                await self._cancel_quietly(await task)
+
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await _to_the_end(undo())
+            raise
+
+
+def read_pace(interval: float | None, timeout: float | None, on_progress: OnState | None = None) -> Pace:
+    """Check how a job is to be followed."""
+    if on_progress is not None and not callable(on_progress):
+        raise TypeError(f"on_progress must be a function, not {on_progress!r}")
+    if timeout is not None and (timeout != 0 or isinstance(timeout, bool)):
+        timeout = check_seconds(timeout, "0 to look once, or None")
+    return Pace(check_interval(interval), timeout)
+
+
+def is_passing(error: KellyAPIError) -> bool:
+    """Tell whether a failed look says nothing of the job."""
+    if isinstance(error, StatusError):
+        return not error.final and (isinstance(error, (ServerError, RateLimitError)) or error.status == 408)
+    return isinstance(error, (TransportError, DecodingError))
+
+
+def _wanted_pause(failure: KellyAPIError | None) -> float | None:
+    hint = failure.retry_after if isinstance(failure, StatusError) else None
+    return None if hint is None else min(hint, MAX_RETRY_AFTER)
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for something that goes on even when the task is cancelled."""
+    task = asyncio.ensure_future(work)
+    _behind.add(task)
+    task.add_done_callback(_behind.discard)
+    await asyncio.shield(task)

@@ -1,0 +1,300 @@
+"""Calls of Skytells' webhooks, from signature to event, and the stores that remember them: issue 5, promise 19."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+import traceback
+from collections.abc import Awaitable, Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+from servers import run_script
+from starlette.datastructures import Headers as StarletteHeaders
+from werkzeug.datastructures import Headers as WerkzeugHeaders
+
+from kellyapi import Deliveries, Event, MemoryDeliveries, Prediction, SQLiteDeliveries, WebhookError, verify
+from kellyapi.providers.skytells import webhooks
+
+SECRET = "sk-test-key"
+BODY = b'{"id":"p1","status":"succeeded"}'
+SIGNATURE = "2a478c45472f2f4db275e913f6bbacdc94805c192c68d65322c030567dcf85fd"
+HEADERS = {"X-Skytells-Signature": SIGNATURE}
+EVENT = Event(type="succeeded", name="succeeded", prediction=Prediction(id="p1", status="succeeded"))
+
+
+def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return {"X-Skytells-Signature": hmac.new(secret.encode(), data, sha256).hexdigest()}, data
+
+
+def test_the_public_name_and_the_module_are_one() -> None:
+    assert verify is webhooks.verify
+
+
+# Signatures
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        HEADERS,
+        {"x-skytells-signature": SIGNATURE},
+        {"Content-Type": "application/json", "X-SKYTELLS-SIGNATURE": SIGNATURE},
+        {"X-Skytells-Signature": f" \t{SIGNATURE}\r\n"},
+        {"X-Skytells-Signature": SIGNATURE.upper()},
+        CIMultiDict(HEADERS),
+        StarletteHeaders(HEADERS),
+        WerkzeugHeaders(HEADERS),
+    ],
+    ids=["plain", "lower", "upper", "blanks", "hex", "aiohttp", "starlette", "werkzeug"],
+)
+def test_the_vector_is_accepted_from_any_headers(headers: Mapping[str, str]) -> None:
+    assert verify(headers, BODY, SECRET) == EVENT
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_a_body_is_bytes_of_any_kind(kind: Callable[[bytes], bytes]) -> None:
+    assert verify(HEADERS, kind(BODY), SECRET) == EVENT
+
+
+@pytest.mark.parametrize("secrets", [["old", SECRET], (SECRET, "new"), iter(["", SECRET])])
+def test_one_of_several_secrets_will_do(secrets: Any) -> None:
+    assert verify(HEADERS, BODY, secrets) == EVENT
+
+
+EMPTY_KEY = signed(BODY, "")[0]["X-Skytells-Signature"]
+BLANK_KEY = signed(BODY, " ")[0]["X-Skytells-Signature"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "secret"),
+    [
+        ({}, BODY, SECRET),
+        ({"X-Skytells-Signature": ""}, BODY, SECRET),
+        ({"X-Skytells-Signature": " \t"}, BODY, SECRET),
+        ({"X-Skytells-Signature": SIGNATURE[:-1]}, BODY, SECRET),
+        ({"X-Skytells-Signature": SIGNATURE + "0"}, BODY, SECRET),
+        ({"X-Skytells-Signature": SIGNATURE[::-1]}, BODY, SECRET),
+        ({"X-Skytells-Signature": f"sha256={SIGNATURE}"}, BODY, SECRET),
+        ({"X-Skytells-Signature": f"{SIGNATURE}, {SIGNATURE}"}, BODY, SECRET),
+        ({"X-Skytells-Signature": "é\udcff" * 32}, BODY, SECRET),
+        ({"X-Skytells-Signature": None}, BODY, SECRET),
+        ({"X-Signature": SIGNATURE}, BODY, SECRET),
+        (HEADERS, BODY + b"\n", SECRET),
+        (HEADERS, BODY.replace(b":", b": "), SECRET),
+        (HEADERS, BODY.replace(b"p1", b"p2"), SECRET),
+        (HEADERS, b"", SECRET),
+        (HEADERS, b"\xff\x00", SECRET),
+        (HEADERS, BODY, SECRET.upper()),
+        (HEADERS, BODY, f"{SECRET} "),
+        (HEADERS, BODY, ["a", "b"]),
+        (HEADERS, BODY, []),
+        ({"X-Skytells-Signature": EMPTY_KEY}, BODY, ""),
+        ({"X-Skytells-Signature": EMPTY_KEY}, BODY, ["", SECRET]),
+        ({"X-Skytells-Signature": BLANK_KEY}, BODY, " "),
+    ],
+)
+def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> None:
+    with pytest.raises(WebhookError, match="no valid X-Skytells-Signature") as raised:
+        verify(headers, body, secret)
+    assert (raised.value.code, raised.value.provider) == ("WEBHOOK_SIGNATURE_INVALID", "skytells")
+
+
+@pytest.mark.parametrize(
+    ("body", "secret", "message"),
+    [
+        (BODY.decode(), SECRET, "the body must be the bytes that were signed, not str"),
+        (json.loads(BODY), SECRET, "not dict"),
+        (None, SECRET, "not NoneType"),
+        (BODY, SECRET.encode(), "a secret must be a string"),
+        (BODY, [None], "a secret must be a string"),
+    ],
+)
+def test_what_is_no_body_or_no_secret_is_a_type_error(body: Any, secret: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        verify(HEADERS, body, secret)
+
+
+def test_a_body_is_not_parsed_before_its_signature_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    compare, loads = hmac.compare_digest, webhooks.loads
+    monkeypatch.setattr(hmac, "compare_digest", lambda a, b: seen.append("compared") or compare(a, b))
+    monkeypatch.setattr(webhooks, "loads", lambda data: seen.append("parsed") or loads(data))
+    verify(HEADERS, BODY, SECRET)
+    with pytest.raises(WebhookError):
+        verify(HEADERS, b"{", SECRET)
+    assert seen == ["compared", "parsed", "compared"]
+
+
+def test_no_traceback_with_locals_shows_the_secret() -> None:
+    with pytest.raises(WebhookError) as raised:
+        verify({}, BODY, SECRET)
+    frames = [frame for frame, _ in traceback.walk_tb(raised.tb) if frame.f_globals["__name__"] == webhooks.__name__]
+    assert frames
+    assert not [frame for frame in frames if SECRET in repr(frame.f_locals)]
+
+
+# Events
+
+
+JOB = {"id": "p1", "status": "processing"}
+
+
+@pytest.mark.parametrize(
+    ("status", "type"),
+    [
+        ("succeeded", "succeeded"),
+        ("failed", "failed"),
+        ("cancelled", "cancelled"),
+        ("canceled", "cancelled"),
+        ("started", "started"),
+        ("starting", "started"),
+        ("processing", "processing"),
+        ("paused", "paused"),
+    ],
+)
+def test_a_bare_prediction_is_an_event_by_its_status(status: str, type: str) -> None:
+    event = verify(*signed(JOB | {"status": status}), SECRET)
+    assert event == Event(type=type, name=status, prediction=Prediction(id="p1", status=status))
+    assert event.id == f"p1:{type}"
+
+
+@pytest.mark.parametrize(
+    ("name", "type"),
+    [
+        ("prediction.succeeded", "succeeded"),
+        ("prediction.completed", "succeeded"),
+        ("completed", "succeeded"),
+        ("prediction.failed", "failed"),
+        ("failed", "failed"),
+        ("prediction.cancelled", "cancelled"),
+        ("prediction.canceled", "cancelled"),
+        ("canceled", "cancelled"),
+        ("prediction.started", "started"),
+        ("started", "started"),
+        ("prediction.upscaled", "upscaled"),
+        ("Prediction.Upscaled", "upscaled"),
+    ],
+)
+def test_an_envelope_is_an_event_by_its_type(name: str, type: str) -> None:
+    event = verify(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": JOB}), SECRET)
+    prediction = Prediction(id="p1", status="processing")
+    assert event == Event(type=type, name=name, created_at="2026-03-04T21:20:58Z", prediction=prediction)
+    assert event.id == f"p1:{type}"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"type": "inference", "data": {"id": "p2", "status": "failed"}},
+        {"type": "prediction.succeeded", "data": None},
+        {"type": None, "data": {"id": "p2", "status": "failed"}},
+    ],
+)
+def test_a_prediction_with_fields_of_an_envelope_stays_one(fields: dict[str, Any]) -> None:
+    event = verify(*signed(JOB | fields), SECRET)
+    assert (event.prediction.id, event.type, event.created_at) == ("p1", "processing", None)
+
+
+def test_a_prediction_is_read_as_everywhere_else() -> None:
+    event = verify(*signed(JOB | {"model": {"name": "m", "type": "image"}, "output": ["u"], "new": 1}), SECRET)
+    assert (event.prediction.model, event.prediction.outputs) == ("m", ("u",))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"null",
+        b"[]",
+        b'"succeeded"',
+        b"{}",
+        b"NaN",
+        b"[" * 100_000,
+        b'{"id": "p1"}',
+        b'{"id": 1, "status": "succeeded"}',
+        b'{"type": "prediction.succeeded", "data": {}}',
+        b'{"type": "prediction.succeeded"}',
+    ],
+)
+def test_a_signed_body_that_is_no_event_is_another_error(body: bytes) -> None:
+    with pytest.raises(WebhookError, match="is signed, but is no event") as raised:
+        verify(*signed(body), SECRET)
+    assert raised.value.code == "INVALID_JSON"
+
+
+# Stores
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Deliveries:
+    return MemoryDeliveries() if request.param == "memory" else SQLiteDeliveries(tmp_path / "deliveries.db")
+
+
+async def test_a_key_is_claimed_once_until_it_is_released(store: Deliveries) -> None:
+    assert [await store.claim("a"), await store.claim("a"), await store.claim("b")] == [True, False, True]
+    await store.release("a")
+    await store.release("c")
+    assert [await store.claim("a"), await store.claim("b")] == [True, False]
+
+
+async def test_of_a_hundred_who_claim_a_key_at_once_one_gets_it(store: Deliveries) -> None:
+    assert sum(await asyncio.gather(*(store.claim("a") for _ in range(100)))) == 1
+
+
+async def test_memory_keeps_the_newest() -> None:
+    store = MemoryDeliveries(2)
+    assert [await store.claim(key) for key in "abcbca"] == [True, True, True, False, False, True]
+
+
+async def test_a_file_keeps_keys_over_a_restart_for_their_time(tmp_path: Path) -> None:
+    now = 1_000.0
+    open_store: Callable[[], SQLiteDeliveries] = lambda: SQLiteDeliveries(  # noqa: E731  three lives, one file
+        tmp_path / "deliveries.db", keep=60, clock=lambda: now
+    )
+    assert await open_store().claim("a")
+    now += 59
+    assert not await open_store().claim("a")
+    now += 1
+    assert await open_store().claim("a")
+
+
+async def test_processes_share_a_file(tmp_path: Path) -> None:
+    code = """
+import asyncio, sys
+from kellyapi import SQLiteDeliveries
+
+async def main():
+    store = SQLiteDeliveries(sys.argv[1])
+    print(sum([await store.claim(str(key)) for key in range(30)]))
+
+asyncio.run(main())
+"""
+    path = str(tmp_path / "deliveries.db")
+    won = await asyncio.gather(*(run_script(code, path) for _ in range(3)))
+    assert sum(map(int, won)) == 30
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: MemoryDeliveries(0), "size must be at least 1"),
+        (lambda: SQLiteDeliveries("x", keep=0), "keep must be more than 0"),
+        (lambda: SQLiteDeliveries("x", keep=float("nan")), "keep must be more than 0"),
+    ],
+)
+def test_a_store_that_could_keep_nothing_is_a_value_error(make: Callable[[], Awaitable[None]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+async def test_naming_the_receiver_loads_no_server() -> None:
+    loaded = "import sys, kellyapi; kellyapi.WebhookReceiver; kellyapi.verify; print('aiohttp' in sys.modules)"
+    assert await run_script(loaded) == "False"
