@@ -7,35 +7,50 @@ the machine allows, and none depends on its speed.
 from __future__ import annotations
 
 import asyncio
+import hmac
+import json
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from contextlib import aclosing
+from itertools import count, pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from servers import KEY, Exchange, Server, Shop, answer, asked
+from attrs import field, frozen
+from faults.clock import run as patiently
+from servers import KEY, Exchange, Seen, Server, Shop, answer, asked
 
-from kellyapi import Rate
-from kellyapi.media import open_media, save_stream
+from kellyapi import NO_RETRY, ChatStream, Rate, ResponseStream, Skytells, WebhookReceiver
+from kellyapi.limits import Limits
+from kellyapi.media import open_media
+from kellyapi.providers.skytells.webhooks import SIGNATURE_HEADER
 from kellyapi.wire import Part
 
 LINES = 10
 CALLS = 1000
+WAITS_CANCELLED = 200
+QUEUED = 100
 TURNS = 60
 """More than a call takes against the server below when nothing else runs."""
 
 
-def slow(random: Random) -> Callable[[Exchange], Awaitable[None]]:
-    """Answer in pieces, with turns of the loop before each."""
-    pieces = (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", b"Content-Length: 4\r\n\r\n", b"nu", b"ll")
+Reply = Callable[[Seen], bytes]
+
+
+def slow(random: Random, reply: Reply = lambda _: answer(body=b"null")) -> Callable[[Exchange], Awaitable[None]]:
+    """Answer in pieces, cut anywhere, with turns of the loop before each."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
-        for piece in pieces:
+        whole = reply(exchange.seen)
+        cuts = [0, *sorted(random.sample(range(1, len(whole)), 3)), len(whole)]
+        for start, end in pairwise(cuts):
             for _ in range(random.randrange(5)):
                 await asyncio.sleep(0)
-            await exchange.write(piece)
+            await exchange.write(whole[start:end])
 
     return script
 
@@ -46,9 +61,7 @@ async def listen(shop: Shop, _: Path) -> bool:
 
 
 async def download(shop: Shop, file: Path) -> bool:
-    async with shop._stream_link(f"{shop.base_url}/file") as pieces:
-        await save_stream(file.with_name("copy"), pieces)
-    return True
+    return await shop._save_link(f"{shop.base_url}/file", file.with_name("copy")) == file.with_name("copy")
 
 
 async def fill(shop: Shop, file: Path) -> bool:
@@ -85,6 +98,14 @@ def open_files() -> list[str]:
         except FileNotFoundError:  # the directory itself
             continue
     return sorted(found)
+
+
+async def closed_but(files: list[str]) -> None:
+    """See that no other files are open than these; a close takes a few turns."""
+    for _ in range(1000):
+        if len(open_files()) > len(files):
+            await asyncio.sleep(0)
+    assert len(open_files()) <= len(files)
 
 
 def tasks_but_the_servers() -> int:
@@ -132,11 +153,165 @@ async def test_after_a_thousand_cancelled_calls_a_thousand_go_well_and_nothing_i
             assert server.open <= LINES
             assert tasks_but_the_servers() <= tasks
         await server.until(lambda: server.open == 0)
-        for _ in range(1000):  # a close takes a few turns
-            if len(open_files()) > len(files):
-                await asyncio.sleep(0)
-        assert len(open_files()) <= len(files)
+        await closed_but(files)
     assert {path.name for path in file.parent.iterdir()} <= {file.name, "copy"}
+
+
+# -- what takes many requests, or many pieces --------------------------------------------------------------------------
+
+LOOKS = 2
+"""Looks at a job that find it at work."""
+AT_WORK, DONE, CANCELED = "processing", "succeeded", "canceled"
+EVENTS: dict[str, list[dict[str, Any]]] = {
+    "/chat/completions": [{"choices": [{"index": 0, "delta": {"content": word}}]} for word in ("Good", " morning")],
+    "/responses": [
+        {"type": "response.output_text.delta", "delta": "Good morning"},
+        {"type": "response.completed", "response": {"id": "r", "model": "m", "status": "completed", "output": []}},
+    ],
+}
+
+
+def platform() -> Reply:
+    """Give the replies of a system whose jobs are at work for a few looks, and then done."""
+    looks: Counter[str] = Counter()
+    numbers = count()
+
+    def job(id: str, status: str) -> bytes:
+        return answer(body=json.dumps({"id": id, "status": status, "output": ["https://a.example/a"]}).encode())
+
+    def reply(seen: Seen) -> bytes:
+        if seen.target in EVENTS:
+            said = [f"data: {json.dumps(event)}\n\n" for event in EVENTS[seen.target]]
+            return answer(body="".join([*said, "data: [DONE]\n\n"]).encode(), kind="text/event-stream")
+        if seen.target == "/predict":
+            return job(f"created-{next(numbers)}", AT_WORK)
+        id, _, cancels = seen.target.removeprefix("/predictions/").partition("/")
+        looks[id] += 1
+        return job(id, CANCELED if cancels else AT_WORK if looks[id] <= LOOKS else DONE)
+
+    return reply
+
+
+@frozen
+class Waiting:
+    """Who waits for a job."""
+
+    skytells: Skytells
+    asking: WebhookReceiver
+    """It asks when no call comes."""
+    patient: WebhookReceiver
+    """It does not."""
+    numbers: Iterator[int] = field(factory=count)
+
+    def job(self) -> str:
+        return f"job-{next(self.numbers)}"
+
+
+async def follow(one: Waiting) -> bool:
+    async with aclosing(one.skytells.predictions.follow(one.job(), interval=0)) as states:
+        return [state.status async for state in states] == [AT_WORK, DONE]
+
+
+async def wait(one: Waiting) -> bool:
+    return (await one.skytells.predictions.wait(one.job(), interval=0)).ended
+
+
+async def wait_or_cancel(one: Waiting) -> bool:
+    return (await one.skytells.predictions.wait(one.job(), interval=0, cancel_on_exit=True)).ended
+
+
+async def run(one: Waiting) -> bool:
+    return (await one.skytells.run("m", {}, interval=0, cancel_on_exit=True)).ended
+
+
+async def be_called(one: Waiting) -> bool:
+    """Wait for a call that comes after a few turns, unless it comes too late."""
+    id = one.job()
+    body = json.dumps({"id": id, "status": DONE}).encode()
+    headers = {SIGNATURE_HEADER: hmac.digest(KEY.encode(), body, "sha256").hex()}
+
+    async def call() -> None:
+        for _ in range(TURNS // 3):
+            await asyncio.sleep(0)
+        await one.patient.handle(headers, body)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(call())
+        return (await one.patient.wait_for(id)).ended
+
+
+async def ask_after_all(one: Waiting) -> bool:
+    return (await one.asking.wait_for(one.job(), poll_after=0)).ended
+
+
+async def talk(one: Waiting) -> bool:
+    async with one.skytells.chat.stream("m", "hi") as stream:
+        return "".join([piece async for piece in stream]) == "Good morning"
+
+
+async def respond(one: Waiting) -> bool:
+    async with one.skytells.responses.stream("m", "hi") as stream:
+        return len([event async for event in stream]) == len(EVENTS["/responses"])
+
+
+WAITS = (follow, wait, wait_or_cancel, run, be_called, ask_after_all, talk, respond)
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothing(
+    wait: Callable[[Waiting], Coroutine[Any, Any, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kellyapi.polling.FIRST_PAUSE", 0.0)  # `wait_for` has no interval
+    random = Random(3)
+    async with Server(slow(random, platform())) as server:
+        tasks, files = tasks_but_the_servers(), open_files()
+        async with Skytells(KEY, base_url=server.url, max_connections=LINES, retry=NO_RETRY) as skytells:
+            one = Waiting(skytells, WebhookReceiver(skytells=skytells), WebhookReceiver(KEY))
+            ends: list[Any] = []
+            for _ in range(WAITS_CANCELLED // 25):
+                ends += await cancel_each([wait(one) for _ in range(25)], random)
+            cancelled = [end for end in ends if isinstance(end, asyncio.CancelledError)]
+            assert len(cancelled) > WAITS_CANCELLED / 10
+            assert [end for end in ends if not (end is True or isinstance(end, asyncio.CancelledError))] == []
+            for _ in range(1000):  # those that cancel a job go on for a while
+                if tasks_but_the_servers() > tasks:
+                    await asyncio.sleep(0)
+            assert tasks_but_the_servers() <= tasks
+            assert not one.asking._joints._waiting
+            assert not one.patient._joints._waiting
+            await server.until(lambda: server.open <= LINES)
+            assert await asyncio.gather(*(wait(one) for _ in range(10 * LINES))) == [True] * (10 * LINES)
+        await server.until(lambda: server.open == 0)
+        await closed_but(files)
+
+
+def test_a_queue_that_half_of_it_leaves_is_whole() -> None:
+    async def main() -> None:
+        random, clock = Random(4), asyncio.get_running_loop().time
+        limits = Limits(LINES, Rate(LINES, per=1.0))
+
+        async def call() -> None:
+            await limits.acquire(None)
+            try:
+                await asyncio.sleep(random.random())
+            finally:
+                limits.release()
+
+        tasks = [asyncio.create_task(call()) for _ in range(QUEUED)]
+        for task in random.sample(tasks, QUEUED):
+            await asyncio.sleep(random.random() / LINES)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        done = [task for task in tasks if not task.cancelled()]
+        assert QUEUED / 4 < len(done) < QUEUED
+        await asyncio.sleep(1)  # the rate forgets
+        began = clock()
+        await asyncio.gather(*(call() for _ in range(QUEUED)))
+        assert clock() - began < 2 * QUEUED / LINES
+        assert (limits._waiting, limits.allowance._in_flight) == (0, 0)
+        assert limits._lines[asyncio.get_running_loop()].slots._value == LINES
+
+    patiently(main())
 
 
 # -- streams that are left early ---------------------------------------------------------------------------------------
@@ -177,15 +352,21 @@ async def leave_by_cancellation(stream: AsyncIterator[bytes]) -> None:
 LEAVINGS = (
     leave_by_break, leave_by_an_error, leave_unread, leave_by_aclose, leave_by_a_timeout, leave_by_cancellation
 )  # fmt: skip
+
+
 OPENINGS: dict[str, Callable[[Shop], Any]] = {
-    "a stream": lambda shop: shop.listen(),
-    "a download": lambda shop: shop._stream_link(f"{shop.base_url}/file"),
+    "bytes": lambda shop: shop.listen(),
+    "chat": lambda shop: shop._stream_events("/chat/completions", {}, into=ChatStream),
+    "a response": lambda shop: shop._stream_events("/responses", {}, into=ResponseStream),
 }
 
 
 async def endless(exchange: Exchange) -> None:
     await exchange.read()
-    await exchange.write(answer(Transfer_Encoding="chunked", body=b"3\r\nabc\r\n"))
+    event = EVENTS.get(exchange.seen.target, ["abc"])[0]
+    piece = f"data: {json.dumps(event)}\n\n".encode()
+    head = answer(kind="text/event-stream", Transfer_Encoding="chunked", body=b"")
+    await exchange.write(head + b"%x\r\n%b\r\n" % (len(piece), piece))
     await exchange.left()
 
 
@@ -221,6 +402,8 @@ async def test_a_download_that_is_cancelled_leaves_no_file(file: Path) -> None:
             await asyncio.gather(call, return_exceptions=True)
             assert call.cancelled()
             await server.until(lambda: server.open == 0)
+        # Nobody who is cancelled waits for the thread that opens a file, which is removed when that thread is done.
+        await asyncio.get_running_loop().shutdown_default_executor()
         assert sorted(file.parent.iterdir()) == before
 
 
@@ -233,6 +416,15 @@ async def test_ten_times_more_calls_of_every_kind_than_connections_all_finish(fi
         assert await asyncio.gather(*calls) == [True] * len(calls)
         assert len(server.requests) == len(calls)
         await server.until(lambda: server.open <= LINES)
+
+
+async def test_a_thousand_calls_at_once_share_a_hundred_connections_in_their_order() -> None:
+    async with asked(slow(Random(5)), max_connections=CALLS // 10) as (shop, server):
+        assert await asyncio.gather(*(shop.look(f"/{number}") for number in range(CALLS))) == [None] * CALLS
+        assert server.connections == CALLS // 10
+        arrived = [int(seen.target.removeprefix("/")) for seen in server.requests]
+        assert sorted(arrived) == list(range(CALLS))
+        assert max(number - place for place, number in enumerate(arrived)) <= server.connections  # none overtook more
 
 
 async def test_a_thousand_calls_are_in_flight_at_once() -> None:

@@ -6,8 +6,11 @@ the option in its place, with `transport`.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
 
 import pytest
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, cut, hang, reset
@@ -19,6 +22,7 @@ FAR_TLS = "https://far.example"
 LOGIN, PASSWORD = "somebody", "correct horse/battery@staple"
 BASIC = "Basic " + base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
 
+CALLS = 1000
 BRIEF = Timeout(connect=0.1)
 """asyncio notices only by this that a tunnel has closed before the handshake in it was answered."""
 
@@ -43,6 +47,72 @@ class Tunnel:
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self.first = await exchange.reader.read(2**16)
+
+
+class Relay:
+    """A small proxy: it passes everything on, to the server that a request names, and counts its connections."""
+
+    def __init__(self) -> None:
+        self.connections = 0
+        self.opened: list[str] = []
+        """What each connection was opened to: the address of a server, or for a tunnel host and port."""
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=CALLS)
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._tasks.add(asyncio.create_task(self._relay(reader, writer)))
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        there: asyncio.StreamWriter | None = None
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+            method, target, _ = head.decode().split(" ", 2)
+            place = target if method == "CONNECT" else urlsplit(target).netloc
+            self.opened.append(place)
+            host, _, port = place.rpartition(":")
+            back, there = await asyncio.open_connection(host, int(port))
+            if method == "CONNECT":
+                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            else:
+                there.write(head)  # each server must understand a whole address: RFC 9112, 3.2.2
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_pipe(reader, there))
+                group.create_task(_pipe(back, writer))
+        except* (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            for end in (writer, there):
+                if end is not None:
+                    end.close()
+
+
+async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(2**16):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+async def test_a_thousand_calls_at_once_go_through_a_proxy_on_a_hundred_connections() -> None:
+    async with Relay() as proxy, Server(OK) as server:
+        async with Shop(KEY, base_url=server.url, proxy=proxy.url, max_connections=CALLS // 10) as shop:
+            calls = (shop.buy() if number % 2 else shop.look(f"/{number}") for number in range(CALLS))
+            assert await asyncio.gather(*calls) == [{}] * CALLS
+        assert (len(server.requests), server.connections, proxy.connections) == (CALLS, CALLS // 10, CALLS // 10)
+        assert set(proxy.opened) == {urlsplit(server.url).netloc}
+        assert {seen.target.rpartition("/")[0] for seen in server.requests} == {server.url}  # none came past it
+        await server.until(lambda: server.open == 0)
 
 
 @pytest.mark.parametrize("given", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "option"])

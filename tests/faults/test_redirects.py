@@ -29,7 +29,9 @@ ELSEWHERE = {
     "no place": "",
     "no web address": "mailto:a@example.com",
     "a broken address": "http://[broken",
+    "a port that is none": "http://{host}9999/there",
 }
+NOWHERE = {"no place", "no web address", "a broken address", "a port that is none"}
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 
@@ -52,6 +54,8 @@ class Sent:
     outcome: Outcome
     there: int
     """Connections to the other server."""
+    seen: list[Seen]
+    """The requests that arrived, here and there."""
 
 
 async def send(operation: Operation, status: int, where: str, *then: bytes) -> Sent:
@@ -67,7 +71,7 @@ async def send(operation: Operation, status: int, where: str, *then: bytes) -> S
             await exchange.write(answer(status, b"", **({"Location": target} if target else {})))
 
         outcome = await ask(operation, redirect, *then)
-        return Sent(outcome, other.connections)
+        return Sent(outcome, other.connections, [*outcome.requests, *other.requests])
 
 
 @each_operation
@@ -87,19 +91,37 @@ def test_a_redirect_within_the_origin_is_followed_if_the_method_stays(operation:
         assert operation.keyless != any(KEY in value for value in first.headers.values())
 
 
-@each_operation
+WITH_KEY = {name: one for name, one in OPERATIONS.items() if not one.keyless}
+
+
+@pytest.mark.parametrize("operation", WITH_KEY.values(), ids=WITH_KEY)
 @pytest.mark.parametrize("where", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_redirect_elsewhere_is_an_error_and_nothing_goes_there(operation: Operation, where: str) -> None:
     for status in STATUSES:
         sent = run(send(operation, status, where))
         error = sent.outcome.error
         assert sent.there == 0
-        if operation.keyless and where.startswith("https:") and is_followed(operation, status):
-            assert isinstance(error, TransportError)  # it was followed, without a key, and this server speaks no TLS
-            continue
         assert (type(error), len(sent.outcome.requests)) == (StatusError, 1), status
         assert (error.status, error.outcome_unknown) == (status, False)
         assert KEY not in str(error)
+
+
+WITHOUT_KEY = {name: one for name, one in OPERATIONS.items() if one.keyless}
+
+
+@pytest.mark.parametrize("operation", WITHOUT_KEY.values(), ids=WITHOUT_KEY)
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_download_is_redirected_anywhere_and_without_the_key(operation: Operation, name: str) -> None:
+    for status in STATUSES:
+        sent = run(send(operation, status, ELSEWHERE[name], *([] if name == "another scheme" else [operation.good])))
+        error = sent.outcome.error
+        assert not any(KEY in value for seen in sent.seen for value in seen.headers.values())
+        if name == "another scheme":
+            assert isinstance(error, TransportError)  # it was followed, and this server speaks no TLS
+        elif name in NOWHERE:
+            assert (type(error), len(sent.seen)) == (StatusError, 1), status
+        else:
+            assert (error, len(sent.seen)) == (None, 2), status
 
 
 @each_operation
