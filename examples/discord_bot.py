@@ -1,0 +1,101 @@
+"""A Discord bot with two slash commands: /imagine draws a picture, /translate says an English text in another language.
+
+Keys come from the environment: DISCORD_TOKEN, then KELLYAI_API_KEY or SKYTELLS_API_KEY for pictures and KHAYA_API_KEY
+for translations. With KELLYAPI_SANDBOX=1 no key but Discord's is needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import os
+import signal
+from contextlib import suppress
+from typing import Any
+
+import discord
+from discord import app_commands
+from explain import explain
+
+from kellyapi import KellyAPI, KellyAPIError
+from kellyapi.languages import TRANSLATION
+
+LANGUAGES = [app_commands.Choice(name=each.name, value=each.code) for each in TRANSLATION if each.code != "eng"]
+LAST_SECONDS = 20  # for work that is under way when the bot is stopped
+
+
+class Bot(discord.Client):
+    """The connection to Discord, with one client of kellyapi for all commands."""
+
+    def __init__(self, api: KellyAPI) -> None:
+        # Slash commands need no intents, whatever discord.py warns of, and what a user lets the bot say pings nobody.
+        super().__init__(intents=discord.Intents.none(), allowed_mentions=discord.AllowedMentions.none())
+        self.api = api
+        self.under_way: dict[int, asyncio.Task[Any]] = {}
+        self.tree = Commands(self)
+
+    async def setup_hook(self) -> None:
+        self.tree.add_command(imagine)
+        self.tree.add_command(translate)
+        await self.tree.sync()
+
+    async def close(self) -> None:
+        """Let the work that is under way end, since it may be paid for already."""
+        if self.under_way:
+            _, late = await asyncio.wait(self.under_way.values(), timeout=LAST_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await super().close()
+
+
+class Commands(app_commands.CommandTree[Bot]):
+    """What all commands have in common: how they begin, and how they fail."""
+
+    async def interaction_check(self, interaction: discord.Interaction[Bot]) -> bool:
+        """Work for one command of a user at a time, and show that the work goes on: Discord waits only 3 seconds."""
+        user, under_way = interaction.user.id, self.client.under_way
+        if user in under_way:
+            await interaction.response.send_message("I am still busy with your last command.", ephemeral=True)
+            return False
+        under_way[user] = task = asyncio.current_task()
+        task.add_done_callback(lambda _: under_way.pop(user))
+        await interaction.response.defer(thinking=True)
+        return True
+
+    async def on_error(self, interaction: discord.Interaction[Bot], error: app_commands.AppCommandError) -> None:
+        cause = getattr(error, "original", error)
+        bug = None if isinstance(cause, KellyAPIError) else cause
+        logging.warning("user %s got no answer: %s", interaction.user.id, cause, exc_info=bug)
+        await interaction.edit_original_response(content=explain(cause))
+
+
+@app_commands.command(description="Draw a picture")
+@app_commands.describe(prompt="What can be seen in it")
+async def imagine(interaction: discord.Interaction[Bot], prompt: app_commands.Range[str, 1, 500]) -> None:
+    picture = await interaction.client.api.generate_image(prompt)
+    file = discord.File(io.BytesIO(picture.data), f"picture.{picture.mime.partition('/')[2]}", description=prompt)
+    await interaction.edit_original_response(attachments=[file])
+
+
+@app_commands.command(description="Translate an English text")
+@app_commands.describe(text="The text, in English", language="The language that you want it in")
+@app_commands.choices(language=LANGUAGES)
+async def translate(
+    interaction: discord.Interaction[Bot], text: app_commands.Range[str, 1, 1000], language: app_commands.Choice[str]
+) -> None:
+    translation = await interaction.client.api.translate(text, source="eng", target=language.value)
+    await interaction.edit_original_response(content=f"{language.name}: {translation.text}"[:2000])
+
+
+async def main() -> None:
+    async with KellyAPI.sandbox() if os.environ.get("KELLYAPI_SANDBOX") else KellyAPI() as api, Bot(api) as bot:
+        await bot.start(os.environ["DISCORD_TOKEN"])  # until Ctrl-C or SIGTERM
+
+
+if __name__ == "__main__":
+    discord.utils.setup_logging(level=logging.INFO)
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(main())

@@ -1,0 +1,95 @@
+"""What the tests of the examples share: a sandbox, the environment that names it, and an example as a fresh module."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import re
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from servers import answer
+
+from kellyapi import Sandbox
+
+from .telegram_fake import TOKEN, TelegramFake
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+STAND_INS = Path(__file__).parents[1] / "sandbox"
+VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
+
+FAILURES = {
+    "no credits": (answer(402), "The credits are used up. Please tell the owner."),
+    "too many": (answer(429, Retry_After="3599"), "Too many people are asking. Please try again in 3599 seconds."),
+    "wrong input": (answer(400, b'{"error": {"message": "too odd"}}'), "The service cannot use this: too odd"),
+    "wrong key": (answer(401), "This cannot be done now. Please tell the owner to look into the log."),
+    "no JSON": (
+        answer(200, b"<p>", "text/html"),
+        "This cannot be done now. Please tell the owner to look into the log.",
+    ),
+}
+"""What Khaya may answer, and what a bot then tells its user."""
+
+if not all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
+    collect_ignore = ["test_telegram_voice.py"]
+
+
+def command(example: str) -> str:
+    """Give the source that runs an example as `python examples/NAME.py` would, for `servers.script`."""
+    path = EXAMPLES / f"{example}.py"
+    return f"import runpy, sys; sys.path[0] = {str(EXAMPLES)!r}; runpy.run_path({str(path)!r}, run_name='__main__')"
+
+
+def complaints(log: str) -> list[str]:
+    """Give the lines of a log that tell of a defect; what the bots themselves log as a warning is none."""
+    return [line for line in log.splitlines() if re.search(r"Traceback|Warning:|never|ERROR|Unclosed", line)]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait until something holds of which nobody is told."""
+    async with asyncio.timeout(20):
+        while not true():  # noqa: ASYNC110  an event would need somebody who sets it
+            await asyncio.sleep(0)
+
+
+async def settle(before: set[asyncio.Task[Any]]) -> None:
+    """Wait until no other tasks are left than before, those of the servers in this process included."""
+    known = before | {asyncio.current_task()}
+    await until(lambda: asyncio.all_tasks() <= known)
+
+
+@pytest.fixture
+async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+    """A sandbox that the environment names; `ENGINES = "stand_in"` in a test module spares it the engines of speech."""
+    monkeypatch.syspath_prepend(STAND_INS)
+    async with Sandbox(engines=getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")) as sandbox:
+        for system, url in sandbox.urls.items():
+            monkeypatch.setenv(f"{VARIABLES[system]}_API_KEY", "sandbox")
+            monkeypatch.setenv(f"{VARIABLES[system]}_BASE_URL", url)
+        yield sandbox
+
+
+@pytest.fixture
+async def telegram(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TelegramFake]:
+    """A Bot API that the environment names."""
+    async with TelegramFake() as telegram:
+        monkeypatch.setenv("TELEGRAM_API", telegram.url)
+        monkeypatch.setenv("TELEGRAM_TOKEN", TOKEN)
+        yield telegram
+
+
+@pytest.fixture
+def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """Import an example as `python examples/NAME.py` would, with nothing left from another test."""
+
+    def load(name: str) -> ModuleType:
+        monkeypatch.syspath_prepend(EXAMPLES)
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        return importlib.import_module(name)
+
+    return load

@@ -1,0 +1,24 @@
+"""The list of examples names each of them, with the keys that it reads."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import EXAMPLES
+
+ROW = re.compile(r"^\| \[(\w+\.py)\].*?\|.*?\|(.*?)\|", re.MULTILINE)
+ROWS = dict(ROW.findall((EXAMPLES / "README.md").read_text("utf-8")))
+PROGRAMS = [path for path in sorted(EXAMPLES.glob("*.py")) if "__main__" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.name)
+def test_each_example_has_a_line_that_names_its_keys(program: Path) -> None:
+    named = set(re.findall(r"\w+_TOKEN|\w+_API_KEY", program.read_text("utf-8")))
+    assert set(re.findall(r"\w+_TOKEN|\w+_API_KEY", ROWS[program.name])) == named
+
+
+def test_each_line_is_of_an_example() -> None:
+    assert ROWS.keys() == {program.name for program in PROGRAMS}
