@@ -1,0 +1,267 @@
+"""What a call and an import may cost, counted in what does not depend on the machine: calls of functions, steps of the
+loop, objects, modules.
+
+The budgets are stored below. When a test says that one is exceeded, look for what the change added to the hot path; if
+it is worth its cost, raise the budget in the same commit, and after a saving lower it. How fast the library is on one
+machine is measured by `python -m benchmarks`, and shown in docs/performance.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from contextvars import Context
+from importlib.util import find_spec
+from types import FrameType
+from typing import Any
+
+import aiohttp
+import pytest
+from attrs import frozen
+from servers import Server, answer
+
+from kellyapi import Aerostack, Kelly, Khaya, Skytells, run_sync
+
+KEY = "a-key"
+PREDICTION = {"id": "p1", "status": "succeeded", "output": ["https://files.example/p1.png"]}
+SPEED = {"orjson", "pybase64"}
+"""Of the extra `speed`; used where they are installed."""
+WARM = 10
+ROUNDS = 20
+
+Call = Callable[[], Awaitable[Any]]
+
+
+@frozen
+class Cost:
+    """Calls of Python functions, each step of a coroutine counted."""
+
+    own: int
+    """Of functions of this library."""
+    beyond: int
+    """Of functions of any library, beyond those of the same request by hand."""
+
+
+@frozen
+class Operation:
+    """One public call, the same request by hand, what is answered, and what the call may cost."""
+
+    ours: Callable[[str], Any]
+    """Makes the client."""
+    call: Callable[[Any], Awaitable[Any]]
+    method: str
+    path: str
+    header: str
+    sent: Any
+    said: Any
+    with_speed: Cost
+    """The budget where the packages of the extra `speed` are installed."""
+    without: Cost
+
+
+OPERATIONS = {
+    "translate": Operation(
+        ours=lambda url: Khaya(KEY, base_url=url),
+        call=lambda khaya: khaya.translate("Good morning", "en-tw"),
+        method="POST",
+        path="/v1/translate",
+        header="Ocp-Apim-Subscription-Key",
+        sent={"in": "Good morning", "lang": "en-tw"},
+        said="Maakye",
+        with_speed=Cost(own=52, beyond=36),
+        without=Cost(own=53, beyond=46),
+    ),
+    "generate_image": Operation(
+        ours=lambda url: Kelly(KEY, base_url=url),
+        call=lambda kelly: kelly.generate_image("a fox"),
+        method="POST",
+        path="/image/generate",
+        header="Authorization",
+        sent={"prompt": "a fox", "responseType": "base64data"},
+        said={"image": "aW1hZ2U="},
+        with_speed=Cost(own=59, beyond=46),
+        without=Cost(own=60, beyond=58),
+    ),
+    "predictions.get": Operation(
+        ours=lambda url: Skytells(KEY, base_url=url),
+        call=lambda skytells: skytells.predictions.get("p1"),
+        method="GET",
+        path="/predictions/p1",
+        header="x-api-key",
+        sent=None,
+        said=PREDICTION,
+        with_speed=Cost(own=64, beyond=62),
+        without=Cost(own=65, beyond=68),
+    ),
+    "ai.chat": Operation(
+        ours=lambda url: Aerostack(KEY, base_url=url),
+        call=lambda aerostack: aerostack.ai.chat("hi"),
+        method="POST",
+        path="/ai/chat",
+        header="X-Aerostack-Key",
+        sent={"messages": [{"role": "user", "content": "hi"}]},
+        said={"response": "hello"},
+        with_speed=Cost(own=55, beyond=42),
+        without=Cost(own=56, beyond=52),
+    ),
+}
+LOOP = ("asyncio/base_events.py", "asyncio/events.py", "asyncio/selector_events.py", "selectors.py")
+"""Files whose functions are called more or less often as answers happen to arrive."""
+TOO_MANY = 10
+"""So many more calls of functions than there are must exceed the budget; one with more room is to be lowered."""
+
+
+@asynccontextmanager
+async def answered(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
+    """Give our call and the same by hand, both on warm connections; the server runs in another thread."""
+    server = Server(answer(body=json.dumps(operation.said).encode()))
+    run_sync(server.__aenter__())
+    try:
+        async with operation.ours(server.url) as client, aiohttp.ClientSession() as session:
+
+            async def by_hand() -> Any:
+                url, headers = server.url + operation.path, {operation.header: KEY}
+                async with session.request(operation.method, url, json=operation.sent, headers=headers) as response:
+                    return await response.json()
+
+            calls = (lambda: operation.call(client)), by_hand
+            for call in calls:
+                for _ in range(WARM):
+                    await call()
+            yield calls
+    finally:
+        run_sync(server.__aexit__(None, None, None))
+
+
+def is_ours(file: str) -> bool:
+    """Tell the library's own functions, those that attrs and cattrs write for its classes among them."""
+    return "/kellyapi/" in file.replace("\\", "/") or (file.startswith("<") and "kellyapi" in file)
+
+
+async def count(call: Call) -> Counter[str]:
+    """Count the calls of Python functions that one call makes, and the callbacks that the loop runs for it: the fewest
+    of some rounds, since timers may join in.
+    """
+    seen = []
+    for _ in range(ROUNDS):
+        counts: Counter[str] = Counter()
+
+        def note(frame: FrameType, event: str, _: Any, counts: Counter[str] = counts) -> None:
+            if event == "call":
+                code = frame.f_code
+                counts["all"] += not code.co_filename.replace("\\", "/").endswith(LOOP)
+                counts["own"] += is_ours(code.co_filename)
+                counts["steps"] += code.co_qualname == "Handle._run"
+
+        sys.setprofile(note)
+        try:
+            await call()
+        finally:
+            sys.setprofile(None)
+        seen.append(counts)
+    return Counter({name: min(counts[name] for counts in seen) for name in ("all", "own", "steps")})
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_call_makes_no_more_calls_of_functions_than_its_budget(name: str) -> None:
+    operation = OPERATIONS[name]
+    async with answered(operation) as (ours, by_hand):
+        counted, reference = await count(ours), await count(by_hand)
+    cost = Cost(own=counted["own"], beyond=counted["all"] - reference["all"])
+    budget = operation.with_speed if all(map(find_spec, SPEED)) else operation.without
+    assert reference["own"] == 0
+    assert 0 <= budget.own - cost.own < TOO_MANY, f"{cost} of {budget}"
+    assert 0 <= budget.beyond - cost.beyond < TOO_MANY, f"{cost} of {budget}"
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_call_takes_as_many_steps_of_the_loop_as_by_hand(name: str) -> None:
+    async with answered(OPERATIONS[name]) as (ours, by_hand):
+        counted, reference = await count(ours), await count(by_hand)
+    assert 0 < counted["steps"] == reference["steps"]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_a_call_leaves_nothing_behind_and_nothing_to_the_collector(name: str) -> None:
+    calls = 50
+
+    def tracked() -> int:
+        timers = (asyncio.TimerHandle, Context)  # the loop keeps up to 100 that were cancelled
+        return sum(not isinstance(each, timers) for each in gc.get_objects())
+
+    async def left(call: Call) -> tuple[int, int]:
+        gc.collect()
+        before = tracked()
+        gc.disable()
+        try:
+            for _ in range(calls):
+                await call()
+            await asyncio.sleep(0)
+            in_cycles = gc.collect()
+        finally:
+            gc.enable()
+        return in_cycles, tracked() - before
+
+    async with answered(OPERATIONS[name]) as (ours, by_hand):
+        (cycles, objects), (cycles_by_hand, objects_by_hand) = await left(ours), await left(by_hand)
+    assert cycles - cycles_by_hand < calls / 2
+    assert objects - objects_by_hand < calls / 2  # the server, which is in this process, keeps what it was sent
+
+
+def loaded_by(code: str) -> set[str]:
+    """Run code in a Python of its own and give the modules that it brought in."""
+    # What the package itself says at its top is there first, with all that it needs in this version of Python.
+    source = f"import __future__, importlib, json, sys, typing; before = set(sys.modules)\n{code}\n"
+    source += "print('\\n' + json.dumps(sorted(set(sys.modules) - before)))"
+    printed = subprocess.run([sys.executable, "-c", source], check=True, capture_output=True, text=True).stdout
+    return set(json.loads(printed.splitlines()[-1]))
+
+
+def foreign(modules: set[str]) -> set[str]:
+    """Give the packages among them that are neither ours nor Python's."""
+    return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"kellyapi", "__mp_main__"}
+
+
+HELP = """
+from contextlib import suppress
+from kellyapi.cli.main import main
+with suppress(SystemExit):
+    main(["--help"])
+"""
+
+
+def test_importing_the_package_brings_in_nothing_else() -> None:
+    assert loaded_by("import kellyapi") == {"kellyapi"}
+
+
+def test_the_commands_help_brings_in_what_parsing_needs() -> None:
+    loaded = loaded_by(HELP)
+    assert {name for name in loaded if name.startswith("kellyapi")} == {"kellyapi", "kellyapi.cli", "kellyapi.cli.main"}
+    assert not foreign(loaded)
+    assert not loaded & {"asyncio", "logging", "ssl", "email", "http", "urllib.request", "subprocess"}
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A server that translates, on a loop of another thread."""
+    server = Server(answer(body=b'"Maakye"'))
+    run_sync(server.__aenter__())
+    yield server.url
+    run_sync(server.__aexit__(None, None, None))
+
+
+def test_a_first_call_brings_in_its_own_system_and_the_packages_it_needs(url: str) -> None:
+    client = f"from kellyapi import Khaya, run_sync\nrun_sync, khaya = run_sync, Khaya('a-key', base_url={url!r})"
+    before = loaded_by(client)
+    loaded = loaded_by(f"{client}\nassert run_sync(khaya.translate('a', 'en-tw')).text == 'Maakye'")
+    ours = {name for name in loaded if name.startswith("kellyapi.")}
+    assert ours <= before  # a call of a client that is there imports nothing more of ours: it would hold the loop
+    assert {name for name in ours if name.startswith("kellyapi.providers.")} == {"kellyapi.providers.khaya"}
+    assert not {name.split(".")[1] for name in ours} & {"api", "cli", "client", "legacy", "sandbox", "testing"}
+    assert foreign(loaded) - SPEED <= foreign(loaded_by("import aiohttp, attrs, cattrs"))
