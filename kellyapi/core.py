@@ -18,7 +18,8 @@ from attrs import evolve
 from .config import check_headers, find_address, find_key, find_problem, variable
 from .config import check_seconds as check_seconds
 from .config import read_timeout as read_timeout
-from .connection import Connection, OnResponse
+from .connection import Connection as Connection
+from .connection import OnResponse
 from .downloads import OnBytes as OnBytes
 from .downloads import save_link
 from .limits import Circuit, Limits, Rate
@@ -198,13 +199,15 @@ class Service:
 
     async def _save_link(self, url: str, path: str | os.PathLike[str], on_progress: OnBytes | None = None) -> Path:
         """GET an address that is not the system's own, without the key, and stream the answer to a file, resumably."""
-        request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
-        return await save_link(self._connection, request, path, on_progress)
+        return await save_link(self._connection, _link(url), path, on_progress)
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET an address that is not the system's own, without the key."""
-        request = Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
-        return self._connection.call(request, Raw(lambda response: response))
+        return self._connection.call(_link(url), Raw(lambda response: response))
+
+
+def _link(url: str) -> Request:
+    return Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
 
 
 class Client(Service):

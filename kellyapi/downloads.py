@@ -17,10 +17,10 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from .connection import Connection, Incoming
-from .errors import KellyAPIError, RequestTimeoutError, StatusError, TransportError
+from .errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .retry import retry_delay
 from .saving import Part
-from .wire import TRANSFER_TIMEOUT, Headers, Request
+from .wire import TRANSFER_TIMEOUT, Headers, Request, media_type
 
 OnBytes = Callable[[int, int | None], Awaitable[None] | None]
 """Called with (bytes that are here, bytes of the whole file or `None`); plain or async."""
@@ -107,6 +107,7 @@ async def _download(
                 asked = evolve(request, headers={**_WHOLE, **_rest(kept, entity)})
                 with closing(await connection.open(asked, lambda _: True)) as answer:
                     opened = True
+                    _check_head(asked, answer)
                     if part is None or not kept or answer.status != 206:
                         found = describe(answer.status, answer.headers)
                         if part is not None and part.size:
@@ -148,6 +149,17 @@ def _rest(kept: int, entity: Entity) -> dict[str, str]:
         return {}
     condition = {} if entity.validator is None else {"If-Range": entity.validator}
     return {"Range": f"bytes={kept}-", **condition}
+
+
+def _check_head(asked: Request, answer: Incoming) -> None:
+    """Refuse what is no file: a part that nobody asked for, an answer without a body, and a page in place of one."""
+    if answer.status == 206 and "Range" not in asked.headers:
+        raise DecodingError("a part of the file, which nobody asked for")
+    if answer.status == 204:
+        raise DecodingError("an answer without a file")
+    page = media_type(answer.headers) == "text/html"
+    if page and not re.search(r"(?i)\.html?$", re.sub(r"[?#].*", "", asked.url)):
+        raise DecodingError("a page in HTML in place of the file")
 
 
 def _continues(headers: Headers, kept: int, entity: Entity) -> bool:

@@ -20,7 +20,7 @@ from .decoding import loads
 from .errors import DecodingError, KellyAPIError, TransportError
 from .events import EventParser
 from .reading import conceal, event_error, off_loop, read_answer
-from .wire import Headers, Request, Response, excerpt
+from .wire import Headers, Request, Response, excerpt, media_type
 
 T = TypeVar("T")
 
@@ -28,6 +28,8 @@ MAX_EVENT_BYTES = 4 * 2**20
 """Parsed in 13 ms. The last event of a response repeats it whole, in some alphabets with six bytes for a letter."""
 _IN_A_ROW = 64
 """Events given from what has arrived already, before the loop gets its turn."""
+_PIECE = 64 * 2**10
+"""Bytes that are parsed before the loop gets its turn: a compressed stream may arrive as one piece of megabytes."""
 _FAREWELL = 0.1
 """Seconds in which an answer may end after its last event, so that its connection can be kept."""
 
@@ -123,6 +125,8 @@ class EventStream(Stream[T]):
         self._parser = EventParser(min(MAX_EVENT_BYTES, self._most))
         self._values: Iterator[Any] = iter(())
         self._in_a_row = 0
+        self._rest = memoryview(b"")
+        """What has arrived and is not parsed yet."""
         self._whole = False
         """Whether the answer came whole, from a server that does not stream."""
         self._ended = False
@@ -169,7 +173,7 @@ class EventStream(Stream[T]):
     async def _open(self) -> AsyncIterator[bytes]:
         first = self._pieces is None
         pieces = await super()._open()
-        if first and self._incoming is not None and _content_type(self._incoming.headers) == "application/json":
+        if first and self._incoming is not None and media_type(self._incoming.headers) == "application/json":
             try:
                 self._check(value := await self._read_whole(self._incoming))
             except KellyAPIError as error:
@@ -189,15 +193,19 @@ class EventStream(Stream[T]):
         pieces = await self._open()
         if not was_open and self._whole:
             return  # the answer came whole
-        piece = await anext(pieces, None)
-        if piece is None:
+        if self._rest:
+            await asyncio.sleep(0)
+        else:
+            self._rest = memoryview(await anext(pieces, b""))
+            self._received += len(self._rest)
+        if not self._rest:
             if not (self._whole or self._may_end()):
                 raise TransportError("the stream broke off: it ended before its last event")
             self._ended = True
             return
-        self._received += len(piece)
         if self._received > self._most:
             raise DecodingError(f"the answer is larger than max_response_bytes={self._most}")
+        piece, self._rest = bytes(self._rest[:_PIECE]), self._rest[_PIECE:]
         self._values = self._read(piece)
 
     def _read(self, piece: bytes) -> Iterator[Any]:
@@ -245,10 +253,6 @@ class EventStream(Stream[T]):
             pass
 
 
-def _content_type(headers: Headers) -> str:
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
 def is_event_stream(headers: Headers) -> bool:
     """Tell whether a head is that of an event stream, or of the same answer whole."""
-    return _content_type(headers) in ("text/event-stream", "application/json")
+    return media_type(headers) in ("text/event-stream", "application/json")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from typing import Any, NoReturn
 
@@ -156,13 +156,13 @@ class Transport:
             proxy, login = split_proxy(proxy)
             # A tunnel is asked for in a request of its own.
             headers, for_proxy = (headers, login) if url.scheme == "https" else ({**headers, **login}, None)
-        failures: list[Exception] = []
+        upload = _Upload(request.timeout.idle)
         try:
-            response = await session.request(
+            sending = session.request(
                 request.method,
                 url,
                 headers=headers,
-                data=_data(request.body, failures),
+                data=_data(request.body, upload),
                 skip_auto_headers=("Content-Type",) if request.body is None else None,  # no body, no type of it
                 allow_redirects=False,
                 raise_for_status=False,
@@ -173,9 +173,10 @@ class Transport:
                 # Not public, and ours would replace them.
                 middlewares=(_send_once, *session._middlewares) if request.method in _RESENT_BY_AIOHTTP else None,
             )
+            response = await (upload.guard(sending) if upload.in_pieces else sending)
         except BaseException as error:
-            if failures:
-                raise failures[0] from None
+            if upload.failure is not None:
+                raise upload.failure from None
             _reraise(error)
         return Incoming(response.status, response.headers, request.headers, response, request.max_response_bytes)
 
@@ -218,30 +219,60 @@ def _client_timeout(timeout: Timeout, *, ours: bool) -> aiohttp.ClientTimeout:
     )
 
 
-def _data(body: Any, failures: list[Exception]) -> Any:
+@define(eq=False)
+class _Upload:
+    """A body that is sent in pieces: whether it moves, and why it failed."""
+
+    idle: float | None
+    in_pieces: bool = False
+    failure: Exception | None = None
+    """The body's own, which aiohttp would wrap in one of the connection."""
+    _timer: asyncio.Timeout | None = None
+
+    async def watch(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+        """Pass a body on; each piece that is asked for says that the one before it went out."""
+        try:
+            async for piece in pieces:
+                self._may_be_silent(self.idle)
+                yield piece
+            self._may_be_silent(None)  # from here on aiohttp measures
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def guard(self, sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
+        """Wait for the head of the answer as long as the body moves: aiohttp measures silence only while it reads."""
+        self._timer = timer = asyncio.timeout(self.idle)
+        try:
+            async with timer:
+                return await sending
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            raise RequestTimeoutError(f"nothing moved for {self.idle:g} s") from None
+        finally:
+            self._timer = None
+
+    def _may_be_silent(self, seconds: float | None) -> None:
+        if self._timer is not None and not self._timer.expired():
+            self._timer.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+
+
+def _data(body: Any, upload: _Upload) -> Any:
     if isinstance(body, tuple):
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:
             text = isinstance(part.body, bytes) and part.filename is None
-            data = part.body.decode() if text else _data(part.body, failures)
+            data = part.body.decode() if text else _data(part.body, upload)
             # As browsers write it: https://html.spec.whatwg.org/#multipart-form-data
             name = part.filename and part.filename.replace('"', "%22")
             form.add_field(part.name, data, filename=name, content_type=part.content_type)
         return form
     if callable(body):
-        return _watched(body(), failures)
+        upload.in_pieces = True
+        return upload.watch(body())
     # aiohttp writes large bytes in one piece, and warns of it; what it takes for a file it writes in many.
     return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
-
-
-async def _watched(pieces: AsyncIterable[bytes], failures: list[Exception]) -> AsyncIterator[bytes]:
-    """Pass a body on, keeping its own failure, which aiohttp would wrap in one of the connection."""
-    try:
-        async for piece in pieces:
-            yield piece
-    except Exception as error:
-        failures.append(error)
-        raise
 
 
 def _reraise(error: BaseException) -> NoReturn:

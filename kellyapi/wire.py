@@ -48,17 +48,19 @@ class Part:
     content_type: str | None = None
 
 
-_SECONDS: Any = validators.optional(validators.and_(validators.ge(0), validators.lt(float("inf"))))
+_FINITE = validators.lt(float("inf"))
+_SECONDS: Any = validators.optional(validators.and_(validators.gt(0), _FINITE))
+_SECONDS_OR_NONE_LEFT: Any = validators.optional(validators.and_(validators.ge(0), _FINITE))
 
 
-@frozen(kw_only=True, cache_hash=True)
+@frozen(cache_hash=True)
 class Timeout:
     """How long a call may take, in seconds; `None` in a field means no limit of that kind.
 
     Source: https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
     """
 
-    total: float | None = field(default=60.0, validator=_SECONDS)
+    total: float | None = field(default=60.0, validator=_SECONDS_OR_NONE_LEFT)
     """From the first wait for a connection to the last byte, every attempt and pause included."""
     connect: float | None = field(default=10.0, validator=_SECONDS)
     """TCP and TLS of one connection."""
@@ -112,6 +114,11 @@ class Request:
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
 
+def media_type(headers: Headers) -> str:
+    """Give the media type of a body in lower case, without its parameters; empty when the server named none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
 @define(kw_only=True)
 class Response:
     """One whole answer; nobody changes it."""
@@ -123,7 +130,7 @@ class Response:
     @property
     def content_type(self) -> str:
         """The media type in lower case, without its parameters; empty when the server named none."""
-        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return media_type(self.headers)
 
     @property
     def beginning(self) -> str:

@@ -28,6 +28,7 @@ from kellyapi.errors import (
     StatusError,
     TransportError,
 )
+from kellyapi.media import open_media
 from kellyapi.retry import NO_RETRY, RetryPolicy
 from kellyapi.wire import Part, Raw, Timeout
 
@@ -759,3 +760,30 @@ async def test_a_connection_of_ours_is_read_in_pieces_that_need_no_mapping_of_me
         ((session, _),) = shop._connection.transport._sessions.values()  # type: ignore[attr-defined]
         (((protocol, _),),) = session.connector._conns.values()
         assert protocol.transport.max_size < 128 * 2**10
+
+
+@pytest.mark.parametrize("kind", ["path", "form", "a silent iterator"])
+async def test_an_upload_that_no_longer_moves_ends(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"RIFF" + bytes(16 * 2**20))  # more than the sockets hold
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"fLaC"
+        await asyncio.Event().wait()
+
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    timeout = Timeout(total=None, idle=0.1)
+    async with Shop(KEY, base_url=url, retry=NO_RETRY, timeout=timeout) as shop:
+        form = Part("file", (await open_media(path, "audio")).body, "a.wav")
+        sending = shop.fill(form) if kind == "form" else shop.send(path if kind == "path" else silent())
+        with pytest.raises(RequestTimeoutError, match=r"nothing moved for 0\.1 s") as caught:
+            await sending
+        assert caught.value.outcome_unknown
+    server.close()

@@ -19,6 +19,7 @@ from servers import AT_ONCE, Exchange, Server, run_script, script
 
 from kellyapi import (
     NO_RETRY,
+    DecodingError,
     KellyAPI,
     Prediction,
     RequestTimeoutError,
@@ -336,6 +337,32 @@ async def test_another_range_than_was_asked_for_is_not_taken(content_range: str,
     async with delivered(wrong) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")
     assert ((tmp_path / "fox.png").read_bytes(), answers) == (DATA, 3)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "reason"),
+    [
+        (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/{len(DATA)}", "ETag": TAG}, "a part of the file"),
+        (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/*"}, "a part of the file"),
+        (206, {}, "a part of the file"),
+        (204, {}, "an answer without a file"),
+        (200, {"Content-Type": "text/html; charset=utf-8"}, "a page in HTML"),
+    ],
+)
+async def test_what_is_no_file_is_not_taken_for_one(
+    status: int, headers: dict[str, str], reason: str, tmp_path: Path
+) -> None:
+    body = b"" if status == 204 else DATA[HALF:]
+    length = {} if status == 204 else {"Content-Length": str(len(body))}
+
+    async def other(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.write(head(status, {**headers, **length}) + body)
+
+    async with delivered(other) as (skytells, url, server):
+        with pytest.raises(DecodingError, match=reason):
+            await skytells.download(url, tmp_path / "fox.png")
+        assert (names(tmp_path), len(server.requests)) == ([], 1)
 
 
 async def test_a_file_that_became_shorter_is_begun_anew(tmp_path: Path) -> None:
