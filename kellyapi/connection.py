@@ -21,7 +21,7 @@ from .decoding import dumps
 from .errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
 from .limits import Limits
 from .reading import BIG, conceal, off_loop, read_answer, without_key
-from .retry import RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
+from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .wire import (
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
@@ -86,6 +86,11 @@ class Connection:
     allow_http: bool = False
     on_response: OnResponse | None = None
     logger: logging.Logger
+
+    @cached_property
+    def once(self) -> Connection:
+        """The same without further attempts."""
+        return evolve(self, retry=NO_RETRY)
 
     def call(self, request: Request, into: Into[T] | Raw[T]) -> Coroutine[Any, Any, T]:
         """Send a request and decode its answer; `NoneType` reads nothing from it."""
@@ -176,11 +181,15 @@ class Connection:
             headers = dict(request.headers)
         else:
             url = self.base_url + url
-            key = (self._key_header if request.bearer is None else None) or await self._ask_key(request.bearer)
+            key = self._key_header if request.bearer is None else None
+            if key is None:
+                asked = _now()
+                key = await self._ask_key(request.bearer, timeout.total)
+                timeout = timeout.after(_now() - asked)
             headers = {**self.headers, **request.headers, **key}
         if request.json is not None:
             headers.setdefault("Content-Type", "application/json")
-            body = dumps(request.json) if _size(request.json) < BIG else await off_loop(dumps, request.json)
+            body = dumps(request.json)
         return Request(  # evolve takes twice the time
             method=request.method,
             url=f"{url}?{urlencode(request.query)}" if request.query else url,
@@ -199,10 +208,10 @@ class Connection:
         """The header of a key that stays the same."""
         return None if callable(self.key) else self._header_of(self.key)
 
-    async def _ask_key(self, bearer: Key | None) -> dict[str, str]:
+    async def _ask_key(self, bearer: Key | None, seconds: float | None) -> dict[str, str]:
         if bearer is not None:
-            return {"Authorization": Secret("Bearer " + self._checked(await _ask(bearer)))}
-        return self._header_of(await _ask(self.key))
+            return {"Authorization": Secret("Bearer " + self._checked(await _ask(bearer, seconds)))}
+        return self._header_of(await _ask(self.key, seconds))
 
     def _header_of(self, key: Any) -> dict[str, str]:
         return {self.system.key_header: Secret(self.system.key_prefix + self._checked(key))}
@@ -242,18 +251,18 @@ def _uncompressed(request: Request) -> Request:
     return evolve(request, headers={"Accept-Encoding": "identity", **request.headers})
 
 
-async def _ask(source: Key | None) -> Any:
+async def _ask(source: Key | None, seconds: float | None) -> Any:
     key = source() if callable(source) else source
-    return hidden(await key if inspect.isawaitable(key) else key)
-
-
-def _size(value: Any) -> int:
-    """Give the characters of JSON to be written, without a look at what is nested: large is only base64."""
-    size = 0
-    for each in value.values() if isinstance(value, dict) else ():
-        if isinstance(each, str):
-            size += len(each)
-    return size
+    if not inspect.isawaitable(key):
+        return hidden(key)
+    timer = asyncio.timeout(seconds)
+    try:
+        async with timer:
+            return hidden(await key)
+    except TimeoutError:
+        if not timer.expired():
+            raise
+        raise RequestTimeoutError("the key did not come in time", sent=False) from None
 
 
 def _now() -> float:

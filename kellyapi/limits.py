@@ -88,6 +88,8 @@ class Allowance:
 
     def learn(self, remaining: float, limit: float, window: float, now: float) -> None:
         """Take in, before its `end`, what the answer to a call says: `remaining` of `limit` calls in `window` s."""
+        if not self._window and now < self._until:  # stopped since: this answers an earlier call
+            return
         others = self._in_flight - 1
         if now >= self._until or remaining > self._said + others:  # the server counts anew
             self._until = now + window
@@ -111,6 +113,7 @@ class Circuit:
 
     _failures: int = 0
     _rests_until: float = 0.0
+    _failed_at: float = float("-inf")
 
     def is_closed(self, now: float) -> bool:
         """Tell whether the system may be asked."""
@@ -122,10 +125,11 @@ class Circuit:
             rest = FIRST_REST * 2.0 ** min(self._failures - FAILURES_BEFORE_REST, 60)
             self._rests_until = now + min(rest, LONGEST_REST)
 
-    def fail(self, now: float) -> None:
-        """Note that the system failed a call."""
-        self._failures += 1
-        self.enter(now)
+    def fail(self, started: float, now: float) -> None:
+        """Note that the system failed a call; one that began before another one failed says nothing new."""
+        if started >= self._failed_at:
+            self._failures, self._failed_at = self._failures + 1, now
+            self.enter(now)
 
     def succeed(self) -> None:
         """Note that the system answered, be it that the input was wrong."""

@@ -44,7 +44,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 async def off_loop(work: Callable[..., T], *arguments: Any) -> T:
-    """Do in the decoding thread what takes `BIG` bytes of JSON or more."""
+    """Read in the decoding thread what has `BIG` bytes or more."""
     return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
 
 
@@ -154,7 +154,7 @@ def _describe(response: Response, body: Any) -> ErrorBody:
     """Describe an error body that is none of the system's own: a redirect, a gateway's HTML page, plain text."""
     location = response.headers.get("Location", "")
     if response.status in REDIRECTS:
-        where = repr(origin(location) or excerpt(location)) if location else "nowhere"
+        where = repr(origin(location).removeprefix(":") or excerpt(location)) if location else "nowhere"
         return ErrorBody(message=f"redirected to {where}, which is not followed")
     text = body if isinstance(body, str) else ""
     # A title without its end goes to the end of the text: looked for from each "<title>" of 100 kB, it takes 8 s.

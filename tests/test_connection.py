@@ -381,6 +381,26 @@ async def test_an_answer_that_nothing_is_read_from_may_be_empty() -> None:
         assert await shop.remove() is None
 
 
+async def test_a_key_that_does_not_come_ends_with_the_time_of_the_call() -> None:
+    async def never() -> str:
+        await asyncio.Event().wait()
+        return KEY
+
+    async with asked(OK) as (shop, server):
+        with pytest.raises(RequestTimeoutError, match="the key did not come in time") as caught:
+            await shop.with_access(api_key=never).with_options(timeout=0.05).look()
+        assert (caught.value.outcome_unknown, server.requests) == (False, [])
+
+
+async def test_a_key_functions_own_timeout_is_its_own() -> None:
+    async def slow() -> str:
+        raise TimeoutError("the vault")
+
+    async with asked(OK) as (shop, _):
+        with pytest.raises(TimeoutError, match="the vault"):
+            await shop.with_access(api_key=slow).look()
+
+
 @pytest.mark.parametrize(("size", "thread"), [(1000, "MainThread"), (300 * 2**10, "kellyapi-decoder_0")])
 async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) -> None:
     def where(value: str) -> tuple[str, int]:

@@ -16,6 +16,7 @@ from kellyapi import (
     Aerostack,
     AuthenticationError,
     BadRequestError,
+    DecodingError,
     KellyAPI,
     KellyAPIError,
     Khaya,
@@ -23,6 +24,7 @@ from kellyapi import (
     RateLimitError,
     RequestTimeoutError,
     ServerError,
+    Skytells,
     TransportError,
 )
 from kellyapi.limits import FAILURES_BEFORE_REST
@@ -65,6 +67,25 @@ async def test_when_a_provider_fails_the_next_one_answers_and_the_result_says_so
         reply = await api.with_options(timeout=0.2 if script is hang else None).chat("Who are you?", fallback=True)
         assert (reply.text, reply.provider, reply.tried) == ("I am Aerostack", "aerostack", ("kelly", "aerostack"))
         assert (len(kelly.requests), len(aerostack.requests)) == (sent, 1)
+
+
+async def test_a_job_that_is_paid_for_is_not_asked_of_another() -> None:
+    done = answer(body=b'{"id": "p1", "status": "succeeded", "output": "no link"}')
+    picture = answer(body=b'{"image": "aW1hZ2U="}')
+    async with Server(done) as first, Server(picture) as second:
+        skytells = Skytells("k2", base_url=first.url)
+        async with skytells, KellyAPI("k1", second.url, skytells=skytells) as api:
+            with pytest.raises(DecodingError) as caught:
+                await api.generate_image("a fox", provider="skytells", fallback=True)
+            assert caught.value.prediction is not None
+            assert second.requests == []
+
+
+async def test_an_empty_order_is_nobody_else() -> None:
+    async with two(answer(500), AEROSTACK_SAYS) as (api, _, aerostack):
+        with pytest.raises(ServerError):
+            await api.chat("Who are you?", fallback=[])
+        assert aerostack.requests == []
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,14 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() 
     run(main())
 
 
+def test_the_answer_to_an_earlier_call_does_not_end_a_pause() -> None:
+    allowance = Allowance()
+    allowance.begin()
+    allowance.stop(30, now=0)
+    allowance.learn(5, 100, 10, now=1)
+    assert allowance.pause(1) == 29
+
+
 def test_a_pause_that_would_pass_the_deadline_is_not_waited_for() -> None:
     async def main() -> None:
         limits = Limits()
@@ -261,7 +269,7 @@ def test_a_system_rests_longer_each_time_that_it_fails_again() -> None:
     circuit, now, rests = Circuit(), 0.0, []
     for _ in range(9):
         circuit.enter(now)
-        circuit.fail(now)
+        circuit.fail(now, now)
         rest = next(rest for rest in (0, 5, 10, 20, 40, 80, 120) if circuit.is_closed(now + rest))
         rests.append(rest)
         now += rest
@@ -277,5 +285,15 @@ def test_after_a_rest_one_call_tries_the_system_and_its_success_ends_all_rests()
     assert circuit.is_closed(10)  # the one that tried it may never come back
     circuit.succeed()
     assert circuit.is_closed(5)
-    circuit.fail(5)
+    circuit.fail(5, 5)
     assert circuit.is_closed(5)
+
+
+def test_calls_that_fail_together_are_one_failure() -> None:
+    circuit = Circuit()
+    for ended in (1, 2, 3):
+        circuit.fail(0, ended)
+    assert circuit.is_closed(3)
+    circuit.fail(3, 4)
+    circuit.fail(4, 5)
+    assert (circuit.is_closed(9), circuit.is_closed(10)) == (False, True)

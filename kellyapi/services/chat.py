@@ -6,7 +6,6 @@ The shape of completions and of their chunks is in `completion`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import attrgetter
 from typing import Any
 
 from attrs import asdict, frozen
@@ -128,9 +127,7 @@ class Chat(Routed):
         """
         return await self._route(CHAT, ChatReply, provider, fallback, prompt=prompt, model=model, character=character)
 
-    def chat_stream(
-        self, prompt: str, *, model: str | None = None, character: str | None = None, provider: str | None = None
-    ) -> ChatStream:
+    def chat_stream(self, prompt: str, *, model: str | None = None, provider: str | None = None) -> ChatStream:
         """Say something to a language model and get its reply as it is written: `async with api.chat_stream(…) as
         stream: async for piece in stream: …`.
 
@@ -138,10 +135,8 @@ class Chat(Routed):
 
         Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
-        named = {"prompt": prompt, **given(model=model, character=character)}
-        answer = self._choose(CHAT_STREAM, provider, False, named)[0]
-        method = attrgetter(answer.method)(self._client(answer.provider))
-        stream: ChatStream = method(**{answer.arguments[name]: value for name, value in named.items()})
+        named = {"prompt": prompt, **given(model=model)}
+        stream: ChatStream = self._call(self._choose(CHAT_STREAM, provider, False, named)[0], named)
         return stream
 
 

@@ -84,8 +84,11 @@ _log = logging.getLogger("kellyapi")
 
 
 def is_outage(error: KellyAPIError) -> bool:
-    """Tell whether a failure is the provider's, so that another one may do better; an error of the input is not."""
-    if isinstance(error, StatusError) and error.final:
+    """Tell whether a failure is the provider's, so that another one may do better.
+
+    An error of the input is not, nor one that came after a job was created and paid for.
+    """
+    if error.prediction is not None or (isinstance(error, StatusError) and error.final):
         return False
     return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))
 
@@ -129,19 +132,24 @@ class Routed:
         raise AssertionError  # one is always chosen
 
     async def _ask(self, answer: Answer, given: Mapping[str, Any]) -> Any:
-        client, now = self._client(answer.provider), asyncio.get_running_loop().time
-        client.circuit.enter(now())
+        circuit, clock = self._client(answer.provider).circuit, asyncio.get_running_loop().time
+        started = clock()
+        circuit.enter(started)
         try:
-            named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
-            result = await attrgetter(answer.method)(client)(**named)
+            result = await self._call(answer, given)
         except KellyAPIError as error:
             if is_outage(error):
-                client.circuit.fail(now())
+                circuit.fail(started, clock())
             else:
-                client.circuit.succeed()
+                circuit.succeed()
             raise
-        client.circuit.succeed()
+        circuit.succeed()
         return result
+
+    def _call(self, answer: Answer, given: Mapping[str, Any]) -> Any:
+        """Call the method of a row with those arguments that it honours, in its own words."""
+        named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
+        return attrgetter(answer.method)(self._client(answer.provider))(**named)
 
     def _choose(
         self, answers: tuple[Answer, ...], provider: str | None, fallback: Fallback, given: Mapping[str, Any]
@@ -170,7 +178,7 @@ def _named(answers: tuple[Answer, ...], provider: str | None, fallback: Fallback
     rows = {answer.provider: answer for answer in answers}
     if isinstance(fallback, str) or not isinstance(fallback, (bool, Sequence)):
         raise TypeError(f'fallback must be True, or providers such as ("khaya", "kelly"), not {fallback!r}')
-    order = list(rows) if isinstance(fallback, bool) else list(fallback)
+    order = list(fallback) if fallback and not isinstance(fallback, bool) else list(rows)
     if provider is not None:
         order = [provider, *order] if fallback else [provider]
     for name in order:
