@@ -26,12 +26,13 @@ class Pace:
 def poll_pause(polls: int, interval: float | None, dice: float) -> float:
     """Give the seconds before the next poll after `polls` of them; `dice` is in 0..1.
 
-    Without an `interval` the pause grows from 0.5 s to 5 s. A quarter of it is left to the dice, so that many followers
-    do not ask at once.
+    It is the `interval`, if there is one. Else it grows from 0.5 s to 5 s, and a quarter of it is left to the dice, so
+    that many followers do not ask at once.
     """
+    if interval is not None:
+        return interval
     grown = FIRST_PAUSE * GROWTH ** min(polls - 1, 10)  # the tenth is past the longest: a higher power only overflows
-    pause = min(grown, LONGEST_PAUSE) if interval is None else interval
-    return pause * (0.75 + 0.25 * dice)
+    return min(grown, LONGEST_PAUSE) * (0.75 + 0.25 * dice)
 
 
 def time_left(deadline: float | None, now: float) -> float:

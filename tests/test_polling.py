@@ -13,7 +13,7 @@ from kellyapi.polling import check_interval, next_pause, poll_pause, time_left
     ("polls", "interval", "dice", "pause"),
     [
         (1, None, 1, 0.5), (1, None, 0, 0.375), (2, None, 1, 0.75), (3, None, 1, 1.125), (6, None, 1, 3.796875),
-        (7, None, 1, 5), (50, None, 1, 5), (50, None, 0, 3.75), (1, 2.0, 1, 2), (50, 2.0, 0, 1.5), (1, 0.0, 1, 0),
+        (7, None, 1, 5), (50, None, 1, 5), (50, None, 0, 3.75), (1, 2.0, 1, 2), (50, 2.0, 0, 2), (1, 0.0, 1, 0),
     ],
 )  # fmt: skip
 def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(

@@ -17,8 +17,10 @@ from faults.clock import run as run_patiently
 from servers import Exchange, Script, Server, answer, hang, reset, run_script
 
 from kellyapi import (
+    DecodingError,
     Prediction,
     PredictionFailedError,
+    RequestTimeoutError,
     Skytells,
     StatusError,
     WaitTimeoutError,
@@ -71,6 +73,36 @@ async def test_each_change_is_given_once_and_unknown_states_are_no_end() -> None
         ("canceled", None),
     ]
     assert len(server.requests) == 9
+
+
+def test_the_time_of_run_includes_the_creation() -> None:
+    async def hanging() -> tuple[float, int]:
+        async with followed(hang) as (skytells, server):
+            clock = asyncio.get_running_loop().time
+            started = clock()
+            with pytest.raises(RequestTimeoutError) as caught:
+                await skytells.run("m", {}, timeout=3)
+            assert caught.value.outcome_unknown
+            return clock() - started, len(server.requests)
+
+    seconds, requests = run_patiently(hanging())
+    assert (seconds, requests) == (pytest.approx(3, abs=0.1), 1)
+
+
+@pytest.mark.parametrize("id", ["", "..", "a\nb"])
+async def test_an_id_that_cannot_be_asked_for_is_a_decoding_error(id: str) -> None:
+    async with followed(answer(body=json.dumps({"id": id, "status": "pending"}).encode())) as (skytells, server):
+        with pytest.raises(DecodingError, match="cannot be asked for") as caught:
+            await skytells.run("m", {})
+        assert (caught.value.outcome_unknown, len(server.requests)) == (True, 1)
+
+
+def test_a_callback_that_takes_all_the_time_leaves_a_last_look() -> None:
+    async def main() -> Prediction:
+        async with followed(progress(10), DONE) as (skytells, _):
+            return await skytells.predictions.wait("a1", timeout=2, on_progress=lambda _: asyncio.sleep(3))
+
+    assert run_patiently(main()).status == "succeeded"
 
 
 @pytest.mark.parametrize("how", ["plain", "async"])

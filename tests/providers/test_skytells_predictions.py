@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import AS_IT_IS, answer
+from servers import Server, hang
 
 from kellyapi import (
     NO_RETRY,
@@ -278,6 +280,44 @@ async def test_a_wrong_job_is_refused_before_any_is_sent_and_paid_for(
     assert not wire.requests
 
 
+async def test_what_is_no_error_of_ours_is_raised_with_the_ids_of_all_that_were_created(wire: Responses) -> None:
+    keys = iter(["key", OSError("no key store"), "key", "key"])
+
+    def key() -> str:
+        given = next(keys)
+        if isinstance(given, OSError):
+            raise given
+        return given
+
+    answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    answer(wire, "POST", f"{BASE}/predict", status=400, json={"status": False, "response": "no"})
+    answer(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
+    async with Skytells(key, retry=NO_RETRY) as skytells:
+        with pytest.raises(OSError, match="no key store") as raised:
+            await skytells.predictions.create_many([("m", {})] * 4)
+    assert raised.value.__notes__ == ["predictions that were created: a1, a4"]
+
+
+async def test_without_any_created_job_a_foreign_error_has_no_note(wire: Responses) -> None:
+    def key() -> str:
+        raise OSError("no key store")
+
+    async with Skytells(key, retry=NO_RETRY) as skytells:
+        with pytest.raises(OSError, match="no key store") as raised:
+            await skytells.predictions.create_many([("m", {})])
+    assert not hasattr(raised.value, "__notes__")
+
+
+async def test_creating_many_that_is_cancelled_ends_at_once() -> None:
+    async with Server(hang) as server, Skytells("key", base_url=server.url) as skytells:
+        creating = asyncio.create_task(skytells.predictions.create_many([("m", {})] * 2))
+        while len(server.requests) < 2:  # noqa: ASYNC110  the server tells nobody
+            await asyncio.sleep(0)
+        creating.cancel()
+        await asyncio.wait([creating], timeout=5)
+        assert creating.cancelled()
+
+
 async def test_no_jobs_are_no_requests(wire: Responses, skytells: Skytells) -> None:
     assert await skytells.predictions.create_many([]) == ()
     assert not wire.requests
@@ -373,6 +413,19 @@ async def test_no_output_leaves_the_folder(wire: Responses, skytells: Skytells, 
     (saved,) = await skytells.predictions.download(finished(link), folder)
     assert below(tmp_path) == [folder, saved]
     assert saved.parent == folder
+
+
+async def test_of_several_failures_that_of_the_first_output_is_raised(
+    wire: Responses, skytells: Skytells, tmp_path: Path
+) -> None:
+    statuses = {"a": 200, "b": 500, "c": 400}
+    links = {f"https://d.example/{name}.png": status for name, status in statuses.items()}
+    for link, status in links.items():
+        answer(wire, "GET", link, status=status, body=b"png", content_type="image/png")
+    with pytest.raises(ServerError) as raised:
+        await skytells.predictions.download(finished(*links), tmp_path)
+    assert raised.value.prediction == finished(*links)
+    assert [path.name for path in below(tmp_path)] == ["a.png"]
 
 
 async def test_a_link_that_has_expired_leaves_no_file(wire: Responses, skytells: Skytells, tmp_path: Path) -> None:

@@ -536,6 +536,7 @@ async def accepts(receiver: WebhookReceiver, *secrets: str) -> list[bool]:
 async def test_secrets_are_rotated() -> None:
     assert await accepts(WebhookReceiver("old", "new"), "old", "new", "other") == [True, True, False]
     assert await accepts(WebhookReceiver("new", ""), "old", "new") == [False, True]
+    assert await accepts(WebhookReceiver(" new\n"), "new") == [True]
 
 
 @pytest.mark.parametrize(
@@ -639,6 +640,8 @@ async def test_a_repeat_that_no_handler_sees_still_ends_the_waiting(seen: list[E
 
 async def test_a_job_that_has_ended_is_not_waited_for(receiver: WebhookReceiver) -> None:
     assert await receiver.wait_for(DONE) == DONE
+    await receiver.handle(*call("started"))
+    assert await receiver.wait_for(DONE, timeout=0.01) == DONE  # whatever an older call said
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "canceled"])
@@ -741,6 +744,17 @@ async def test_what_asking_raises_is_raised(wire: Responses, polling: WebhookRec
     answer(wire, "GET", JOB, status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(AuthenticationError):
         await polling.wait_for("p1", poll_after=0)
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+async def test_a_timeout_of_the_key_function_is_not_taken_for_the_end_of_the_waiting(timeout: float | None) -> None:
+    def key() -> str:
+        raise TimeoutError("no key in time")
+
+    async with Skytells(key) as skytells:
+        with pytest.raises(TimeoutError, match="no key in time") as raised:
+            await WebhookReceiver(SECRET, skytells=skytells).wait_for("p1", timeout=timeout, poll_after=0)
+    assert raised.type is TimeoutError
 
 
 @pytest.mark.parametrize("asking", [False, True])

@@ -62,8 +62,10 @@ def test_a_body_is_bytes_of_any_kind(kind: Callable[[bytes], bytes]) -> None:
     assert verify(HEADERS, kind(BODY), SECRET) == EVENT
 
 
-@pytest.mark.parametrize("secrets", [["old", SECRET], (SECRET, "new"), iter(["", SECRET])])
-def test_one_of_several_secrets_will_do(secrets: Any) -> None:
+@pytest.mark.parametrize(
+    "secrets", [["old", SECRET], (SECRET, "new"), iter(["", SECRET]), f" {SECRET}\n", [f"{SECRET}\t"], SECRET.encode()]
+)
+def test_one_of_several_secrets_will_do_and_blanks_around_it_do_not_count(secrets: Any) -> None:
     assert verify(HEADERS, BODY, secrets) == EVENT
 
 
@@ -91,7 +93,6 @@ BLANK_KEY = signed(BODY, " ")[0]["X-Skytells-Signature"]
         (HEADERS, b"", SECRET),
         (HEADERS, b"\xff\x00", SECRET),
         (HEADERS, BODY, SECRET.upper()),
-        (HEADERS, BODY, f"{SECRET} "),
         (HEADERS, BODY, ["a", "b"]),
         (HEADERS, BODY, []),
         ({"X-Skytells-Signature": EMPTY_KEY}, BODY, ""),
@@ -111,7 +112,6 @@ def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> Non
         (BODY.decode(), SECRET, "the body must be the bytes that were signed, not str"),
         (json.loads(BODY), SECRET, "not dict"),
         (None, SECRET, "not NoneType"),
-        (BODY, SECRET.encode(), "a secret must be a string"),
         (BODY, [None], "a secret must be a string"),
     ],
 )

@@ -15,7 +15,7 @@ def read_allowance(headers: Headers) -> tuple[float, float, float] | None:
     Source: https://learn.skytells.ai/docs/api/v1/rate-limits
     """
     remaining = _number(headers, "remaining-requests")
-    window = _number(headers, "window")
+    window = None if remaining is None else _number(headers, "window")
     if remaining is None or not window or window > MAX_RETRY_AFTER:
         return None
     tokens = (_number(headers, "remaining-tokens-in"), _number(headers, "remaining-tokens-out"))

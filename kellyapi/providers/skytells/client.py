@@ -85,7 +85,8 @@ class Skytells(Client):
         """Create a job, follow it, and give its last state.
 
         One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
-        (`None`: never) `WaitTimeoutError`; errors after the job was created carry it as `error.prediction`.
+        (`None`: never), creating it included, `WaitTimeoutError`, or `RequestTimeoutError` if the system had not even
+        created it; errors after that carry the job as `error.prediction`.
         `on_progress(prediction)`, plain or async, is called with each new state, the first before the job is looked at.
         With `cancel_on_exit` the job is cancelled when waiting for it ends before it does, by an error, the timeout, or
         cancelling the task. For the rest see `predictions.wait`.
@@ -93,7 +94,8 @@ class Skytells(Client):
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         pace = read_pace(interval, timeout, on_progress)
-        creating = self.predictions.create(model, input, webhook=webhook, stream=stream)
+        predictions = self.predictions._within(pace.timeout or float("inf"), self._connection)
+        creating = predictions.create(model, input, webhook=webhook, stream=stream)
         return await self.predictions._create_and_wait(creating, pace, on_progress, cancel_on_exit=cancel_on_exit)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:

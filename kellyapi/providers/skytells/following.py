@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from attrs import evolve
 
-from ...core import Service, check_seconds
+from ...core import Connection, Service, check_seconds
 from ...errors import (
     DecodingError,
     KellyAPIError,
@@ -25,8 +25,8 @@ from ...errors import (
     TransportError,
     WaitTimeoutError,
 )
-from ...polling import Pace, check_interval, next_pause, poll_pause, time_left
-from ...retry import MAX_RETRY_AFTER, NO_RETRY
+from ...polling import LAST_LOOK, Pace, check_interval, next_pause, poll_pause, time_left
+from ...retry import MAX_RETRY_AFTER
 from ...wire import DEFAULT_TIMEOUT, encode_path
 from .prediction import Prediction, id_of, read_changed, read_prediction, succeeded
 
@@ -108,10 +108,11 @@ class Following(Service):
         *,
         cancel_on_exit: bool,
     ) -> Prediction:
+        started = asyncio.get_running_loop().time()
         job = await (self._create_or_cancel(creating) if cancel_on_exit else creating)
         if job.ended and on_progress is None:
             return succeeded(job)
-        return await self._wait(job, pace, on_progress, cancel_on_exit=cancel_on_exit, new=True)
+        return await self._wait(job, pace, on_progress, cancel_on_exit=cancel_on_exit, created=started)
 
     async def _wait(
         self,
@@ -120,11 +121,12 @@ class Following(Service):
         on_progress: OnState | None,
         *,
         cancel_on_exit: bool,
-        new: bool = False,
+        created: float | None = None,
     ) -> Prediction:
         state = prediction if isinstance(prediction, Prediction) else None
         try:
-            async with aclosing(self._states(prediction, pace, cancel_on_exit=cancel_on_exit, new=new)) as states:
+            states = self._states(prediction, pace, cancel_on_exit=cancel_on_exit, created=created)
+            async with aclosing(states):
                 async for state in states:
                     waiting = on_progress(state) if on_progress is not None else None
                     if inspect.isawaitable(waiting):
@@ -139,38 +141,42 @@ class Following(Service):
         return succeeded(state)
 
     async def _states(
-        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool, new: bool = False
+        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool, created: float | None = None
     ) -> AsyncGenerator[Prediction, None]:
-        """Follow a job; of a `new` one the state that it was created with is given too."""
+        """Follow a job; of one that was `created` now, at that time, its first state is given too."""
         clock = asyncio.get_running_loop().time
-        deadline = None if pace.timeout is None else clock() + pace.timeout
+        started = clock() if created is None else created
+        deadline = None if pace.timeout is None else started + pace.timeout
+        state: Prediction | None
         last: Prediction | None = None
         ended = False
         try:
-            if new and isinstance(prediction, Prediction):
+            if created is not None and isinstance(prediction, Prediction):
                 last, ended = prediction, prediction.ended
                 yield prediction
             for polls in count(1):
                 if ended:
                     return
                 failure: KellyAPIError | None = None
+                seconds = time_left(deadline, clock()) if pace.timeout else float("inf")
+                seconds = seconds if seconds > 0 else LAST_LOOK  # the callback took the time that was left
                 try:
-                    seconds = time_left(deadline, clock()) if pace.timeout else float("inf")
-                    state = await self._within(seconds).get(prediction)
+                    # Sent once: repeating a look is what goes on here.
+                    state = await self._within(seconds, self._connection.once).get(prediction)
                 except KellyAPIError as error:
                     if not is_passing(error):
                         raise
-                    failure = error
+                    failure, state = error, last
                     self._connection.logger.info("a look at %s failed and is repeated: %s", id_of(prediction), error)
-                else:
-                    if state != last:
-                        last, ended = state, state.ended
-                        yield state
-                        if state.ended:
-                            return
-                left = time_left(deadline, clock())
+                looked = clock()
+                if state is not None and state != last:
+                    last, ended = state, state.ended
+                    yield state
+                    if state.ended:
+                        return
+                left = time_left(deadline, looked)
                 pause = next_pause(poll_pause(polls, pace.interval, random.random()), left, _wanted_pause(failure))
-                await asyncio.sleep(left if pause is None else pause)
+                await asyncio.sleep(looked + (left if pause is None else pause) - clock())
                 if pause is None:
                     known = last or (prediction if isinstance(prediction, Prediction) else None)
                     fate = "is cancelled now" if cancel_on_exit else "goes on"
@@ -181,12 +187,12 @@ class Following(Service):
             if cancel_on_exit and not ended:
                 await self._cancel_at_exit(prediction)
 
-    def _within(self, seconds: float) -> Self:
-        """Give a sibling whose calls are sent once and end in time; repeating them is the follower's."""
-        timeout = self._connection.timeout or DEFAULT_TIMEOUT
-        total = min(seconds, float("inf") if timeout.total is None else timeout.total)
-        timeout = evolve(timeout, total=None if total == float("inf") else max(total, 0.0))
-        return type(self)(evolve(self._connection, retry=NO_RETRY, timeout=timeout))
+    def _within(self, seconds: float, connection: Connection) -> Self:
+        """Give a sibling on a connection whose calls end in time."""
+        timeout = connection.timeout or DEFAULT_TIMEOUT
+        if seconds < (float("inf") if timeout.total is None else timeout.total):
+            connection = evolve(connection, timeout=evolve(timeout, total=seconds))
+        return type(self)(connection)
 
     async def _cancel_at_exit(self, prediction: str | Prediction) -> None:
         """Cancel a job, unless its follower is one of those that the loop finishes at its very end: no session can be

@@ -6,6 +6,7 @@ import asyncio
 
 from ...core import check_seconds
 from ...errors import WaitTimeoutError
+from ...wire import encode_path
 from .client import Skytells
 from .prediction import Prediction, id_of, succeeded
 
@@ -43,19 +44,25 @@ class Joints:
         """
         limit = None if timeout is None else check_seconds(timeout, "or None")
         id = id_of(prediction)
+        encode_path("{}", id)  # what names no job is found here
+        if not 0 <= poll_after < float("inf"):
+            raise ValueError(f"poll_after must be 0 seconds or more, not {poll_after!r}")
         known = self._last(prediction)
         if known is not None and known.ended:
             return succeeded(known)
         call: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(id, set()).add(call)
+        timer = asyncio.timeout(limit)
         try:
-            async with asyncio.timeout(limit):
+            async with timer:
                 if skytells is not None:
                     await asyncio.wait({call}, timeout=poll_after if limit is None else min(poll_after, limit / 2))
                     if not call.done():
                         return await self._ask(skytells, prediction, call)
                 return succeeded(await call)
         except TimeoutError:
+            if not timer.expired():  # somebody else's: a key function's, say
+                raise
             message = f"prediction {id} has not ended within {limit:g} s, by all that was heard of it, and goes on"
             raise WaitTimeoutError(message, provider="skytells", prediction=self._last(prediction)) from None
         finally:
@@ -77,4 +84,6 @@ class Joints:
 
     def _last(self, prediction: str | Prediction) -> Prediction | None:
         known = self._states.get(id_of(prediction))
-        return known or (prediction if isinstance(prediction, Prediction) else None)
+        if isinstance(prediction, Prediction) and (known is None or prediction.ended):
+            return prediction
+        return known

@@ -23,7 +23,10 @@ Look = Callable[[Prediction], Awaitable[Prediction]]
 async def save_outputs(
     state: Prediction, folder: Path, on_progress: OnBytes | None, *, save: Save, look: Look
 ) -> tuple[Path, ...]:
-    """Save each output that is a link; `save` fetches a link, `look` gives the job anew."""
+    """Save each output that is a link; `save` fetches a link, `look` gives the job anew.
+
+    When all have ended, the failure of the first output that has one is raised.
+    """
     urls = links(state)
     sizes = {file.url: file.size for file in state.metadata.storage.files}
     received, totals = [0] * len(urls), [sizes.get(url) for url in urls]
@@ -60,14 +63,14 @@ async def save_outputs(
             return await save(url, folder / name, count(number))
 
     done = await asyncio.gather(*(one(number, name) for number, name in enumerate(names(urls))), return_exceptions=True)
-    failures = [each for each in done if isinstance(each, BaseException)]
-    for failure in failures:
-        if isinstance(failure, KellyAPIError):
-            failure.prediction = state
-        if isinstance(failure, StatusError) and failure.status in _GONE:
-            failure.message += "; the links to outputs expire about five minutes after a prediction is complete"
-        raise failure
-    return tuple(each for each in done if isinstance(each, Path))
+    failure = next((each for each in done if isinstance(each, BaseException)), None)
+    if failure is None:
+        return tuple(each for each in done if isinstance(each, Path))
+    if isinstance(failure, KellyAPIError):
+        failure.prediction = state
+    if isinstance(failure, StatusError) and failure.status in _GONE:
+        failure.message += "; the links to outputs expire about five minutes after a prediction is complete"
+    raise failure
 
 
 def links(state: Prediction) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from typing import Any
 from attrs import field, frozen
 from attrs.validators import instance_of
 
-from ...decoding import decode
-from ...errors import PredictionFailedError
+from ...decoding import decode, wire
+from ...errors import DecodingError, PredictionFailedError
+from ...wire import encode_path
 from .enums import PredictionSource, PredictionType, Privacy
 
 
@@ -196,19 +197,18 @@ class Pagination:
 class PredictionPage:
     """One page of a list of predictions."""
 
-    items: tuple[Prediction, ...]
-    pagination: Pagination = Pagination()
-
-
-@frozen
-class _Listed:
-    data: tuple[Prediction, ...]
+    items: tuple[Prediction, ...] = wire("data")
     pagination: Pagination = Pagination()
 
 
 def read_prediction(value: Any) -> Prediction:
     """Read a prediction in each form in which the system sends it."""
-    return decode(_in_one_form(value), Prediction)
+    prediction = decode(_in_one_form(value), Prediction)
+    try:
+        encode_path("{}", prediction.id)
+    except ValueError as error:
+        raise DecodingError(f"the prediction cannot be asked for: {error}") from None
+    return prediction
 
 
 def _in_one_form(fields: Any) -> Any:
@@ -237,8 +237,7 @@ def read_page(value: Any) -> PredictionPage:
         return PredictionPage(decode([_in_one_form(item) for item in value], tuple[Prediction, ...]))
     if isinstance(value, dict) and isinstance(value.get("data"), list):
         value = {**value, "data": [_in_one_form(item) for item in value["data"]]}
-    page = decode(value, _Listed)
-    return PredictionPage(page.data, page.pagination)
+    return decode(value, PredictionPage)
 
 
 def read_webhook(webhook: str | Webhook | Mapping[str, Any]) -> Webhook:

@@ -60,21 +60,23 @@ class Predictions(Following):
         """Create several jobs at once and give, in their order, the first state of each, or its error.
 
         Jobs are `Job(model, input, webhook=…, stream=…)` or `(model, input)`. A wrong one raises `ValueError` or
-        `TypeError` before any is sent.
+        `TypeError` before any is sent. What is no error of ours, but of a key function or `on_response`, is raised when
+        all have ended, with a note of the jobs that were created.
 
         Source: https://pypi.org/project/skytells/1.0.0/ (queue, dispatch)
         """
 
-        async def one(order: dict[str, Any]) -> Prediction | KellyAPIError:
-            try:
-                return await self._order(order)
-            except KellyAPIError as error:
-                return error
-
         prepared = [job if isinstance(job, Job) else Job(*job) for job in jobs]
         orders = [_order(job.model, job.input, webhook=job.webhook, stream=job.stream) for job in prepared]
         dumps(orders)  # what has no JSON form is found before the first is sent and paid for
-        return tuple(await asyncio.gather(*map(one, orders)))
+        done = await asyncio.gather(*map(self._order, orders), return_exceptions=True)
+        ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
+        if len(ours) == len(done):
+            return ours
+        foreign = next(each for each in done if not isinstance(each, (Prediction, KellyAPIError)))
+        if created := [each.id for each in ours if isinstance(each, Prediction)]:
+            foreign.add_note(f"predictions that were created: {', '.join(created)}")
+        raise foreign
 
     async def _order(self, order: dict[str, Any]) -> Prediction:
         return await self._post_json("/predict", order, into=read_prediction)
@@ -144,9 +146,9 @@ class Predictions(Following):
         """Save the outputs of a job in a folder, which is made if it is missing, and give their paths.
 
         There are none while the job runs, and none for outputs that are text and not links. Four are fetched at once,
-        and each is gone on with after a cut. A file of the same name is replaced. When one fails the others are
-        finished before its error is raised. `on_progress(received, total)`, plain or async, counts the bytes of all;
-        `total` is `None` while a size is unknown. No key goes to the links, which expire about five minutes after
+        and each is gone on with after a cut. A file of the same name is replaced. When some fail the others are
+        finished before the first error is raised. `on_progress(received, total)`, plain or async, counts the bytes of
+        all; `total` is `None` while a size is unknown. No key goes to the links, which expire about five minutes after
         completion: new ones are asked for once.
 
         Source: https://github.com/Skytells/cli (docs/predictions.md)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define, field
 
 from ...errors import ConfigurationError, WebhookError
-from ...wire import Key, Secret, hidden, not_blank
+from ...wire import Key, hidden, not_blank
 from .client import Skytells
 from .deliveries import Deliveries, MemoryDeliveries
 from .joints import Joints
@@ -251,7 +251,7 @@ class WebhookReceiver:
         secrets: list[str] = []
         for key in self._keys():
             secret = key() if callable(key) else key
-            secrets.append(Secret((await secret if inspect.isawaitable(secret) else secret).strip()))
+            secrets.append(hidden(await secret if inspect.isawaitable(secret) else secret))
         return secrets
 
 

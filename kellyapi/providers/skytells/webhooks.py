@@ -50,16 +50,19 @@ def event_type(name: str) -> str:
     return _TYPES.get(short, short)
 
 
-def verify(headers: Mapping[str, str], body: bytes | bytearray | memoryview, secret: str | Iterable[str]) -> Event:
+def verify(
+    headers: Mapping[str, str], body: bytes | bytearray | memoryview, secret: str | bytes | Iterable[str]
+) -> Event:
     """Give the event of a call if it is signed with the secret, or with one of several.
 
-    `body` is what came over the wire, before anything has parsed it. A signature that is missing or wrong, and a blank
-    secret, raise `WebhookError` with the code "WEBHOOK_SIGNATURE_INVALID"; a signed body that is no event raises it
-    with "INVALID_JSON".
+    Blanks around a secret do not count. `body` is what came over the wire, before anything has parsed it. A signature
+    that is missing or wrong, and a blank secret, raise `WebhookError` with the code "WEBHOOK_SIGNATURE_INVALID"; a
+    signed body that is no event raises it with "INVALID_JSON".
 
     Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts)
     """
     # Tracebacks with locals show no plain one.
+    secret = secret.decode() if isinstance(secret, bytes) else secret
     secret = several = (hidden(secret),) if isinstance(secret, str) else tuple(map(hidden, secret))
     if not all(isinstance(each, str) for each in several):
         raise TypeError("a secret must be a string")
@@ -82,7 +85,8 @@ def _signature(headers: Mapping[str, str]) -> str:
 
 def _is_signed(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
     given = signature.encode("ascii", "replace")
-    known = [hmac.digest(secret.encode(), body, "sha256").hex().encode() for secret in secrets if secret.strip()]
+    keys = [hidden(secret.strip()) for secret in secrets]
+    known = [hmac.digest(key.encode(), body, "sha256").hex().encode() for key in keys if key]
     return any(hmac.compare_digest(each, given) for each in known)
 
 
