@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from enum import StrEnum
+from enum import Enum, StrEnum
 from inspect import isfunction
 from itertools import islice
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
+from uuid import UUID
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
@@ -42,7 +43,19 @@ def _plain_loads(data: bytes) -> Any:
 
 
 def _plain_dumps(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_other)
+        return text.encode()
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _write_other(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
 def _refuse(constant: str) -> None:
@@ -56,8 +69,12 @@ except ImportError:
 else:
 
     def _fast_dumps(value: Any) -> bytes:
-        # It would write dates and dataclasses, which the other refuses, and NaN as null.
-        data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+        # It would write dates and dataclasses, which the other refuses, and NaN as null; it refuses large numbers, keys
+        # that are no strings, and tuples with names.
+        try:
+            data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+        except TypeError:
+            return _plain_dumps(value)
         return data if b"null" not in data or _is_finite(value) else _plain_dumps(value)
 
     loads, dumps = orjson.loads, _fast_dumps
@@ -132,18 +149,25 @@ def _number(kind: type[int] | type[float]) -> Callable[[Any, Any], int | float]:
     return structure
 
 
-def _checked(shape: type[Any], structure: Callable[[Any, Any], Any] | None = None) -> Callable[[Any, Any], Any]:
+def _checked(
+    shape: type[Any], structure: Callable[[Any, Any], Any] | None = None, *, or_null: bool = False
+) -> Callable[[Any, Any], Any]:
     """Let only one kind of JSON value through to a hook of cattrs, which would coerce the others."""
+    accepted = (shape, NoneType) if or_null else shape
 
     def checked(value: Any, cls: Any) -> Any:
-        if not isinstance(value, shape):
-            raise TypeError(f"expected {_JSON_NAMES[shape]}, got {_show(value)}")
+        if not isinstance(value, accepted):
+            raise _unlike(shape, value)
         return value if structure is None else structure(value, cls)
 
     return checked
 
 
 _JSON_NAMES = {str: "a string", bool: "true or false", list: "an array", dict: "an object"}
+
+
+def _unlike(shape: type[Any], value: Any) -> TypeError:
+    return TypeError(f"expected {_JSON_NAMES[shape]}, got {_show(value)}")
 
 
 def _show(value: Any) -> str:
@@ -160,13 +184,21 @@ def _converter(*, detailed: bool) -> Converter:
 
     def open_enum_hook(cls: Any) -> Callable[[Any, Any], Any]:
         known = {member.value: member for kind in get_args(cls) if issubclass(kind, StrEnum) for member in kind}
-        return _checked(str, lambda value, _: known.get(value, value))
+
+        def member_or_string(value: Any, _: Any) -> Any:
+            if not isinstance(value, str):
+                raise _unlike(str, value)
+            return known.get(value, value)
+
+        return member_or_string
 
     converter.register_structure_hook_factory(_is_open_enum, open_enum_hook)
 
     def optional_hook(cls: Any) -> Callable[[Any, Any], Any]:
         """Look the hook up once; cattrs looks it up for each value."""
         kind = next(kind for kind in get_args(cls) if kind is not NoneType)
+        if kind in (str, bool):
+            return _checked(kind, or_null=True)
         structure = converter.get_structure_hook(kind)
         return lambda value, _: None if value is None else structure(value, kind)
 
@@ -178,13 +210,15 @@ def _converter(*, detailed: bool) -> Converter:
         renames: Any = {a.name: override(rename=_wire_name(a)) for a in fields}
         structure = make_dict_structure_fn(cls, converter, **renames)
 
-        def without_nulls(value: dict[str, Any], _: Any) -> Any:
+        def without_nulls(value: Any, _: Any) -> Any:
             """Read null in an optional place as the field's default."""
+            if not isinstance(value, dict):
+                raise _unlike(dict, value)
             if None in value.values():
                 value = {key: item for key, item in value.items() if item is not None or key not in optional}
             return structure(value, cls)
 
-        return _checked(dict, without_nulls)
+        return without_nulls
 
     converter.register_structure_hook_factory(attrs.has, attrs_hook)
     collections: Any = (

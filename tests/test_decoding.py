@@ -5,10 +5,11 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from importlib.util import find_spec
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import pytest
 from attrs import field, frozen
@@ -39,6 +40,19 @@ class Word:
     word: str
     start: float
     count: int = 0
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    first: int
+    second: str
+
+
+class Level(IntEnum):
+    """Numbers with names."""
+
+    LOW = 1
 
 
 @frozen(kw_only=True)
@@ -223,13 +237,25 @@ def test_what_is_no_json_is_a_value_error(decoding: ModuleType, data: bytes) -> 
         ({"in": "Ɛte sɛn?", "lang": "en-tw"}, '{"in":"Ɛte sɛn?","lang":"en-tw"}'),
         ([1, 1.5, True, None], "[1,1.5,true,null]"),
         ('\x00\n"', '"\\u0000\\n\\""'),
+        ({1: 2**70}, '{"1":1180591620717411303424}'),
+        (Pair(1, "a"), '[1,"a"]'),
+        ([UUID(int=0), Level.LOW], '["00000000-0000-0000-0000-000000000000",1]'),
     ],
 )
 def test_json_is_written_the_same_way(decoding: ModuleType, value: Any, data: str) -> None:
     assert decoding.dumps(value) == data.encode()
 
 
-@pytest.mark.parametrize("value", [b"bytes", {"a": object}, {1, 2}, "\ud800", 1j], ids=repr)
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"bytes", {"a": object}, {1, 2}, "\ud800", 1j, DEEP],
+    ids=["bytes", "a class", "a set", "half a letter", "a complex number", "a deep list"],
+)
 def test_what_has_no_json_form_is_a_type_or_value_error(decoding: ModuleType, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         decoding.dumps(value)
