@@ -203,18 +203,23 @@ class System:
     read_allowance: ReadAllowance | None = None
 
 
+def check_id(id: str) -> None:
+    """Refuse what no path can name: an empty id, `.`, `..` and control characters raise `ValueError`."""
+    if not isinstance(id, str):
+        raise TypeError(f"an id must be a string, not {type(id).__name__}")
+    if id in ("", ".", ".."):
+        raise ValueError(f"an id must not be empty, '.' or '..': {id!r}")
+    if not id.isprintable():
+        raise ValueError(f"an id must not contain control characters: {id!r}")
+
+
 def encode_path(template: str, *ids: str) -> str:
     """Put ids into a path, each as one percent-encoded segment.
 
-    An empty id, `.`, `..` and control characters raise `ValueError`: servers read `%2E%2E` as a step up.
+    Those that `check_id` refuses are refused: servers read `%2E%2E` as a step up.
     """
     for id in ids:
-        if not isinstance(id, str):
-            raise TypeError(f"an id must be a string, not {type(id).__name__}")
-        if id in ("", ".", ".."):
-            raise ValueError(f"an id must not be empty, '.' or '..': {id!r}")
-        if not id.isprintable():
-            raise ValueError(f"an id must not contain control characters: {id!r}")
+        check_id(id)
     return template.format(*(quote(id, safe="") for id in ids))
 
 

@@ -27,7 +27,7 @@ from ...errors import (
 )
 from ...polling import LAST_LOOK, Pace, check_interval, next_pause, poll_pause, time_left
 from ...retry import MAX_RETRY_AFTER
-from ...wire import DEFAULT_TIMEOUT, encode_path
+from ...wire import DEFAULT_TIMEOUT, check_id, encode_path
 from .prediction import Prediction, id_of, read_changed, read_prediction, succeeded
 
 OnState = Callable[[Prediction], Awaitable[None] | None]
@@ -77,7 +77,7 @@ class Following(Service):
 
         Source: https://github.com/Skytells/cli (docs/predictions.md)
         """
-        encode_path("/predictions/{}", id_of(prediction))  # what names no job is found here, and not at the first look
+        check_id(id_of(prediction))  # here, and not at the first look
         return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
 
     async def wait(

@@ -6,7 +6,7 @@ import asyncio
 
 from ...core import check_seconds
 from ...errors import WaitTimeoutError
-from ...wire import encode_path
+from ...wire import check_id
 from .client import Skytells
 from .prediction import Prediction, id_of, succeeded
 
@@ -44,7 +44,7 @@ class Joints:
         """
         limit = None if timeout is None else check_seconds(timeout, "or None")
         id = id_of(prediction)
-        encode_path("{}", id)  # what names no job is found here
+        check_id(id)
         if not 0 <= poll_after < float("inf"):
             raise ValueError(f"poll_after must be 0 seconds or more, not {poll_after!r}")
         known = self._last(prediction)
