@@ -110,7 +110,7 @@ def decode(value: Any, into: Into[T]) -> T:
 def _explain(value: Any, into: Any) -> Any:
     try:
         return _EXACT.structure(value, into)
-    except Exception as error:
+    except Exception as error:  # hooks and attrs raise what they like: all of it is a value that does not fit
         where = "; ".join(islice(_problems(error, "$"), 3))
     raise DecodingError(f"the answer does not fit the protocol: {where[:400]}") from None
 

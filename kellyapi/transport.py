@@ -236,7 +236,7 @@ class _Upload:
                 self._may_be_silent(self.idle)
                 yield piece
             self._may_be_silent(None)  # from here on aiohttp measures
-        except Exception as error:
+        except Exception as error:  # whatever the user's iterator or file raises
             self.failure = error
             raise
 

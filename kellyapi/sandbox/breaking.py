@@ -98,7 +98,7 @@ class Recorder(AbstractStreamWriter):
         """Nothing waits."""
 
     def enable_compression(self, encoding: str = "deflate", strategy: int | None = None) -> None:
-        raise NotImplementedError
+        raise NotImplementedError  # the sandbox compresses nothing: aiohttp asks for it only where it was told to
 
     def enable_chunking(self) -> None:
         """The length is known when the answer is sent."""

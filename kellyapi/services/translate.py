@@ -122,6 +122,6 @@ async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[str
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(part)) for part in parts]
-    except ExceptionGroup as failures:
+    except ExceptionGroup as failures:  # of one call, whose callers know single errors
         raise failures.exceptions[0] from None
     return "".join(task.result() for task in tasks)

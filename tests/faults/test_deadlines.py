@@ -81,8 +81,8 @@ async def _no_name(seconds: float) -> tuple[RequestTimeoutError, float]:
         return await _time(Khaya(KEY, session=session, timeout=seconds))
 
 
-async def _no_free_connection(seconds: float) -> tuple[RequestTimeoutError, float]:
-    async with Server(hang) as server, Khaya(KEY, base_url=server.url, max_connections=1) as khaya:
+async def _behind_another(seconds: float, **limit: int) -> tuple[RequestTimeoutError, float]:
+    async with Server(hang) as server, Khaya(KEY, base_url=server.url, **limit) as khaya:  # type: ignore[arg-type]
         busy = asyncio.create_task(khaya.with_options(timeout=NO_TIMEOUT).translate("x", "en-tw"))
         await server.until(lambda: len(server.requests) == 1)
         ended = await _time(khaya.with_options(timeout=seconds))
@@ -90,17 +90,14 @@ async def _no_free_connection(seconds: float) -> tuple[RequestTimeoutError, floa
         busy.cancel()
         await asyncio.wait([busy])
         return ended
+
+
+async def _no_free_connection(seconds: float) -> tuple[RequestTimeoutError, float]:
+    return await _behind_another(seconds, max_connections=1)
 
 
 async def _no_turn(seconds: float) -> tuple[RequestTimeoutError, float]:
-    async with Server(hang) as server, Khaya(KEY, base_url=server.url, max_concurrency=1) as khaya:
-        busy = asyncio.create_task(khaya.with_options(timeout=NO_TIMEOUT).translate("x", "en-tw"))
-        await server.until(lambda: len(server.requests) == 1)
-        ended = await _time(khaya.with_options(timeout=seconds))
-        assert len(server.requests) == 1
-        busy.cancel()
-        await asyncio.wait([busy])
-        return ended
+    return await _behind_another(seconds, max_concurrency=1)
 
 
 async def _no_handshake(seconds: float) -> tuple[RequestTimeoutError, float]:

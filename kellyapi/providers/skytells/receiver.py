@@ -232,7 +232,7 @@ class WebhookReceiver:
                 waiting = handler(event)
                 if inspect.isawaitable(waiting):
                     await waiting
-            except Exception:
+            except Exception:  # of the user's handler: the others are called all the same
                 _log.exception("a handler of %s failed for prediction %s", event.type, event.prediction.id)
                 well = False
         return well

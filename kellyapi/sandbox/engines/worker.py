@@ -30,7 +30,7 @@ def answer(request: bytes) -> bytes:
     except ImportError as error:
         advice = "it has wheels for CPython 3.11 and 3.13" if error.name == "pocketsphinx" else "the sandbox needs it"
         failure = EngineMissing(f'{error}: pip install "kellyapi[sandbox]" ({advice})')
-    except Exception as error:
+    except Exception as error:  # it goes to the other process, which may not have its class
         failure = RuntimeError(f"{type(error).__name__}: {error}")
         failure.add_note(traceback.format_exc())
     return pickle.dumps((False, failure))
