@@ -12,13 +12,13 @@ import mimetypes
 import os
 import stat
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
+from .threads import open_in_thread
 from .wire import Chunks
 
 T = TypeVar("T")
@@ -252,19 +252,8 @@ async def _first_piece(pieces: AsyncIterator[bytes]) -> bytes:
     return b""
 
 
-async def _open(path: Path) -> IO[bytes]:
-    """Open a file in a thread; when the wait is cancelled, the thread still opens it, and it must be closed."""
-    opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb"))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        with suppress(OSError):
-            (await opening).close()
-        raise
-
-
 async def _read_file(path: Path) -> AsyncIterator[bytes]:
-    file = await _open(path)
+    file = await open_in_thread(lambda: path.open("rb"))
     try:
         while piece := await asyncio.to_thread(file.read, _PIECE):
             yield piece

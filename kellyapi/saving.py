@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import IO, Self
 from urllib.parse import unquote
 
+from .threads import open_in_thread
+
 _BATCH = 256 * 2**10
 """Bytes that are collected before a thread writes them: a hop for each piece of 1 KiB costs 40 x the writing."""
 _LONGEST_WAIT = 0.25
@@ -51,12 +53,7 @@ class Part:
     @classmethod
     async def open(cls, path: str | os.PathLike[str], mark: str | None = None) -> Part:
         """Open the part of a file. The errors are those of writing there."""
-        opening = asyncio.get_running_loop().run_in_executor(None, cls._open, Path(path), mark)
-        try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            opening.add_done_callback(_close_unused)
-            raise
+        return await open_in_thread(lambda: cls._open(Path(path), mark))
 
     @classmethod
     def _open(cls, place: Path, mark: str | None) -> Part:
@@ -164,11 +161,6 @@ def safe_name(url: str, otherwise: str) -> str:
     name = unquote(path.rpartition("/")[2])
     name = re.sub(r"[^\w.-]+", "_", name).encode()[-120:].decode(errors="ignore").lstrip(".-").rstrip(".")
     return f"_{name}" if _RESERVED.match(name) else name or otherwise
-
-
-def _close_unused(opening: asyncio.Future[Part]) -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
 
 
 def _beside(place: Path, word: str) -> Path:
