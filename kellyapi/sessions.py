@@ -77,7 +77,10 @@ def _watch(transport: asyncio.Transport | None) -> Callable[[], Any]:
 def make_session(max_connections: int) -> aiohttp.ClientSession:
     """Make a session of our own: without cookies, with connections that are looked at before they are used again."""
     connector = _Connector(limit=max_connections, timeout_ceil_threshold=NEVER_ROUND)
-    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    if hasattr(session, "_retry_connection"):  # not public; the transport has a way for every session, which takes 4 us
+        session._retry_connection = False
+    return session
 
 
 _held: set[aiohttp.ClientSession] = set()

@@ -19,7 +19,7 @@ from yarl import URL
 from .config import find_proxy, split_proxy
 from .errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
 from .sessions import NEVER_ROUND, UNSENT, Holder, hold, make_session
-from .wire import REDIRECTS, Headers, Request, Response, Timeout, excerpt, follow, without_credentials
+from .wire import REDIRECTS, Headers, Request, Timeout, excerpt, follow, without_credentials
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
 """A session of the user's, or what makes one; it is called once per loop."""
@@ -111,30 +111,40 @@ class Transport:
         self._ours = session is None
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, Holder | None]] = {}
 
-    async def send(self, request: Request) -> Response:
-        """Send a request and read the whole answer."""
-        incoming = await self.open(request)
-        return Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
-
-    async def open(self, request: Request) -> Incoming:
+    async def send(self, request: Request) -> Incoming:
         """Send a request and wait for the head of its answer, following the redirects that are safe."""
         loop = asyncio.get_running_loop()
         session, _ = self._sessions.get(loop, (None, None))
         if session is None or session.closed:
             session = await self._session_of(loop)
-        started = loop.time()
-        incoming = await self._exchange(session, request)
         hops = 0
-        while incoming.status in REDIRECTS and hops < MAX_REDIRECTS:
-            target = follow(request, incoming.status, incoming.headers.get("Location", ""))
+        while True:
+            started = loop.time()
+            if request.timeout.total == 0:  # which aiohttp takes for no limit
+                raise RequestTimeoutError("no time is left", sent=False)
+            if not (request.repeatable or self._ours):
+                # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us.
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+            upload = _Upload(request.timeout.idle)
+            try:
+                sending = self._request(session, request, upload)
+                response = await (upload.guard(sending) if upload.in_pieces else sending)
+            except BaseException as error:
+                if upload.failure is not None:
+                    raise upload.failure from None
+                _reraise(error)
+            incoming = Incoming(
+                response.status, response.headers, request.headers, response, request.max_response_bytes
+            )
+            target = None
+            if incoming.status in REDIRECTS and hops < MAX_REDIRECTS:
+                target = follow(request, incoming.status, incoming.headers.get("Location", ""))
             if target is None:
-                break
+                return incoming
             incoming.close()
             hops += 1
-            started, before = loop.time(), started
-            request = evolve(target, timeout=target.timeout.after(started - before))
-            incoming = await self._exchange(session, request)
-        return incoming
+            request = evolve(target, timeout=target.timeout.after(loop.time() - started))
 
     async def close(self) -> None:
         """Close our session of the running loop; the next request opens another."""
@@ -142,13 +152,8 @@ class Transport:
         if holder is not None:
             await holder.aclose()
 
-    async def _exchange(self, session: aiohttp.ClientSession, request: Request) -> Incoming:
-        if request.timeout.total == 0:  # which aiohttp takes for no limit
-            raise RequestTimeoutError("no time is left", sent=False)
-        if not (request.repeatable or self._ours):
-            # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us each.
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+    def _request(self, session: aiohttp.ClientSession, request: Request, upload: _Upload) -> Any:
+        """Make what sends one request when it is awaited."""
         url = URL(request.url, encoded=True)
         proxy = find_proxy(url.scheme, url.host or "") if self._ours and request.proxy is None else request.proxy
         headers, for_proxy = request.headers, None
@@ -156,29 +161,23 @@ class Transport:
             proxy, login = split_proxy(proxy)
             # A tunnel is asked for in a request of its own.
             headers, for_proxy = (headers, login) if url.scheme == "https" else ({**headers, **login}, None)
-        upload = _Upload(request.timeout.idle)
-        try:
-            sending = session.request(
-                request.method,
-                url,
-                headers=headers,
-                data=_data(request.body, upload),
-                skip_auto_headers=("Content-Type",) if request.body is None else None,  # no body, no type of it
-                allow_redirects=False,
-                raise_for_status=False,
-                auto_decompress=True,
-                timeout=_client_timeout(request.timeout, ours=self._ours),
-                proxy=proxy,
-                proxy_headers=for_proxy,
-                # Not public, and ours would replace them.
-                middlewares=(_send_once, *session._middlewares) if request.method in _RESENT_BY_AIOHTTP else None,
-            )
-            response = await (upload.guard(sending) if upload.in_pieces else sending)
-        except BaseException as error:
-            if upload.failure is not None:
-                raise upload.failure from None
-            _reraise(error)
-        return Incoming(response.status, response.headers, request.headers, response, request.max_response_bytes)
+        resends = request.method in _RESENT_BY_AIOHTTP and getattr(session, "_retry_connection", True)  # not public
+        return session.request(
+            request.method,
+            url,
+            headers=headers,
+            data=_data(request.body, upload),
+            # Without it a POST of nothing has a type; with it a GET takes 3 us more.
+            skip_auto_headers=("Content-Type",) if request.body is None and request.method != "GET" else None,
+            allow_redirects=False,
+            raise_for_status=False,
+            auto_decompress=True,
+            timeout=_client_timeout(request.timeout, self._ours),
+            proxy=proxy,
+            proxy_headers=for_proxy,
+            # Not public, and ours would replace them.
+            middlewares=(_send_once, *session._middlewares) if resends else None,
+        )
 
     async def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         for other in [each for each in tuple(self._sessions) if each.is_closed()]:
@@ -206,7 +205,7 @@ class Transport:
 
 
 @lru_cache(64)  # most calls have the same one
-def _client_timeout(timeout: Timeout, *, ours: bool) -> aiohttp.ClientTimeout:
+def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
     total = timeout.total
     return aiohttp.ClientTimeout(
         total=total,

@@ -218,9 +218,15 @@ def encode_path(template: str, *ids: str) -> str:
 
     Those that `check_id` refuses are refused: servers read `%2E%2E` as a step up.
     """
-    for id in ids:
-        check_id(id)
-    return template.format(*(quote(id, safe="") for id in ids))
+    return template.format(*map(_segment, ids))
+
+
+_UNRESERVED = re.compile(r"[\w.~-]+", re.ASCII)
+
+
+def _segment(id: str) -> str:
+    check_id(id)
+    return id if _UNRESERVED.fullmatch(id) else quote(id, safe="")
 
 
 def origin(url: str) -> str:
