@@ -22,6 +22,10 @@ class Pace:
     timeout: float | None = None
     """`None` is endless, 0 one look."""
 
+    def left(self, passed: float) -> float:
+        """Give the seconds that are left when some have passed; infinitely many when there is no end."""
+        return math.inf if self.timeout is None else self.timeout - passed
+
 
 def poll_pause(polls: int, interval: float | None, dice: float) -> float:
     """Give the seconds before the next poll after `polls` of them; `dice` is in 0..1.
@@ -33,11 +37,6 @@ def poll_pause(polls: int, interval: float | None, dice: float) -> float:
         return interval
     grown = FIRST_PAUSE * GROWTH ** min(polls - 1, 10)  # the tenth is past the longest: a higher power only overflows
     return min(grown, LONGEST_PAUSE) * (0.75 + 0.25 * dice)
-
-
-def time_left(deadline: float | None, now: float) -> float:
-    """Give the seconds until a deadline; infinitely many when there is none."""
-    return float("inf") if deadline is None else deadline - now
 
 
 def next_pause(pause: float, left: float, hint: float | None = None) -> float | None:

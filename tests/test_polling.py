@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi.polling import check_interval, next_pause, poll_pause, time_left
+from kellyapi.polling import Pace, check_interval, next_pause, poll_pause
 
 
 @pytest.mark.parametrize(
@@ -22,9 +22,9 @@ def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(
     assert poll_pause(polls, interval, dice) == pytest.approx(pause)
 
 
-@pytest.mark.parametrize(("deadline", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
-def test_without_a_deadline_time_is_endless(deadline: float | None, left: float) -> None:
-    assert time_left(deadline, 10.0) == left
+@pytest.mark.parametrize(("timeout", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
+def test_without_a_timeout_time_is_endless(timeout: float | None, left: float) -> None:
+    assert Pace(timeout=timeout).left(10.0) == left
 
 
 def test_following_for_days_is_no_overflow() -> None:

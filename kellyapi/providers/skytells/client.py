@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Mapping
+from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,7 +16,7 @@ from ...services.images import Image
 from ...wire import System, not_blank
 from .allowance import read_allowance
 from .errors import read_error
-from .following import OnState, read_pace
+from .following import OnState, Watch, read_pace
 from .inference import ChatCompletions, EmbeddingVectors, Responses
 from .models import Models
 from .outputs import is_link
@@ -94,9 +96,11 @@ class Skytells(Client):
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         pace = read_pace(interval, timeout, on_progress)
-        predictions = self.predictions._within(pace.timeout or float("inf"), self._connection)
-        creating = predictions.create(model, input, webhook=webhook, stream=stream)
-        return await self.predictions._create_and_wait(creating, pace, on_progress, cancel_on_exit=cancel_on_exit)
+        predictions = self.predictions
+        creating = predictions._within(pace.timeout or inf).create(model, input, webhook=webhook, stream=stream)
+        started = asyncio.get_running_loop().time()
+        job = await (predictions._create_or_cancel(creating) if cancel_on_exit else creating)
+        return await predictions._wait(Watch(predictions, job, pace, cancel_on_exit, started, job), on_progress)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
         """Stream a link, such as one of `prediction.outputs`, to a file and give its path; no key goes to it.

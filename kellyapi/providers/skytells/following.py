@@ -9,13 +9,13 @@ import asyncio
 import inspect
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import aclosing, suppress
-from itertools import count
+from contextlib import suppress
+from math import inf
 from typing import Any, Self
 
-from attrs import evolve
+from attrs import define, evolve, field
 
-from ...core import Connection, Service, check_seconds
+from ...core import Service, check_seconds
 from ...errors import (
     DecodingError,
     KellyAPIError,
@@ -25,7 +25,7 @@ from ...errors import (
     TransportError,
     WaitTimeoutError,
 )
-from ...polling import LAST_LOOK, Pace, check_interval, next_pause, poll_pause, time_left
+from ...polling import LAST_LOOK, Pace, check_interval, next_pause, poll_pause
 from ...retry import MAX_RETRY_AFTER
 from ...wire import DEFAULT_TIMEOUT, check_id, encode_path
 from .prediction import Prediction, id_of, read_changed, read_prediction, succeeded
@@ -80,6 +80,13 @@ class Following(Service):
         check_id(id_of(prediction))  # here, and not at the first look
         return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
 
+    async def _states(
+        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
+    ) -> AsyncGenerator[Prediction, None]:
+        async with Watch(self, prediction, pace, cancel_on_exit) as watch:
+            while not watch.ended:
+                yield await watch.next()
+
     async def wait(
         self,
         prediction: str | Prediction,
@@ -98,101 +105,32 @@ class Following(Service):
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         pace = read_pace(interval, timeout, on_progress)
-        return await self._wait(prediction, pace, on_progress, cancel_on_exit=cancel_on_exit)
+        return await self._wait(Watch(self, prediction, pace, cancel_on_exit), on_progress)
 
-    async def _create_and_wait(
-        self,
-        creating: Coroutine[Any, Any, Prediction],
-        pace: Pace,
-        on_progress: OnState | None,
-        *,
-        cancel_on_exit: bool,
-    ) -> Prediction:
-        started = asyncio.get_running_loop().time()
-        job = await (self._create_or_cancel(creating) if cancel_on_exit else creating)
-        if job.ended and on_progress is None:
-            return succeeded(job)
-        return await self._wait(job, pace, on_progress, cancel_on_exit=cancel_on_exit, created=started)
-
-    async def _wait(
-        self,
-        prediction: str | Prediction,
-        pace: Pace,
-        on_progress: OnState | None,
-        *,
-        cancel_on_exit: bool,
-        created: float | None = None,
-    ) -> Prediction:
-        state = prediction if isinstance(prediction, Prediction) else None
+    async def _wait(self, watch: Watch, on_progress: OnState | None) -> Prediction:
         try:
-            states = self._states(prediction, pace, cancel_on_exit=cancel_on_exit, created=created)
-            async with aclosing(states):
-                async for state in states:
+            async with watch:
+                state = watch.last or await watch.next()
+                while True:
                     waiting = on_progress(state) if on_progress is not None else None
-                    if inspect.isawaitable(waiting):
+                    if waiting is not None and inspect.isawaitable(waiting):
                         await waiting
+                    if state.ended:
+                        return succeeded(state)
+                    state = await watch.next()
         except KellyAPIError as error:
-            error.prediction = error.prediction or state
+            error.prediction = error.prediction or watch.known
             raise
         except BaseException as error:  # of the callback, or the cancelling of the task
-            error.add_note(f"the prediction is {id_of(prediction)}")
+            error.add_note(f"the prediction is {id_of(watch.prediction)}")
             raise
-        assert state is not None
-        return succeeded(state)
 
-    async def _states(
-        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool, created: float | None = None
-    ) -> AsyncGenerator[Prediction, None]:
-        """Follow a job; of one that was `created` now, at that time, its first state is given too."""
-        clock = asyncio.get_running_loop().time
-        started = clock() if created is None else created
-        deadline = None if pace.timeout is None else started + pace.timeout
-        state: Prediction | None
-        last: Prediction | None = None
-        ended = False
-        try:
-            if created is not None and isinstance(prediction, Prediction):
-                last, ended = prediction, prediction.ended
-                yield prediction
-            for polls in count(1):
-                if ended:
-                    return
-                failure: KellyAPIError | None = None
-                seconds = time_left(deadline, clock()) if pace.timeout else float("inf")
-                seconds = seconds if seconds > 0 else LAST_LOOK  # the callback took the time that was left
-                try:
-                    # Sent once: repeating a look is what goes on here.
-                    state = await self._within(seconds, self._connection.once).get(prediction)
-                except KellyAPIError as error:
-                    if not is_passing(error):
-                        raise
-                    failure, state = error, last
-                    self._connection.logger.info("a look at %s failed and is repeated: %s", id_of(prediction), error)
-                looked = clock()
-                if state is not None and state != last:
-                    last, ended = state, state.ended
-                    yield state
-                    if state.ended:
-                        return
-                left = time_left(deadline, looked)
-                pause = next_pause(poll_pause(polls, pace.interval, random.random()), left, _wanted_pause(failure))
-                await asyncio.sleep(looked + (left if pause is None else pause) - clock())
-                if pause is None:
-                    known = last or (prediction if isinstance(prediction, Prediction) else None)
-                    fate = "is cancelled now" if cancel_on_exit else "goes on"
-                    why = f"; the last look failed: {failure}" if failure else ""
-                    message = f"prediction {id_of(prediction)} has not ended within {pace.timeout:g} s and {fate}{why}"
-                    raise WaitTimeoutError(message, provider="skytells", prediction=known)
-        finally:
-            if cancel_on_exit and not ended:
-                await self._cancel_at_exit(prediction)
-
-    def _within(self, seconds: float, connection: Connection) -> Self:
-        """Give a sibling on a connection whose calls end in time."""
-        timeout = connection.timeout or DEFAULT_TIMEOUT
-        if seconds < (float("inf") if timeout.total is None else timeout.total):
-            connection = evolve(connection, timeout=evolve(timeout, total=seconds))
-        return type(self)(connection)
+    def _within(self, seconds: float) -> Self:
+        """Give one whose calls end in time."""
+        timeout = self._connection.timeout or DEFAULT_TIMEOUT
+        if seconds >= (inf if timeout.total is None else timeout.total):
+            return self
+        return type(self)(evolve(self._connection, timeout=evolve(timeout, total=seconds)))
 
     async def _cancel_at_exit(self, prediction: str | Prediction) -> None:
         """Cancel a job, unless its follower is one of those that the loop finishes at its very end: no session can be
@@ -224,6 +162,79 @@ class Following(Service):
         except asyncio.CancelledError:
             await _to_the_end(undo())
             raise
+
+
+@define(eq=False)
+class Watch:
+    """One job, looked at until it ends."""
+
+    jobs: Following
+    prediction: str | Prediction
+    pace: Pace
+    cancel_on_exit: bool
+    started: float = field(factory=lambda: asyncio.get_running_loop().time())
+    last: Prediction | None = None
+    """The state that was given last."""
+    _polls: int = 0
+    _looked: float = 0.0
+    _failure: KellyAPIError | None = None
+
+    @property
+    def known(self) -> Prediction | None:
+        """The last state that anybody has of the job."""
+        return self.last or (self.prediction if isinstance(self.prediction, Prediction) else None)
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no next state."""
+        return self.last is not None and self.last.ended
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
+        if self.cancel_on_exit and not self.ended:
+            await self.jobs._cancel_at_exit(self.prediction)
+
+    async def next(self) -> Prediction:
+        """Give the next state that differs.
+
+        Source: https://github.com/Skytells/cli (docs/predictions.md)
+        """
+        clock = asyncio.get_running_loop().time
+        while True:
+            if self._polls:
+                await self._pause(clock)
+            self._polls += 1
+            left = self.pace.left(clock() - self.started) if self.pace.timeout else inf
+            jobs = type(self.jobs)(self.jobs._connection.once)  # repeating a look is what goes on here
+            state = self._failure = None
+            try:
+                # The time is over when the callback took all of it.
+                state = await jobs._within(left if left > 0 else LAST_LOOK).get(self.prediction)
+            except KellyAPIError as error:
+                if not is_passing(error):
+                    raise
+                self._failure = error
+                what = "a look at %s failed and is repeated: %s"
+                jobs._connection.logger.info(what, id_of(self.prediction), error)
+            self._looked = clock()
+            if state is not None and state != self.last:
+                self.last = state
+                return state
+
+    async def _pause(self, clock: Callable[[], float]) -> None:
+        """Wait for the time of the next look, or raise `WaitTimeoutError` when it would be too late."""
+        left = self.pace.left(self._looked - self.started)
+        wanted = poll_pause(self._polls, self.pace.interval, random.random())
+        pause = next_pause(wanted, left, _wanted_pause(self._failure))
+        await asyncio.sleep(self._looked + (left if pause is None else pause) - clock())
+        if pause is None:
+            fate = "is cancelled now" if self.cancel_on_exit else "goes on"
+            why = f"; the last look failed: {self._failure}" if self._failure else ""
+            took = f"has not ended within {self.pace.timeout:g} s"
+            message = f"prediction {id_of(self.prediction)} {took} and {fate}{why}"
+            raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
 
 
 def read_pace(interval: float | None, timeout: float | None, on_progress: OnState | None = None) -> Pace:

@@ -215,15 +215,16 @@ def read_prediction(value: Any) -> Prediction:
 def _in_one_form(fields: Any) -> Any:
     if not isinstance(fields, dict):
         return fields
-    model, urls = fields.get("model"), fields.get("urls")
+    fields = dict(fields)
+    model, status, urls = fields.get("model"), fields.get("status"), fields.get("urls")
     if isinstance(model, dict):
-        fields = {**fields, "model": model.get("name")}
-    if fields.get("status") is False:  # queued, in the words of the older generation
-        fields = {**fields, "status": "pending"}
-    if fields.get("status") == "failed" and not fields.get("error"):
-        fields = {**fields, "error": fields.get("response")}
+        fields["model"] = model.get("name")
+    if status is False:  # queued, in the words of the older generation
+        fields["status"] = "pending"
+    elif status == "failed" and not fields.get("error"):
+        fields["error"] = fields.get("response")
     if isinstance(urls, dict) and None in urls.values():
-        fields = {**fields, "urls": {name: url for name, url in urls.items() if url is not None}}
+        fields["urls"] = {name: url for name, url in urls.items() if url is not None}
     return fields
 
 

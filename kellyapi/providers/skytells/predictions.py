@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from datetime import date
 from itertools import count
 from pathlib import Path
@@ -78,8 +78,8 @@ class Predictions(Following):
             foreign.add_note(f"predictions that were created: {', '.join(created)}")
         raise foreign
 
-    async def _order(self, order: dict[str, Any]) -> Prediction:
-        return await self._post_json("/predict", order, into=read_prediction)
+    def _order(self, order: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
+        return self._post_json("/predict", order, into=read_prediction)
 
     async def stream_info(self, prediction: str | Prediction) -> Prediction:
         """Look at a job that streams: `urls["stream"]` is where.
