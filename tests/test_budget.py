@@ -74,8 +74,8 @@ OPERATIONS = {
         header="Ocp-Apim-Subscription-Key",
         sent={"in": "Good morning", "lang": "en-tw"},
         said="Maakye",
-        with_speed=Cost(own=52, beyond=36),
-        without=Cost(own=53, beyond=46),
+        with_speed=Cost(own=45, beyond=29),
+        without=Cost(own=46, beyond=39),
     ),
     "generate_image": Operation(
         ours=lambda url: Kelly(KEY, base_url=url),
@@ -85,8 +85,8 @@ OPERATIONS = {
         header="Authorization",
         sent={"prompt": "a fox", "responseType": "base64data"},
         said={"image": "aW1hZ2U="},
-        with_speed=Cost(own=59, beyond=46),
-        without=Cost(own=60, beyond=58),
+        with_speed=Cost(own=52, beyond=38),
+        without=Cost(own=53, beyond=50),
     ),
     "predictions.get": Operation(
         ours=lambda url: Skytells(KEY, base_url=url),
@@ -96,8 +96,8 @@ OPERATIONS = {
         header="x-api-key",
         sent=None,
         said=PREDICTION,
-        with_speed=Cost(own=64, beyond=62),
-        without=Cost(own=65, beyond=68),
+        with_speed=Cost(own=52, beyond=41),
+        without=Cost(own=53, beyond=47),
     ),
     "ai.chat": Operation(
         ours=lambda url: Aerostack(KEY, base_url=url),
@@ -107,8 +107,8 @@ OPERATIONS = {
         header="X-Aerostack-Key",
         sent={"messages": [{"role": "user", "content": "hi"}]},
         said={"response": "hello"},
-        with_speed=Cost(own=55, beyond=42),
-        without=Cost(own=56, beyond=52),
+        with_speed=Cost(own=48, beyond=35),
+        without=Cost(own=49, beyond=45),
     ),
 }
 LOOP = ("asyncio/base_events.py", "asyncio/events.py", "asyncio/selector_events.py", "selectors.py")
