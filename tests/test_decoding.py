@@ -223,6 +223,8 @@ def test_json_is_parsed(decoding: ModuleType, data: bytes, value: Any) -> None:
         b"-Infinity",
         b"\xff\xfe",
         b'"\xff"',
+        b"\xef\xbb\xbf1",
+        '"a"'.encode("utf-16"),
         b"1 2",
         b"[" * 200_000,
         b'{"a":' * 200_000,
