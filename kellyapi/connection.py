@@ -143,7 +143,12 @@ class Connection:
             whole = None
             try:
                 try:
-                    whole = await self._prepare(request, timeout.after(now - started))
+                    left = timeout.after(now - started)
+                    key = self._known_key(request)
+                    if key is None:
+                        key = await self._ask_key(request.bearer, left.total)
+                        left = timeout.after(clock() - started)
+                    whole = self._prepare(request, key, left)
                     sent = self._started()
                     incoming = await self.transport.send(whole)
                     result = await take(whole, incoming, sent, argument)
@@ -180,19 +185,11 @@ class Connection:
         except TimeoutError:
             raise RequestTimeoutError("no turn in time", provider=self.system.name, sent=False) from None
 
-    async def _prepare(self, request: Request, timeout: Timeout) -> Request:
+    def _prepare(self, request: Request, key: Mapping[str, str], timeout: Timeout) -> Request:
         """Make a request whole for one attempt: its address and body, the key of this moment, the time that is left."""
-        url, body = request.url, request.body
-        if request.keyless:
-            headers = dict(request.headers)
-        else:
-            url = self.base_url + url
-            key = self._key_header if request.bearer is None else None
-            if key is None:
-                asked = _now()
-                key = await self._ask_key(request.bearer, timeout.total)
-                timeout = timeout.after(_now() - asked)
-            headers = {**self.headers, **request.headers, **key}
+        url, body, headers = request.url, request.body, {**request.headers, **key}
+        if not request.keyless:
+            url, headers = self.base_url + url, {**self.headers, **headers}
         if request.json is not None:
             headers.setdefault("Content-Type", "application/json")
             body = dumps(request.json)
@@ -208,6 +205,12 @@ class Connection:
             proxy=self.proxy,
             max_response_bytes=self.max_response_bytes,
         )
+
+    def _known_key(self, request: Request) -> dict[str, str] | None:
+        """Give the header of the key, unless somebody has to be asked for it."""
+        if request.keyless:
+            return {}
+        return self._key_header if request.bearer is None else None
 
     @cached_property
     def _key_header(self) -> dict[str, str] | None:
