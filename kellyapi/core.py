@@ -18,8 +18,7 @@ from attrs import evolve
 from .config import check_headers, find_address, find_key, find_problem, variable
 from .config import check_seconds as check_seconds
 from .config import read_timeout as read_timeout
-from .connection import Connection as Connection
-from .connection import OnResponse
+from .connection import Connection, OnResponse
 from .downloads import OnBytes as OnBytes
 from .downloads import save_link
 from .limits import Circuit, Limits, Rate

@@ -41,7 +41,7 @@ class RetryQuota:
 
     def refund(self, last_cost: int) -> None:
         """Credit a success: what its last retry cost, or 1 when there was none."""
-        if self.left < self.capacity:
+        if self.left < self.capacity:  # it is full at most calls
             self.left = min(self.capacity, self.left + (last_cost or 1))
 
 

@@ -152,7 +152,9 @@ class Transport:
         if holder is not None:
             await holder.aclose()
 
-    def _request(self, session: aiohttp.ClientSession, request: Request, upload: _Upload) -> Any:
+    def _request(
+        self, session: aiohttp.ClientSession, request: Request, upload: _Upload
+    ) -> Awaitable[aiohttp.ClientResponse]:
         """Make what sends one request when it is awaited."""
         url = URL(request.url, encoded=True)
         proxy = find_proxy(url.scheme, url.host or "") if self._ours and request.proxy is None else request.proxy

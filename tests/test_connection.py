@@ -120,7 +120,7 @@ def test_a_key_of_another_type_is_refused_at_once(key: Any) -> None:
 
 
 async def test_a_function_that_gives_no_string_as_key_is_a_type_error() -> None:
-    async with asked(OK) as (_, server), Shop(lambda: b"secret", base_url=server.url) as shop:  # type: ignore
+    async with asked(OK) as (_, server), Shop(lambda: b"secret", base_url=server.url) as shop:  # type: ignore[arg-type]  # on purpose
         with pytest.raises(TypeError, match="api_key"):
             await shop.look()
         assert server.requests == []
@@ -611,7 +611,7 @@ async def test_a_sibling_with_another_key_or_address_is_checked_like_a_client() 
             await strict.with_access(base_url="http://shop.example").look()
         assert await strict.with_access(base_url="shop.example").with_access(base_url=server.url).look() == {}
         with pytest.raises(TypeError, match="api_key"):
-            shop.with_access(api_key=1)  # type: ignore
+            shop.with_access(api_key=1)  # type: ignore[arg-type]  # on purpose
 
 
 async def test_a_client_without_a_session_of_its_own_shares_anothers() -> None:

@@ -119,7 +119,7 @@ def test_any_awaitable_is_taken() -> None:
 @pytest.mark.parametrize("wrong", [None, 5, lambda: None, "text", object()])
 def test_what_is_no_coroutine_is_refused(wrong: object) -> None:
     with pytest.raises(TypeError, match="run_sync takes a coroutine"):
-        run_sync(wrong)  # type: ignore
+        run_sync(wrong)  # type: ignore[arg-type]  # on purpose
 
 
 async def numbers(closed: list[str]) -> AsyncIterator[int]:
@@ -132,9 +132,9 @@ async def numbers(closed: list[str]) -> AsyncIterator[int]:
 
 def test_what_is_no_async_iterator_is_refused() -> None:
     with pytest.raises(TypeError):
-        next(iterate_sync([1, 2]))  # type: ignore
+        next(iterate_sync([1, 2]))  # type: ignore[arg-type]  # on purpose
     with pytest.raises(TypeError, match="run_sync takes a coroutine"):
-        run_sync(numbers([]))  # type: ignore
+        run_sync(numbers([]))  # type: ignore[arg-type]  # on purpose
 
 
 def test_calling_it_with_another_awaitable_from_there_is_the_same_error() -> None:

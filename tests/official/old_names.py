@@ -27,7 +27,7 @@ async def main(url: str, key: str, calls: str) -> None:
         try:
             value = await getattr(api, method)(*arguments)
             told = {"value": {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value}
-        except Exception as error:
+        except Exception as error:  # whatever it is: its class is what is asked for
             caught = [name for name in OLD_ERRORS if isinstance(error, getattr(errors, name))]
             told = {"caught": caught, "error": type(error).__name__}
         print(json.dumps({"version": kellyapi.__version__, **told}))

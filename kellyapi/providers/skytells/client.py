@@ -100,7 +100,8 @@ class Skytells(Client):
         creating = predictions._within(pace.timeout or inf).create(model, input, webhook=webhook, stream=stream)
         started = asyncio.get_running_loop().time()
         job = await (predictions._create_or_cancel(creating) if cancel_on_exit else creating)
-        return await predictions._wait(Watch(predictions, job, pace, cancel_on_exit, started, job), on_progress)
+        watch = Watch(predictions, job, pace, cancel_on_exit, started=started, last=job)
+        return await predictions._wait(watch, on_progress)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
         """Stream a link, such as one of `prediction.outputs`, to a file and give its path; no key goes to it.

@@ -126,7 +126,7 @@ class Following(Service):
             raise
 
     def _within(self, seconds: float) -> Self:
-        """Give one whose calls end in time."""
+        """Give a sibling whose calls end in time, or this one, if its own do."""
         timeout = self._connection.timeout or DEFAULT_TIMEOUT
         if seconds >= (inf if timeout.total is None else timeout.total):
             return self

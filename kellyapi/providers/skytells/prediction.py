@@ -84,7 +84,7 @@ class Job:
     stream: bool = False
 
 
-# What follows is read at each look. With slots a job takes half as long again to be read: 17 us instead of 12.
+# What follows is read at each look. With slots it takes a sixth longer: 5.7 us a job instead of 4.9.
 @frozen(slots=False)
 class Metrics:
     """What the work took."""
