@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum, StrEnum
 from itertools import islice
 from math import isfinite
+from sys import intern
 from types import FunctionType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 from uuid import UUID
@@ -226,24 +227,26 @@ def _one_pass_reader(cls: type[Any], converter: Converter) -> Callable[[Any, Any
     What cattrs generates looks for each field, and calls a hook for each: a job with 7 of its 17 fields takes 7 us
     that way, and 2 this way.
     """
-    fields = {_wire_name(a): a for a in attrs.fields(attrs.resolve_types(cls))}
+    hook_of = converter.get_structure_hook
     readers = {
-        name: (a.alias, a.type, converter.get_structure_hook(a.type), _is_needed(a)) for name, a in fields.items()
+        # The names of `__init__` are interned, those in JSON are not: with these Python compares letters, 0.3 us a job.
+        _wire_name(a): (intern(a.alias), _PLAIN.get(a.type), hook_of(a.type), a.type, _is_needed(a))
+        for a in attrs.fields(attrs.resolve_types(cls))
     }
-    plain = {name: _PLAIN[a.type] for name, a in fields.items() if a.type in _PLAIN and a.alias == name}
-    plain_kind = plain.get
+    find = readers.get
 
     def read(value: Any, _: Any) -> Any:
         if not isinstance(value, dict):
             raise _unlike(dict, value)
         found = {}
         for name, item in value.items():
-            if type(item) is plain_kind(name):
-                found[name] = item
-            elif name in readers:
-                alias, kind, structure, needed = readers[name]
-                if item is not None or needed:
-                    found[alias] = structure(item, kind)
+            if (reader := find(name)) is None:
+                continue
+            alias, plain, structure, kind, needed = reader
+            if type(item) is plain:
+                found[alias] = item
+            elif item is not None or needed:
+                found[alias] = structure(item, kind)
         return cls(**found)
 
     return read

@@ -74,8 +74,8 @@ OPERATIONS = {
         header="Ocp-Apim-Subscription-Key",
         sent={"in": "Good morning", "lang": "en-tw"},
         said="Maakye",
-        with_speed=Cost(own=45, beyond=29),
-        without=Cost(own=46, beyond=39),
+        with_speed=Cost(own=46, beyond=23),
+        without=Cost(own=47, beyond=28),
     ),
     "generate_image": Operation(
         ours=lambda url: Kelly(KEY, base_url=url),
@@ -85,8 +85,8 @@ OPERATIONS = {
         header="Authorization",
         sent={"prompt": "a fox", "responseType": "base64data"},
         said={"image": "aW1hZ2U="},
-        with_speed=Cost(own=52, beyond=38),
-        without=Cost(own=53, beyond=50),
+        with_speed=Cost(own=53, beyond=31),
+        without=Cost(own=54, beyond=38),
     ),
     "predictions.get": Operation(
         ours=lambda url: Skytells(KEY, base_url=url),
@@ -96,8 +96,8 @@ OPERATIONS = {
         header="x-api-key",
         sent=None,
         said=PREDICTION,
-        with_speed=Cost(own=52, beyond=41),
-        without=Cost(own=53, beyond=47),
+        with_speed=Cost(own=54, beyond=36),
+        without=Cost(own=55, beyond=39),
     ),
     "ai.chat": Operation(
         ours=lambda url: Aerostack(KEY, base_url=url),
@@ -107,8 +107,8 @@ OPERATIONS = {
         header="X-Aerostack-Key",
         sent={"messages": [{"role": "user", "content": "hi"}]},
         said={"response": "hello"},
-        with_speed=Cost(own=48, beyond=35),
-        without=Cost(own=49, beyond=45),
+        with_speed=Cost(own=49, beyond=28),
+        without=Cost(own=50, beyond=33),
     ),
 }
 LOOP = ("asyncio/base_events.py", "asyncio/events.py", "asyncio/selector_events.py", "selectors.py")

@@ -111,7 +111,7 @@ TABLE: list[Operation] = [
     ("skytells", "Following.cancel", "POST", "/predictions/{}/cancel", AGAIN),
     ("skytells", "Predictions.delete", "DELETE", "/predictions/{}", AGAIN),
     ("skytells", "Predictions.delete", "DELETE", "/predictions/{}/delete", AGAIN),
-    ("skytells", "Following.get", "GET", "/predictions/{}", AGAIN),
+    ("skytells", "Following._look", "GET", "/predictions/{}", AGAIN),
     ("skytells", "Predictions.list", "GET", "/predictions", AGAIN),
     ("skytells", "Predictions.stream_info", "GET", "/predictions/{}/stream", AGAIN),
     ("skytells", "Responses.create", "POST", "/responses", ONCE),

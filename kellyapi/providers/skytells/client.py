@@ -21,7 +21,7 @@ from .inference import ChatCompletions, EmbeddingVectors, Responses
 from .models import Models
 from .outputs import is_link
 from .prediction import Prediction, Webhook
-from .predictions import Predictions
+from .predictions import Predictions, write_order
 from .safety import Safety
 
 
@@ -97,7 +97,8 @@ class Skytells(Client):
         """
         pace = read_pace(interval, timeout, on_progress)
         predictions = self.predictions
-        creating = predictions._within(pace.timeout or inf).create(model, input, webhook=webhook, stream=stream)
+        order = write_order(model, input, webhook=webhook, stream=stream)
+        creating = predictions._within(pace.timeout or inf)._order(order)
         started = asyncio.get_running_loop().time()
         job = await (predictions._create_or_cancel(creating) if cancel_on_exit else creating)
         watch = Watch(predictions, job, pace, cancel_on_exit, started=started, last=job)

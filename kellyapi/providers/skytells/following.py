@@ -48,7 +48,11 @@ class Following(Service):
 
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
-        return await self._fetch(encode_path("/predictions/{}", id_of(prediction)), into=read_prediction)
+        return await self._look(prediction)
+
+    def _look(self, prediction: str | Prediction) -> Coroutine[Any, Any, Prediction]:
+        """Do what `get` does, without a coroutine around that of the connection."""
+        return self._fetch(encode_path("/predictions/{}", id_of(prediction)), into=read_prediction)
 
     async def cancel(self, prediction: str | Prediction) -> Prediction | None:
         """Stop a job, and give its last state if the system sends it.
@@ -211,7 +215,7 @@ class Watch:
             state = self._failure = None
             try:
                 # The time is over when the callback took all of it.
-                state = await jobs._within(left if left > 0 else LAST_LOOK).get(self.prediction)
+                state = await jobs._within(left if left > 0 else LAST_LOOK)._look(self.prediction)
             except KellyAPIError as error:
                 if not is_passing(error):
                     raise

@@ -52,7 +52,7 @@ class Predictions(Following):
 
         Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
-        return await self._order(_order(model, input, wait=wait, webhook=webhook, stream=stream))
+        return await self._order(write_order(model, input, wait=wait, webhook=webhook, stream=stream))
 
     async def create_many(
         self, jobs: Iterable[Job | tuple[str, Mapping[str, Any]]]
@@ -67,7 +67,7 @@ class Predictions(Following):
         """
 
         prepared = [job if isinstance(job, Job) else Job(*job) for job in jobs]
-        orders = [_order(job.model, job.input, webhook=job.webhook, stream=job.stream) for job in prepared]
+        orders = [write_order(job.model, job.input, webhook=job.webhook, stream=job.stream) for job in prepared]
         dumps(orders)  # what has no JSON form is found before the first is sent and paid for
         done = await asyncio.gather(*map(self._order, orders), return_exceptions=True)
         ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
@@ -158,7 +158,7 @@ class Predictions(Following):
         return await save_outputs(state, Path(folder), on_progress, save=self._save_link, look=self.get)
 
 
-def _order(
+def write_order(
     model: str,
     input: Mapping[str, Any],
     *,
@@ -166,6 +166,7 @@ def _order(
     webhook: str | Webhook | Mapping[str, Any] | None = None,
     stream: bool = False,
 ) -> dict[str, Any]:
+    """Give what creates a job, in the words of the wire."""
     data = {"model": not_blank(model, "model"), "input": dict(input), "await": wait}
     if webhook is not None:
         data["webhook"] = read_webhook(webhook).on_the_wire()
