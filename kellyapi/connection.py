@@ -20,8 +20,9 @@ from attrs import evolve, field, frozen
 from .decoding import dumps
 from .errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
 from .limits import Limits
-from .reading import BIG, conceal, off_loop, read_answer, without_key
+from .reading import conceal, read_answer, without_key
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
+from .threads import BIG, off_loop
 from .wire import (
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
@@ -114,7 +115,7 @@ class Connection:
                 await waiting
         if len(body) < BIG:
             return read_answer(self.system, response, into)
-        return await off_loop(read_answer, self.system, response, into)
+        return await off_loop(read_answer, self.system, response, into, size=len(body))
 
     async def _begin(
         self, request: Request, incoming: Incoming, started: float | None, accepts: Callable[[Headers], bool]

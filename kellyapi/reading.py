@@ -1,16 +1,11 @@
 """What an answer means: a status becomes an error, a body the type that was asked for.
 
-It reads what has arrived, and owns the thread for JSON that is large. Whether an error is worth another attempt is
-`retry`'s question.
+It reads what has arrived. Whether an error is worth another attempt is `retry`'s question.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
 import re
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar
@@ -25,27 +20,8 @@ from .wire import REDIRECTS, ErrorBody, Headers, Into, Raw, Response, Secret, Sy
 
 T = TypeVar("T")
 
-BIG = 256 * 2**10
-"""Bytes of JSON that would hold up the loop."""
 _SHORTEST_KEY = 8
 """What is shorter is no secret but a word, such as `sandbox`."""
-_decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
-"""One thread: JSON parsers hold the interpreter's lock, so several only fight for it."""
-
-
-def _replace_decoder() -> None:
-    """Give a forked child a thread of its own."""
-    global _decoder
-    _decoder = ThreadPoolExecutor(1, "kellyapi-decoder")
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_replace_decoder)
-
-
-async def off_loop(work: Callable[..., T], *arguments: Any) -> T:
-    """Read in the decoding thread what has `BIG` bytes or more."""
-    return await asyncio.get_running_loop().run_in_executor(_decoder, work, *arguments)
 
 
 def read_answer(system: System, response: Response, into: Into[T] | Raw[T]) -> T:

@@ -19,7 +19,8 @@ from .connection import Connection, Incoming
 from .decoding import loads
 from .errors import DecodingError, KellyAPIError, TransportError
 from .events import EventParser
-from .reading import conceal, event_error, off_loop, read_answer
+from .reading import conceal, event_error, read_answer
+from .threads import off_loop
 from .wire import Headers, Request, Response, excerpt, media_type
 
 T = TypeVar("T")
@@ -186,7 +187,7 @@ class EventStream(Stream[T]):
     async def _read_whole(self, incoming: Incoming) -> Any:
         """Read an answer to its end that is plain JSON."""
         answer = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
-        return await off_loop(read_answer, self._source.connection.system, answer, object)
+        return await off_loop(read_answer, self._source.connection.system, answer, object, size=len(answer.body))
 
     async def _more(self) -> None:
         was_open = self._pieces is not None

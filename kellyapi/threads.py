@@ -3,8 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+BIG = 256 * 2**10
+"""Bytes that would hold up the loop when they are parsed, decoded or put together."""
+_worker = ThreadPoolExecutor(1, "kellyapi")
+"""One thread: what works on memory holds the interpreter's lock, so several only fight for it."""
+
+
+def _replace_worker() -> None:
+    """Give a forked child a thread of its own."""
+    global _worker
+    _worker = ThreadPoolExecutor(1, "kellyapi")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_replace_worker)
+
+
+async def off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
+    """Do what takes time for its `size` in bytes: in a thread, unless it is small."""
+    if size < BIG:
+        return work(*arguments)
+    return await asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
 
 
 class _Closable(Protocol):

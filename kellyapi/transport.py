@@ -19,6 +19,7 @@ from yarl import URL
 from .config import find_proxy, split_proxy
 from .errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
 from .sessions import NEVER_ROUND, UNSENT, Holder, hold, make_session
+from .threads import off_loop
 from .wire import REDIRECTS, Headers, Request, Timeout, excerpt, follow, without_credentials
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
@@ -67,15 +68,16 @@ class Incoming:
         try:
             if response.content.is_eof() and response.content.total_bytes <= limit:
                 return await response.read()
-            body = bytearray()
-            async for chunk in self.chunks():
-                body += chunk
-                if len(body) > limit and self.status >= 300:
-                    self.close()
-                    return bytes(body[:limit])
-                if len(body) > limit:
+            pieces, size = [], 0
+            async for piece in self.chunks():
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit and self.status < 300:
                     raise DecodingError(f"the answer is larger than max_response_bytes={limit}")
-            return bytes(body)
+                if size > limit:
+                    self.close()
+                    break
+            return (await off_loop(b"".join, pieces, size=size))[:limit]
         except BaseException as error:
             self.close()
             _reraise(error)
