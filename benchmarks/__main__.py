@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from . import cpu, imports, loop_delay, memory, report
+from .arguments import number
 from .processes import ROOT, serve
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -49,8 +50,8 @@ def main() -> None:
     parser = argparse.ArgumentParser("python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"{', '.join(PARTS)} (all)")
     parser.add_argument("--quick", action="store_true", help="few pairs, short runs, small files")
-    parser.add_argument("--pairs", type=int, help="adjacent pairs for each ratio (15)")
-    parser.add_argument("--calls", type=int, help="most calls in each half of a pair (800)")
+    parser.add_argument("--pairs", type=number(int, 1), help="adjacent pairs for each ratio (15)")
+    parser.add_argument("--calls", type=number(int, 1), help="most calls in each half of a pair (800)")
     parser.add_argument("--folder", type=Path, help="where the page is (docs; --quick: build/benchmarks)")
     asked = parser.parse_args()
     if unknown := set(asked.parts) - set(PARTS):

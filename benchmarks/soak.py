@@ -40,6 +40,7 @@ from kellyapi import (
     WebhookReceiver,
 )  # fmt: skip
 
+from .arguments import number
 from .processes import start
 
 FAULTS: tuple[dict[str, Any], ...] = (
@@ -63,7 +64,7 @@ GROWTH = 5.0
 """MB that the client's process may grow by from a tenth of the time to its end."""
 BRIEF = 100.0
 """Seconds: a tenth of less is spent on loading and warming up, and says nothing of memory."""
-PICTURE = {"width": 64, "height": 64}
+PICTURE: dict[str, Any] = {"width": 64, "height": 64}
 JOB: dict[str, Any] = {"model": "truefusion-pro", "input": {"prompt": "a wolf", **PICTURE}}
 Call = Callable[[KellyAPI], Awaitable[Any]]
 
@@ -255,9 +256,11 @@ def run(asked: argparse.Namespace) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser("python -m benchmarks.soak", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--concurrency", type=int, default=50)
-    parser.add_argument("--faults", type=float, default=0.05, help="the share of requests that go wrong (0.05)")
+    parser.add_argument("--minutes", type=number(float, 0.1), default=10)
+    parser.add_argument("--concurrency", type=number(int, 1), default=50)
+    parser.add_argument(
+        "--faults", type=number(float, 0, 1), default=0.05, help="the share of requests that go wrong (0.05)"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()

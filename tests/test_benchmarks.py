@@ -1,0 +1,25 @@
+"""The commands of `benchmarks/`: what they are told, since what they measure takes minutes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+WRONG = {
+    "--minutes -1": "argument --minutes: must be a number, 0.1 or more, not '-1'",
+    "--minutes nan": "argument --minutes: must be a number, 0.1 or more, not 'nan'",
+    "--faults 2": "argument --faults: must be a number, 0 to 1, not '2'",
+    "--concurrency 0": "argument --concurrency: must be a whole number, 1 or more, not '0'",
+    "--concurrency many": "argument --concurrency: must be a whole number, 1 or more, not 'many'",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_a_wrong_number_is_refused_before_anything_is_started(words: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.soak", *words.split()]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].endswith(WRONG[words])
