@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -47,7 +48,13 @@ def _check_folder(folder: Path) -> None:
 
 def _interrupted(asked: Namespace, screen: Screen, watched: _Watched) -> None:
     job = watched[-1] if watched else None
-    if screen.interrupted(job, sandbox=asked.sandbox, ask=_cancel_it) and job is not None:
+    # A second Ctrl-C ends the program itself: Python would not notice one that comes just before it reads.
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        cancel = screen.interrupted(job, sandbox=asked.sandbox, ask=_cancel_it)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if cancel and job is not None:
         id = id_of(job)
         try:
             asyncio.run(_cancel(id))
@@ -58,11 +65,8 @@ def _interrupted(asked: Namespace, screen: Screen, watched: _Watched) -> None:
 
 
 def _cancel_it() -> bool:
-    """Read a yes from the terminal; a second Ctrl-C is a no."""
-    try:
-        return sys.stdin.readline().strip().lower() in _YES
-    except KeyboardInterrupt:
-        return False
+    """Read a yes from the terminal."""
+    return sys.stdin.readline().strip().lower() in _YES
 
 
 async def _cancel(id: str) -> None:
