@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 from collections.abc import Iterator
@@ -21,6 +22,12 @@ if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
 
 # aioresponses 0.7.9 makes responses without the `stream_writer` that aiohttp 3.14 asks for: pnuckowski/aioresponses#289
 aioresponses.core.ClientResponse = functools.partial(aiohttp.ClientResponse, stream_writer=Mock(output_size=0))
+
+
+def pytest_collection_finish() -> None:
+    """Spare the collector the 9,000 tests themselves: it looks through all there is, in each test that asks it to."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
