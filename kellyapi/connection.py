@@ -113,7 +113,7 @@ class Connection:
             waiting = self.on_response(request, response)
             if inspect.isawaitable(waiting):
                 await waiting
-        if len(body) < BIG:
+        if len(body) < BIG:  # most are, and need no coroutine
             return read_answer(self.system, response, into)
         return await off_loop(read_answer, self.system, response, into, size=len(body))
 

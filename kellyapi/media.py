@@ -132,7 +132,7 @@ def from_base64(text: str) -> bytes:
     """Decode base64; `ValueError` when it is none. Large texts belong in a thread."""
     try:
         return b64decode(text, validate=True)
-    except ValueError:  # perhaps for line breaks, which to look for in 4 MiB takes 6 ms, and decoding them 0.3
+    except ValueError:  # perhaps for line breaks: to look for them first takes 2 to 7 ms of 4 MiB
         return b64decode("".join(text.split()), validate=True)
 
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 BIG = 256 * 2**10
-"""Bytes that would hold up the loop when they are parsed, decoded or put together."""
+"""Bytes that would hold up the loop when they are parsed or decoded."""
 _worker = ThreadPoolExecutor(1, "kellyapi")
-"""One thread: what works on memory holds the interpreter's lock, so several only fight for it."""
+"""One thread: JSON parsers, and the base64 of the standard library, hold the lock: several only fight for it."""
 
 
 def _replace_worker() -> None:

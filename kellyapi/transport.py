@@ -19,7 +19,6 @@ from yarl import URL
 from .config import find_proxy, split_proxy
 from .errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
 from .sessions import NEVER_ROUND, UNSENT, Holder, hold, make_session
-from .threads import off_loop
 from .wire import REDIRECTS, Headers, Request, Timeout, excerpt, follow, without_credentials
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
@@ -60,7 +59,10 @@ class Incoming:
         content = self._response.content
         # As long as there is a connection, the request is still being written, which `read` waits for.
         whole = content.is_eof() and self._response.connection is None and content.total_bytes <= self._limit
-        return content.read_nowait() if whole else b""
+        try:
+            return content.read_nowait() if whole else b""
+        except Exception as error:  # such as of an answer that a middleware has closed
+            _reraise(error)
 
     async def read(self) -> bytes:
         """Read the whole body, refusing one above the limit while it arrives."""
@@ -68,16 +70,15 @@ class Incoming:
         try:
             if response.content.is_eof() and response.content.total_bytes <= limit:
                 return await response.read()
-            pieces, size = [], 0
+            body = io.BytesIO()  # whose value is no copy, which of 4 MiB takes 4 ms
             async for piece in self.chunks():
-                pieces.append(piece)
-                size += len(piece)
-                if size > limit and self.status < 300:
+                body.write(piece)
+                if body.tell() > limit and self.status < 300:
                     raise DecodingError(f"the answer is larger than max_response_bytes={limit}")
-                if size > limit:
+                if body.tell() > limit:
                     self.close()
                     break
-            return (await off_loop(b"".join, pieces, size=size))[:limit]
+            return body.getvalue()[:limit]
         except BaseException as error:
             self.close()
             _reraise(error)
@@ -187,7 +188,7 @@ class Transport:
             data=_data(request.body, upload),
             allow_redirects=False,
             timeout=_client_timeout(request.timeout, self._ours),
-            **options,  # no more than are needed: Python looks for each among 32
+            **options,  # no more than are needed: Python looks for each among some 30
         )
 
     async def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:

@@ -61,7 +61,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     **dict.fromkeys(["events", "retry", "limits", "decoding", "polling", "config"], PURE_BASE),
     **dict.fromkeys(["media", "saving"], PURE_BASE | {"threads"}),
     "sessions": set(),
-    "transport": PURE_BASE | {"config", "sessions", "threads"},
+    "transport": PURE_BASE | {"config", "sessions"},
     "reading": PURE_BASE | {"retry", "decoding"},
     "connection": PURE_BASE | {"retry", "limits", "decoding", "reading", "threads"},
     "streams": PURE_BASE | {"connection", "decoding", "events", "reading", "threads"},

@@ -566,6 +566,20 @@ async def test_an_injected_session_keeps_its_own_and_is_never_closed() -> None:
         assert {(seen.headers["x-own"], seen.headers["cookie"]) for seen in server.requests} == {("1", "c=2")}
 
 
+async def test_an_answer_that_a_middleware_has_closed_is_an_error_of_ours() -> None:
+    async def closing(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        async with await handler(request) as response:
+            await response.read()
+        return response
+
+    async with aiohttp.ClientSession(middlewares=[closing]) as session, Server(OK) as server:
+        shop = Shop(KEY, base_url=server.url, session=session, retry=NO_RETRY)
+        with pytest.raises(TransportError, match="Connection closed") as caught:
+            await shop.buy()
+    assert caught.value.provider == shop.SYSTEM.name
+    assert caught.value.outcome_unknown
+
+
 async def test_a_session_that_was_closed_is_a_configuration_error() -> None:
     session = aiohttp.ClientSession()
     await session.close()
