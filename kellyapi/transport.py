@@ -61,7 +61,7 @@ class Incoming:
         whole = content.is_eof() and self._response.connection is None and content.total_bytes <= self._limit
         try:
             return content.read_nowait() if whole else b""
-        except Exception as error:  # such as of an answer that a middleware has closed
+        except Exception as error:  # whatever aiohttp left in it, such as when a middleware has closed the answer
             _reraise(error)
 
     async def read(self) -> bytes:
@@ -111,9 +111,7 @@ class Transport:
         if session is not None and not isinstance(session, aiohttp.ClientSession) and not callable(session):
             raise TypeError(f"session must be an aiohttp.ClientSession or a function that makes one, not {session!r}")
         if session is not None and max_connections is not None:
-            raise ValueError(
-                "max_connections belongs to a session of ours: set the limit of your own session's connector"
-            )
+            raise ValueError("max_connections belongs to a session of ours: set the limit of your session's connector")
         if max_connections is not None and max_connections < 1:
             raise ValueError(f"max_connections must be at least 1, not {max_connections}")
         self.source: SessionSource = session or aiohttp.ClientSession
@@ -144,14 +142,12 @@ class Transport:
                 if upload.failure is not None:
                     raise upload.failure from None
                 _reraise(error)
-            status, limit = response.status, request.max_response_bytes
-            if status >= 300:
-                limit = min(limit, _ERROR_LIMIT)
+            status, largest = response.status, request.max_response_bytes
+            limit = largest if status < 300 else min(largest, _ERROR_LIMIT)
             incoming = Incoming(status, response.headers, request.headers, response, limit)
-            target = None
-            if status in REDIRECTS and hops < MAX_REDIRECTS:
-                target = follow(request, status, incoming.headers.get("Location", ""))
-            if target is None:
+            if status not in REDIRECTS or hops == MAX_REDIRECTS:
+                return incoming
+            if (target := follow(request, status, incoming.headers.get("Location", ""))) is None:
                 return incoming
             incoming.close()
             hops += 1
@@ -196,11 +192,9 @@ class Transport:
             self._sessions.pop(other, None)  # in place, since another thread may be adding its own
         session, holder = await self._open_session()
         if session.closed:
-            raise ConfigurationError("the session that was given is closed")
+            raise ConfigurationError("the given session is closed")
         if getattr(session, "_loop", loop) is not loop:
-            raise ConfigurationError(
-                "the session that was given belongs to another event loop: give a function that makes one"
-            )
+            raise ConfigurationError("the given session belongs to another event loop: give a function that makes one")
         self._sessions[loop] = session, holder
         return session
 
