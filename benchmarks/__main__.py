@@ -59,7 +59,10 @@ def main() -> None:
     asked.pairs = asked.pairs or (3 if asked.quick else 15)
     asked.calls = asked.calls or (200 if asked.quick else 800)
     folder = asked.folder or (ROOT / "build" / "benchmarks" if asked.quick else PAGE.parent)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"argument --folder: {error}")
     page = folder / PAGE.name
     if not page.exists():
         shutil.copy(PAGE, page)
