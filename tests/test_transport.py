@@ -785,19 +785,13 @@ async def test_an_upload_that_no_longer_moves_ends(kind: str, tmp_path: Path) ->
         yield b"fLaC"
         await asyncio.Event().wait()
 
-    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            writer.close()
+    async def deaf(exchange: Exchange) -> None:
+        await asyncio.Event().wait()
 
-    server = await asyncio.start_server(deaf, "127.0.0.1", 0, limit=1024)
-    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     timeout = Timeout(total=None, idle=0.1)
-    async with Shop(KEY, base_url=url, retry=NO_RETRY, timeout=timeout) as shop:
+    async with asked(deaf, retry=NO_RETRY, timeout=timeout) as (shop, _):
         form = Part("file", (await open_media(path, "audio")).body, "a.wav")
         sending = shop.fill(form) if kind == "form" else shop.send(path if kind == "path" else silent())
         with pytest.raises(RequestTimeoutError, match=r"nothing moved for 0\.1 s") as caught:
             await sending
         assert caught.value.outcome_unknown
-    server.close()
