@@ -64,8 +64,16 @@ def conceal(error: KellyAPIError, sent: Headers) -> None:
 def without_key(text: str, sent: Headers) -> str:
     """Take the key that was sent out of a text of the server's."""
     for key in _keys(sent):
-        text = text.replace(key, "***")
+        text = _hide(text, key)
     return text
+
+
+def _hide(text: str, key: str) -> str:
+    """Take a key out of a text, and the beginning of one that was cut off at the text's end."""
+    text = text.replace(key, "***")
+    lengths = range(len(key) - 1, _SHORTEST_KEY - 1, -1)
+    cut = next((length for length in lengths if text.endswith(key[:length])), 0)
+    return f"{text[:-cut]}***" if cut else text
 
 
 def _keys(sent: Headers) -> list[str]:
@@ -75,9 +83,9 @@ def _keys(sent: Headers) -> list[str]:
 
 def _without(value: Any, key: str) -> Any:
     if isinstance(value, str):
-        return value.replace(key, "***")
+        return _hide(value, key)
     if isinstance(value, CIMultiDict):
-        return CIMultiDict((name, text.replace(key, "***")) for name, text in value.items())
+        return CIMultiDict((name, _hide(text, key)) for name, text in value.items())
     if isinstance(value, dict):
         return {_without(name, key): _without(each, key) for name, each in value.items()}
     return [_without(each, key) for each in value] if isinstance(value, list) else value
