@@ -110,9 +110,7 @@ class Connection:
         response = Response(status=incoming.status, headers=incoming.headers, body=body)
         self._note(request, response, started, len(body))
         if self.on_response is not None:
-            waiting = self.on_response(request, response)
-            if inspect.isawaitable(waiting):
-                await waiting
+            await _show(self.on_response, request, response)
         if len(body) < BIG:  # most are, and need no coroutine
             return read_answer(self.system, response, into)
         return await off_loop(read_answer, self.system, response, into, size=len(body))
@@ -260,6 +258,18 @@ class Connection:
 def _uncompressed(request: Request) -> Request:
     """Ask for a file as it is: aiohttp does not notice that a compressed one lacks its end."""
     return evolve(request, headers={"Accept-Encoding": "identity", **request.headers})
+
+
+async def _show(hook: OnResponse, request: Request, response: Response) -> None:
+    """Show an exchange to the user's hook; what it raises keeps the answer, which may be a paid job's id, in a note."""
+    try:
+        waiting = hook(request, response)
+        if inspect.isawaitable(waiting):
+            await waiting
+    except BaseException as error:
+        said = without_key(response.beginning, request.headers)
+        error.add_note(f"{request.method} {request.url} was answered with status {response.status}: {said}")
+        raise
 
 
 async def _ask(source: Key | None, seconds: float | None) -> Any:

@@ -430,13 +430,15 @@ async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
         assert [(response.status, response.body) for _, response in seen] == [(503, b"busy"), (200, b"{}")]
 
 
-async def test_an_error_of_on_response_reaches_the_user_and_is_not_repeated() -> None:
+async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_not_repeated() -> None:
     def fail(request: Request, response: Response) -> None:
         raise LookupError("mine")
 
-    async with asked(OK, on_response=fail) as (shop, server):
-        with pytest.raises(LookupError, match="mine"):
-            await shop.look()
+    async with asked(answer(body=b'{"id": "p1", "key": "%s"}' % KEY.encode()), on_response=fail) as (shop, server):
+        with pytest.raises(LookupError, match="mine") as caught:
+            await shop.buy()
+        note = f'POST {server.url}/buy was answered with status 200: {{"id": "p1", "key": "***"}}'
+        assert caught.value.__notes__ == [note]
         assert len(server.requests) == 1
 
 
