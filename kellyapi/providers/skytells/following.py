@@ -87,9 +87,13 @@ class Following(Service):
     async def _states(
         self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
     ) -> AsyncGenerator[Prediction, None]:
-        async with Watch(self, prediction, pace, cancel_on_exit) as watch:
+        watch = Watch(self, prediction, pace, cancel_on_exit)
+        try:
             while not watch.ended:
                 yield await watch.next()
+        finally:
+            if watch.to_be_cancelled:
+                await self._cancel_at_exit(prediction)
 
     async def wait(
         self,
@@ -113,21 +117,23 @@ class Following(Service):
 
     async def _wait(self, watch: Watch, on_progress: OnState | None) -> Prediction:
         try:
-            async with watch:
-                state = watch.last or await watch.next()
-                while True:
-                    waiting = on_progress(state) if on_progress is not None else None
-                    if waiting is not None and inspect.isawaitable(waiting):
-                        await waiting
-                    if state.ended:
-                        return succeeded(state)
-                    state = await watch.next()
+            state = watch.last or await watch.next()
+            while True:
+                waiting = on_progress(state) if on_progress is not None else None
+                if waiting is not None and inspect.isawaitable(waiting):
+                    await waiting
+                if state.ended:
+                    return succeeded(state)
+                state = await watch.next()
         except KellyAPIError as error:
             error.prediction = error.prediction or watch.known
             raise
         except BaseException as error:  # of the callback, or the cancelling of the task
             error.add_note(f"the prediction is {id_of(watch.prediction)}")
             raise
+        finally:
+            if watch.to_be_cancelled:
+                await self._cancel_at_exit(watch.prediction)
 
     def _within(self, seconds: float) -> Self:
         """Give a sibling whose calls end in time, or this one, if its own do."""
@@ -193,12 +199,10 @@ class Watch:
         """Whether there is no next state."""
         return self.last is not None and self.last.ended
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: object, error: object, trace: object) -> None:
-        if self.cancel_on_exit and not self.ended:
-            await self.jobs._cancel_at_exit(self.prediction)
+    @property
+    def to_be_cancelled(self) -> bool:
+        """Whether the job is not to outlive its following."""
+        return self.cancel_on_exit and not self.ended
 
     async def next(self) -> Prediction:
         """Give the next state that differs.
