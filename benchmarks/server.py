@@ -18,12 +18,23 @@ LARGE_IMAGE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * (4 * 2**20 // 256)
 PREDICTION = {
     "id": "p1",
     "status": "succeeded",
-    "model": {"name": "truefusion", "type": "image"},
+    "type": "inference",
+    "stream": False,
     "input": {"prompt": "a red fox in snow"},
-    "output": ["https://files.example/p1.png"],
-    "created_at": "2026-01-01T00:00:00Z",
+    "output": ["https://files.example/2026/01/01/p1.png"],
+    "created_at": "2026-01-01T00:00:00.000000Z",
+    "started_at": "2026-01-01T00:00:00+00:00",
+    "completed_at": "2026-01-01T00:00:04+00:00",
+    "updated_at": "2026-01-01T00:00:04+00:00",
+    "privacy": "private",
+    "source": "api",
+    "model": {"name": "truefusion", "type": "image"},
+    "webhook": {"url": None, "events": []},
+    "metrics": {"image_count": 1, "predict_time": 3.9},
+    "metadata": {"billing": {"credits_used": 0.03}},
     "urls": {"get": "https://api.example/v1/predictions/p1"},
 }
+"""With all that the system sends: Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)"""
 _PIECE = bytes(2**20)
 _MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
