@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from asking import Ask
 
 from kellyapi import Aerostack, NotFoundError, Sandbox
+from kellyapi.sandbox.aerostack import storage
 
 KEY = {"X-Aerostack-Key": "key"}
 
@@ -121,6 +125,36 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, sandbox: Sandbox) -> 
     for path, body, expected in exchanges:
         answer = await post(f"/v1/storage/{path}", json=body)
         assert (answer.status, answer.json) == (200, expected), path
+
+
+class Trickle(aiohttp.StreamReader):
+    """A body of which each reading finds one piece more."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        super().__init__(Mock(), 2**16, loop=asyncio.get_running_loop())
+        self._pieces = list(pieces)
+
+    async def read(self, n: int = -1) -> bytes:
+        self.feed()
+        return await super().read(n)
+
+    def feed(self) -> None:
+        if self._pieces:
+            self.feed_data(self._pieces.pop(0))
+            if not self._pieces:
+                self.feed_eof()
+
+
+async def test_a_form_is_read_in_whatever_pieces_it_comes(tmp_path: Path) -> None:
+    key = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\n'
+    file = b'\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+    most = bytes(384 * 2**10)  # that a connection holds
+    body = Trickle(key, b"some", b".", b"txt" + file + most, bytes(10), b"a", most, b"\r\n--x--\r\n")
+    body.feed()
+    head = {"Content-Type": "multipart/form-data; boundary=x"}
+    request = make_mocked_request("POST", "/storage/upload", headers=head, payload=body)
+    fields = await storage._receive(request, tmp_path / "part")
+    assert (fields["key"], fields["size"]) == ("some.txt", 2 * len(most) + 11)
 
 
 async def test_a_large_file_is_stored_and_streamed_back(aerostack: Aerostack, tmp_path: Path) -> None:
