@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 
 from attrs import evolve, field, frozen
 
-from .decoding import dumps
 from .errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
+from .json_text import dumps
 from .limits import Limits
 from .reading import conceal, read_answer, without_key
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay

@@ -1,6 +1,6 @@
-"""JSON to frozen attrs values, strictly, and values to JSON.
+"""Parsed JSON to frozen attrs values, strictly.
 
-The one place that knows a JSON library or cattrs. Accepted: an int where a float is due, a numeric string where a
+The one place that knows cattrs. Accepted: an int where a float is due, a numeric string where a
 number is due. Refused with the wire path (`$.words[0].start`): null in a needed place, bool for number and back, float
 for int, number for string, a missing field. Unknown fields are ignored. A field whose wire name differs says so itself:
 `wire("sourceKey")`.
@@ -8,15 +8,12 @@ for int, number for string, a missing field. Unknown fields are ignored. A field
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
-from enum import Enum, StrEnum
+from enum import StrEnum
 from itertools import islice
-from math import isfinite
 from types import FunctionType, NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
-from uuid import UUID
 
 import attrs
 from cattrs import AttributeValidationNote, BaseValidationError, Converter, IterableValidationNote
@@ -27,70 +24,6 @@ from .errors import DecodingError
 from .wire import Into
 
 T = TypeVar("T")
-
-loads: Callable[[bytes], Any]
-"""Parse JSON; `ValueError` when it is none."""
-dumps: Callable[[Any], bytes]
-"""Write JSON; `TypeError` or `ValueError` when the value has no JSON form."""
-
-
-def _plain_loads(data: bytes) -> Any:
-    try:
-        return _DECODER.decode(data.decode())
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _plain_dumps(value: Any) -> bytes:
-    try:
-        return _ENCODER.encode(value).encode()
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def _write_other(value: Any) -> Any:
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    raise TypeError(f"{type(value).__name__} has no JSON form")
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
-
-
-# json.loads and json.dumps would make new ones at each call: 4.2 us instead of 2.1 to read a job.
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_other)
-
-
-try:
-    import orjson
-except ImportError:
-    loads, dumps = _plain_loads, _plain_dumps
-else:
-
-    def _fast_dumps(value: Any) -> bytes:
-        # It would write dates and dataclasses, which the other refuses, and NaN as null; it refuses large numbers, keys
-        # that are no strings, and tuples with names.
-        try:
-            data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
-        except TypeError:
-            return _plain_dumps(value)
-        return data if b"null" not in data or _is_finite(value) else _plain_dumps(value)
-
-    loads, dumps = orjson.loads, _fast_dumps
-
-
-def _is_finite(value: Any) -> bool:
-    if isinstance(value, str):
-        return True
-    if isinstance(value, dict):
-        return all(map(_is_finite, value.values()))
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_finite, value))
-    return not isinstance(value, float) or isfinite(value)
 
 
 def wire(name: str, **options: Any) -> Any:

@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from attrs import evolve
 from multidict import CIMultiDict
 
-from .decoding import decode, loads
+from .decoding import decode
 from .errors import DecodingError, KellyAPIError, status_error
+from .json_text import loads
 from .retry import read_retry_after
 from .wire import REDIRECTS, ErrorBody, Headers, Into, Raw, Response, Secret, System, excerpt, origin, printable
 

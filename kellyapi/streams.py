@@ -16,9 +16,9 @@ from typing import Any, Generic, Self, TypeVar
 from attrs import frozen
 
 from .connection import Connection, Incoming
-from .decoding import loads
 from .errors import DecodingError, KellyAPIError, TransportError
 from .events import EventParser
+from .json_text import loads
 from .reading import conceal, event_error, read_answer
 from .threads import off_loop
 from .wire import Headers, Request, Response, excerpt, media_type

@@ -33,6 +33,7 @@ ALL_BUT_FRONT_ENDS = {
     "events",
     "retry",
     "limits",
+    "json_text",
     "decoding",
     "polling",
     "threads",
@@ -58,17 +59,19 @@ MAY_IMPORT: dict[str, set[str]] = {
     "wire": set(),
     "languages": set(),
     "threads": set(),
+    "json_text": set(),
     **dict.fromkeys(["events", "retry", "limits", "decoding", "polling", "config"], PURE_BASE),
     **dict.fromkeys(["media", "saving"], PURE_BASE | {"threads"}),
     "sessions": set(),
     "transport": PURE_BASE | {"config", "sessions"},
-    "reading": PURE_BASE | {"retry", "decoding"},
-    "connection": PURE_BASE | {"retry", "limits", "decoding", "reading", "threads"},
-    "streams": PURE_BASE | {"connection", "decoding", "events", "reading", "threads"},
+    "reading": PURE_BASE | {"retry", "json_text", "decoding"},
+    "connection": PURE_BASE | {"retry", "limits", "json_text", "reading", "threads"},
+    "streams": PURE_BASE | {"connection", "json_text", "events", "reading", "threads"},
     "downloads": PURE_BASE | {"connection", "retry", "saving"},
     "core": PURE_BASE | {"downloads", "connection", "streams", "config", "retry", "limits", "media", "transport"},
     "services.*": PURE_BASE | {"media", "saving", "decoding", "streams", "services.*"},
-    "providers.*": PURE_BASE | {"core", "streams", "services.*", "media", "saving", "polling", "retry", "decoding"},
+    "providers.*": PURE_BASE
+    | {"core", "streams", "services.*", "media", "saving", "polling", "retry", "json_text", "decoding"},
     "client": ALL_BUT_FRONT_ENDS | {"sandbox.app"},
     "legacy": ALL_BUT_FRONT_ENDS,
     "api": ALL_BUT_FRONT_ENDS,
@@ -81,7 +84,7 @@ LATE = {("core", "transport"), ("client", "sandbox.app")}
 """Imported only by the function that needs it: aiohttp and the sandbox stay unloaded until then."""
 SERVES_LATE = {"providers.skytells.receiver"}
 """Imports aiohttp's server in the function that makes routes: a client that receives nothing does not load it."""
-PURE = ("errors", "wire", "events", "retry", "decoding", "polling", "providers.skytells.webhooks")
+PURE = ("errors", "wire", "events", "retry", "json_text", "decoding", "polling", "providers.skytells.webhooks")
 
 
 @frozen

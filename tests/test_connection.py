@@ -18,7 +18,7 @@ import pytest
 from attrs import evolve, frozen
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
 
-from kellyapi import decoding
+from kellyapi import json_text
 from kellyapi.errors import (
     ConfigurationError,
     DecodingError,
@@ -368,7 +368,7 @@ async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_
 
 
 async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kellyapi.reading.loads", decoding._plain_loads)
+    monkeypatch.setattr("kellyapi.reading.loads", json_text._plain_loads)
     async with asked(answer(body=b"[" * 100_000), answer(500, b"[" * 100_000), retry=NO_RETRY) as (shop, _):
         with pytest.raises(DecodingError):
             await shop.look()

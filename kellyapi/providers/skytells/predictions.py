@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core import OnBytes
-from ...decoding import dumps
 from ...errors import KellyAPIError, StatusError
+from ...json_text import dumps
 from ...wire import encode_path, given, not_blank
 from .errors import is_missing_route
 from .following import Following

@@ -13,8 +13,8 @@ from typing import Any
 
 from attrs import frozen
 
-from ...decoding import loads
 from ...errors import DecodingError, WebhookError
+from ...json_text import loads
 from ...wire import hidden
 from .prediction import Prediction, read_prediction
 

@@ -1,0 +1,120 @@
+"""JSON text to values and back, with orjson and without."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from enum import IntEnum
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import pytest
+
+
+@pytest.fixture(params=[*(["orjson"] if find_spec("orjson") else []), "json"])
+def json_text(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """Import the module afresh, with orjson and with the standard library's json in its place."""
+    import kellyapi
+    import kellyapi.json_text as usual
+
+    if request.param == "json":
+        monkeypatch.setitem(sys.modules, "orjson", None)
+    monkeypatch.delitem(sys.modules, "kellyapi.json_text")
+    fresh = importlib.import_module("kellyapi.json_text")
+    assert fresh is not usual
+    assert ("orjson" in vars(fresh)) == (request.param == "orjson")
+    yield fresh
+    kellyapi.json_text = usual  # the import has put the fresh one there
+
+
+class Pair(NamedTuple):
+    """A tuple with names."""
+
+    first: int
+    second: str
+
+
+class Level(IntEnum):
+    """Numbers with names."""
+
+    LOW = 1
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (b'{"a": [1, 1.5, "x", true, null]}', {"a": [1, 1.5, "x", True, None]}),
+        (b' "\\u025b" ', "ɛ"),
+        ("ɛ".join('""').encode(), "ɛ"),
+        (b"1", 1),
+        (b"null", None),
+    ],
+)
+def test_json_is_parsed(json_text: ModuleType, data: bytes, value: Any) -> None:
+    assert json_text.loads(data) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" ",
+        b"<html>",
+        b"{",
+        b"[1,]",
+        b"{'a': 1}",
+        b"NaN",
+        b"[Infinity]",
+        b"-Infinity",
+        b"\xff\xfe",
+        b'"\xff"',
+        b"\xef\xbb\xbf1",
+        '"a"'.encode("utf-16"),
+        b"1 2",
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+    ],
+    ids=lambda data: repr(data[:12]),
+)
+def test_what_is_no_json_is_a_value_error(json_text: ModuleType, data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  two libraries, two messages
+        json_text.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        ({"in": "Ɛte sɛn?", "lang": "en-tw"}, '{"in":"Ɛte sɛn?","lang":"en-tw"}'),
+        ([1, 1.5, True, None], "[1,1.5,true,null]"),
+        ('\x00\n"', '"\\u0000\\n\\""'),
+        ({1: 2**70}, '{"1":1180591620717411303424}'),
+        (Pair(1, "a"), '[1,"a"]'),
+        ([UUID(int=0), Level.LOW], '["00000000-0000-0000-0000-000000000000",1]'),
+    ],
+)
+def test_json_is_written_the_same_way(json_text: ModuleType, value: Any, data: str) -> None:
+    assert json_text.dumps(value) == data.encode()
+
+
+DEEP: list[Any] = []
+for _ in range(100_000):
+    DEEP = [DEEP]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"bytes", {"a": object}, {1, 2}, "\ud800", 1j, DEEP],
+    ids=["bytes", "a class", "a set", "half a letter", "a complex number", "a deep list"],
+)
+def test_what_has_no_json_form_is_a_type_or_value_error(json_text: ModuleType, value: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        json_text.dumps(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_json_cannot_write_is_never_sent_as_null(json_text: ModuleType, value: float) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        json_text.dumps({"temperature": value})
