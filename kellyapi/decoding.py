@@ -1,9 +1,8 @@
 """Parsed JSON to frozen attrs values, strictly.
 
-The one place that knows cattrs. Accepted: an int where a float is due, a numeric string where a
-number is due. Refused with the wire path (`$.words[0].start`): null in a needed place, bool for number and back, float
-for int, number for string, a missing field. Unknown fields are ignored. A field whose wire name differs says so itself:
-`wire("sourceKey")`.
+The one place that knows cattrs. Accepted: an int where a float is due, a numeric string where a number is due. Refused
+with the wire path (`$.words[0].start`): null in a needed place, bool for number and back, float for int, number for
+string, a missing field. Unknown fields are ignored. A field whose wire name differs says so: `wire("sourceKey")`.
 """
 
 from __future__ import annotations
@@ -159,23 +158,23 @@ def _one_pass_reader(cls: type[Any], converter: Converter) -> Callable[[Any, Any
     """Write the expression that reads an object, as attrs writes `__init__`; null in an optional place is its default.
 
     What cattrs writes calls a hook for each field: a whole job takes 8 us that way, in a loop over its fields 6, and 4
-    this way.
+    this way. Nothing of an answer gets into the code: it is made of our own fields.
     """
-    names: dict[str, Any] = {"cls": cls, "unlike": _unlike}
+    scope: dict[str, Any] = {"cls": cls, "unlike": _unlike}
     arguments = []
     for n, a in enumerate(attrs.fields(attrs.resolve_types(cls))):
-        names |= {f"plain{n}": _PLAIN.get(a.type), f"read{n}": converter.get_structure_hook(a.type), f"type{n}": a.type}
+        scope |= {f"plain{n}": _PLAIN.get(a.type), f"read{n}": converter.get_structure_hook(a.type), f"type{n}": a.type}
         as_it_is, item, default = "x", f"value[{_wire_name(a)!r}]", ""
         if _is_open_enum(a.type):
             as_it_is = f"known{n}(x, x)"
-            names |= {f"plain{n}": str, f"known{n}": _members(a.type).get}
+            scope |= {f"plain{n}": str, f"known{n}": _members(a.type).get}
         if not _is_needed(a):
             item, default = f"get({_wire_name(a)!r})", f"default{n} if x is None else "
-            names[f"default{n}"] = _default(a)
+            scope[f"default{n}"] = _default(a)
         keyword = f"{a.alias}=" * a.kw_only  # by place it is twice as fast
         arguments.append(f"{keyword}{as_it_is} if type(x := {item}) is plain{n} else {default}read{n}(x, type{n})")
-    exec(_ONE_PASS % ", ".join(arguments), names)
-    read: Callable[[Any, Any], Any] = names["read"]
+    exec(_ONE_PASS % ", ".join(arguments), scope)
+    read: Callable[[Any, Any], Any] = scope["read"]
     return read
 
 
@@ -189,6 +188,7 @@ def read(value, _):
 
 
 def _strings(value: dict[str, Any], _: Any) -> dict[str, Any]:
+    """Give an object of strings as it is; cattrs' own reader makes a new one, 0.5 us a job in place of 0.3."""
     for item in value.values():
         if not isinstance(item, str):
             raise _unlike(str, item)

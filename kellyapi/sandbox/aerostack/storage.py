@@ -19,7 +19,7 @@ from ..store import Store
 from .fields import after, cursor_of, invalid, maybe, number, prefix_range, text, written
 
 _PIECE = 2**18
-_MOST = 2**20
+_ALL_THAT_IS_THERE = 2**20
 """Bytes, more than a connection ever holds. aiohttp 3.14 warns of itself when it reads more than it was asked for."""
 _MAX_FIELD = 4096
 _TYPE = re.compile(r"[\w.+-]+/[\w.+-]+ *(;[ -~]*)?", re.ASCII)
@@ -87,7 +87,7 @@ async def _receive(request: web.Request, part: Path) -> dict[str, Any]:
                 fields["type"] = field.headers.get("Content-Type", "application/octet-stream")
             elif field.name in ("key", "contentType"):
                 data = b""
-                while piece := await field.read_chunk(_MOST):
+                while piece := await field.read_chunk(_ALL_THAT_IS_THERE):
                     data += piece
                     if len(data) > _MAX_FIELD:
                         raise invalid(field.name, f"must have at most {_MAX_FIELD} bytes")
@@ -101,7 +101,7 @@ async def _write(field: BodyPartReader, part: Path) -> tuple[int, str]:
     size, digest = 0, hashlib.md5(usedforsecurity=False)
     file = await asyncio.to_thread(part.open, "wb")
     try:
-        while piece := await field.read_chunk(_MOST):
+        while piece := await field.read_chunk(_ALL_THAT_IS_THERE):
             size += len(piece)
             await asyncio.to_thread(file.write, piece)
             digest.update(piece)
