@@ -63,6 +63,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"argument --folder: {error}")
+    if missing := report.missing():
+        parser.error(f'{", ".join(missing)} not installed: pip install -e ".[bench]"')
     page = folder / PAGE.name
     if not page.exists():
         shutil.copy(PAGE, page)

@@ -9,7 +9,7 @@ import os
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,11 @@ def write(part: str, result: Any, page: Path) -> Iterable[Path]:
     figures = "\n\n".join([begin, said, *_PARTS[part](result, page.parent), end])
     page.write_text(before + figures + rest.partition(end)[2], encoding="utf-8")
     return [page, *(page.parent / plot for plot in _PLOTS if plot in figures)]
+
+
+def missing() -> list[str]:
+    """Give the packages that are needed here and not installed."""
+    return [name for name in (*_LIBRARIES, "matplotlib") if not any(distributions(name=name))]
 
 
 def _machine() -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import report
+
 WRONG = {
     "--minutes -1": "argument --minutes: must be a number, 0.1 or more, not '-1'",
     "--minutes nan": "argument --minutes: must be a number, 0.1 or more, not 'nan'",
@@ -23,3 +25,8 @@ def test_a_wrong_number_is_refused_before_anything_is_started(words: str) -> Non
     done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].endswith(WRONG[words])
+
+
+def test_what_is_not_installed_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "_LIBRARIES", ("aiohttp", "no-such-package"))
+    assert set(report.missing()) - {"matplotlib"} == {"no-such-package"}
