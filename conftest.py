@@ -68,9 +68,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     run_sync(sandbox.start())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("page"))
-        for system, url in sandbox.urls.items():
-            patch.setenv(f"{_VARIABLES[system]}_API_KEY", "sandbox")
-            patch.setenv(f"{_VARIABLES[system]}_BASE_URL", url)
+        for provider, url in sandbox.urls.items():
+            patch.setenv(f"{_VARIABLES[provider]}_API_KEY", "sandbox")
+            patch.setenv(f"{_VARIABLES[provider]}_BASE_URL", url)
         yield
     run_sync(sandbox.close())
 

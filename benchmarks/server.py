@@ -34,7 +34,7 @@ PREDICTION = {
     "metadata": {"billing": {"credits_used": 0.03}},
     "urls": {"get": "https://api.example/v1/predictions/p1"},
 }
-"""With all that the system sends: Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)"""
+"""With all that the provider sends: Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)"""
 _PIECE = bytes(2**20)
 _MISSING = b"HTTP/1.1 404 Not Found\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from aiohttp import web
 
-from kellyapi import (
+from kellyapi import (  # fmt: skip
     Aerostack,
     Fault,
     KellyAPI,
@@ -38,7 +38,7 @@ from kellyapi import (
     Skytells,
     Timeout,
     WebhookReceiver,
-)  # fmt: skip
+)
 
 from .arguments import number
 from .processes import start
@@ -89,7 +89,7 @@ async def cancel(api: KellyAPI) -> None:
 
 
 def operations(folder: Path, receiver: WebhookReceiver, hook: str) -> list[Call]:
-    """Give what is called, of each system and in each way: JSON, files up and down, streams, jobs and their calls."""
+    """Give what is called, of each provider and in each way: JSON, files up and down, streams, jobs and their calls."""
     sound, picture = folder / "sound.wav", folder / "picture.png"
 
     async def paint(api: KellyAPI) -> None:
@@ -158,7 +158,7 @@ async def listen(receiver: WebhookReceiver) -> tuple[web.AppRunner, str]:
     """Serve the receiver, and give its address."""
     app = web.Application()
     app.add_routes(receiver.routes("/webhook"))
-    app.cleanup_ctx.append(receiver.life)
+    app.cleanup_ctx.append(receiver.cleanup_context)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -139,7 +139,7 @@ async def make(api: KellyAPI, id: str, job: Job) -> None:
         job.tell(explain(error), 0, ended=True)
 
 
-async def life(app: web.Application) -> AsyncIterator[None]:
+async def client_context(app: web.Application) -> AsyncIterator[None]:
     """One client for the life of the server, and the webhook, whose calls are signed with the key of that client."""
     async with KellyAPI.sandbox() if os.environ.get("KELLYAPI_SANDBOX") else KellyAPI() as app[API]:
         receiver = WebhookReceiver(skytells=app[API].skytells)
@@ -163,7 +163,7 @@ def make_app() -> web.Application:
     app[JOBS] = {}
     FOLDER.mkdir(exist_ok=True)
     app.add_routes([*routes, web.static("/files", FOLDER)])
-    app.cleanup_ctx.append(life)
+    app.cleanup_ctx.append(client_context)
     app.on_shutdown.append(finish)
     return app
 

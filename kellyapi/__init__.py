@@ -11,8 +11,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a test compares the two
+    from ._core.limits import Rate as Rate
+    from ._core.messages import NO_TIMEOUT as NO_TIMEOUT
+    from ._core.messages import Request as Request
+    from ._core.messages import Response as Response
+    from ._core.messages import Timeout as Timeout
+    from ._core.options import Options as Options
+    from ._core.retry import NO_RETRY as NO_RETRY
+    from ._core.retry import RetryPolicy as RetryPolicy
+    from ._core.streams import ByteStream as ByteStream
+    from ._data.media import Base64 as Base64
+    from .client import PROVIDERS as PROVIDERS
     from .client import KellyAPI as KellyAPI
-    from .core import Options as Options
     from .errors import AuthenticationError as AuthenticationError
     from .errors import BadRequestError as BadRequestError
     from .errors import ConfigurationError as ConfigurationError
@@ -31,8 +41,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .errors import TransportError as TransportError
     from .errors import WaitTimeoutError as WaitTimeoutError
     from .errors import WebhookError as WebhookError
-    from .limits import Rate as Rate
-    from .media import Base64 as Base64
+    from .providers.aerostack.api_gateway import Wallet as Wallet
     from .providers.aerostack.auth import Authentication as Authentication
     from .providers.aerostack.auth import User as User
     from .providers.aerostack.cache import CacheEntry as CacheEntry
@@ -42,113 +51,109 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.aerostack.db import BatchedResult as BatchedResult
     from .providers.aerostack.db import BatchResult as BatchResult
     from .providers.aerostack.db import QueryResult as QueryResult
-    from .providers.aerostack.gateway import Wallet as Wallet
-    from .providers.aerostack.paging import Page as Page
+    from .providers.aerostack.functions import Invocation as Invocation
+    from .providers.aerostack.pagination import CursorPage as CursorPage
     from .providers.aerostack.queue import Cancellation as Cancellation
+    from .providers.aerostack.queue import QueueJob as QueueJob
     from .providers.aerostack.search import SearchResult as SearchResult
-    from .providers.aerostack.services import Invocation as Invocation
     from .providers.aerostack.storage import ObjectMetadata as ObjectMetadata
     from .providers.aerostack.storage import StoredObject as StoredObject
     from .providers.kelly import Kelly as Kelly
     from .providers.khaya import Khaya as Khaya
     from .providers.skytells.client import Skytells as Skytells
-    from .providers.skytells.deliveries import Deliveries as Deliveries
-    from .providers.skytells.deliveries import MemoryDeliveries as MemoryDeliveries
-    from .providers.skytells.deliveries import SQLiteDeliveries as SQLiteDeliveries
+    from .providers.skytells.enums import ModelPrivacy as ModelPrivacy
     from .providers.skytells.enums import ModelType as ModelType
     from .providers.skytells.enums import PredictionSource as PredictionSource
     from .providers.skytells.enums import PredictionType as PredictionType
     from .providers.skytells.enums import PricingUnit as PricingUnit
-    from .providers.skytells.enums import Privacy as Privacy
     from .providers.skytells.enums import SafetyCategory as SafetyCategory
     from .providers.skytells.enums import SafetySeverity as SafetySeverity
     from .providers.skytells.enums import SkytellsErrorId as SkytellsErrorId
-    from .providers.skytells.inference import Embeddings as Embeddings
-    from .providers.skytells.models import Model as Model
+    from .providers.skytells.inference.embeddings import Embeddings as Embeddings
+    from .providers.skytells.inference.responses_api import ModelResponse as ModelResponse
+    from .providers.skytells.inference.responses_api import ResponseEvent as ResponseEvent
+    from .providers.skytells.inference.responses_api import ResponseStream as ResponseStream
+    from .providers.skytells.inference.safety import SafetyCheck as SafetyCheck
     from .providers.skytells.models import Pricing as Pricing
-    from .providers.skytells.prediction import Job as Job
-    from .providers.skytells.prediction import Prediction as Prediction
-    from .providers.skytells.prediction import PredictionPage as PredictionPage
-    from .providers.skytells.prediction import PredictionStatus as PredictionStatus
-    from .providers.skytells.prediction import Webhook as Webhook
-    from .providers.skytells.prediction import WebhookEvent as WebhookEvent
-    from .providers.skytells.receiver import WebhookReceiver as WebhookReceiver
-    from .providers.skytells.responses import ModelResponse as ModelResponse
-    from .providers.skytells.responses import ResponseEvent as ResponseEvent
-    from .providers.skytells.responses import ResponseStream as ResponseStream
-    from .providers.skytells.safety import SafetyCheck as SafetyCheck
-    from .providers.skytells.webhooks import Event as Event
-    from .providers.skytells.webhooks import verify as verify
-    from .retry import NO_RETRY as NO_RETRY
-    from .retry import RetryPolicy as RetryPolicy
+    from .providers.skytells.models import SkytellsModel as SkytellsModel
+    from .providers.skytells.predictions.requests import PredictionRequest as PredictionRequest
+    from .providers.skytells.predictions.requests import Webhook as Webhook
+    from .providers.skytells.predictions.requests import WebhookEvent as WebhookEvent
+    from .providers.skytells.predictions.types import Prediction as Prediction
+    from .providers.skytells.predictions.types import PredictionPage as PredictionPage
+    from .providers.skytells.predictions.types import PredictionStatus as PredictionStatus
+    from .providers.skytells.webhooks.receiver import WebhookReceiver as WebhookReceiver
+    from .providers.skytells.webhooks.store import Deliveries as Deliveries
+    from .providers.skytells.webhooks.store import MemoryDeliveries as MemoryDeliveries
+    from .providers.skytells.webhooks.store import SQLiteDeliveries as SQLiteDeliveries
+    from .providers.skytells.webhooks.verification import WebhookDelivery as WebhookDelivery
+    from .providers.skytells.webhooks.verification import verify_webhook as verify_webhook
     from .sandbox.app import Sandbox as Sandbox
     from .sandbox.faults import Fault as Fault
     from .services.chat import ChatReply as ChatReply
     from .services.chat import ChatStream as ChatStream
     from .services.chat import Message as Message
-    from .services.completion import ChatCompletion as ChatCompletion
-    from .services.completion import Choice as Choice
-    from .services.completion import FilterResult as FilterResult
-    from .services.completion import Usage as Usage
     from .services.images import Description as Description
     from .services.images import Image as Image
+    from .services.openai_completions import ChatCompletion as ChatCompletion
+    from .services.openai_completions import Choice as Choice
+    from .services.openai_completions import FilterResult as FilterResult
+    from .services.openai_completions import Usage as Usage
+    from .services.routing import ProviderName as ProviderName
     from .services.synthesize import Speech as Speech
     from .services.transcribe import Segment as Segment
     from .services.transcribe import Transcript as Transcript
     from .services.transcribe import Word as Word
     from .services.translate import Translation as Translation
-    from .streams import ByteStream as ByteStream
     from .sync import iterate_sync as iterate_sync
     from .sync import run_sync as run_sync
-    from .wire import NO_TIMEOUT as NO_TIMEOUT
-    from .wire import Request as Request
-    from .wire import Response as Response
-    from .wire import Timeout as Timeout
 
 _MODULES = {
-    "client": "KellyAPI",
-    "core": "Options",
+    "_core.limits": "Rate",
+    "_core.messages": "NO_TIMEOUT Request Response Timeout",
+    "_core.options": "Options",
+    "_core.retry": "NO_RETRY RetryPolicy",
+    "_core.streams": "ByteStream",
+    "_data.media": "Base64",
+    "client": "KellyAPI PROVIDERS",
     "errors": "AuthenticationError BadRequestError ConfigurationError ConflictError DecodingError KellyAPIError "
     "NotFoundError PayloadTooLargeError PaymentRequiredError PermissionDeniedError PredictionFailedError "
     "RateLimitError RequestTimeoutError ServerError StatusError TransportError WaitTimeoutError "
     "WebhookError",
-    "limits": "Rate",
-    "media": "Base64",
-    "providers.aerostack.client": "Aerostack",
-    "providers.kelly": "Kelly",
-    "providers.khaya": "Khaya",
+    "providers.aerostack.api_gateway": "Wallet",
     "providers.aerostack.auth": "Authentication User",
     "providers.aerostack.cache": "CacheEntry CacheItem CacheKey",
+    "providers.aerostack.client": "Aerostack",
     "providers.aerostack.db": "BatchResult BatchedResult QueryResult",
-    "providers.aerostack.gateway": "Wallet",
-    "providers.aerostack.paging": "Page",
-    "providers.aerostack.queue": "Cancellation",
+    "providers.aerostack.functions": "Invocation",
+    "providers.aerostack.pagination": "CursorPage",
+    "providers.aerostack.queue": "Cancellation QueueJob",
     "providers.aerostack.search": "SearchResult",
-    "providers.aerostack.services": "Invocation",
     "providers.aerostack.storage": "ObjectMetadata StoredObject",
-    "providers.skytells.enums": "ModelType PredictionSource PredictionType PricingUnit "
-    "Privacy SafetyCategory SafetySeverity SkytellsErrorId",
-    "providers.skytells.inference": "Embeddings",
-    "providers.skytells.models": "Model Pricing",
-    "providers.skytells.prediction": "Job Prediction PredictionPage PredictionStatus Webhook WebhookEvent",
-    "providers.skytells.responses": "ModelResponse ResponseEvent ResponseStream",
-    "providers.skytells.deliveries": "Deliveries MemoryDeliveries SQLiteDeliveries",
-    "providers.skytells.receiver": "WebhookReceiver",
-    "providers.skytells.safety": "SafetyCheck",
-    "providers.skytells.webhooks": "Event verify",
-    "services.completion": "ChatCompletion Choice FilterResult Usage",
+    "providers.kelly": "Kelly",
+    "providers.khaya": "Khaya",
     "providers.skytells.client": "Skytells",
-    "retry": "NO_RETRY RetryPolicy",
+    "providers.skytells.enums": "ModelPrivacy ModelType PredictionSource PredictionType PricingUnit SafetyCategory "
+    "SafetySeverity SkytellsErrorId",
+    "providers.skytells.inference.embeddings": "Embeddings",
+    "providers.skytells.inference.responses_api": "ModelResponse ResponseEvent ResponseStream",
+    "providers.skytells.inference.safety": "SafetyCheck",
+    "providers.skytells.models": "Pricing SkytellsModel",
+    "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
+    "providers.skytells.predictions.types": "Prediction PredictionPage PredictionStatus",
+    "providers.skytells.webhooks.receiver": "WebhookReceiver",
+    "providers.skytells.webhooks.store": "Deliveries MemoryDeliveries SQLiteDeliveries",
+    "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",
     "services.chat": "ChatReply ChatStream Message",
     "services.images": "Description Image",
+    "services.openai_completions": "ChatCompletion Choice FilterResult Usage",
+    "services.routing": "ProviderName",
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",
     "services.translate": "Translation",
-    "streams": "ByteStream",
     "sync": "iterate_sync run_sync",
-    "wire": "NO_TIMEOUT Request Response Timeout",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 _SUBMODULES = ("api", "errors")  # reachable after a plain `import kellyapi`, as they were in 0.0.2.5

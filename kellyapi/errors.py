@@ -141,7 +141,7 @@ class StatusError(KellyAPIError):
         self.status = status
         self.details = details
         self.request_id = request_id
-        """The server's own id of the exchange: quote it to the system's support."""
+        """The server's own id of the exchange: quote it to the provider's support."""
         self.body = body
         """The error body: parsed JSON, else text."""
         self.headers = headers

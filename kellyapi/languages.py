@@ -4,6 +4,8 @@ Never for checks: the services add languages without a release of this library, 
 the service decides.
 """
 
+from __future__ import annotations
+
 from attrs import evolve, frozen
 
 

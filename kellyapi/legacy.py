@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .core import open_transport
-from .media import Base64
+from ._core.provider_client import open_transport
+from ._data.media import Base64
 from .providers.kelly import NEGATIVE_PROMPT, Kelly
 
 if TYPE_CHECKING:
-    from .core import SessionSource
-    from .wire import Key
+    from ._core.secrets import Key
+    from ._core.transport import SessionSource
 
 
 class Legacy:

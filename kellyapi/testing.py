@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from kellyapi import KellyAPI, Sandbox
 
+
 _MARK = "kelly_sandbox(**arguments): how the sandbox of this test is made, such as prediction_time=0"
 
 
@@ -24,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def kelly_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A local server that answers like all four systems, and an environment that leads `KellyAPI()` to it.
+    """A local server that answers like all four providers, and an environment that leads `KellyAPI()` to it.
 
     `@pytest.mark.kelly_sandbox(schema=…)` makes it with arguments of `kellyapi.Sandbox`.
     """

@@ -14,7 +14,7 @@ import aioresponses.core
 import pytest
 from aioresponses import aioresponses as Responses
 
-from kellyapi import config
+from kellyapi._core import environment
 
 SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
 if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
@@ -35,8 +35,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("KELLYAI_", "KHAYA_", "SKYTELLS_", "AEROSTACK_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    config.proxies.cache_clear()
-    config.find_proxy.cache_clear()
+    environment.proxies.cache_clear()
+    environment.find_proxy.cache_clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A loopback server that plays what it is told, byte by byte, and a small system to ask it with."""
+"""A loopback server that plays what it is told, byte by byte, and a small provider to ask it with."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import Any, Self
 
 from attrs import define, field, frozen
 
-from kellyapi.core import ByteStream, Client
-from kellyapi.media import Source, open_media
-from kellyapi.retry import RetryPolicy
-from kellyapi.wire import ErrorBody, Headers, Part, Response, System
+from kellyapi._core.messages import FormField, Headers, Response
+from kellyapi._core.provider import ErrorBody, Provider
+from kellyapi._core.provider_client import ProviderClient
+from kellyapi._core.resource import ByteStream
+from kellyapi._core.retry import RetryPolicy
+from kellyapi._data.media import MediaSource, open_media
 
 
 @frozen
@@ -205,7 +207,7 @@ def _read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
 
 
 KEY = "the-secret-key"
-SHOP = System(
+SHOP = Provider(
     name="shop",
     title="Shop",
     base_url="https://shop.example",
@@ -216,10 +218,10 @@ SHOP = System(
 )
 
 
-class Shop(Client):
-    """A system of which each verb is one operation."""
+class Shop(ProviderClient):
+    """A provider of which each verb is one operation."""
 
-    SYSTEM = SHOP
+    PROVIDER = SHOP
 
     async def look(self, path: str = "/look", query: Mapping[str, str] | None = None, *, into: Any = object) -> Any:
         return await self._fetch(path, query, into=into)
@@ -233,10 +235,10 @@ class Shop(Client):
     async def cancel(self) -> Any:
         return await self._post_json("/cancel", None, into=object, repeatable=True)
 
-    async def fill(self, *parts: Part, into: Any = object) -> Any:
+    async def fill(self, *parts: FormField, into: Any = object) -> Any:
         return await self._post_form("/fill", *parts, into=into)
 
-    async def send(self, source: Source, *, repeatable: bool = False) -> Any:
+    async def send(self, source: MediaSource, *, repeatable: bool = False) -> Any:
         return await self._post_bytes("/send", await open_media(source, "audio"), into=object, repeatable=repeatable)
 
     async def remove(self, *, into: Any = None.__class__) -> Any:

@@ -24,10 +24,10 @@ from faults.clock import run as patiently
 from servers import KEY, Exchange, Seen, Server, Shop, answer, asked
 
 from kellyapi import NO_RETRY, ChatStream, Rate, ResponseStream, Skytells, WebhookReceiver
-from kellyapi.limits import Limits
-from kellyapi.media import open_media
-from kellyapi.providers.skytells.webhooks import SIGNATURE_HEADER
-from kellyapi.wire import Part
+from kellyapi._core.limits import Limits
+from kellyapi._core.messages import FormField
+from kellyapi._data.media import open_media
+from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
 LINES = 10
 CALLS = 1000
@@ -66,7 +66,7 @@ async def download(shop: Shop, file: Path) -> bool:
 
 async def fill(shop: Shop, file: Path) -> bool:
     media = await open_media(file, "file")
-    return await shop.fill(Part("file", media.body, filename="sound"), into=object) is None
+    return await shop.fill(FormField("file", media.body, filename="sound"), into=object) is None
 
 
 async def look(shop: Shop, _: Path) -> bool:
@@ -172,7 +172,7 @@ EVENTS: dict[str, list[dict[str, Any]]] = {
 
 
 def platform() -> Reply:
-    """Give the replies of a system whose jobs are at work for a few looks, and then done."""
+    """Give the replies of a provider whose jobs are at work for a few looks, and then done."""
     looks: Counter[str] = Counter()
     numbers = count()
 
@@ -261,7 +261,9 @@ WAITS = (follow, wait, wait_or_cancel, run, be_called, ask_after_all, talk, resp
 async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothing(
     wait: Callable[[Waiting], Coroutine[Any, Any, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kellyapi.polling.FIRST_PAUSE", 0.0)  # `wait_for` has no interval
+    monkeypatch.setattr(
+        "kellyapi.providers.skytells.predictions.polling.FIRST_PAUSE", 0.0
+    )  # `wait_for` has no interval
     random = Random(3)
     async with Server(slow(random, platform())) as server:
         tasks, files = tasks_but_the_servers(), open_files()
@@ -277,8 +279,8 @@ async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothi
                 if tasks_but_the_servers() > tasks:
                     await asyncio.sleep(0)
             assert tasks_but_the_servers() <= tasks
-            assert not one.asking._joints._waiting
-            assert not one.patient._joints._waiting
+            assert not one.asking._waiters._waiting
+            assert not one.patient._waiters._waiting
             await server.until(lambda: server.open <= LINES)
             assert await asyncio.gather(*(wait(one) for _ in range(10 * LINES))) == [True] * (10 * LINES)
         await server.until(lambda: server.open == 0)
@@ -308,8 +310,8 @@ def test_a_queue_that_half_of_it_leaves_is_whole() -> None:
         began = clock()
         await asyncio.gather(*(call() for _ in range(QUEUED)))
         assert clock() - began < 2 * QUEUED / LINES
-        assert (limits._waiting, limits.allowance._in_flight) == (0, 0)
-        assert limits._lines[asyncio.get_running_loop()].slots._value == LINES
+        assert (limits._waiting, limits.server._in_flight) == (0, 0)
+        assert limits._waiting_lines[asyncio.get_running_loop()].slots._value == LINES
 
     patiently(main())
 

@@ -1,4 +1,4 @@
-"""The command: what can be typed, where answers go, exit codes, signals. Its speech comes from a stand-in for Khaya."""
+"""The command: what can be typed, where answers go, exit codes, signals. Its speech comes from a fake for Khaya."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ import pytest
 
 import kellyapi
 from kellyapi import KellyAPI, Khaya
-from kellyapi.cli import demo
+from kellyapi.cli import demo_steps
 from kellyapi.cli.main import main
 
 KELLYAPI = [str(Path(sysconfig.get_path("scripts"), "kellyapi"))]
@@ -691,7 +691,7 @@ def test_without_the_speech_engine_the_demo_says_what_to_install_and_keeps_what_
     made = {path.name for path in Path("kellyapi-demo").iterdir()}
     assert made == {"translation.txt", "picture.png", "code.png", "notes.png"}
     assert Path("kellyapi-demo/translation.txt").read_text(encoding="utf-8").splitlines() == [
-        demo.SENTENCE,
+        demo_steps.SENTENCE,
         "Ɛte sɛn. Wo din de sɛn?",
     ]
 
@@ -704,7 +704,12 @@ def test_the_demo_takes_another_folder_and_tells_machines_what_it_did(run: Run) 
     assert json.loads(err)["error"]["status"] == 503
     report = json.loads(out)
     assert report["folder"] == "elsewhere"
-    assert [step["file"] for step in report["steps"]] == ["translation.txt", "picture.png", "code.png", "notes.png"]
+    assert [step["file"] for step in report["steps"]] == [
+        "translation.txt",
+        "picture.png",
+        "code.png",
+        "notes.png",
+    ]
     assert all((Path("elsewhere") / step["file"]).stat().st_size for step in report["steps"])
 
 
@@ -723,9 +728,9 @@ def test_a_demo_that_made_nothing_shows_no_table(run: Run) -> None:
 
 async def test_the_demo_speaks_and_listens(khaya: Server, tmp_path: Path) -> None:
     async with KellyAPI("k", khaya=Khaya(KEY, base_url=khaya.url)) as api:
-        done = [await step.do(api, tmp_path) for step in demo.STEPS if step.name in ("speak", "listen")]
+        done = [await step.run(api, tmp_path) for step in demo_steps.STEPS if step.name in ("speak", "listen")]
     assert [row.result for row in done] == [
-        f"“{demo.SENTENCE}” in 1.0 s",
+        f"“{demo_steps.SENTENCE}” in 1.0 s",
         "“good morning”, 2 words with their times",
     ]
     assert (await asyncio.to_thread((tmp_path / "speech.wav").read_bytes)) == WAV

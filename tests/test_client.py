@@ -25,7 +25,7 @@ from kellyapi import (
     Timeout,
 )
 
-SYSTEMS = {"kelly": Kelly, "khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
+ALL_PROVIDERS = {"kelly": Kelly, "khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
 VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
 ADDRESSES = {
     "kelly": "https://api.kellyai.pro",
@@ -37,7 +37,7 @@ ADDRESSES = {
 
 def clients(api: KellyAPI) -> dict[str, Any]:
     """Give the four clients by name."""
-    return {name: getattr(api, name) for name in SYSTEMS}
+    return {name: getattr(api, name) for name in ALL_PROVIDERS}
 
 
 # Keys and addresses
@@ -58,7 +58,7 @@ def test_keywords_are_the_keys_of_the_others() -> None:
     assert {name: client.base_url for name, client in clients(api).items()} == ADDRESSES
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ALL_PROVIDERS)
 def test_the_environment_gives_keys_and_addresses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{VARIABLES[name]}_API_KEY", "from-environment")
     monkeypatch.setenv(f"{VARIABLES[name]}_BASE_URL", "https://other.example/base/")
@@ -68,7 +68,7 @@ def test_the_environment_gives_keys_and_addresses(name: str, monkeypatch: pytest
         "from-environment",
         "https://other.example/base",
     )
-    alone = SYSTEMS[name]("given", base_url="https://given.example")
+    alone = ALL_PROVIDERS[name]("given", base_url="https://given.example")
     assert (alone.api_key, alone.base_url) == ("given", "https://given.example")
 
 
@@ -117,7 +117,7 @@ async def test_white_space_around_a_key_is_not_sent(wire: Responses) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["translation.example", "ftp://x.example", "https://", "http://x.example", "https://u:p@x.example", "//x"],
+    ["language.translation.example", "ftp://x.example", "https://", "http://x.example", "https://u:p@x.example", "//x"],
 )
 async def test_an_unusable_address_is_an_error_at_the_first_call(wire: Responses, address: str) -> None:
     khaya = Khaya("key", base_url=address)

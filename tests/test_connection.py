@@ -1,4 +1,4 @@
-"""How a system is asked: verbs, keys, addresses, retries, errors, decoding, observation, options, streams."""
+"""How a provider is asked: verbs, keys, addresses, retries, errors, decoding, observation, options, streams."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ import pytest
 from attrs import evolve, frozen
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
 
-from kellyapi import json_text
+from kellyapi._core.limits import Rate, RetryQuota
+from kellyapi._core.messages import NO_TIMEOUT, FromResponse, Headers, Request, Response, Timeout
+from kellyapi._core.retry import NO_RETRY, RetryPolicy
+from kellyapi._data import json_text
 from kellyapi.errors import (
     ConfigurationError,
     DecodingError,
@@ -29,10 +32,7 @@ from kellyapi.errors import (
     StatusError,
     TransportError,
 )
-from kellyapi.limits import Rate, RetryQuota
 from kellyapi.providers.khaya import Khaya
-from kellyapi.retry import NO_RETRY, RetryPolicy
-from kellyapi.wire import NO_TIMEOUT, Headers, Raw, Request, Response, Timeout
 
 # -- verbs -------------------------------------------------------------------------------------------------------------
 
@@ -323,8 +323,8 @@ async def test_an_error_body_with_status_200_is_an_error_by_the_status_in_the_bo
 async def test_a_reader_of_raw_answers_is_not_handed_an_error_body() -> None:
     async with asked(answer(200, b'{"problem": "no audio"}'), answer(200, b"RIFF", "audio/wav")) as (shop, _):
         with pytest.raises(StatusError, match="no audio"):
-            await shop.buy(into=Raw(lambda response: response.body))
-        assert await shop.buy(into=Raw(lambda response: response.body)) == b"RIFF"
+            await shop.buy(into=FromResponse(lambda response: response.body))
+        assert await shop.buy(into=FromResponse(lambda response: response.body)) == b"RIFF"
 
 
 # -- decoding ----------------------------------------------------------------------------------------------------------
@@ -368,7 +368,7 @@ async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_
 
 
 async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kellyapi.reading.loads", json_text._plain_loads)
+    monkeypatch.setattr("kellyapi._core.responses.loads", json_text._plain_loads)
     async with asked(answer(body=b"[" * 100_000), answer(500, b"[" * 100_000), retry=NO_RETRY) as (shop, _):
         with pytest.raises(DecodingError):
             await shop.look()
@@ -662,7 +662,7 @@ async def test_a_short_key_is_a_word_and_no_secret() -> None:
 async def test_half_an_answer_is_no_success(status: int, error: type[KellyAPIError]) -> None:
     async with asked(answer(status), retry=NO_RETRY) as (shop, _):
         with pytest.raises(error):
-            await shop.look(into=Raw(lambda response: response.body))
+            await shop.look(into=FromResponse(lambda response: response.body))
 
 
 async def test_what_commands_a_terminal_does_not_reach_it() -> None:
@@ -754,10 +754,10 @@ async def test_whoever_never_repeats_heeds_no_pause_either() -> None:
 async def test_the_headers_of_a_system_slow_its_client_down_before_it_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def read_allowance(headers: Headers) -> tuple[float, float, float]:
+    def read_rate_limit(headers: Headers) -> tuple[float, float, float]:
         return float(headers["X-Left"]), 2.0, 0.1
 
-    monkeypatch.setattr(Shop, "SYSTEM", evolve(Shop.SYSTEM, read_allowance=read_allowance))
+    monkeypatch.setattr(Shop, "PROVIDER", evolve(Shop.PROVIDER, read_rate_limit=read_rate_limit))
     async with asked(answer(X_Left="1"), answer(X_Left="0"), answer(X_Left="1")) as (shop, _):
         started = asyncio.get_running_loop().time()
         for _ in range(2):

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from attrs import NOTHING, field, fields, frozen
 
-from kellyapi import Transcript, decoding
-from kellyapi.decoding import decode
+from kellyapi import Transcript
+from kellyapi._data import decoding
+from kellyapi._data.decoding import decode
+from kellyapi._data.json_text import dumps, loads
 from kellyapi.errors import DecodingError
-from kellyapi.json_text import dumps, loads
-from kellyapi.providers.skytells.prediction import Metrics, Prediction
+from kellyapi.providers.skytells.predictions.types import Metrics, Prediction
 
 
 @frozen

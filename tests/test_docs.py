@@ -9,7 +9,7 @@ import pytest
 
 from kellyapi import Options, services
 from kellyapi.errors import __doc__ as errors_doc
-from kellyapi.services.routing import Answer
+from kellyapi.services.routing import Route
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(ROOT.glob("docs/**/*.md"))
@@ -19,12 +19,12 @@ def services_table() -> str:
     lines = ["| service | provider | its method | arguments | default model | languages |", "| --- " * 6 + "|"]
     for module in pkgutil.iter_modules(services.__path__):
         for name, answers in vars(import_module(f"kellyapi.services.{module.name}")).items():
-            if isinstance(answers, tuple) and answers and isinstance(answers[0], Answer):
+            if isinstance(answers, tuple) and answers and isinstance(answers[0], Route):
                 lines += [row(name.lower(), answer) for answer in answers]
     return "\n".join(lines)
 
 
-def row(service: str, answer: Answer) -> str:
+def row(service: str, answer: Route) -> str:
     arguments = ", ".join(
         f"`{ours}`" if ours == theirs else f"`{ours}` as `{theirs}`" for ours, theirs in answer.arguments.items()
     )

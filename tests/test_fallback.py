@@ -27,7 +27,7 @@ from kellyapi import (
     Skytells,
     TransportError,
 )
-from kellyapi.limits import FAILURES_BEFORE_REST
+from kellyapi.services.circuit import FAILURES_BEFORE_REST
 
 KELLY_SAYS = answer(body=b'{"message": "I am Kelly"}')
 AEROSTACK_SAYS = answer(body=b'{"response": "I am Aerostack"}')
@@ -41,7 +41,7 @@ async def two(
     """Give a client of two providers, and their servers."""
     options = {"retry": AT_ONCE, **options}
     async with Server(kelly) as first, Server(other) as second:
-        client = {kind.SYSTEM.name: kind("k2", base_url=second.url, **options)}
+        client = {kind.PROVIDER.name: kind("k2", base_url=second.url, **options)}
         async with KellyAPI("k1", first.url, **client, **options) as api:
             yield api, first, second
 
@@ -194,7 +194,7 @@ async def test_a_provider_that_keeps_failing_is_passed_over_and_then_tried_by_on
 
         with pytest.raises(ServerError):  # whoever names it, or wants no other, gets it
             await api.chat("Who are you?")
-        monkeypatch.setattr(api.kelly.circuit, "_rests_until", 0.0)
+        monkeypatch.setattr(api._circuits["kelly"], "_rests_until", 0.0)
         assert (await api.chat("Who are you?", fallback=True)).tried == ("kelly", "aerostack")
         assert (await api.chat("Who are you?", fallback=True)).tried == ("aerostack",)
 

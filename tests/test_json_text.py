@@ -17,17 +17,18 @@ import pytest
 @pytest.fixture(params=[*(["orjson"] if find_spec("orjson") else []), "json"])
 def json_text(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Import the module afresh, with orjson and with the standard library's json in its place."""
+    import kellyapi._data.json_text as usual
+
     import kellyapi
-    import kellyapi.json_text as usual
 
     if request.param == "json":
         monkeypatch.setitem(sys.modules, "orjson", None)
-    monkeypatch.delitem(sys.modules, "kellyapi.json_text")
-    fresh = importlib.import_module("kellyapi.json_text")
+    monkeypatch.delitem(sys.modules, "kellyapi._data.json_text")
+    fresh = importlib.import_module("kellyapi._data.json_text")
     assert fresh is not usual
     assert ("orjson" in vars(fresh)) == (request.param == "orjson")
     yield fresh
-    kellyapi.json_text = usual  # the import has put the fresh one there
+    kellyapi._data.json_text = usual  # the import has put the fresh one there
 
 
 class Pair(NamedTuple):

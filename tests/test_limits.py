@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from kellyapi.limits import Allowance, Circuit, Limits, Rate, RetryQuota
+from kellyapi._core.limits import Limits, Rate, RetryQuota, ServerRateLimit
+from kellyapi.services.circuit import Circuit
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
@@ -193,7 +194,7 @@ def test_a_server_that_takes_no_more_calls_is_left_alone_until_its_window_ends()
     async def main() -> None:
         limits = Limits()
         await limits.acquire(None)
-        limits.allowance.learn(2, 3, 10, now=1000)
+        limits.server.learn(2, 3, 10, now=1000)
         limits.release()
         assert await starts(limits, 7) == [0, 0, 10, 10, 10, 20, 20]
 
@@ -201,7 +202,7 @@ def test_a_server_that_takes_no_more_calls_is_left_alone_until_its_window_ends()
 
 
 def test_calls_that_the_server_may_not_have_counted_are_taken_off_what_it_says() -> None:
-    allowance = Allowance()
+    allowance = ServerRateLimit()
     for _ in range(3):
         allowance.begin()
     allowance.learn(2, 100, 10, now=0)  # two others are under way
@@ -213,7 +214,7 @@ def test_calls_that_the_server_may_not_have_counted_are_taken_off_what_it_says()
 
 
 def test_a_count_that_rose_begins_a_window() -> None:
-    allowance = Allowance()
+    allowance = ServerRateLimit()
     for remaining, now in [(1, 0.0), (99, 7.0), (0, 8.0)]:
         allowance.begin()
         allowance.learn(remaining, 100, 10, now=now)
@@ -224,8 +225,8 @@ def test_a_count_that_rose_begins_a_window() -> None:
 def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() -> None:
     async def main() -> None:
         limits = Limits()
-        limits.allowance.stop(5, now=1000)
-        limits.allowance.stop(2, now=1001)  # a shorter one does not end a longer one
+        limits.server.stop(5, now=1000)
+        limits.server.stop(2, now=1001)  # a shorter one does not end a longer one
         assert await starts(limits, 3) == [5, 5, 5]
         assert await starts(limits, 2) == [5, 5]
 
@@ -233,7 +234,7 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() 
 
 
 def test_the_answer_to_an_earlier_call_does_not_end_a_pause() -> None:
-    allowance = Allowance()
+    allowance = ServerRateLimit()
     allowance.begin()
     allowance.stop(30, now=0)
     allowance.learn(5, 100, 10, now=1)
@@ -243,7 +244,7 @@ def test_the_answer_to_an_earlier_call_does_not_end_a_pause() -> None:
 def test_a_pause_that_would_pass_the_deadline_is_not_waited_for() -> None:
     async def main() -> None:
         limits = Limits()
-        limits.allowance.stop(5, now=1000)
+        limits.server.stop(5, now=1000)
         await limits.acquire(1004.0)
         assert clock() == 0
 
@@ -253,7 +254,7 @@ def test_a_pause_that_would_pass_the_deadline_is_not_waited_for() -> None:
 def test_a_call_cancelled_in_a_pause_leaves_its_place_to_the_next() -> None:
     async def main() -> None:
         limits = Limits(rate=Rate(1))
-        limits.allowance.stop(5, now=1000)
+        limits.server.stop(5, now=1000)
         waiting = [asyncio.create_task(starts(limits, 1)) for _ in range(3)]
         await asyncio.sleep(1)
         waiting[0].cancel()

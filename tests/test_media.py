@@ -15,16 +15,7 @@ import pytest
 from PIL import Image as Picture
 
 from kellyapi import Base64
-from kellyapi.media import (
-    Media,
-    from_base64,
-    image_size,
-    open_media,
-    read_media,
-    sniff,
-    to_base64,
-    wav_shape,
-)
+from kellyapi._data.media import Media, from_base64, image_size, open_media, read_media, sniff, to_base64, wav_shape
 
 
 def picture(format: str, size: tuple[int, int] = (37, 23), **options: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""Every operation of the four systems in one table: what it is, where it goes, and whether sending it twice is free.
+"""Every operation of the four providers in one table: what it is, where it goes, and whether sending it twice is free.
 
 The table is compared with the calls that the providers make, read from their sources. So a new operation, or another
 word on `repeatable`, is decided here too: a wrong one bills somebody twice, or fails where a retry would have helped.
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import kellyapi
-from kellyapi import core
-from kellyapi.core import Service
+from kellyapi._core import resource
+from kellyapi._core.resource import Resource
 
 PROVIDERS = Path(kellyapi.__file__).parent / "providers"
 VERBS = {
@@ -71,7 +71,7 @@ TABLE: list[Operation] = [
     ("aerostack", "Search.query", "POST", "/ai/search/query", ONCE),
     ("aerostack", "Search.types", "GET", "/ai/search/listTypes", AGAIN),
     ("aerostack", "Search.update", "POST", "/ai/search/update", ONCE),
-    ("aerostack", "Services.invoke", "POST", "/services/invoke", ONCE),
+    ("aerostack", "FunctionsResource.invoke", "POST", "/services/invoke", ONCE),
     ("aerostack", "Storage.copy", "POST", "/storage/copy", AGAIN),
     ("aerostack", "Storage.delete", "POST", "/storage/delete", AGAIN),
     ("aerostack", "Storage.download", "POST", "/storage/get", AGAIN),
@@ -101,33 +101,33 @@ TABLE: list[Operation] = [
     ("khaya", "Khaya.transcribe", "POST", "{self._path('asr')}", ONCE),
     ("khaya", "Khaya.translate", "POST", "{self._path('translation')}", ONCE),
     ("khaya", "Khaya.voices", "GET", "/tts/{self._versions['tts']}/speakers", AGAIN),
-    ("skytells", "ChatCompletions.create", "POST", "/chat/completions", ONCE),
-    ("skytells", "ChatCompletions.stream", "POST", "/chat/completions", ONCE),
-    ("skytells", "EmbeddingVectors.create", "POST", "/embeddings", ONCE),
-    ("skytells", "Models.get", "GET", "/model/{}", AGAIN),
-    ("skytells", "Models.get", "GET", "/models/{}", AGAIN),
-    ("skytells", "Models.list", "GET", "/models", AGAIN),
-    ("skytells", "Predictions._order", "POST", "/predict", ONCE),
-    ("skytells", "Following.cancel", "POST", "/predictions/{}/cancel", AGAIN),
-    ("skytells", "Predictions.delete", "DELETE", "/predictions/{}", AGAIN),
-    ("skytells", "Predictions.delete", "DELETE", "/predictions/{}/delete", AGAIN),
-    ("skytells", "Following._look", "GET", "/predictions/{}", AGAIN),
-    ("skytells", "Predictions.list", "GET", "/predictions", AGAIN),
-    ("skytells", "Predictions.stream_info", "GET", "/predictions/{}/stream", AGAIN),
-    ("skytells", "Responses.create", "POST", "/responses", ONCE),
-    ("skytells", "Responses.stream", "POST", "/responses", ONCE),
-    ("skytells", "Safety._check", "POST", "/chat/completions", ONCE),
+    ("skytells", "ChatResource.create", "POST", "/chat/completions", ONCE),
+    ("skytells", "ChatResource.stream", "POST", "/chat/completions", ONCE),
+    ("skytells", "EmbeddingsResource.create", "POST", "/embeddings", ONCE),
+    ("skytells", "ModelsResource.get", "GET", "/model/{}", AGAIN),
+    ("skytells", "ModelsResource.get", "GET", "/models/{}", AGAIN),
+    ("skytells", "ModelsResource.list", "GET", "/models", AGAIN),
+    ("skytells", "PredictionsResource._order", "POST", "/predict", ONCE),
+    ("skytells", "PredictionPolling.cancel", "POST", "/predictions/{}/cancel", AGAIN),
+    ("skytells", "PredictionsResource.delete", "DELETE", "/predictions/{}", AGAIN),
+    ("skytells", "PredictionsResource.delete", "DELETE", "/predictions/{}/delete", AGAIN),
+    ("skytells", "PredictionPolling._look", "GET", "/predictions/{}", AGAIN),
+    ("skytells", "PredictionsResource.list", "GET", "/predictions", AGAIN),
+    ("skytells", "PredictionsResource.stream_info", "GET", "/predictions/{}/stream", AGAIN),
+    ("skytells", "ResponsesResource.create", "POST", "/responses", ONCE),
+    ("skytells", "ResponsesResource.stream", "POST", "/responses", ONCE),
+    ("skytells", "SafetyResource._check", "POST", "/chat/completions", ONCE),
     ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
     ("skytells", "Skytells.generate_image", "GET", "{done.outputs[0] if done.outputs else ''}", AGAIN),
 ]
-"""System, where it is called, method, path, and what is sent again after a failure that may have carried it out."""
+"""Provider, where it is called, method, path, and what is sent again after a failure that may have carried it out."""
 
 
 def operations() -> Iterator[Operation]:
-    """Read (system, where, method, path, repeatable) of each call from the sources."""
+    """Read (provider, where, method, path, repeatable) of each call from the sources."""
     for file in sorted(PROVIDERS.rglob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
-        system = file.relative_to(PROVIDERS).parts[0].removesuffix(".py")
+        provider = file.relative_to(PROVIDERS).parts[0].removesuffix(".py")
         for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             for function in cls.body:
                 for call in (node for node in ast.walk(function) if isinstance(node, ast.Call)):
@@ -139,7 +139,7 @@ def operations() -> Iterator[Operation]:
                     said = words.get("repeatable", "False")
                     repeatable = AGAIN if VERBS[verb] in FREE else {"True": AGAIN, "False": ONCE}.get(said, said)
                     where = f"{cls.name}.{function.name}"
-                    yield system, where, VERBS[verb], path(call.args[0], function, tree), repeatable
+                    yield provider, where, VERBS[verb], path(call.args[0], function, tree), repeatable
 
 
 def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:
@@ -164,20 +164,20 @@ def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:
 
 def test_each_operation_is_in_the_table_with_what_may_be_sent_again() -> None:
     found = sorted(operations())
-    for system, where, method, path, again in found:  # pytest -s shows it
-        print(f"{system:10}{where:28}{method:7}{again:16}{path}")
+    for provider, where, method, path, again in found:  # pytest -s shows it
+        print(f"{provider:10}{where:28}{method:7}{again:16}{path}")
     assert found == sorted(TABLE)
     assert {one[0] for one in found} == {"kelly", "khaya", "skytells", "aerostack"}
 
 
 @pytest.mark.parametrize("verb", ["_post_json", "_post_form", "_post_bytes", "_stream"])
 def test_a_post_is_sent_once_unless_it_says_otherwise(verb: str) -> None:
-    assert inspect.signature(getattr(Service, verb)).parameters["repeatable"].default is False
+    assert inspect.signature(getattr(Resource, verb)).parameters["repeatable"].default is False
 
 
 @pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
 def test_the_verbs_that_repeat_always_say_so_in_their_request(verb: str) -> None:
-    asks = core._link if verb in ("_download", "_save_link") else getattr(Service, verb)
+    asks = resource._link_request if verb in ("_download", "_save_link") else getattr(Resource, verb)
     source = textwrap.dedent(inspect.getsource(asks))
     (words,) = [
         {word.arg: ast.unparse(word.value) for word in call.keywords}

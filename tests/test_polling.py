@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi.polling import Pace, check_interval, next_pause, poll_pause
+from kellyapi.providers.skytells.predictions.polling import Pace, check_interval, next_pause, poll_pause
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 import pytest
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, cut, hang, reset
 
-from kellyapi import NO_RETRY, KellyAPIError, RequestTimeoutError, Timeout, TransportError, config
+from kellyapi import NO_RETRY, KellyAPIError, RequestTimeoutError, Timeout, TransportError
+from kellyapi._core import environment
 
 FAR = "http://far.example"
 FAR_TLS = "https://far.example"
@@ -34,8 +35,8 @@ def with_password(url: str) -> str:
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    config.proxies.cache_clear()
-    config.find_proxy.cache_clear()
+    environment.proxies.cache_clear()
+    environment.find_proxy.cache_clear()
 
 
 class Tunnel:

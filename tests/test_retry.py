@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from kellyapi import NO_RETRY, DecodingError, Request, RequestTimeoutError, RetryPolicy, TransportError
+from kellyapi._core.retry import is_throttled, outcome_unknown, read_retry_after, retry_delay
 from kellyapi.errors import KellyAPIError, StatusError, status_error
-from kellyapi.retry import is_throttled, outcome_unknown, read_retry_after, retry_delay
 
 FREE = Request(method="GET", url="/", repeatable=True)
 METERED = Request(method="POST", url="/", repeatable=False)

@@ -18,7 +18,7 @@ from faults.scripts import torn
 from servers import KEY, OK, Exchange, Script, Server, Shop, answer
 
 from kellyapi import KellyAPIError, RetryPolicy
-from kellyapi.limits import RetryQuota
+from kellyapi._core.limits import RetryQuota
 
 TRANSIENT, THROTTLING = 14, 5
 """What a retry costs."""

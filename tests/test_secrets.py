@@ -39,14 +39,13 @@ from kellyapi import (
     Skytells,
     StatusError,
     WebhookReceiver,
-    verify,
+    verify_webhook,
 )
-from kellyapi.reading import conceal
-from kellyapi.wire import Secret
+from kellyapi._core.secrets import Secret, redact_error
 
 PASSWORD = "pass-word-of-the-proxy"
 SECRETS = (KEY, PASSWORD)
-SYSTEMS = (Kelly, Khaya, Skytells, Aerostack)
+ALL_PROVIDERS = (Kelly, Khaya, Skytells, Aerostack)
 FAR = "http://far.example"
 HERE = Path(__file__).parent
 
@@ -158,7 +157,7 @@ async def test_a_call_that_is_cancelled_at_any_moment_shows_no_key_in_any_frame(
     assert frames  # those of aiohttp hold the headers and the proxy
 
 
-@pytest.mark.parametrize("make", [*SYSTEMS, KellyAPI])
+@pytest.mark.parametrize("make", [*ALL_PROVIDERS, KellyAPI])
 def test_a_client_that_cannot_be_made_shows_neither_key_nor_password(make: Callable[..., Any]) -> None:
     for options in ({"timeout": 0}, {"max_connections": 0}, {"unheard": 1}, {"retry": 3}):
         with pytest.raises((ValueError, TypeError)) as caught:
@@ -182,8 +181,8 @@ def test_a_key_for_one_of_four_is_hidden_as_well(name: str) -> None:
 
 WRONG: dict[str, Callable[[], Any]] = {
     "a receiver": lambda: WebhookReceiver(KEY, 3),  # type: ignore[arg-type]  # on purpose
-    "secrets": lambda: verify({}, b"", [KEY, 3]),  # type: ignore[list-item]  # on purpose
-    "a signature": lambda: verify({"X-Skytells-Signature": "0" * 64}, b"{}", KEY),
+    "secrets": lambda: verify_webhook({}, b"", [KEY, 3]),  # type: ignore[list-item]  # on purpose
+    "a signature": lambda: verify_webhook({"X-Skytells-Signature": "0" * 64}, b"{}", KEY),
     "an address": lambda: Khaya("x").with_access(api_key=KEY, base_url=3),  # type: ignore[arg-type]  # on purpose
 }
 
@@ -196,11 +195,11 @@ def test_a_wrong_argument_beside_a_key_does_not_show_it(wrong: Callable[[], Any]
 
 
 @pytest.mark.parametrize("given", [f"{KEY}\n\x00", f"{KEY}é"])
-@pytest.mark.parametrize("system", SYSTEMS)
-async def test_a_key_that_no_header_can_carry_is_not_shown(system: Any, given: str) -> None:
+@pytest.mark.parametrize("provider", ALL_PROVIDERS)
+async def test_a_key_that_no_header_can_carry_is_not_shown(provider: Any, given: str) -> None:
     for key in (given, lambda: given):
         with pytest.raises(ConfigurationError, match="no header can carry") as caught:
-            await system(key)._fetch("/a", into=object)
+            await provider(key)._fetch("/a", into=object)
         assert tell(shown(caught.value)) == []
 
 
@@ -288,7 +287,7 @@ def test_what_was_not_repeated_is_left_as_it_is() -> None:
     [error] = asyncio.run(ends(fail()))
     before, trace = dict(vars(error)), error.__traceback__
     assert trace is not None
-    conceal(error, {"X-Key": Secret(f"Key {KEY}")})
+    redact_error(error, {"X-Key": Secret(f"Key {KEY}")})
     assert (vars(error), error.__traceback__) == (before, trace)
 
 
@@ -299,7 +298,7 @@ def objects() -> dict[str, Any]:
     """Make one of each public class that is given a key, or a proxy's password."""
     options: dict[str, Any] = {"proxy": with_password(FAR)}
     api = KellyAPI(KEY, khaya=KEY, skytells=lambda: KEY, aerostack=Aerostack(KEY, **options), **options)
-    made: dict[str, Any] = {kind.__name__: kind(KEY, **options) for kind in SYSTEMS}
+    made: dict[str, Any] = {kind.__name__: kind(KEY, **options) for kind in ALL_PROVIDERS}
     made["KellyAPI"] = api
     made["WebhookReceiver"] = WebhookReceiver(KEY, skytells=Skytells(KEY))
     made["Request"] = Request(method="GET", url="/", repeatable=True, bearer=KEY, headers={"X-Key": Secret(KEY)})
@@ -326,7 +325,7 @@ def test_no_repr_of_what_holds_a_key_shows_it() -> None:
         if hasattr(thing, "with_options"):
             made[f"{name}, a sibling"] = thing.with_options(timeout=5, proxy=with_password(FAR))
     texts = [repr(part) for thing in made.values() for part in parts(thing)]
-    assert len(texts) > 10 * len(SYSTEMS)
+    assert len(texts) > 10 * len(ALL_PROVIDERS)
     assert [text for text in texts if tell(text)] == []
 
 
@@ -351,7 +350,7 @@ def test_a_sandbox_does_not_show_the_keys_it_accepts() -> None:
 
 @asynccontextmanager
 async def everything(url: str, **options: Any) -> AsyncIterator[list[Callable[[], Awaitable[Any]]]]:
-    """Give calls of all systems, and of each way of sending a key."""
+    """Give calls of all providers, and of each way of sending a key."""
     async with (
         Kelly(KEY, base_url=url, **options) as kelly,
         Khaya(KEY, base_url=url, **options) as khaya,
@@ -440,23 +439,23 @@ async def test_outputs_are_fetched_without_a_key(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", [FAR, "http://10.0.0.1", "http://127.0.0.1.example", "http://localhost.example"])
-@pytest.mark.parametrize("system", SYSTEMS)
+@pytest.mark.parametrize("provider", ALL_PROVIDERS)
 async def test_plain_http_is_refused_outside_of_this_machine_before_anything_is_sent(
-    system: Any, address: str, monkeypatch: pytest.MonkeyPatch
+    provider: Any, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Server(OK) as proxy:  # which would be sent whatever is sent
         options = {"proxy": proxy.url, "retry": NO_RETRY}
-        monkeypatch.setenv(f"{system.SYSTEM.variables}_BASE_URL", address)
+        monkeypatch.setenv(f"{provider.PROVIDER.variables}_BASE_URL", address)
         for client in (
-            system(KEY, base_url=address, **options),
-            system(KEY, **options),
-            system(KEY, base_url="https://a.example", **options).with_access(base_url=address),
-            system(KEY, base_url=address, allow_http=True, **options).with_options(allow_http=False),
+            provider(KEY, base_url=address, **options),
+            provider(KEY, **options),
+            provider(KEY, base_url="https://a.example", **options).with_access(base_url=address),
+            provider(KEY, base_url=address, allow_http=True, **options).with_options(allow_http=False),
         ):
             with pytest.raises(ConfigurationError, match="allow_http=True"):
                 await client._fetch("/a", into=object)
         assert proxy.connections == 0
-        async with system(KEY, base_url=address, allow_http=True, **options) as client:
+        async with provider(KEY, base_url=address, allow_http=True, **options) as client:
             assert await client._fetch("/a", into=object) == {}
         assert proxy.requests[0].target == f"{address}/a"
 

@@ -30,7 +30,7 @@ from kellyapi import (
 from kellyapi.providers.kelly import Kelly
 from kellyapi.services.chat import CHAT, CHAT_STREAM
 from kellyapi.services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE
-from kellyapi.services.routing import Answer
+from kellyapi.services.routing import Route
 from kellyapi.services.synthesize import SYNTHESIZE
 from kellyapi.services.transcribe import TRANSCRIBE
 from kellyapi.services.translate import TRANSLATE
@@ -44,7 +44,7 @@ KEYS = {
 
 
 def having(*providers: str) -> KellyAPI:
-    """Give a client that has the keys of these systems."""
+    """Give a client that has the keys of these providers."""
     return KellyAPI(**{name: key for provider in providers for name, key in KEYS[provider].items()})  # type: ignore[arg-type]  # all are keys
 
 
@@ -214,7 +214,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("service", "answers"), ROWS)
-def test_each_row_names_arguments_that_both_sides_have(service: str, answers: tuple[Answer, ...]) -> None:
+def test_each_row_names_arguments_that_both_sides_have(service: str, answers: tuple[Route, ...]) -> None:
     api = having(*ALL)
     offered = set(signature(getattr(api, service)).parameters) - {"provider"}
     for one in answers:

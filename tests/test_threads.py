@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from kellyapi.threads import open_in_thread
+from kellyapi._data.threads import open_in_thread
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])

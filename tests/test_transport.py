@@ -19,7 +19,10 @@ import pytest
 from aiohttp.abc import AbstractResolver
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
 
-from kellyapi import config
+from kellyapi._core import environment
+from kellyapi._core.messages import FormField, FromResponse, Timeout
+from kellyapi._core.retry import NO_RETRY, RetryPolicy
+from kellyapi._data.media import open_media
 from kellyapi.errors import (
     ConfigurationError,
     DecodingError,
@@ -28,9 +31,6 @@ from kellyapi.errors import (
     StatusError,
     TransportError,
 )
-from kellyapi.media import open_media
-from kellyapi.retry import NO_RETRY, RetryPolicy
-from kellyapi.wire import Part, Raw, Timeout
 
 PACKED = gzip.compress(bytes(100_000))
 BROKEN: dict[str, Script] = {
@@ -213,7 +213,7 @@ async def test_of_the_body_of_an_error_a_mebibyte_is_read() -> None:
 async def test_a_file_is_asked_for_without_compression_and_json_with_it() -> None:
     async with asked(OK) as (shop, server):
         await shop.look()
-        await shop.look(into=Raw(lambda response: response.body))
+        await shop.look(into=FromResponse(lambda response: response.body))
         await anext(shop.listen())
         assert [seen.headers["accept-encoding"].split(",")[0] for seen in server.requests] == [
             "gzip", "identity", "identity",
@@ -422,8 +422,8 @@ async def test_an_error_of_the_users_iterator_reaches_the_user_as_it_is(error: E
 
 async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) -> None:
     parts = (
-        Part("text", "é".encode(), content_type="text/plain; charset=utf-8"),
-        Part("audio", lambda: pieces(b"fLaC", b"12"), 'mɛ "1".flac', "audio/flac"),
+        FormField("text", "é".encode(), content_type="text/plain; charset=utf-8"),
+        FormField("audio", lambda: pieces(b"fLaC", b"12"), 'mɛ "1".flac', "audio/flac"),
     )
     async with asked(answer(503), OK) as (shop, server):
         assert await shop.fill(*parts) == {}
@@ -576,7 +576,7 @@ async def test_an_answer_that_a_middleware_has_closed_is_an_error_of_ours() -> N
         shop = Shop(KEY, base_url=server.url, session=session, retry=NO_RETRY)
         with pytest.raises(TransportError, match="Connection closed") as caught:
             await shop.buy()
-    assert caught.value.provider == shop.SYSTEM.name
+    assert caught.value.provider == shop.PROVIDER.name
     assert caught.value.outcome_unknown
 
 
@@ -733,7 +733,7 @@ async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypat
     async with Server(OK) as proxy, Server(OK) as server:
         for name, value in {"http_proxy": proxy.url, "no_proxy": "direct.example"}.items():
             monkeypatch.setenv(name, value)
-        config.proxies.cache_clear()
+        environment.proxies.cache_clear()
         async with Shop(KEY, base_url="http://far.example/base", allow_http=True) as shop:
             await shop.look()
         async with Shop(KEY, base_url=server.url) as shop:
@@ -745,7 +745,7 @@ async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypat
 async def test_the_option_takes_the_place_of_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server(OK) as proxy:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        config.proxies.cache_clear()
+        environment.proxies.cache_clear()
         async with Shop(KEY, base_url="http://far.example", allow_http=True, proxy=proxy.url) as shop:
             await shop.look()
         assert [seen.target for seen in proxy.requests] == ["http://far.example/look"]
@@ -790,7 +790,7 @@ async def test_an_upload_that_no_longer_moves_ends(kind: str, tmp_path: Path) ->
 
     timeout = Timeout(total=None, idle=0.1)
     async with asked(deaf, retry=NO_RETRY, timeout=timeout) as (shop, _):
-        form = Part("file", (await open_media(path, "audio")).body, "a.wav")
+        form = FormField("file", (await open_media(path, "audio")).body, "a.wav")
         sending = shop.fill(form) if kind == "form" else shop.send(path if kind == "path" else silent())
         with pytest.raises(RequestTimeoutError, match=r"nothing moved for 0\.1 s") as caught:
             await sending

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from ..core import Client
-from ..decoding import decode
+from .._core.messages import Headers
+from .._core.provider import ErrorBody, Provider
+from .._core.provider_client import ProviderClient
+from .._core.urls import encode_path
+from .._data.decoding import decode
+from .._data.media import MediaSource, from_base64, sniff, to_base64
+from .._data.text import not_blank
 from ..errors import DecodingError
-from ..media import Source, from_base64, sniff, to_base64
 from ..services.chat import ChatReply
 from ..services.images import Description, Image
 from ..services.synthesize import Speech
 from ..services.transcribe import Transcript
-from ..wire import ErrorBody, Headers, System, encode_path, not_blank
 
 NEGATIVE_PROMPT = "blurry, low quality, deformed, extra limbs, bad anatomy, watermark, text, nsfw"
 """What pictures should not show unless the caller says otherwise."""
 
-_BASE64 = {"responseType": "base64data"}
-_ANSWERS = frozenset({"image", "content", "message", "voice", "result"})
+_AS_BASE64 = {"responseType": "base64data"}
+_RESULT_FIELDS = frozenset({"image", "content", "message", "voice", "result"})
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
@@ -32,7 +35,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     https://fastapi.tiangolo.com/tutorial/handling-errors/
     """
     detail = body.get("detail") if isinstance(body, dict) else None
-    if not detail or (status < 300 and _ANSWERS & body.keys()):
+    if not detail or (status < 300 and _RESULT_FIELDS & body.keys()):
         return None
     if isinstance(detail, str):
         return ErrorBody(message=detail, status=400 if status < 300 else None)
@@ -47,7 +50,7 @@ def _reason(item: Any) -> str:
     return f"{where}: {item.get('msg')}" if where else str(item.get("msg"))
 
 
-SYSTEM = System(
+PROVIDER = Provider(
     name="kelly",
     title="Kelly AI",
     base_url="https://api.kellyai.pro",
@@ -58,14 +61,17 @@ SYSTEM = System(
 )
 
 
-class Kelly(Client):
+class Kelly(ProviderClient):
     """Kelly AI.
 
     Every call but the lists of models is billed, and is not repeated once it may have been carried out. An `image` or
     `audio` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+
+    Source: https://github.com/NotReallyPrince/Kelly-API (api.py, generate, img2img, img2text, upscale, removebg,
+    text2write, code2image, text2voice, voice2text, sd_models, sdxl_models, llm_models, voice_models)
     """
 
-    SYSTEM = SYSTEM
+    PROVIDER = PROVIDER
 
     async def generate_image(
         self,
@@ -76,10 +82,7 @@ class Kelly(Client):
         width: int = 1024,
         height: int = 1024,
     ) -> Image:
-        """Draw a picture of `width` × `height` pixels; the models are `await kelly.models("sd")` and `models("sdxl")`.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, generate)
-        """
+        """Draw a picture, with sizes in pixels; `await kelly.models("sd")` and `models("sdxl")` list the models."""
         return await self._draw(
             "/image/generate",
             prompt=not_blank(prompt, "prompt"),
@@ -91,17 +94,14 @@ class Kelly(Client):
 
     async def edit_image(
         self,
-        image: Source,
+        image: MediaSource,
         prompt: str,
         *,
         negative_prompt: str = NEGATIVE_PROMPT,
         width: int = 1024,
         height: int = 1024,
     ) -> Image:
-        """Draw a picture of `width` × `height` pixels after another one and a prompt.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, img2img)
-        """
+        """Draw a picture of `width` × `height` pixels after another one and a prompt."""
         return await self._draw(
             "/image/edit",
             prompt=not_blank(prompt, "prompt"),
@@ -111,82 +111,55 @@ class Kelly(Client):
             height=height,
         )
 
-    async def describe_image(self, image: Source, prompt: str) -> Description:
-        """Answer a question about a picture.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, img2text)
-        """
+    async def describe_image(self, image: MediaSource, prompt: str) -> Description:
+        """Answer a question about a picture."""
         data = {"prompt": not_blank(prompt, "prompt"), "image_data": await to_base64(image, "image")}
         text = await self._post_json("/image/description", data, into=lambda value: _read_text(value, "content"))
         return Description(text=text, provider="kelly")
 
-    async def upscale_image(self, image: Source) -> Image:
-        """Enlarge a picture, up to four times.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, upscale)
-        """
+    async def upscale_image(self, image: MediaSource) -> Image:
+        """Enlarge a picture, up to four times."""
         return await self._draw("/image/upscale", image_data=await to_base64(image, "image"))
 
-    async def remove_background(self, image: Source) -> Image:
-        """Cut the subject out of a picture; the rest becomes transparent.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, removebg)
-        """
+    async def remove_background(self, image: MediaSource) -> Image:
+        """Cut the subject out of a picture; the rest becomes transparent."""
         return await self._draw("/image/removebg", image_data=await to_base64(image, "image"))
 
     async def write_notes(self, text: str) -> Image:
-        """Draw a text as handwriting on paper, as PNG.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, text2write)
-        """
+        """Draw a text as handwriting on paper, as PNG."""
         return await self._draw("/write/notes", code=not_blank(text, "text"))
 
     async def render_code(self, code: str) -> Image:
-        """Draw source code with its colours.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, code2image)
-        """
+        """Draw source code with its colours."""
         return await self._draw("/write/code", code=not_blank(code, "code"))
 
     async def chat(self, prompt: str, *, model: str = "chatgpt", character: str = "KelyAI") -> ChatReply:
-        """Say something to a language model, which answers as `character`; the models are `await kelly.models("chat")`.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, llm; the character is spelt so)
-        """
+        """Send a prompt to a language model; `await kelly.models("chat")` lists the models."""
         data = {"prompt": not_blank(prompt, "prompt"), "character": character}
         path = encode_path("/chat/{}", model)
         text = await self._post_json(path, data, into=lambda value: _read_text(value, "message"))
         return ChatReply(text=text, model=model, provider="kelly")
 
     async def synthesize(self, text: str, *, voice: str = "en-US_LisaExpressive") -> Speech:
-        """Speak an English text; the voices are `await kelly.models("voice")`.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, text2voice)
-        """
-        data = {"text": not_blank(text, "text"), "model": voice, **_BASE64}
+        """Speak an English text; the voices are `await kelly.models("voice")`."""
+        data = {"text": not_blank(text, "text"), "model": voice, **_AS_BASE64}
         audio = await self._post_json("/voice/generation", data, into=lambda value: _read_base64(value, "voice"))
         return Speech(audio=audio, mime=sniff(audio) or "application/octet-stream", language="eng", provider="kelly")
 
-    async def transcribe(self, audio: Source) -> Transcript:
-        """Write down English speech, without times.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, voice2text)
-        """
+    async def transcribe(self, audio: MediaSource) -> Transcript:
+        """Write down English speech, without times."""
         data = {"audio": await to_base64(audio, "audio")}
         text = await self._post_json("/voice/transcribe", data, into=lambda value: _read_text(value, "result"))
         return Transcript(text=text, language="eng", provider="kelly")
 
     async def models(self, kind: Literal["sd", "sdxl", "chat", "voice"]) -> Any:
-        """Give the models of one kind as the system lists them: any JSON, in practice an array of names.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API (api.py, sd_models, sdxl_models, llm_models, voice_models)
-        """
+        """Give the models of one kind as the provider lists them: any JSON, in practice an array of names."""
         if kind not in ("sd", "sdxl", "chat", "voice"):
             raise ValueError(f"kind must be 'sd', 'sdxl', 'chat' or 'voice', not {kind!r}")
         return await self._fetch(f"/{kind}/models", into=_read_any)
 
     async def _draw(self, path: str, **data: Any) -> Image:
-        picture = await self._post_json(path, {**data, **_BASE64}, into=lambda value: _read_base64(value, "image"))
+        picture = await self._post_json(path, {**data, **_AS_BASE64}, into=lambda value: _read_base64(value, "image"))
         return Image(data=picture, mime=sniff(picture) or "application/octet-stream", provider="kelly")
 
 

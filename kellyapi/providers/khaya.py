@@ -11,18 +11,24 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from attrs import frozen
 
-from ..core import ByteStream, Client, Options, hide_proxy, read_timeout
-from ..decoding import decode
+from .._core.messages import FromResponse, Headers, Response
+from .._core.options import Options, hide_proxy, read_timeout
+from .._core.provider import ErrorBody, Provider
+from .._core.provider_client import ProviderClient
+from .._core.retry import RetryPolicy
+from .._core.secrets import Key, as_secret
+from .._core.streams import ByteStream
+from .._data.decoding import decode
+from .._data.media import MediaSource, open_media, sniff
+from .._data.text import not_blank
 from ..errors import DecodingError
-from ..media import Source, open_media, sniff
-from ..retry import RetryPolicy
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
 from ..services.translate import Translation, read_pair, translate_in_parts
-from ..wire import ErrorBody, Headers, Key, Raw, Response, System, hidden, not_blank
 
 if TYPE_CHECKING:
-    from ..core import SessionSource
+    from .._core.transport import SessionSource
+
 
 _ROUTES = {
     "translation": {"v1": "/v1/translate", "v2": "/v2/translate"},
@@ -61,7 +67,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     return None
 
 
-SYSTEM = System(
+PROVIDER = Provider(
     name="khaya",
     title="Khaya",
     base_url="https://translation-api.ghananlp.org",
@@ -71,13 +77,16 @@ SYSTEM = System(
 )
 
 
-class Khaya(Client):
+class Khaya(ProviderClient):
     """Khaya / GhanaNLP.
 
     `kellyapi.languages` lists the known codes. Every call but the lists is billed: it is not repeated once carried out.
+
+    Source: https://pypi.org/project/khaya/0.3.0/, https://github.com/Khaya-AI/khaya-sdk (translation.py,
+    tests/test_integration.py), https://github.com/Khaya-AI/khaya-claude-skills (speech recognition, speech synthesis)
     """
 
-    SYSTEM = SYSTEM
+    PROVIDER = PROVIDER
 
     def __init__(
         self,
@@ -94,10 +103,8 @@ class Khaya(Client):
 
         The versions default to `KHAYA_TRANSLATION_VERSION`, `KHAYA_ASR_VERSION` and `KHAYA_TTS_VERSION`, else v1, v3
         and v1. `KHAYA_TIMEOUT` (seconds) and `KHAYA_RETRY_ATTEMPTS` stand in for the options `timeout` and `retry`.
-
-        Source: https://pypi.org/project/khaya/0.3.0/
         """
-        api_key = hidden(api_key)
+        api_key = as_secret(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
         self._wrong_settings: list[str] = []
         defaults = self._environment(hide_proxy(options))
@@ -117,9 +124,7 @@ class Khaya(Client):
 
         The languages are a pair ("en-tw") or `source` and `target`. Parts are cut at sentences and translated at once;
         the first failure ends the call, and the others may be billed. An empty text or an incomplete pair raises
-        `ValueError`, a pair that the system does not know `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-sdk (translation.py)
+        `ValueError`, a pair that the provider does not know `BadRequestError`.
         """
         source, target = read_pair(pair, source, target)
 
@@ -130,14 +135,14 @@ class Khaya(Client):
         translated = await (translate_in_parts(text, ask) if split else ask(text))
         return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
 
-    async def transcribe(self, audio: Source, language: str, *, timestamps: Timestamps | None = None) -> Transcript:
+    async def transcribe(
+        self, audio: MediaSource, language: str, *, timestamps: Timestamps | None = None
+    ) -> Transcript:
         """Write down what is said in an audio file.
 
         `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
         `Base64(text)`: WAV, MP3, FLAC or Ogg. `timestamps` fills `words` or `segments`, from version v2 on. A missing
         file raises `FileNotFoundError`, an empty one `ValueError`, what is no audio `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech recognition)
         """
         query = {"language": not_blank(language, "language")}
         if timestamps is not None:
@@ -147,7 +152,7 @@ class Khaya(Client):
                 raise ValueError("timestamps need asr_version v2 or v3")
             query["timestamps"] = timestamps
         media = await open_media(audio, "audio")
-        heard = await self._post_bytes(self._path("asr"), media, query, into=_read_heard)
+        heard = await self._post_bytes(self._path("asr"), media, query, into=_read_recognition)
         for warning in heard.warnings:
             self._connection.logger.warning("%s", warning)
         return Transcript(
@@ -164,15 +169,13 @@ class Khaya(Client):
     ) -> Speech:
         """Speak a text; the answer is one complete file.
 
-        `voice` is one of `await khaya.voices()`, the system's choice without one. `format` other than the default WAV
+        `voice` is one of `await khaya.voices()`, the provider's choice without one. `format` other than the default WAV
         goes through version v2. A blank text, which would be billed, raises `ValueError`; an unknown language or voice
         `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech synthesis)
         """
         data = _speech_request(text, language, voice, format)
         path = self._path("tts") if format is None else _ROUTES["tts"]["v2"]
-        response = await self._post_json(path, data, into=Raw(_check_audio))
+        response = await self._post_json(path, data, into=FromResponse(_check_audio))
         return Speech(
             audio=response.body, mime=sniff(response.body) or response.content_type, language=language, provider="khaya"
         )
@@ -184,8 +187,6 @@ class Khaya(Client):
         piece in stream: …`.
 
         Joined, the pieces are one file. Errors are those of `synthesize`, raised when the block is entered.
-
-        Source: https://github.com/Khaya-AI/khaya-claude-skills (speech synthesis)
         """
         if format not in (None, "wav", "mp3"):
             raise ValueError(f"the format of a stream must be 'wav' or 'mp3', not {format!r}")
@@ -193,10 +194,7 @@ class Khaya(Client):
         return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio, blank="no audio in the answer")
 
     async def languages(self, service: Literal["translation", "transcription", "synthesis"]) -> dict[str, str]:
-        """Give the languages of a service as code -> name.
-
-        Source: https://github.com/Khaya-AI/khaya-sdk (tests/test_integration.py)
-        """
+        """Give the languages of a service as code -> name."""
         if service == "translation":
             return await self._fetch(f"/{self._versions['translation']}/languages", into=_read_named)
         if service == "transcription":
@@ -206,10 +204,7 @@ class Khaya(Client):
         raise ValueError(f"service must be 'translation', 'transcription' or 'synthesis', not {service!r}")
 
     async def voices(self) -> tuple[str, ...]:
-        """Give the names that `synthesize` takes as `voice`; every voice speaks every language.
-
-        Source: https://github.com/Khaya-AI/khaya-sdk (tests/test_integration.py)
-        """
+        """Give the names that `synthesize` takes as `voice`; every voice speaks every language."""
         groups = await self._fetch(f"/tts/{self._versions['tts']}/speakers", into=_Speakers)
         return tuple(dict.fromkeys(voice for voices in groups.speakers.values() for voice in voices))
 
@@ -249,7 +244,7 @@ class _Timings:
 
 
 @frozen
-class _Heard:
+class _Recognition:
     text: str
     warnings: tuple[str, ...] = ()
     timings: _Timings = _Timings()
@@ -276,9 +271,9 @@ class _Speakers:
     speakers: dict[str, tuple[str, ...]]
 
 
-def _read_heard(value: Any) -> _Heard:
+def _read_recognition(value: Any) -> _Recognition:
     """Version v1 answers with a bare string, the later ones with an object."""
-    return _Heard(value) if isinstance(value, str) else decode(value, _Heard)
+    return _Recognition(value) if isinstance(value, str) else decode(value, _Recognition)
 
 
 def _read_named(value: Any) -> dict[str, str]:

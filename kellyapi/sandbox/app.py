@@ -1,7 +1,8 @@
-"""The sandbox: a local server that answers like all four systems, for people without keys and for tests.
+"""The sandbox: a local server that responds like all four providers, for tests and for users without keys.
 
-It owns the server's life and addresses, and remembers what arrived. What each system answers is in the module of its
-name, what does the work in `engines`, what goes wrong on order in `faults`.
+`Sandbox` starts and stops the server, knows its addresses and records the requests that arrive. Each provider's routes
+are in the module of its name, the work behind them is in `engines`, and `faults` has the failures that a test can ask
+for.
 """
 
 from __future__ import annotations
@@ -19,24 +20,23 @@ from typing import Any, Self
 from aiohttp import web
 from attrs import define
 
-from kellyapi import Aerostack, Kelly, KellyAPI, Khaya, Skytells
+from kellyapi import PROVIDERS, KellyAPI
 
 from . import kelly, khaya
-from .aerostack import face as aerostack
-from .breaking import Gone, Recorder, spoil
-from .engines.process import Engines
-from .face import SHARED, Face, Handler, Refused, Shared
-from .faults import Fault, Orders
+from .aerostack import routes as aerostack
+from .engines.supervisor import EngineSupervisor
+from .fault_injection import BodyRecorder, ClientGone, inject_fault
+from .faults import Fault, FaultQueue
+from .frontend import CONTEXT, ApiError, Frontend, Handler, SandboxContext
 from .skytells import routes as skytells
-from .skytells.callbacks import WEBHOOK_RETRIES
+from .skytells.outgoing_webhooks import WEBHOOK_RETRIES
 from .skytells.predictions import PREDICTION_TIME
 from .store import Store
 
 MAX_BODY = 256 * 2**20
-_PATHS = {"kelly": "", "khaya": "", "skytells": "/v1", "aerostack": "/v1"}
-# Kelly AI's header comes last: some clients of Skytells send Authorization beside x-api-key.
-_FACES = (khaya.FACE, skytells.FACE, skytells.INFERENCE, aerostack.FACE, kelly.FACE)
-_CODES = {
+# Kelly AI comes last: some clients of Skytells send both x-api-key and Authorization, which is Kelly AI's header.
+_FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, skytells.INFERENCE_FRONTEND, aerostack.FRONTEND, kelly.FRONTEND)
+_ERROR_CODES = {
     400: "VALIDATION_ERROR",
     402: "INSUFFICIENT_CREDITS",
     403: "FORBIDDEN",
@@ -48,35 +48,45 @@ _CODES = {
     500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
-_SECRET = ("Authorization", "Proxy-Authorization", "Cookie", *(face.key_header for face in _FACES))
+_SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie", *(frontend.key_header for frontend in _FRONTENDS))
 
 
 @define
-class Received:
-    """A request that arrived."""
+class ReceivedRequest:
+    """A request that the sandbox received."""
 
     method: str
     path: str
-    """With its query, as it was on the wire."""
+    """Path and query, as sent."""
     headers: Mapping[str, str]
-    """By names in any case; without keys and cookies."""
+    """Headers without keys and cookies; names are case-insensitive."""
     status: int | None = None
-    """What was answered; `None` until the answer begins, and where there is none."""
+    """Status of the response; `None` before the response begins and when there is none."""
 
 
-_RECEIVED = web.RequestKey("received", Received)
+_RECEIVED = web.RequestKey("received", ReceivedRequest)
 
 
 class Sandbox:
-    """A local server for all four systems at one address: `async with Sandbox() as sandbox: …`.
+    """A local server for all four providers at one address: `async with Sandbox() as sandbox: …`.
 
-    `port=0` takes a free port, and keeps it when the sandbox is closed and started again. `keys` are the keys that are
-    accepted; without them any that is not blank is. `data` is the folder that keeps what the sandbox remembers for the
-    next one; without it, it is forgotten at the end. `schema` is SQL that makes the tables of Aerostack's database,
-    each statement once in the life of the folder. `clock` gives the seconds since 1970 by which things expire.
-    `prediction_time` is the seconds that a job of Skytells takes at least, `webhook_retries` the pauses in seconds
-    after which a webhook that did not take a call is called again. `faults` go wrong from the start, with those of a
-    probability by dice that begin with `seed`. `engines` names the package whose modules do the work.
+    Args:
+        port: TCP port. 0 takes a free one, which is kept when the sandbox is closed and started again.
+        host: Address to listen on.
+        keys: API keys to accept. By default, every key that is not blank is accepted.
+        data: Folder in which the sandbox keeps its data for the next start. By default, the data is deleted when the
+            sandbox is closed.
+        schema: SQL that creates the tables of Aerostack's database. Each statement runs once per folder.
+        clock: Function that returns the time in seconds since 1970. Everything that expires follows it.
+        prediction_time: Least seconds that a prediction of Skytells takes.
+        webhook_retries: Pauses in seconds before a webhook delivery that failed is sent again.
+        faults: Faults that are active from the start.
+        seed: Seed of the random numbers for faults that have a `probability`.
+        engines: Name of the package whose modules do the work.
+
+    Raises:
+        ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range.
+        TypeError: If `keys` is a single string or `faults` has something other than `Fault` values.
     """
 
     def __init__(
@@ -110,85 +120,99 @@ class Sandbox:
             raise ValueError(f"webhook_retries must be seconds, 0 or more, not {self._webhook_retries}")
         self._new_store = partial(Store, data, schema=schema, clock=clock)
         self._runner: web.AppRunner | None = None
-        self._orders = Orders(faults, seed)
-        self._received: deque[Received] = deque(maxlen=10_000)
-        self._face_of: dict[web.AbstractRoute, Face] = {}
+        self._faults = FaultQueue(faults, seed)
+        self._received: deque[ReceivedRequest] = deque(maxlen=10_000)
+        self._frontend_of: dict[web.AbstractRoute, Frontend] = {}
         self._is_closing = False
 
     @property
-    def requests(self) -> list[Received]:
-        """What arrived so far, the newest 10,000: each with `method`, `path`, `headers` and `status`."""
+    def requests(self) -> list[ReceivedRequest]:
+        """The newest 10,000 requests, oldest first: each with `method`, `path`, `headers` and `status`."""
         return list(self._received)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
-        """The faults that are still to happen, in the order in which they are looked at."""
-        return self._orders.pending()
+        """Faults that have not happened yet, in the order in which they are tried."""
+        return self._faults.pending()
 
     def fail_next(self, route: str = "*", **fault: Any) -> None:
-        """Let the next request of a route go wrong, or the next `times` requests; the arguments are those of `Fault`.
+        """Make the next request of a route fail, or the next `times` requests.
 
-        Faults that were ordered so happen in their order, and before those of `Sandbox(faults=…)`. It may be called at
-        any time and from any thread.
+        Faults that are added here happen in the order of the calls, before those of `Sandbox(faults=…)`. You may call
+        this at any time and from any thread.
+
+        Args:
+            route: Path with or without a method, as in `Fault`.
+            fault: Arguments of `Fault`; `times` is 1 by default.
         """
-        self._orders.add(Fault(route, **{"times": 1, **fault}))
+        self._faults.add(Fault(route, **{"times": 1, **fault}))
 
     def clear_faults(self) -> None:
-        """Let nothing more go wrong."""
-        self._orders.clear()
+        """Remove all faults."""
+        self._faults.clear()
 
     @property
     def url(self) -> str:
-        """Scheme, host and port."""
+        """Scheme, host and port of the server."""
         return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
 
     @property
     def urls(self) -> dict[str, str]:
-        """The base URL of each system: "kelly", "khaya", "skytells", "aerostack"."""
-        return {system: f"{self.url}{path}" for system, path in _PATHS.items()}
+        """Base URL of each provider: "kelly", "khaya", "skytells", "aerostack"."""
+        paths = {frontend.provider: frontend.base_path for frontend in _FRONTENDS}
+        return {name: f"{self.url}{paths[name]}" for name in PROVIDERS if name in paths}
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables that lead `KellyAPI()`, and the other clients without arguments, to this sandbox."""
-        systems = [client.SYSTEM for client in (Kelly, Khaya, Skytells, Aerostack)]
-        urls = {f"{system.variables}_BASE_URL": self.urls[system.name] for system in systems}
-        return {**urls, **{f"{system.variables}_API_KEY": self._key for system in systems}}
+        """Environment variables that make `KellyAPI()` and the provider clients use this sandbox."""
+        variables = {name: PROVIDERS[name].PROVIDER.variables for name in self.urls}
+        urls = {f"{variables[name]}_BASE_URL": url for name, url in self.urls.items()}
+        return {**urls, **{f"{each}_API_KEY": self._key for each in variables.values()}}
 
     @property
     def _key(self) -> str:
         return min(self.keys) if self.keys else "sandbox"
 
     def api(self, make: Callable[..., KellyAPI] = KellyAPI, **options: Any) -> KellyAPI:
-        """Give a client of this sandbox; `options` are those of `KellyAPI`."""
-        key = self._key
-        others = {"khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
-        clients = {name: client(key, base_url=self.urls[name], **options) for name, client in others.items()}
-        return make(key, self.urls["kelly"], **clients, **options)
+        """Return a client of this sandbox; `options` are those of `KellyAPI`."""
+        key, urls = self._key, self.urls
+        kelly_url = urls.pop("kelly")
+        clients = {name: PROVIDERS[name](key, base_url=url, **options) for name, url in urls.items()}
+        return make(key, kelly_url, **clients, **options)
 
     async def start(self) -> None:
-        """Listen. A port that is taken and a folder that cannot be written raise `OSError`."""
+        """Start listening.
+
+        Raises:
+            OSError: If the port is taken or the data folder cannot be written.
+            ValueError: If SQLite refuses the `schema`.
+            RuntimeError: If the sandbox is listening already.
+        """
         if self._runner is not None:
             raise RuntimeError(f"the sandbox is listening already, at {self.url}")
         self._is_closing = False
-        self._face_of.clear()
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _in_its_words])
+        self._frontend_of.clear()
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _provider_error_bodies])
         app[PREDICTION_TIME] = self._prediction_time
         app[WEBHOOK_RETRIES] = self._webhook_retries
-        app[SHARED] = shared = Shared(engines=Engines(self._engines), store=self._new_store(), keys=self.keys)
-        for face in _FACES:
-            for method, path, handler in face.routes:
-                self._face_of[app.router.add_route(method, path, face.guarded(handler))] = face
-            for method, path, handler in face.open_routes:
-                self._face_of[app.router.add_route(method, path, handler)] = face
-        app.on_response_prepare.append(_note_status)
+        app[CONTEXT] = context = SandboxContext(
+            engines=EngineSupervisor(self._engines), store=self._new_store(), keys=self.keys
+        )
+        for frontend in _FRONTENDS:
+            for method, path, handler in frontend.routes:
+                self._frontend_of[app.router.add_route(method, path, frontend.with_key_check(handler))] = frontend
+            for method, path, handler in frontend.open_routes:
+                self._frontend_of[app.router.add_route(method, path, handler)] = frontend
+        app.on_response_prepare.append(_record_status)
 
         async def stop(_: web.Application) -> None:
             self._is_closing = True
-            await shared.store.stop()
-            await shared.engines.close()
+            await context.store.stop()
+            await context.engines.close()
 
-        app.cleanup_ctx.append(shared.store.life)
-        app.on_shutdown.append(stop)  # before the server waits for its answers, so that none waits for an engine
+        app.cleanup_ctx.append(context.store.cleanup_context)
+        # on_shutdown runs before the server waits for open responses, so none of them waits for an engine.
+        app.on_shutdown.append(stop)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
         try:
             await self._runner.setup()
@@ -199,30 +223,32 @@ class Sandbox:
         self.port = self._runner.addresses[0][1]
 
     async def close(self) -> None:
-        """Stop listening, and end the engines' process."""
+        """Stop listening, and end the process of the engines."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
 
     @web.middleware
     async def _receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Remember a request, and let it go wrong if that was ordered."""
+        """Record a request, and inject the fault that a test asked for, if any."""
         headers = request.headers.copy()
-        for name in _SECRET:
+        for name in _SECRET_HEADERS:
             headers.popall(name, None)
-        request[_RECEIVED] = received = Received(request.method, request.raw_path, headers)
+        request[_RECEIVED] = received = ReceivedRequest(request.method, request.raw_path, headers)
         self._received.append(received)
-        fault = self._orders.take(request.method, request.path)
+        fault = self._faults.take(request.method, request.path)
         if fault is None:
             return await handler(request)
 
-        def refuse(status: int) -> web.Response:
-            face = self._face_of.get(request.match_info.route) or _face_by_key(request) or kelly.FACE
-            return face.refuse(face.bad_key(True) if status == 401 else _refusal(status))
+        def error_response(status: int) -> web.Response:
+            frontend = self._frontend_of.get(request.match_info.route) or _frontend_by_key(request) or kelly.FRONTEND
+            return frontend.error_response(frontend.key_error(True) if status == 401 else _http_error(status))
 
         try:
-            return await spoil(request, handler, fault, refuse=refuse, is_closing=lambda: self._is_closing)
-        except Gone:
+            return await inject_fault(
+                request, handler, fault, error_response=error_response, is_closing=lambda: self._is_closing
+            )
+        except ClientGone:
             if request.transport is not None:
                 request.transport.close()
             return web.Response(status=499)
@@ -237,37 +263,37 @@ class Sandbox:
         await self.close()
 
 
-async def _note_status(request: web.Request, response: web.StreamResponse) -> None:
+async def _record_status(request: web.Request, response: web.StreamResponse) -> None:
     connection = request.transport
-    if connection is not None and not connection.is_closing() and not isinstance(request.writer, Recorder):
+    if connection is not None and not connection.is_closing() and not isinstance(request.writer, BodyRecorder):
         request[_RECEIVED].status = response.status
 
 
-def _face_by_key(request: web.Request) -> Face | None:
-    return next((face for face in _FACES if face.key_header in request.headers), None)
+def _frontend_by_key(request: web.Request) -> Frontend | None:
+    return next((frontend for frontend in _FRONTENDS if frontend.key_header in request.headers), None)
 
 
-def _refusal(status: int, message: str | None = None) -> Refused:
-    known = {each.value: each.phrase for each in HTTPStatus}
-    return Refused(status, _CODES.get(status, "HTTP_ERROR"), message or known.get(status, f"Status {status}"))
+def _http_error(status: int, message: str | None = None) -> ApiError:
+    phrases = {each.value: each.phrase for each in HTTPStatus}
+    return ApiError(status, _ERROR_CODES.get(status, "HTTP_ERROR"), message or phrases.get(status, f"Status {status}"))
 
 
 @web.middleware
-async def _in_its_words(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let aiohttp's own refusals be worded by the system whose key the request carries."""
+async def _provider_error_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Write aiohttp's own errors in the form of the provider whose key header the request has."""
     try:
         return await handler(request)
-    except web.HTTPException as refusal:
-        face = _face_by_key(request)
-        if face is None:
+    except web.HTTPException as error:
+        frontend = _frontend_by_key(request)
+        if frontend is None:
             raise
-        return face.refuse(_refusal(refusal.status, refusal.reason))
-    except ConnectionError:  # whoever asked has left, which aiohttp would log with a traceback
+        return frontend.error_response(_http_error(error.status, error.reason))
+    except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
         return web.Response(status=499)
 
 
 @asynccontextmanager
-async def sandboxed(make: Callable[..., KellyAPI], **options: Any) -> AsyncIterator[KellyAPI]:
-    """Give a client of a sandbox of its own; both end with the block."""
+async def sandbox_client(make: Callable[..., KellyAPI], **options: Any) -> AsyncIterator[KellyAPI]:
+    """Start a sandbox and yield a client of it; both are closed at the end of the block."""
     async with Sandbox() as sandbox, sandbox.api(make, **options) as api:
         yield api

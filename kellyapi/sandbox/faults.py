@@ -1,6 +1,6 @@
-"""Faults that a test orders: what can go wrong, on which requests, how often.
+"""Faults that a test asks for: what fails, on which requests, how often.
 
-How a fault is carried out on a connection is in `breaking`.
+`fault_injection` carries a fault out on a connection.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from typing import Any
 from attrs import converters, define, evolve, field, frozen, validators
 
 _ROUTE = re.compile(r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)")
-_OURS = frozenset({"content-length", "transfer-encoding", "connection"})
-_EMPTY = frozenset({204, 304})
-"""Statuses whose answers end with their headers."""
-_ANSWERS = ("body", "html", "redirect_to", "gzip_bomb")
-_ENDS = ("cut_after", "reset_after", "length_off_by")
+_RESERVED_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
+_BODYLESS_STATUSES = frozenset({204, 304})
+_REPLACEMENTS = ("body", "html", "redirect_to", "gzip_bomb")
+_ENDINGS = ("cut_after", "reset_after", "length_off_by")
 
 
-def _whole(least: int, most: float = float("inf")) -> Any:
+def _whole_number(least: int, most: float = float("inf")) -> Any:
     rules: list[Any] = [validators.instance_of(int), validators.ge(least), validators.le(most)]
     return validators.optional(rules)
 
@@ -38,7 +37,7 @@ def _check_headers(_: object, __: object, headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if not (isinstance(name, str) and isinstance(value, str) and name and (name + value).isprintable()):
             raise ValueError(f"headers must be printable strings by name, not {name!r}: {value!r}")
-        if name.lower() in _OURS:
+        if name.lower() in _RESERVED_HEADERS:
             raise ValueError(f"the header {name} is the sandbox's own: use length_off_by, cut_after or reset_after")
 
 
@@ -51,168 +50,176 @@ def _check_drip(_: object, __: object, drip: Any) -> None:
 
 @frozen
 class Fault:
-    """What goes wrong with a request, for `Sandbox(faults=[…])`, and in the arguments of `sandbox.fail_next`.
+    """A failure of a request, for `Sandbox(faults=[…])`; `sandbox.fail_next` takes the same arguments.
 
-    A fault answers in place of the service (`status`, `body`, `html`, `redirect_to`, `gzip_bomb`), or gives no answer
-    (`reset`, `hang`), or lets the service answer and spoils that answer. `headers`, `delay`, `drip`, `cut_after`,
-    `reset_after` and `length_off_by` go with any answer. A combination that cannot be is a `ValueError`.
+    There are three kinds. A fault can replace the provider's response (`status`, `body`, `html`, `redirect_to`,
+    `gzip_bomb`), send no response (`reset`, `hang`), or change the provider's own response. `headers`, `delay`, `drip`,
+    `cut_after`, `reset_after` and `length_off_by` work with every response.
+
+    Raises:
+        ValueError: If the arguments cannot be combined; the message says what is right.
     """
 
     route: str = field(default="*", validator=_check_route)
-    """The path, after a method if only that one is meant: "/v1/translate", "POST /v1/predict"; `*` stands for any
-    characters."""
-    times: int | None = field(default=None, kw_only=True, validator=_whole(1))
-    """How many requests it spoils; `None` is all of them, and in `fail_next` one."""
+    """Path with or without a method: "/v1/translate", "POST /v1/predict". `*` stands for any characters."""
+    times: int | None = field(default=None, kw_only=True, validator=_whole_number(1))
+    """Number of requests to affect. The default is all of them, and one in `fail_next`."""
     probability: float | None = field(
         default=None, kw_only=True, validator=validators.optional([validators.gt(0), validators.le(1)])
     )
-    """The share of the requests of its route, from 0 to 1, that it spoils, by the dice of `Sandbox(seed=…)`."""
-    status: int | None = field(default=None, kw_only=True, validator=_whole(200, 599))
-    """From 400 on, and without a body, it comes with an error in the words of the service that was asked."""
+    """Share of the route's requests to affect, above 0 and up to 1, chosen by the random numbers of
+    `Sandbox(seed=…)`."""
+    status: int | None = field(default=None, kw_only=True, validator=_whole_number(200, 599))
+    """Status of the response. From 400 on, and without `body` or `html`, the body is the provider's own error body."""
     headers: Mapping[str, str] | None = field(
         default=None, kw_only=True, converter=converters.optional(dict), validator=validators.optional(_check_headers)
     )
-    """They are added to those of the answer, or replace them."""
+    """Headers to add to the response, or to replace there."""
     body: Any = field(default=None, kw_only=True)
-    """Bytes and strings go out as they are, anything else as JSON. The status is 200 unless it is given."""
+    """Body to send: bytes and strings as they are, anything else as JSON. The default status is 200."""
     html: str | None = field(default=None, kw_only=True)
-    """A page in place of the answer. The status is 200 unless it is given."""
+    """HTML page to send. The default status is 200."""
     redirect_to: str | None = field(default=None, kw_only=True)
-    """A `Location`. The status is 307 unless it is given."""
-    gzip_bomb: int | None = field(default=None, kw_only=True, validator=_whole(1))
-    """A body of this many bytes after its decompression: blanks, about a thousandth of it on the wire."""
+    """`Location` of a redirect. The default status is 307."""
+    gzip_bomb: int | None = field(default=None, kw_only=True, validator=_whole_number(1))
+    """Size of the body in bytes after decompression: spaces, about a thousandth of it on the wire."""
     length_off_by: int | None = field(
         default=None, kw_only=True, validator=validators.optional(validators.instance_of(int))
     )
-    """Bytes by which `Content-Length` says more than there are, or less. The connection is closed after the body."""
+    """Bytes to add to `Content-Length`, or to take off if negative. The connection is closed after the body."""
     delay: float = field(default=0.0, kw_only=True, validator=[validators.ge(0), validators.lt(float("inf"))])
-    """Seconds before the headers, or before the reset."""
+    """Seconds to wait before the headers, or before the reset."""
     drip: tuple[int, float] | None = field(default=None, kw_only=True, validator=_check_drip)
-    """Bytes of the body at a time, and seconds between."""
-    cut_after: int | None = field(default=None, kw_only=True, validator=_whole(0))
-    """Bytes of the body after which the connection is closed in good order."""
-    reset_after: int | None = field(default=None, kw_only=True, validator=_whole(0))
-    """Bytes of the body after which the connection is reset; 0 is after the headers."""
+    """Bytes of the body to send at a time, and seconds between them."""
+    cut_after: int | None = field(default=None, kw_only=True, validator=_whole_number(0))
+    """Bytes of the body to send before the connection is closed normally."""
+    reset_after: int | None = field(default=None, kw_only=True, validator=_whole_number(0))
+    """Bytes of the body to send before the connection is reset; 0 is after the headers."""
     reset: bool = field(default=False, kw_only=True)
-    """The request is read, and the connection reset without an answer."""
+    """Whether to read the request and then reset the connection without a response."""
     hang: bool = field(default=False, kw_only=True)
-    """The request is read, and never answered."""
+    """Whether to read the request and never respond."""
     carried_out: bool | None = field(default=None, kw_only=True)
-    """Whether the service does the work before the answer is replaced or lost. It does not, unless this is true or its
-    own answer is needed."""
+    """Whether the sandbox does the work before the response is replaced or lost. By default it does so only if the
+    fault needs the provider's own response."""
 
     def __attrs_post_init__(self) -> None:
-        for wrong, right in self._contradictions():
-            if wrong:
-                raise ValueError(right)
+        for is_wrong, message in self._contradictions():
+            if is_wrong:
+                raise ValueError(message)
 
     @property
     def replaces(self) -> bool:
-        """Whether there is an answer in place of the service's."""
-        return bool(self._given("status", *_ANSWERS))
+        """Whether the fault replaces the provider's response."""
+        return bool(self._set_fields("status", *_REPLACEMENTS))
 
     @property
     def silent(self) -> bool:
-        """Whether there is no answer."""
+        """Whether the fault sends no response."""
         return self.reset or self.hang
 
     @property
     def does_the_work(self) -> bool:
-        """Whether the request reaches the service."""
+        """Whether the request reaches the provider's handler."""
         return bool(self.carried_out) or not (self.replaces or self.silent)
 
     def matches(self, method: str, path: str) -> bool:
-        """Tell whether a request is of the route."""
+        """Return whether a request belongs to the route."""
         route = _ROUTE.fullmatch(self.route)
         assert route is not None
         pattern = ".*".join(map(re.escape, route["path"].split("*")))
         return route["method"] in (None, method) and re.fullmatch(pattern, path, re.DOTALL) is not None
 
-    def _given(self, *names: str) -> list[str]:
+    def _set_fields(self, *names: str) -> list[str]:
         return [name for name in names if getattr(self, name) is not None]
 
     def _contradictions(self) -> Iterator[tuple[bool, str]]:
-        answers, ends = self._given(*_ANSWERS), self._given(*_ENDS)
-        of_an_answer = self._given("status", *_ANSWERS, "headers", "drip", *_ENDS)
+        replacements, endings = self._set_fields(*_REPLACEMENTS), self._set_fields(*_ENDINGS)
+        need_response = self._set_fields("status", *_REPLACEMENTS, "headers", "drip", *_ENDINGS)
         silence = "reset" if self.reset else "hang"
         yield (
-            not (of_an_answer or self.silent or self.delay),
+            not (need_response or self.silent or self.delay),
             "the fault does nothing: say what happens, such as status=503, delay=2, reset=True or cut_after=10",
         )
-        yield len(answers) > 1, f"{' and '.join(answers)} are answers: choose one"
-        yield self.reset and self.hang, "reset and hang are both ends: choose one"
+        yield len(replacements) > 1, f"{' and '.join(replacements)} each replace the response: choose one"
+        yield self.reset and self.hang, "reset and hang both leave out the response: choose one"
         yield (
-            self.silent and bool(of_an_answer),
-            f"{silence} gives no answer: leave out {', '.join(of_an_answer)}, or spoil it with reset_after or delay",
+            self.silent and bool(need_response),
+            f"{silence} sends no response: leave out {', '.join(need_response)}, or use reset_after or delay instead",
         )
-        yield self.hang and self.delay > 0, "hang waits for ever: leave delay out, or use delay alone to answer late"
-        yield len(ends) > 1, f"{' and '.join(ends)} each end the connection: choose one"
+        yield self.hang and self.delay > 0, "hang waits for ever: leave delay out, or use delay alone to respond late"
+        yield len(endings) > 1, f"{' and '.join(endings)} each end the connection: choose one"
         yield self.length_off_by == 0, "length_off_by=0 is the right length: say 5 for too many bytes, -5 for too few"
         yield (
             self.redirect_to is not None and self.status is not None and not 300 <= self.status <= 399,
             f"a redirect has a status from 300 to 399, not {self.status}",
         )
         yield (
-            self.status in _EMPTY and bool(self._given("body", "html", "gzip_bomb", "drip", *_ENDS)),
-            f"an answer with status {self.status} has no body",
+            self.status in _BODYLESS_STATUSES
+            and bool(self._set_fields("body", "html", "gzip_bomb", "drip", *_ENDINGS)),
+            f"a response with status {self.status} has no body",
         )
         yield (
             self.carried_out is False and not (self.replaces or self.silent),
-            "carried_out=False needs an answer in place of the service's, or none: add status, body, reset or hang",
+            "carried_out=False needs a response that is replaced or left out: add status, body, reset or hang",
         )
 
 
 @define
-class _Order:
+class _QueuedFault:
     fault: Fault
-    left: float
+    remaining: float
+    """Number of requests that are still to be affected."""
 
 
-class Orders:
-    """The faults that are still to happen. It may be used from any thread."""
+class FaultQueue:
+    """Faults that have not happened yet. Thread-safe.
 
-    def __init__(self, standing: Iterable[Fault], seed: int) -> None:
+    Faults that are added come first, in the order in which they were added, then the permanent ones.
+    """
+
+    def __init__(self, permanent: Iterable[Fault], seed: int) -> None:
         self._lock = threading.Lock()
-        self._dice = Random(seed)
-        self._next: list[_Order] = []
-        self._standing = [_order(fault) for fault in standing]
+        self._random = Random(seed)
+        self._added: list[_QueuedFault] = []
+        self._permanent = [_queue_fault(fault) for fault in permanent]
 
     def add(self, fault: Fault) -> None:
-        """Let a fault happen before the standing ones, and after those that were added before it."""
+        """Add a fault."""
         with self._lock:
-            self._next.append(_order(fault))
+            self._added.append(_queue_fault(fault))
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Choose the fault of a request, and count it."""
+        """Return the fault for a request, if any, and count it."""
         with self._lock:
-            for orders in (self._next, self._standing):
-                for order in orders:
-                    fault = order.fault
+            for queue in (self._added, self._permanent):
+                for queued in queue:
+                    fault = queued.fault
                     if fault.matches(method, path) and (
-                        fault.probability is None or self._dice.random() < fault.probability
+                        fault.probability is None or self._random.random() < fault.probability
                     ):
-                        order.left -= 1
-                        if not order.left:
-                            orders.remove(order)
+                        queued.remaining -= 1
+                        if not queued.remaining:
+                            queue.remove(queued)
                         return fault
         return None
 
     def pending(self) -> tuple[Fault, ...]:
-        """Give what is still to happen, with the times that are left."""
+        """Return the faults that have not happened yet, with their remaining `times`."""
         with self._lock:
             return tuple(
-                order.fault if order.fault.times is None else evolve(order.fault, times=int(order.left))
-                for order in (*self._next, *self._standing)
+                queued.fault if queued.fault.times is None else evolve(queued.fault, times=int(queued.remaining))
+                for queued in (*self._added, *self._permanent)
             )
 
     def clear(self) -> None:
-        """Let nothing more go wrong."""
+        """Remove all faults."""
         with self._lock:
-            self._next.clear()
-            self._standing.clear()
+            self._added.clear()
+            self._permanent.clear()
 
 
-def _order(fault: Fault) -> _Order:
+def _queue_fault(fault: Fault) -> _QueuedFault:
     if not isinstance(fault, Fault):
         raise TypeError(f"faults must be Fault values, such as Fault(status=503), not {fault!r}")
-    return _Order(fault, float("inf") if fault.times is None else fault.times)
+    return _QueuedFault(fault, float("inf") if fault.times is None else fault.times)

@@ -1,4 +1,4 @@
-"""Kelly AI as the sandbox plays it: rows K1 to K14."""
+"""Kelly AI in the sandbox: its routes and error bodies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .face import Face, Handler, Refused, read_object, run_engine
+from .frontend import ApiError, Frontend, Handler, read_json_object, run_engine
 
 _MODELS = {
     "sd": ["PhotoPerfect"],
@@ -18,126 +18,139 @@ _MODELS = {
 }
 
 
-def _refuse(refusal: Refused) -> web.Response:
-    field = refusal.details.get("field")
+def _error_response(error: ApiError) -> web.Response:
+    field = error.details.get("field")
     if field is None:
-        return web.json_response({"detail": refusal.message}, status=refusal.status)
-    problem = {"loc": ["body", field], "msg": refusal.message, "type": refusal.code}
-    return web.json_response({"detail": [problem]}, status=refusal.status)
+        return web.json_response({"detail": error.message}, status=error.status)
+    problem = {"loc": ["body", field], "msg": error.message, "type": error.code}
+    return web.json_response({"detail": [problem]}, status=error.status)
 
 
-def _bad_key(wrong: bool) -> Refused:
-    return Refused(401 if wrong else 403, "", "Invalid API key" if wrong else "Not authenticated")
+def _key_error(wrong: bool) -> ApiError:
+    return ApiError(401 if wrong else 403, "", "Invalid API key" if wrong else "Not authenticated")
 
 
-def _text(body: dict[str, Any], name: str, default: str | None = None) -> str:
+def _read_text(body: dict[str, Any], name: str, default: str | None = None) -> str:
     if default is None and name not in body:
-        raise Refused(422, "missing", "Field required", field=name)
+        raise ApiError(422, "missing", "Field required", field=name)
     text = body.get(name, default)
     if not isinstance(text, str):
-        raise Refused(422, "string_type", "Input should be a valid string", field=name)
+        raise ApiError(422, "string_type", "Input should be a valid string", field=name)
     return text
 
 
-def _size(body: dict[str, Any], name: str) -> int:
+def _read_size(body: dict[str, Any], name: str) -> int:
     size = body.get(name, 1024)
-    if type(size) is not int:  # True is an int too
-        raise Refused(422, "int_type", "Input should be a valid integer", field=name)
+    if type(size) is not int:  # isinstance would accept True
+        raise ApiError(422, "int_type", "Input should be a valid integer", field=name)
     return size
 
 
-def _bytes(body: dict[str, Any], name: str) -> bytes:
+def _read_base64(body: dict[str, Any], name: str) -> bytes:
     try:
-        return base64.b64decode(_text(body, name), validate=True)
-    except ValueError:  # binascii.Error is one; so is what letters outside ASCII raise
-        raise Refused(422, "base64", "Input should be base64", field=name) from None
+        return base64.b64decode(_read_text(body, name), validate=True)
+    except ValueError:  # binascii.Error, or a character outside ASCII
+        raise ApiError(422, "base64", "Input should be base64", field=name) from None
 
 
-def _media(body: dict[str, Any], data: bytes, name: str, mime: str) -> web.Response:
-    """Answer with base64 when it is asked for, else with the bytes, as the older generation did."""
+def _media_response(body: dict[str, Any], data: bytes, name: str, mime: str) -> web.Response:
+    """Respond with base64 if the request asks for it, else with the bytes, like the older generation of the API."""
     if body.get("responseType") == "base64data":
         return web.json_response({name: base64.b64encode(data).decode()})
     return web.Response(body=data, content_type=mime)
 
 
-def _models(kind: str) -> Handler:
-    async def models(request: web.Request) -> web.Response:
+def _list_models(kind: str) -> Handler:
+    async def list_models(request: web.Request) -> web.Response:
         return web.json_response(_MODELS[kind])
 
-    return models
+    return list_models
 
 
-async def _generate(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    size = {name: _size(body, name) for name in ("width", "height")}
-    prompt, negative = _text(body, "prompt"), _text(body, "negative_prompt", "")
-    picture = await run_engine(request, "images.draw", prompt=prompt, negative_prompt=negative, **size)
-    return _media(body, picture, "image", "image/png")
+async def _generate_image(request: web.Request) -> web.Response:
+    body = await read_json_object(request)
+    size = {name: _read_size(body, name) for name in ("width", "height")}
+    prompt, negative = _read_text(body, "prompt"), _read_text(body, "negative_prompt", "")
+    picture = await run_engine(
+        request, "pictures.image_operations.draw", prompt=prompt, negative_prompt=negative, **size
+    )
+    return _media_response(body, picture, "image", "image/png")
 
 
-async def _edit(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    size = {name: _size(body, name) for name in ("width", "height")}
-    image, prompt = _bytes(body, "image_data"), _text(body, "prompt")
-    picture = await run_engine(request, "images.edit", image=image, prompt=prompt, **size)
-    return _media(body, picture, "image", "image/png")
+async def _edit_image(request: web.Request) -> web.Response:
+    body = await read_json_object(request)
+    size = {name: _read_size(body, name) for name in ("width", "height")}
+    image, prompt = _read_base64(body, "image_data"), _read_text(body, "prompt")
+    picture = await run_engine(request, "pictures.image_operations.edit", image=image, prompt=prompt, **size)
+    return _media_response(body, picture, "image", "image/png")
 
 
-async def _describe(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    image, prompt = _bytes(body, "image_data"), _text(body, "prompt")
-    return web.json_response({"content": await run_engine(request, "images.describe", image=image, prompt=prompt)})
+async def _describe_image(request: web.Request) -> web.Response:
+    body = await read_json_object(request)
+    image, prompt = _read_base64(body, "image_data"), _read_text(body, "prompt")
+    description = await run_engine(request, "pictures.image_operations.describe", image=image, prompt=prompt)
+    return web.json_response({"content": description})
 
 
-def _picture(function: str, argument: str, read: Callable[[dict[str, Any], str], Any], field: str) -> Handler:
-    """Make a handler that turns one field of the body into a picture."""
+def _picture_route(function: str, argument: str, read: Callable[[dict[str, Any], str], Any], field: str) -> Handler:
+    """Return a handler that passes one field of the body to an engine and responds with a picture."""
 
     async def handler(request: web.Request) -> web.Response:
-        body = await read_object(request)
+        body = await read_json_object(request)
         picture = await run_engine(request, function, **{argument: read(body, field)})
-        return _media(body, picture, "image", "image/png")
+        return _media_response(body, picture, "image", "image/png")
 
     return handler
 
 
 async def _chat(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    messages = [{"role": "user", "content": _text(body, "prompt")}]
-    model, character = request.match_info["model"], _text(body, "character", "")
-    reply = await run_engine(request, "chat.reply", messages=messages, character=character, model=model)
+    body = await read_json_object(request)
+    messages = [{"role": "user", "content": _read_text(body, "prompt")}]
+    model, character = request.match_info["model"], _read_text(body, "character", "")
+    reply = await run_engine(request, "language.chat_rules.reply", messages=messages, character=character, model=model)
     return web.json_response({"message": reply})
 
 
-async def _speak(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    text, voice = _text(body, "text"), _text(body, "model", _MODELS["voice"][0])
-    spoken = await run_engine(request, "speech.synthesize", text=text, language="eng", voice=voice)
-    return _media(body, spoken["audio"], "voice", "audio/wav")
+async def _synthesize(request: web.Request) -> web.Response:
+    body = await read_json_object(request)
+    text, voice = _read_text(body, "text"), _read_text(body, "model", _MODELS["voice"][0])
+    speech = await run_engine(request, "voice.synthesis.synthesize", text=text, language="eng", voice=voice)
+    return _media_response(body, speech["audio"], "voice", "audio/wav")
 
 
-async def _hear(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    heard = await run_engine(request, "recognition.transcribe", audio=_bytes(body, "audio"), language="eng")
-    return web.json_response({"result": heard["text"]})
+async def _transcribe(request: web.Request) -> web.Response:
+    body = await read_json_object(request)
+    audio = _read_base64(body, "audio")
+    transcript = await run_engine(request, "voice.recognition.transcribe", audio=audio, language="eng")
+    return web.json_response({"result": transcript["text"]})
 
 
-FACE = Face(
+FRONTEND = Frontend(
+    provider="kelly",
     key_header="Authorization",
     key_prefix="Bearer ",
-    refuse=_refuse,
-    bad_input=lambda error: Refused(400, "", error.message),
-    bad_key=_bad_key,
+    error_response=_error_response,
+    input_error=lambda error: ApiError(400, "", error.message),
+    key_error=_key_error,
     routes=(
-        *(("GET", f"/{kind}/models", _models(kind)) for kind in _MODELS),
-        ("POST", "/image/generate", _generate),
-        ("POST", "/image/edit", _edit),
-        ("POST", "/image/description", _describe),
-        ("POST", "/image/upscale", _picture("images.upscale", "image", _bytes, "image_data")),
-        ("POST", "/image/removebg", _picture("images.remove_background", "image", _bytes, "image_data")),
-        ("POST", "/write/notes", _picture("writing.notes", "text", _text, "code")),
-        ("POST", "/write/code", _picture("writing.code", "code", _text, "code")),
+        *(("GET", f"/{kind}/models", _list_models(kind)) for kind in _MODELS),
+        ("POST", "/image/generate", _generate_image),
+        ("POST", "/image/edit", _edit_image),
+        ("POST", "/image/description", _describe_image),
+        (
+            "POST",
+            "/image/upscale",
+            _picture_route("pictures.image_operations.upscale", "image", _read_base64, "image_data"),
+        ),
+        (
+            "POST",
+            "/image/removebg",
+            _picture_route("pictures.image_operations.remove_background", "image", _read_base64, "image_data"),
+        ),
+        ("POST", "/write/notes", _picture_route("pictures.handwriting.write_notes", "text", _read_text, "code")),
+        ("POST", "/write/code", _picture_route("pictures.code_image.render_code", "code", _read_text, "code")),
         ("POST", "/chat/{model}", _chat),
-        ("POST", "/voice/generation", _speak),
-        ("POST", "/voice/transcribe", _hear),
+        ("POST", "/voice/generation", _synthesize),
+        ("POST", "/voice/transcribe", _transcribe),
     ),
 )

@@ -1,7 +1,7 @@
-"""What the sandbox remembers: JSON records, tables and files in one folder, and the database of its users.
+"""The sandbox's data: JSON records, tables and files in one folder, and the users' own SQL database.
 
-A folder that is given keeps all of it for the next sandbox; a temporary one goes with the sandbox. Everything that
-touches SQLite runs in the one thread of the store, never on the event loop.
+If the sandbox has a data folder, everything is kept there for the next start. Otherwise the folder is temporary and is
+deleted with the sandbox. All access to SQLite runs in the store's single thread, never on the event loop.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ END;
 
 
 class Store:
-    """State of one sandbox. `open` it first; it belongs to one event loop.
+    """Data of one sandbox. Call `open` first; a store belongs to one event loop.
 
-    `put`, `add`, `get`, `newest` and `delete` keep JSON records by kind and id. `path("outputs", name)` is where an
-    output file lies, and `save` writes one. `run` gives a function the SQLite connection. `clock()` is the time, in
-    seconds since 1970, of all that expires or is dated.
+    `put`, `add`, `get`, `newest` and `delete` work on JSON records, each with a kind and an id. `path("outputs", name)`
+    returns the path of an output file, and `save` writes one. `run` calls a function with the SQLite connection.
+    `clock()` returns the time in seconds since 1970 that all dates and expiry times are based on.
     """
 
     def __init__(
@@ -62,15 +62,20 @@ class Store:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.clock = clock
-        self.work: set[asyncio.Task[None]] = set()
-        """Jobs that are being done."""
+        self.background_tasks: set[asyncio.Task[None]] = set()
+        """Predictions and webhook deliveries in progress."""
         self._data = data
         self._schema = schema
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._thread = ThreadPoolExecutor(1, "sandbox-store")
 
     async def open(self) -> None:
-        """Make the folder and the tables, or find them. A `schema` that SQLite does not take raises `ValueError`."""
+        """Open the folder and its tables; create what is missing.
+
+        Raises:
+            OSError: If the folder cannot be written.
+            ValueError: If SQLite refuses the `schema`.
+        """
         try:
             await self._in_thread(self._open)
         except BaseException:
@@ -78,62 +83,62 @@ class Store:
             raise
 
     async def stop(self) -> None:
-        """Stop the jobs that are being done."""
-        for task in tuple(self.work):
+        """Cancel the background tasks."""
+        for task in tuple(self.background_tasks):
             task.cancel()
-        await asyncio.gather(*self.work, return_exceptions=True)
+        await asyncio.gather(*self.background_tasks, return_exceptions=True)
 
     async def close(self) -> None:
-        """Stop, and close the files; those of a temporary folder go."""
+        """Cancel the background tasks and close the files. A temporary folder is deleted."""
         await self.stop()
         await self._in_thread(self._close)
         self._thread.shutdown()
 
-    async def life(self, _: object) -> AsyncIterator[None]:
-        """Be open while an application runs: an item of its `cleanup_ctx`."""
+    async def cleanup_context(self, _: object) -> AsyncIterator[None]:
+        """Keep the store open while an aiohttp application runs; for its `cleanup_ctx`."""
         await self.open()
         yield
         await self.close()
 
     async def put(self, kind: str, id: str, value: Any) -> None:
-        """Keep a JSON value; one of this id is replaced and stays where it is in the order."""
+        """Store a JSON value. An existing value of this id is replaced and keeps its place in the order."""
         await self.run(_put, kind, id, json.dumps(value))
 
     async def add(self, kind: str, id: str, value: Any) -> bool:
-        """Keep a JSON value unless there is one of this id; tell whether it was kept."""
-        return await self.run(_add, kind, id, json.dumps(value))
+        """Store a JSON value unless there is one of this id; return whether it was stored."""
+        return await self.run(_put_if_absent, kind, id, json.dumps(value))
 
     async def get(self, kind: str, id: str) -> Any:
-        """Give a value, or `None`."""
+        """Return a value, or `None` if there is none of this id."""
         text = await self.run(_get, kind, id)
         return None if text is None else json.loads(text)
 
     async def newest(self, kind: str) -> list[Any]:
-        """Give all values of a kind, the one that was first put last comes first."""
+        """Return all values of a kind, newest first by the time of their first `put`."""
         return [json.loads(text) for text in await self.run(_newest, kind)]
 
     async def delete(self, kind: str, id: str) -> bool:
-        """Forget a value; tell whether there was one."""
+        """Delete a value; return whether there was one."""
         return await self.run(_delete, kind, id)
 
     def path(self, folder: str, name: str) -> Path:
-        """Give the place of a file in "outputs", "files" or "parts", which exist; `name` must be one that we made."""
+        """Return the path of a file in "outputs", "files" or "parts". `name` must not come from a request."""
         return self._folder / folder / name
 
     async def save(self, path: Path, data: bytes) -> None:
-        """Write a whole file, which is there only when it is complete."""
+        """Write a file atomically."""
         await asyncio.to_thread(_save, self.path("parts", uuid.uuid4().hex), path, data)
 
     async def run(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a function with the connection to our tables, as one transaction, in the store's thread."""
+        """Call a function with the connection to the sandbox's tables, in one transaction, in the store's thread."""
         return await self._in_thread(lambda: self._transact(lambda db: function(db, *args, **kwargs)))
 
     async def run_project(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a function with the connection to the users' own database, which commits each statement."""
+        """Call a function with the connection to the users' database, which commits each statement."""
         return await self._in_thread(lambda: function(self._project, *args, **kwargs))
 
     async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -149,7 +154,7 @@ class Store:
         self._folder = Path(self._temporary.name if self._temporary else os.fspath(self._data or ""))
         for name in _FOLDERS:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
-        for part in (self._folder / "parts").iterdir():  # what a sandbox that was killed left
+        for part in (self._folder / "parts").iterdir():  # left by a sandbox that was killed
             part.unlink()
         self._state = self._connect("state.db")
         self._state.executescript(f"BEGIN; {_TABLES} COMMIT;")
@@ -160,7 +165,7 @@ class Store:
 
     def _connect(self, name: str) -> sqlite3.Connection:
         connection = sqlite3.connect(self._folder / name)
-        # What is to be kept survives the sandbox's sudden end; what is not need not reach the disk.
+        # A data folder must survive a kill of the process; a temporary one need not reach the disk.
         journal, synchronous = ("MEMORY", "OFF") if self._temporary else ("WAL", "NORMAL")
         connection.execute(f"PRAGMA journal_mode = {journal}")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
@@ -175,11 +180,11 @@ class Store:
 
 
 def apply_schema(project: sqlite3.Connection, schema: str) -> None:
-    """Run those statements of a schema that this database has not seen, all or none."""
+    """Run the statements of a schema that this database has not run yet, all or none."""
     project.execute("CREATE TABLE IF NOT EXISTS _sandbox_schema (statement TEXT PRIMARY KEY)")
     project.execute("BEGIN")
     try:
-        for statement in _statements(schema):
+        for statement in _split_statements(schema):
             if not project.execute("SELECT 1 FROM _sandbox_schema WHERE statement = ?", (statement,)).fetchone():
                 project.execute(statement)
                 project.execute("INSERT INTO _sandbox_schema VALUES (?)", (statement,))
@@ -189,25 +194,26 @@ def apply_schema(project: sqlite3.Connection, schema: str) -> None:
         raise ValueError(f"the schema is refused: {error}") from None
 
 
-def _statements(schema: str) -> list[str]:
-    """Cut a script at the semicolons that end statements, not at those in strings and triggers."""
-    done, current = [], ""
+def _split_statements(schema: str) -> list[str]:
+    """Split a script at the semicolons that end statements, not at those in strings and triggers."""
+    statements, current = [], ""
     for piece in schema.split(";"):
         current += piece + ";"
         if sqlite3.complete_statement(current):
-            done.append(current.strip())
+            statements.append(current.strip())
             current = ""
-    return [one for one in [*done, current.strip().removesuffix(";")] if one.strip("; \n\t")]
+    statements.append(current.strip().removesuffix(";"))
+    return [statement for statement in statements if statement.strip("; \n\t")]
 
 
 def _put(db: sqlite3.Connection, kind: str, id: str, text: str) -> None:
-    keep = "ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value"
-    db.execute(f"INSERT INTO records (kind, id, value) VALUES (?, ?, ?) {keep}", (kind, id, text))
+    replace = "ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value"
+    db.execute(f"INSERT INTO records (kind, id, value) VALUES (?, ?, ?) {replace}", (kind, id, text))
 
 
-def _add(db: sqlite3.Connection, kind: str, id: str, text: str) -> bool:
-    new = "INSERT OR IGNORE INTO records (kind, id, value) VALUES (?, ?, ?)"
-    return db.execute(new, (kind, id, text)).rowcount > 0
+def _put_if_absent(db: sqlite3.Connection, kind: str, id: str, text: str) -> bool:
+    insert = "INSERT OR IGNORE INTO records (kind, id, value) VALUES (?, ?, ?)"
+    return db.execute(insert, (kind, id, text)).rowcount > 0
 
 
 def _get(db: sqlite3.Connection, kind: str, id: str) -> str | None:

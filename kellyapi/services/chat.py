@@ -10,18 +10,20 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from ..decoding import decode
+from .._core.resource import drop_none
+from .._core.streams import EventStream, StreamRequest
+from .._data.decoding import decode
+from .._data.text import not_blank
 from ..errors import DecodingError
-from ..streams import EventStream, Source
-from ..wire import given, not_blank
-from .completion import ChatCompletion, Gathering, Usage
-from .routing import Answer, Fallback, Result, Routed, honours, provider_last
+from .openai_completions import ChatCompletion, ChunkAccumulator, Usage
+from .result import ServiceResult, provider_fields_last
+from .routing import Fallback, ProviderName, Route, RoutedService, accepts
 
 CHAT = (
-    Answer(provider="kelly", method="chat", arguments=honours("prompt", "model", "character"), model="chatgpt"),
-    Answer(provider="aerostack", method="ai.chat", arguments=honours("model", prompt="messages")),
+    Route(provider="kelly", method="chat", arguments=accepts("prompt", "model", "character"), model="chatgpt"),
+    Route(provider="aerostack", method="ai.chat", arguments=accepts("model", prompt="messages")),
 )
-CHAT_STREAM = (Answer(provider="aerostack", method="ai.chat_stream", arguments=honours("model", prompt="messages")),)
+CHAT_STREAM = (Route(provider="aerostack", method="ai.chat_stream", arguments=accepts("model", prompt="messages")),)
 
 
 @frozen
@@ -33,15 +35,19 @@ class Message:
     content: str
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class ChatReply(Result):
+Messages = str | Sequence[Message | Mapping[str, Any]]
+"""`Message(role, content)` or dicts; a single string is one message of the user."""
+
+
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class ChatReply(ServiceResult):
     """What a model said."""
 
     text: str
     model: str | None = None
-    """Who said it, when the system tells."""
+    """Who said it, when the provider tells."""
     finish_reason: str | None = None
-    """Why it stopped: "stop", "length", "content_filter", …; `None` when the system does not tell."""
+    """Why it stopped: "stop", "length", "content_filter", …; `None` when the provider does not tell."""
     usage: Usage | None = None
 
     def __str__(self) -> str:
@@ -56,25 +62,25 @@ class ChatStream(EventStream[str]):
     An error on the way has what had arrived as `error.partial`, a `ChatCompletion`.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: StreamRequest) -> None:
         super().__init__(source)
-        self._gathering = Gathering()
+        self._accumulator = ChunkAccumulator()
         self._completion: ChatCompletion | None = None
 
     @property
     def text(self) -> str:
         """What the model has said so far."""
-        return "".join(self._gathering.texts)
+        return "".join(self._accumulator.texts)
 
     @property
     def completion(self) -> ChatCompletion:
         """What has arrived so far, calls of tools and findings of the content filter included."""
-        return self._completion or self._gathering.completion()
+        return self._completion or self._accumulator.completion()
 
     @property
     def reply(self) -> ChatReply:
         """What has arrived so far, as `chat` gives it."""
-        return _reply(self.completion, self._source.connection.system.name)
+        return _to_reply(self.completion, self._source.connection.provider.name)
 
     async def finish(self) -> ChatReply:
         """Wait for what is still to come, and give the whole reply."""
@@ -89,13 +95,13 @@ class ChatStream(EventStream[str]):
                 return None
             # The first generation of Aerostack has a text and nothing else.
             value = {"choices": [{"delta": {"content": value["response"]}}]}
-        return self._gathering.add(value) or None
+        return self._accumulator.add(value) or None
 
     def _may_end(self) -> bool:
-        return self._gathering.finished
+        return self._accumulator.finished
 
     def _finish(self) -> None:
-        self._completion = self._gathering.completion()
+        self._completion = self._accumulator.completion()
         if not self._completion.choices:
             raise DecodingError("the stream has no choices")
 
@@ -106,8 +112,12 @@ class ChatStream(EventStream[str]):
             return None
 
 
-class Chat(Routed):
-    """The service as `KellyAPI` offers it."""
+class Chat(RoutedService):
+    """The service as `KellyAPI` offers it.
+
+    Source: https://github.com/NotReallyPrince/Kelly-API, https://github.com/aerostackdev/sdk-python
+    (aerostack/api/ai_api.py)
+    """
 
     async def chat(
         self,
@@ -115,32 +125,28 @@ class Chat(Routed):
         *,
         model: str | None = None,
         character: str | None = None,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> ChatReply:
         """Say something to a language model.
 
-        `character` is one of Kelly AI's. A blank prompt raises `ValueError`, a model that the system does not know
+        `character` is one of Kelly AI's. A blank prompt raises `ValueError`, a model that the provider does not know
         `NotFoundError` or `BadRequestError`.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
         """
         return await self._route(CHAT, ChatReply, provider, fallback, prompt=prompt, model=model, character=character)
 
-    def chat_stream(self, prompt: str, *, model: str | None = None, provider: str | None = None) -> ChatStream:
+    def chat_stream(self, prompt: str, *, model: str | None = None, provider: ProviderName | None = None) -> ChatStream:
         """Say something to a language model and get its reply as it is written: `async with api.chat_stream(…) as
         stream: async for piece in stream: …`.
 
         Who cannot stream is not asked. Errors are those of `chat`, raised when the block is entered.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
-        named = {"prompt": prompt, **given(model=model)}
-        stream: ChatStream = self._call(self._choose(CHAT_STREAM, provider, False, named)[0], named)
+        named = {"prompt": prompt, **drop_none(model=model)}
+        stream: ChatStream = self._call(self._choose_routes(CHAT_STREAM, provider, False, named)[0], named)
         return stream
 
 
-def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> list[dict[str, Any]]:
+def write_messages(messages: Messages) -> list[dict[str, Any]]:
     """Give messages in their wire form; a single string is one message of the user."""
     if isinstance(messages, str):
         messages = [Message("user", not_blank(messages, "prompt"))]
@@ -151,10 +157,10 @@ def write_messages(messages: str | Sequence[Message | Mapping[str, Any]]) -> lis
 
 def read_completion(value: Any, provider: str) -> ChatReply:
     """Read an OpenAI-shaped chat completion as a reply."""
-    return _reply(decode(value, ChatCompletion), provider)
+    return _to_reply(decode(value, ChatCompletion), provider)
 
 
-def _reply(completion: ChatCompletion, provider: str) -> ChatReply:
+def _to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
     if not completion.choices:
         raise DecodingError("the completion has no choices")
     return ChatReply(

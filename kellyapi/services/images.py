@@ -7,33 +7,34 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from ..media import Source, image_size
-from ..saving import save
-from .routing import Answer, Fallback, Result, Routed, honours, provider_last
+from .._data.files import save
+from .._data.media import MediaSource, image_size
+from .result import ServiceResult, provider_fields_last
+from .routing import Fallback, ProviderName, Route, RoutedService, accepts
 
 GENERATE_IMAGE = (
-    Answer(
+    Route(
         provider="kelly",
         method="generate_image",
-        arguments=honours("prompt", "negative_prompt", "model", "width", "height"),
+        arguments=accepts("prompt", "negative_prompt", "model", "width", "height"),
         model="PhotoPerfect",
     ),
-    Answer(provider="skytells", method="generate_image", arguments=honours("prompt", "model"), model="truefusion-pro"),
+    Route(provider="skytells", method="generate_image", arguments=accepts("prompt", "model"), model="truefusion-pro"),
 )
 EDIT_IMAGE = (
-    Answer(
+    Route(
         provider="kelly",
         method="edit_image",
-        arguments=honours("image", "prompt", "negative_prompt", "width", "height"),
+        arguments=accepts("image", "prompt", "negative_prompt", "width", "height"),
     ),
 )
-DESCRIBE_IMAGE = (Answer(provider="kelly", method="describe_image", arguments=honours("image", "prompt")),)
-UPSCALE_IMAGE = (Answer(provider="kelly", method="upscale_image", arguments=honours("image")),)
-REMOVE_BACKGROUND = (Answer(provider="kelly", method="remove_background", arguments=honours("image")),)
+DESCRIBE_IMAGE = (Route(provider="kelly", method="describe_image", arguments=accepts("image", "prompt")),)
+UPSCALE_IMAGE = (Route(provider="kelly", method="upscale_image", arguments=accepts("image")),)
+REMOVE_BACKGROUND = (Route(provider="kelly", method="remove_background", arguments=accepts("image")),)
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class Image(Result):
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class Image(ServiceResult):
     """A picture."""
 
     data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
@@ -58,8 +59,8 @@ class Image(Result):
         return await save(path, self.data)
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class Description(Result):
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class Description(ServiceResult):
     """What can be seen in a picture."""
 
     text: str
@@ -68,10 +69,12 @@ class Description(Result):
         return self.text
 
 
-class Images(Routed):
+class Images(RoutedService):
     """The services as `KellyAPI` offers them.
 
     An `image` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+
+    Source: https://github.com/NotReallyPrince/Kelly-API
     """
 
     async def generate_image(
@@ -82,15 +85,13 @@ class Images(Routed):
         model: str | None = None,
         width: int | None = None,
         height: int | None = None,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Image:
         """Draw a picture; sizes in pixels.
 
         Without `model` the provider's default draws: Kelly AI's PhotoPerfect, else Skytells' truefusion-pro. A blank
         prompt raises `ValueError`.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
         """
         return await self._route(
             GENERATE_IMAGE,
@@ -106,19 +107,16 @@ class Images(Routed):
 
     async def edit_image(
         self,
-        image: Source,
+        image: MediaSource,
         prompt: str,
         *,
         negative_prompt: str | None = None,
         width: int | None = None,
         height: int | None = None,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Image:
-        """Draw a picture anew after another one and a prompt; sizes in pixels.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
-        """
+        """Draw a picture anew after another one and a prompt; sizes in pixels."""
         return await self._route(
             EDIT_IMAGE,
             Image,
@@ -132,26 +130,19 @@ class Images(Routed):
         )
 
     async def describe_image(
-        self, image: Source, prompt: str, *, provider: str | None = None, fallback: Fallback = False
+        self, image: MediaSource, prompt: str, *, provider: ProviderName | None = None, fallback: Fallback = False
     ) -> Description:
-        """Answer a question about a picture.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
-        """
+        """Answer a question about a picture."""
         return await self._route(DESCRIBE_IMAGE, Description, provider, fallback, image=image, prompt=prompt)
 
-    async def upscale_image(self, image: Source, *, provider: str | None = None, fallback: Fallback = False) -> Image:
-        """Enlarge a picture, up to four times.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
-        """
+    async def upscale_image(
+        self, image: MediaSource, *, provider: ProviderName | None = None, fallback: Fallback = False
+    ) -> Image:
+        """Enlarge a picture, up to four times."""
         return await self._route(UPSCALE_IMAGE, Image, provider, fallback, image=image)
 
     async def remove_background(
-        self, image: Source, *, provider: str | None = None, fallback: Fallback = False
+        self, image: MediaSource, *, provider: ProviderName | None = None, fallback: Fallback = False
     ) -> Image:
-        """Cut the subject out of a picture; the rest becomes transparent.
-
-        Source: https://github.com/NotReallyPrince/Kelly-API
-        """
+        """Cut the subject out of a picture; the rest becomes transparent."""
         return await self._route(REMOVE_BACKGROUND, Image, provider, fallback, image=image)

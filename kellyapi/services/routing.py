@@ -1,6 +1,6 @@
-"""Who answers: the rows of the one table, and the choice of a provider by it.
+"""Who routes: the rows of the one table, and the choice of a provider by it.
 
-Each service module states its rows: which providers can answer, in which order, which arguments each honours and under
+Each service module states its rows: which providers can route, in which order, which arguments each honours and under
 what name, its default model and its languages. What a provider does with a call is its own.
 """
 
@@ -11,9 +11,9 @@ import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from attrs import Attribute, Factory, evolve, frozen
+from attrs import evolve, frozen
 
 from ..errors import (
     ConfigurationError,
@@ -25,39 +25,29 @@ from ..errors import (
     StatusError,
     TransportError,
 )
+from .circuit import Circuit
+from .result import ServiceResult
 
-
-def provider_last(_: type[Any], fields: list[Attribute[Any]]) -> list[Attribute[Any]]:
-    """Order a result's own fields before `provider` and `tried`, as a reader of its `repr` wants them."""
-    return sorted(fields, key=lambda field: field.name in ("provider", "tried"))
-
-
-@frozen(kw_only=True)
-class Result:
-    """What every service result carries."""
-
-    provider: str
-    """Who answered: "khaya", "kelly", "skytells" or "aerostack"."""
-    tried: tuple[str, ...] = Factory(lambda self: (self.provider,), takes_self=True)
-    """Everyone who was asked, in order; the last one answered."""
+ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
+"""The names that `provider=` and `fallback=` take; `kellyapi.PROVIDERS` has their clients."""
 
 
 @frozen(kw_only=True)
-class Answer:
-    """One row of the table: how one provider answers one service."""
+class Route:
+    """One row of the table: how one provider routes one service."""
 
-    provider: str
+    provider: ProviderName
     method: str
     """The method of its client, dotted where it belongs to a group."""
     arguments: Mapping[str, str]
     """The service's arguments that it honours -> the method's own names for them."""
     model: str | None = None
-    """The model that answers unless another is asked for."""
+    """The model that routes unless another is asked for."""
     languages: frozenset[str] | None = None
     """The only languages it knows; `None` leaves the judgement to its server."""
 
-    def objection(self, given: Mapping[str, Any]) -> str | None:
-        """Say which of the given arguments it cannot honour; `None` when it can answer."""
+    def unsupported_argument(self, given: Mapping[str, Any]) -> str | None:
+        """Say which of the given arguments it cannot honour; `None` when it can route."""
         language = str(given.get("language", "")).lower().partition("-")[0]
         if language and self.languages is not None and language not in self.languages:
             return f"{self.provider} knows only the language {' or '.join(sorted(self.languages))}"
@@ -65,19 +55,19 @@ class Answer:
         return f"{self.provider} has no {unknown[0]}" if unknown else None
 
 
-def honours(*same: str, **renamed: str) -> dict[str, str]:
+def accepts(*same: str, **renamed: str) -> dict[str, str]:
     """Write down the arguments of a row: those under the same name, and those the provider calls differently."""
     return {**{name: name for name in same}, **renamed}
 
 
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", bound=ServiceResult)
 
 ENGLISH = frozenset({"en", "eng"})
 
-Fallback = bool | Sequence[str]
+Fallback = bool | Sequence[ProviderName]
 """Who is asked when a provider fails: nobody (False), the others in the order of the table (True), or these in turn."""
 
-_OF_ONE = frozenset({"model", "voice", "character"})
+_PROVIDER_SPECIFIC = frozenset({"model", "voice", "character"})
 """Arguments that are names which one provider gave: whoever is asked after it chooses its own."""
 
 _log = logging.getLogger("kellyapi")
@@ -93,8 +83,11 @@ def is_outage(error: KellyAPIError) -> bool:
     return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))
 
 
-class Routed:
+class RoutedService:
     """What a service needs of `KellyAPI`: its configured clients, and the choice among them."""
+
+    _circuits: Mapping[str, Circuit]
+    """By provider; siblings share them."""
 
     @abstractmethod
     def _client(self, provider: str) -> Any:
@@ -102,9 +95,9 @@ class Routed:
 
     async def _route(
         self,
-        answers: tuple[Answer, ...],
+        routes: tuple[Route, ...],
         returns: type[R],
-        provider: str | None,
+        provider: ProviderName | None,
         fallback: Fallback,
         **arguments: Any,
     ) -> R:
@@ -114,29 +107,29 @@ class Routed:
         """
         given = {name: value for name, value in arguments.items() if value is not None}
         given.setdefault(*next(iter(arguments.items())))  # every service needs its first: the method refuses a None
-        chosen = self._choose(answers, provider, fallback, given)
+        chosen = self._choose_routes(routes, provider, fallback, given)
         failures: list[str] = []
-        for left, answer in zip(reversed(range(len(chosen))), chosen, strict=True):
+        for left, route in zip(reversed(range(len(chosen))), chosen, strict=True):
             try:
-                result: R = await self._ask(answer, given)
+                result: R = await self._call_with_circuit(route, given)
             except KellyAPIError as error:
                 if not left or not is_outage(error):
                     for failure in failures:
                         error.add_note(f"asked before: {failure}")
                     raise
                 failures.append(str(error))
-                _log.info("%s failed, the next is asked: %s", answer.provider, error)
-                given = {name: value for name, value in given.items() if name not in _OF_ONE}
+                _log.info("%s failed, the next is asked: %s", route.provider, error)
+                given = {name: value for name, value in given.items() if name not in _PROVIDER_SPECIFIC}
             else:
                 return evolve(result, tried=tuple(each.provider for each in chosen[: len(failures) + 1]))
         raise AssertionError  # one is always chosen
 
-    async def _ask(self, answer: Answer, given: Mapping[str, Any]) -> Any:
-        circuit, clock = self._client(answer.provider).circuit, asyncio.get_running_loop().time
+    async def _call_with_circuit(self, route: Route, given: Mapping[str, Any]) -> Any:
+        circuit, clock = self._circuits[route.provider], asyncio.get_running_loop().time
         started = clock()
         circuit.enter(started)
         try:
-            result = await self._call(answer, given)
+            result = await self._call(route, given)
         except KellyAPIError as error:
             if is_outage(error):
                 circuit.fail(started, clock())
@@ -146,36 +139,36 @@ class Routed:
         circuit.succeed()
         return result
 
-    def _call(self, answer: Answer, given: Mapping[str, Any]) -> Any:
+    def _call(self, route: Route, given: Mapping[str, Any]) -> Any:
         """Call the method of a row with those arguments that it honours, in its own words."""
-        named = {answer.arguments[name]: value for name, value in given.items() if name in answer.arguments}
-        return attrgetter(answer.method)(self._client(answer.provider))(**named)
+        named = {route.arguments[name]: value for name, value in given.items() if name in route.arguments}
+        return attrgetter(route.method)(self._client(route.provider))(**named)
 
-    def _choose(
-        self, answers: tuple[Answer, ...], provider: str | None, fallback: Fallback, given: Mapping[str, Any]
-    ) -> tuple[Answer, ...]:
-        """Give who is asked, in order: one, or with `fallback` all that can answer."""
-        named = _named(answers, provider, fallback)
-        objections = [answer.objection(given) for answer in named]
-        able = [answer for answer, objection in zip(named, objections, strict=True) if objection is None]
+    def _choose_routes(
+        self, routes: tuple[Route, ...], provider: ProviderName | None, fallback: Fallback, given: Mapping[str, Any]
+    ) -> tuple[Route, ...]:
+        """Give who is asked, in order: one, or with `fallback` all that can route."""
+        named = _routes_in_order(routes, provider, fallback)
+        objections = [route.unsupported_argument(given) for route in named]
+        able = [route for route, objection in zip(named, objections, strict=True) if objection is None]
         if not able or (provider is not None and objections[0]):
             raise ValueError("; ".join(filter(None, objections)))
-        configured = [answer for answer in able if self._client(answer.provider).configured]
+        configured = [route for route in able if self._client(route.provider).configured]
         if not configured:
-            variables = " or ".join(f"{self._client(answer.provider).SYSTEM.variables}_API_KEY" for answer in able)
+            variables = " or ".join(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
             raise ConfigurationError(
                 f"no API key for this: set {variables}, or pass the key; KellyAPI.sandbox() needs none"
             )
         if not fallback:
             return (configured[0],)
         now = asyncio.get_running_loop().time()
-        closed = [answer for answer in configured if self._client(answer.provider).circuit.is_closed(now)]
+        closed = [route for route in configured if self._circuits[route.provider].is_closed(now)]
         return tuple(closed or configured)
 
 
-def _named(answers: tuple[Answer, ...], provider: str | None, fallback: Fallback) -> list[Answer]:
+def _routes_in_order(routes: tuple[Route, ...], provider: ProviderName | None, fallback: Fallback) -> list[Route]:
     """Give the rows of the providers that may be asked, the one that was named first."""
-    rows = {answer.provider: answer for answer in answers}
+    rows = {route.provider: route for route in routes}
     if isinstance(fallback, str) or not isinstance(fallback, (bool, Sequence)):
         raise TypeError(f'fallback must be True, or providers such as ("khaya", "kelly"), not {fallback!r}')
     order = list(fallback) if fallback and not isinstance(fallback, bool) else list(rows)

@@ -8,26 +8,27 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from ..media import wav_shape
-from ..saving import save
-from .routing import ENGLISH, Answer, Fallback, Result, Routed, honours, provider_last
+from .._data.files import save
+from .._data.media import wav_shape
+from .result import ServiceResult, provider_fields_last
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, accepts
 
 Format = Literal["wav", "mp3", "ogg"]
 
 SYNTHESIZE = (
-    Answer(provider="khaya", method="synthesize", arguments=honours("text", "language", "voice", "format")),
-    Answer(
+    Route(provider="khaya", method="synthesize", arguments=accepts("text", "language", "voice", "format")),
+    Route(
         provider="kelly",
         method="synthesize",
-        arguments=honours("text", "voice"),
+        arguments=accepts("text", "voice"),
         model="en-US_LisaExpressive",
         languages=ENGLISH,
     ),
 )
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class Speech(Result):
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class Speech(ServiceResult):
     """A text, spoken."""
 
     audio: bytes = field(repr=lambda audio: f"<{len(audio)} bytes>")
@@ -54,8 +55,11 @@ class Speech(Result):
         return await save(path, self.audio)
 
 
-class Synthesize(Routed):
-    """The service as `KellyAPI` offers it."""
+class Synthesize(RoutedService):
+    """The service as `KellyAPI` offers it.
+
+    Source: https://github.com/Khaya-AI/khaya-claude-skills
+    """
 
     async def synthesize(
         self,
@@ -64,15 +68,13 @@ class Synthesize(Routed):
         *,
         voice: str | None = None,
         format: Format | None = None,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Speech:
         """Speak a text.
 
         `voice` is one of the provider's own; without one it chooses. A blank text, which would be billed, raises
         `ValueError`, an unknown language or voice `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
         return await self._route(
             SYNTHESIZE, Speech, provider, fallback, text=text, language=language, voice=voice, format=format

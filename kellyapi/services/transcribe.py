@@ -7,14 +7,15 @@ from typing import Literal
 
 from attrs import frozen
 
-from ..media import Source, read_media
-from .routing import ENGLISH, Answer, Fallback, Result, Routed, honours, provider_last
+from .._data.media import MediaSource, read_media
+from .result import ServiceResult, provider_fields_last
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, accepts
 
 Timestamps = Literal["word", "segment"]
 
 TRANSCRIBE = (
-    Answer(provider="khaya", method="transcribe", arguments=honours("audio", "language", "timestamps")),
-    Answer(provider="kelly", method="transcribe", arguments=honours("audio"), languages=ENGLISH),
+    Route(provider="khaya", method="transcribe", arguments=accepts("audio", "language", "timestamps")),
+    Route(provider="kelly", method="transcribe", arguments=accepts("audio"), languages=ENGLISH),
 )
 
 
@@ -38,15 +39,15 @@ class Segment:
     end: float
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class Transcript(Result):
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class Transcript(ServiceResult):
     """What was said."""
 
     text: str
     language: str
     """What was listened for: the code that was asked for, or "eng" of a provider that knows only that."""
     warnings: tuple[str, ...] = ()
-    """Advice of the system, for example that a language code is outdated."""
+    """Advice of the provider, for example that a language code is outdated."""
     words: tuple[Word, ...] = ()
     """Filled when `timestamps="word"` was asked for."""
     segments: tuple[Segment, ...] = ()
@@ -56,16 +57,19 @@ class Transcript(Result):
         return self.text
 
 
-class Transcribe(Routed):
-    """The service as `KellyAPI` offers it."""
+class Transcribe(RoutedService):
+    """The service as `KellyAPI` offers it.
+
+    Source: https://github.com/Khaya-AI/khaya-claude-skills
+    """
 
     async def transcribe(
         self,
-        audio: Source,
+        audio: MediaSource,
         language: str = "eng",
         *,
         timestamps: Timestamps | None = None,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Transcript:
         """Write down what is said.
@@ -73,8 +77,6 @@ class Transcribe(Routed):
         `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
         `Base64(text)`: WAV, MP3, FLAC or Ogg; 16 kHz mono is heard best. A missing file raises `FileNotFoundError`, an
         empty one `ValueError`, what is no audio `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-claude-skills
         """
         if fallback and (hasattr(audio, "read") or isinstance(audio, AsyncIterable)):
             audio = await read_media(audio, "audio")  # whole for whoever is asked next

@@ -8,24 +8,25 @@ from collections.abc import Awaitable, Callable, Iterator
 
 from attrs import frozen
 
-from ..wire import not_blank
-from .routing import Answer, Fallback, Result, Routed, honours, provider_last
+from .._data.text import not_blank
+from .result import ServiceResult, provider_fields_last
+from .routing import Fallback, ProviderName, Route, RoutedService, accepts
 
 TRANSLATE = (
-    Answer(provider="khaya", method="translate", arguments=honours("text", "pair", "source", "target", "split")),
+    Route(provider="khaya", method="translate", arguments=accepts("text", "pair", "source", "target", "split")),
 )
 
 MAX_CHARACTERS = 1000
-"""What the system takes at once. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
-_CUTS = (
+"""What the provider takes at once. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
+_CUT_PATTERNS = (
     re.compile(r"(?<=[.!?…])[\"'”’»)\]]*(?=\s)|(?<=\n)"),  # a sentence has ended, its closing quotes and brackets too
     re.compile(r"(?<=\S)(?=\s)"),  # a word has ended
     re.compile(r"(?<=\s)(?=\S)"),  # the first word begins
 )
 
 
-@frozen(kw_only=True, field_transformer=provider_last)
-class Translation(Result):
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class Translation(ServiceResult):
     """A translated text."""
 
     text: str
@@ -37,8 +38,11 @@ class Translation(Result):
         return self.text
 
 
-class Translate(Routed):
-    """The service as `KellyAPI` offers it."""
+class Translate(RoutedService):
+    """The service as `KellyAPI` offers it.
+
+    Source: https://github.com/Khaya-AI/khaya-sdk
+    """
 
     async def translate(
         self,
@@ -48,16 +52,14 @@ class Translate(Routed):
         source: str | None = None,
         target: str | None = None,
         split: bool = False,
-        provider: str | None = None,
+        provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Translation:
         """Translate a text.
 
         Give the languages as a pair ("en-tw") or as `source` and `target`, in two letters or ISO 639-3. At most 1,000
         characters; with `split=True` a longer text is translated in parts, cut at sentences, each billed for itself. An
-        empty text raises `ValueError`, a pair that the system does not know `BadRequestError`.
-
-        Source: https://github.com/Khaya-AI/khaya-sdk
+        empty text raises `ValueError`, a pair that the provider does not know `BadRequestError`.
         """
         return await self._route(
             TRANSLATE,
@@ -95,7 +97,8 @@ def cut_text(text: str, size: int = MAX_CHARACTERS) -> Iterator[str]:
     while len(text) - start > size:
         window = text[start : start + size + 1]  # one more, to see whether what stands there is a space
         places = (
-            max((cut.end() for cut in kind.finditer(window) if 0 < cut.end() <= size), default=0) for kind in _CUTS
+            max((cut.end() for cut in kind.finditer(window) if 0 < cut.end() <= size), default=0)
+            for kind in _CUT_PATTERNS
         )
         length = next(filter(None, places), size)
         yield text[start : start + length]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from kellyapi.cli import demo
+from kellyapi.cli import demo_steps
 
 KELLYAPI = str(Path(sysconfig.get_path("scripts"), "kellyapi"))
 FILES = {"translation.txt", "picture.png", "code.png", "notes.png", "speech.wav", "transcript.json"}
@@ -45,7 +45,7 @@ def test_the_demo_speaks_listens_translates_and_draws_in_an_empty_folder(tmp_pat
             assert picture.format == "PNG"
             assert picture.size >= least
     translation = (made / "translation.txt").read_text(encoding="utf-8")
-    assert translation.startswith(f"{demo.SENTENCE}\n")
+    assert translation.startswith(f"{demo_steps.SENTENCE}\n")
     assert "⟦" not in translation
     heard = json.loads((made / "transcript.json").read_text(encoding="utf-8"))
     assert heard["text"] == "hello what is your name"

@@ -166,14 +166,14 @@ async def test_three_people_speak_and_listen_at_once(api: KellyAPI) -> None:
     assert min(await asyncio.gather(*(one() for _ in range(3)))) >= 7
 
 
-@pytest.mark.parametrize("function", ["speech.synthesize", "recognition.transcribe"])
+@pytest.mark.parametrize("function", ["voice.synthesis.synthesize", "voice.recognition.transcribe"])
 def test_the_stand_ins_of_other_tests_are_called_like_the_engines(
     function: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "sandbox")
-    module, _, name = function.partition(".")
+    module, _, name = function.rpartition(".")
     names = [
         list(inspect.signature(getattr(import_module(f"{package}.{module}"), name)).parameters)
-        for package in ("stand_in", "kellyapi.sandbox.engines")
+        for package in ("fake_engines", "kellyapi.sandbox.engines")
     ]
     assert names[0] == names[1]

@@ -8,11 +8,11 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from kellyapi.sandbox.engines.audio import decode, resample
-from kellyapi.sandbox.engines.failures import BadInput
-from kellyapi.sandbox.engines.process import Engines
-from kellyapi.sandbox.engines.recognition import transcribe
-from kellyapi.sandbox.engines.speech import synthesize
+from kellyapi.sandbox.engines.errors import BadInput
+from kellyapi.sandbox.engines.supervisor import EngineSupervisor
+from kellyapi.sandbox.engines.voice.audio_files import decode, resample
+from kellyapi.sandbox.engines.voice.recognition import transcribe
+from kellyapi.sandbox.engines.voice.synthesis import synthesize
 
 FOX = "The quick brown fox jumps over the lazy dog"
 
@@ -118,12 +118,12 @@ def test_resampling_keeps_a_tone_and_drops_what_does_not_fit(rate: int) -> None:
 
 
 async def test_the_engines_process_speaks_and_hears() -> None:
-    engines = Engines()
+    engines = EngineSupervisor()
     try:
-        spoken = await engines.run("speech.synthesize", text=FOX, language="en")
-        heard = await engines.run("recognition.transcribe", audio=spoken["audio"], language="en")
+        spoken = await engines.run("voice.synthesis.synthesize", text=FOX, language="en")
+        heard = await engines.run("voice.recognition.transcribe", audio=spoken["audio"], language="en")
         with pytest.raises(BadInput, match="zzz"):
-            await engines.run("speech.synthesize", text=FOX, language="zzz")
+            await engines.run("voice.synthesis.synthesize", text=FOX, language="zzz")
     finally:
         await engines.close()
     assert common(heard["text"], FOX) >= 7

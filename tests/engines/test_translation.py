@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from kellyapi.languages import PAIRS, SHORT_PAIRS
-from kellyapi.sandbox.engines import translation
-from kellyapi.sandbox.engines.phrasebook import PHRASES
-from kellyapi.sandbox.engines.translation import installed, languages, supported, translate
+from kellyapi.sandbox.engines.language import translation
+from kellyapi.sandbox.engines.language.phrasebook import PHRASES
+from kellyapi.sandbox.engines.language.translation import installed, languages, supported, translate
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

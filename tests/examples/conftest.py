@@ -20,7 +20,7 @@ from kellyapi import Sandbox
 from .telegram_fake import TOKEN, TelegramFake
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-STAND_INS = Path(__file__).parents[1] / "sandbox"
+FAKE_ENGINES = Path(__file__).parents[1] / "sandbox"
 VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
 
 FAILURES = {
@@ -65,12 +65,12 @@ async def settle(before: set[asyncio.Task[Any]]) -> None:
 
 @pytest.fixture
 async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    """A sandbox that the environment names; `ENGINES = "stand_in"` in a test module spares it the engines of speech."""
-    monkeypatch.syspath_prepend(STAND_INS)
+    """A sandbox that the environment names; `ENGINES = "fake_engines"` in a test module replaces its engines."""
+    monkeypatch.syspath_prepend(FAKE_ENGINES)
     async with Sandbox(engines=getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")) as sandbox:
-        for system, url in sandbox.urls.items():
-            monkeypatch.setenv(f"{VARIABLES[system]}_API_KEY", "sandbox")
-            monkeypatch.setenv(f"{VARIABLES[system]}_BASE_URL", url)
+        for provider, url in sandbox.urls.items():
+            monkeypatch.setenv(f"{VARIABLES[provider]}_API_KEY", "sandbox")
+            monkeypatch.setenv(f"{VARIABLES[provider]}_BASE_URL", url)
         yield sandbox
 
 

@@ -1,4 +1,4 @@
-"""The Telegram bot between a Bot API on loopback and the sandbox; its engines of speech are stand-ins."""
+"""The Telegram bot between a Bot API on loopback and the sandbox; its engines of speech are fakes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kellyapi import Sandbox
 from .conftest import FAILURES, settle, until
 from .telegram_fake import TelegramFake
 
-ENGINES = "stand_in"
+ENGINES = "fake_engines"
 
 
 @asynccontextmanager

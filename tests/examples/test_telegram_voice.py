@@ -10,7 +10,7 @@ import soundfile
 from servers import script
 
 from kellyapi import KellyAPI
-from kellyapi.sandbox.engines.audio import resample
+from kellyapi.sandbox.engines.voice.audio_files import resample
 
 from .conftest import command, complaints, until
 from .telegram_fake import TelegramFake

@@ -17,7 +17,7 @@ from kellyapi import Sandbox
 
 from .conftest import command, complaints
 
-ENGINES = "stand_in"
+ENGINES = "fake_engines"
 ROUTE = "/v1/translate"
 TABLE = "id,text,note\r\n1,Good morning,\r\n2,Thank you,x\r\n3,Goodbye,\r\n4,Yes,\r\n"
 TEXTS = ["Good morning", "Thank you", "Goodbye", "Yes"]

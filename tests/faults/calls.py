@@ -1,4 +1,4 @@
-"""One operation of each kind for each system, the answer it hopes for, and what became of a call."""
+"""One operation of each kind for each provider, the answer it hopes for, and what became of a call."""
 
 from __future__ import annotations
 

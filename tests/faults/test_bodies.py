@@ -1,4 +1,4 @@
-"""Each kind of operation of each system against a success whose body is not what the protocol says."""
+"""Each kind of operation of each provider against a success whose body is not what the protocol says."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .calls import OPERATIONS, ask
 from .clock import run
 
 FIELDS = ("text", "message", "url", "id", "status", "languages", "value", "exists", "types", "choices", "models")
-"""What the systems call the fields that the operations read."""
+"""What the providers call the fields that the operations read."""
 
 
 def each_is(value: object) -> bytes:

@@ -12,7 +12,7 @@ from aiohttp.abc import AbstractResolver
 from servers import KEY, Script, Server, answer, asked, hang, late, pausing
 
 from kellyapi import KellyAPIError, Khaya, RequestTimeoutError, RetryPolicy, StatusError
-from kellyapi.wire import NO_TIMEOUT, Timeout
+from kellyapi._core.messages import NO_TIMEOUT, Timeout
 
 from .calls import OPERATIONS, Operation, ask
 from .clock import run

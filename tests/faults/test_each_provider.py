@@ -1,4 +1,4 @@
-"""Each kind of operation of each system against a server that fails, at the level of sockets.
+"""Each kind of operation of each provider against a server that fails, at the level of sockets.
 
 Whatever happens: an error of the class that was promised, as many requests as sending again is free, and no connection
 or task left. Options are the defaults; only the clock of the loop is a quick one.
@@ -20,7 +20,7 @@ from kellyapi import (
     StatusError,
     TransportError,
 )
-from kellyapi.wire import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
+from kellyapi._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
 
 from .calls import OPERATIONS, REFUSED, Operation, Outcome, ask
 from .clock import run
@@ -50,7 +50,7 @@ def check(
     assert type(error) is kind, repr(error or outcome.result)
     assert len(outcome.requests) == (1 if in_body and operation.stream else requests(operation, failure))
     assert error.outcome_unknown == (operation.repeat == "paid" and failure == "perhaps done")
-    assert error.provider == operation.client.SYSTEM.name
+    assert error.provider == operation.client.PROVIDER.name
     if isinstance(error, TransportError):
         assert error.sent == (failure != "never sent")
 

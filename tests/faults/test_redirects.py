@@ -1,4 +1,4 @@
-"""Each kind of operation of each system, sent elsewhere: what is followed, and that the key never leaves its origin."""
+"""Redirects of each kind of operation of each provider: which are followed, and that no key leaves its origin."""
 
 from __future__ import annotations
 

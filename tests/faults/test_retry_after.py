@@ -1,4 +1,4 @@
-"""One operation of each system against 429 and 503 with each kind of `Retry-After`, by the clock of the loop."""
+"""One operation of each provider against 429 and 503 with each kind of `Retry-After`, by the clock of the loop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from servers import answer
 
 from kellyapi import NO_RETRY, NO_TIMEOUT, RetryPolicy, StatusError
-from kellyapi.retry import MAX_RETRY_AFTER
+from kellyapi._core.retry import MAX_RETRY_AFTER
 
 from .calls import OPERATIONS, Operation, ask
 from .clock import run
@@ -17,8 +17,10 @@ from .clock import run
 BACKOFF = RetryPolicy().throttle_base * (1 + 2)
 """Seconds that two pauses without a hint take at most."""
 
-SYSTEMS = ("kelly", "khaya", "skytells", "aerostack")
-each_system = pytest.mark.parametrize("operation", [OPERATIONS[f"{name} POST"] for name in SYSTEMS], ids=SYSTEMS)
+ALL_PROVIDERS = ("kelly", "khaya", "skytells", "aerostack")
+each_system = pytest.mark.parametrize(
+    "operation", [OPERATIONS[f"{name} POST"] for name in ALL_PROVIDERS], ids=ALL_PROVIDERS
+)
 each_status = pytest.mark.parametrize("status", [429, 503])
 
 

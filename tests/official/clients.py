@@ -60,10 +60,10 @@ Ask = Callable[[Callable[[Any], Any]], Awaitable[Any]]
 
 
 @asynccontextmanager
-async def official(system: str, url: str, form: str, key: str = KEY, **options: Any) -> AsyncIterator[Ask]:
+async def official(provider: str, url: str, form: str, key: str = KEY, **options: Any) -> AsyncIterator[Ask]:
     """Give the official client of Khaya, Skytells or Aerostack in one of its forms."""
     loop = asyncio.get_running_loop()
-    client = {"khaya": _khaya, "skytells": _skytells, "aerostack": _aerostack}[system](url, form, key, options)
+    client = {"khaya": _khaya, "skytells": _skytells, "aerostack": _aerostack}[provider](url, form, key, options)
 
     async def ask(call: Callable[[Any], Any]) -> Any:
         def work() -> Any:
@@ -105,9 +105,9 @@ async def _close(client: Any) -> None:
         client._executor.shutdown()
 
 
-def our_client(system: str, url: str, key: str = KEY, **options: Any) -> Any:
-    """Give our client of a system; use it with `async with`."""
-    return OURS[system](key, base_url=url, retry=NO_RETRY, **options)
+def our_client(provider: str, url: str, key: str = KEY, **options: Any) -> Any:
+    """Give our client of a provider; use it with `async with`."""
+    return OURS[provider](key, base_url=url, retry=NO_RETRY, **options)
 
 
 def closed_port() -> str:

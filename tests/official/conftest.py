@@ -17,13 +17,13 @@ RELEASE = "kellyapi==0.0.2.5"
 SCHEMA = "CREATE TABLE foxes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
 
 
-sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # where the stand-ins are
+sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # where the fakes are
 
 
 @pytest.fixture
 def engines() -> str:
-    """What works in the sandbox: stand-ins for the engines of speech, and the others, which take a while to load."""
-    return "official.played"
+    """What works in the sandbox: fakes for the engines of speech, and the others, which take a while to load."""
+    return "official.replays"
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ ANYTHING = "anything"
 class Difference:
     """One field that is not the same in these operations."""
 
-    system: str
+    provider: str
     operations: tuple[str, ...]
     field: str
     official: Any
@@ -30,7 +30,7 @@ class Difference:
 
     def concerns(self, operation: Operation) -> bool:
         """Tell whether the row is about an operation."""
-        return operation.system == self.system and operation.name in self.operations
+        return operation.provider == self.provider and operation.name in self.operations
 
     def holds(self, found: tuple[Any, Any] | None) -> bool:
         """Tell whether the two values differ as the row says."""

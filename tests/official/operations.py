@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from attrs import field, frozen
-from skytells import PredictionRequest
+from skytells import PredictionRequest as OfficialRequest
 
-from kellyapi import Base64, Job, Webhook
+from kellyapi import Base64, PredictionRequest, Webhook
 
 ID = "0b8f2a52-6d0c-4c8e-9f6e-0d6a5f0f1c11"
 FOX = {"prompt": "a fox"}
@@ -34,7 +34,7 @@ FILE = {"content": PICTURE, "file_name": "fox.png", "content_type": "image/png"}
 class Operation:
     """One call of an official package, and ours for the same."""
 
-    system: str
+    provider: str
     name: str
     """The official method, and behind a colon what is special about the call."""
     official: Callable[[Any], Any]
@@ -48,7 +48,7 @@ class Operation:
         return self.name.partition(":")[0].split(", ")
 
     def __str__(self) -> str:
-        return f"{self.system} {self.name}"
+        return f"{self.provider} {self.name}"
 
 
 def _dispatch(client: Any) -> Any:
@@ -120,7 +120,7 @@ OPERATIONS = (
     ),
     Operation(
         "skytells", "predict: await",
-        lambda c: c.predict(PredictionRequest("fox", FOX, await_=True)),
+        lambda c: c.predict(OfficialRequest("fox", FOX, await_=True)),
         lambda c: c.predictions.create("fox", FOX, wait=True),
     ),
     Operation(
@@ -129,7 +129,7 @@ OPERATIONS = (
     ),
     Operation(
         "skytells", "predictions.create: everything",
-        lambda c: c.predictions.create(PredictionRequest("fox", FOX, webhook=HOOK, stream=True)),
+        lambda c: c.predictions.create(OfficialRequest("fox", FOX, webhook=HOOK, stream=True)),
         lambda c: c.predictions.create("fox", FOX, webhook=Webhook(**HOOK), stream=True),
     ),
     Operation("skytells", "run", lambda c: c.run("fox", FOX), lambda c: c.run("fox", FOX)),
@@ -148,7 +148,9 @@ OPERATIONS = (
     Operation(
         "skytells", "queue, dispatch",
         _dispatch,
-        lambda c: c.predictions.create_many([Job("fox", FOX, webhook=Webhook(**HOOK)), Job("fox", WOLF, stream=True)]),
+        lambda c: c.predictions.create_many(
+            [PredictionRequest("fox", FOX, webhook=Webhook(**HOOK)), PredictionRequest("fox", WOLF, stream=True)]
+        ),
     ),
     Operation("skytells", "predictions.get", lambda c: c.predictions.get(ID), lambda c: c.predictions.get(ID)),
     Operation("skytells", "get_prediction", lambda c: c.get_prediction(ID), lambda c: c.predictions.get(ID)),
@@ -311,6 +313,6 @@ OPERATIONS = (
 )  # fmt: skip  # one row each: formatted, the table is three times as long
 
 
-def of(system: str) -> list[Operation]:
-    """Give the operations of one system."""
-    return [operation for operation in OPERATIONS if operation.system == system]
+def of(provider: str) -> list[Operation]:
+    """Give the operations of one provider."""
+    return [operation for operation in OPERATIONS if operation.provider == provider]

@@ -19,7 +19,7 @@ PAGE = {"data": [PREDICTION], "pagination": {"current_page": 1, "per_page": 20, 
 MODEL = {"name": "Fox", "namespace": "fox"}
 _KELLY = {"image": "aW1hZ2U=", "voice": "dm9pY2U=", "content": "a fox", "message": "hi", "result": "a fox"}
 
-# What is answered at an address: the first entry that the path starts with, of the system's kind and in its words.
+# What is answered at an address: the first entry that the path starts with, of the provider's kind and in its words.
 _ANSWERS: tuple[tuple[str, bytes], ...] = (
     ("POST /v1/translate", answer(body=b'"Maakye"')),
     ("POST /v2/translate", answer(body=b'"Maakye"')),

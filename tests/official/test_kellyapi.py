@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engines.voice import recognition
 from PIL import Image
 from servers import Server, answer
-from stand_in import recognition
 
 import kellyapi
 from kellyapi import Sandbox

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+from fake_engines.voice import recognition
 from khaya.config import API_ENDPOINTS
 from khaya.exceptions import APIError, ASRTranscriptionError, AuthenticationError, TranslationError, TTSGenerationError
 from khaya.models import SynthesisResult, TranscriptionResult, TranslationResult
-from stand_in import recognition
 
 from kellyapi import AuthenticationError as OurAuthenticationError
 from kellyapi import BadRequestError, KellyAPIError, Sandbox, Speech, StatusError, Transcript, Translation
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.parametrize("form", FORMS)
 
 @pytest.fixture
 def engines() -> str:
-    return "stand_in"
+    return "fake_engines"
 
 
 def in_one_form(result: Any) -> Any:

@@ -48,18 +48,18 @@ def check(operation: Operation, theirs: list[Seen], ours: list[Seen]) -> None:
 async def requests_of_ours(operation: Operation) -> list[Seen]:
     async with (
         recorder() as server,
-        our_client(operation.system, server.url + _BASE[operation.system], **operation.options) as client,
+        our_client(operation.provider, server.url + _BASE[operation.provider], **operation.options) as client,
     ):
         await operation.ours(client)
     return in_order(server.requests)
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.system != "kelly"], ids=str)
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.provider != "kelly"], ids=str)
 async def test_the_requests_differ_in_nothing_but_what_is_intended(operation: Operation, form: str) -> None:
     async with (
         recorder() as server,
-        official(operation.system, server.url + _BASE[operation.system], form, **operation.options) as ask,
+        official(operation.provider, server.url + _BASE[operation.provider], form, **operation.options) as ask,
     ):
         await ask(operation.official)
     check(operation, in_order(server.requests), await requests_of_ours(operation))
@@ -111,16 +111,16 @@ GROUPS: dict[str, dict[str, type]] = {
 _NOT_ASKING = {"do_request", "do_request_async", "outputs", "raw"}
 
 
-@pytest.mark.parametrize("system", GROUPS)
-def test_every_method_of_the_official_packages_is_compared(system: str) -> None:
+@pytest.mark.parametrize("provider", GROUPS)
+def test_every_method_of_the_official_packages_is_compared(provider: str) -> None:
     methods = {
         f"{path}{name}"
-        for path, kind in GROUPS[system].items()
+        for path, kind in GROUPS[provider].items()
         for name, _ in inspect.getmembers(kind, inspect.isfunction)
         if not name.startswith("_") and name not in _NOT_ASKING
     }
     twins = {name for name in methods if name.removesuffix("_async") in methods - {name} or name[1:] in methods}
-    assert methods - twins == {name for each in of(system) for name in each.methods} - {"mcp"}
+    assert methods - twins == {name for each in of(provider) for name in each.methods} - {"mcp"}
 
 
 def test_every_method_of_the_release_is_compared(released: Path) -> None:

@@ -21,17 +21,17 @@ from kellyapi import (
     Cancellation,
     ChatCompletion,
     ConfigurationError,
+    CursorPage,
     Invocation,
     Message,
     ObjectMetadata,
-    Page,
     QueryResult,
     SearchResult,
     StoredObject,
     User,
     Wallet,
 )
-from kellyapi.providers.aerostack.queue import Job
+from kellyapi.providers.aerostack.queue import QueueJob
 
 BASE = "https://api.aerostack.ai/v1"
 KEY = {"X-Aerostack-Key": "key"}
@@ -47,7 +47,9 @@ JOB = {
     "projectId": "p1",
     "createdAt": "2026-01-01T00:00:00Z",
 }
-A_JOB = Job(id="j1", type="mail", data={"to": "a"}, status="queued", project_id="p1", created_at="2026-01-01T00:00:00Z")
+A_JOB = QueueJob(
+    id="j1", type="mail", data={"to": "a"}, status="queued", project_id="p1", created_at="2026-01-01T00:00:00Z"
+)
 USER = {"id": "u1", "email": "a@b.example", "name": None, "createdAt": "2026-01-01T00:00:00Z", "metadata": {"x": 1}}
 SIGNED = {"token": "t", "user": USER, "expiresAt": "2026-01-02T00:00:00Z"}
 A_USER = User(id="u1", email="a@b.example", created_at="2026-01-01T00:00:00Z", metadata={"x": 1})
@@ -144,9 +146,15 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         "/cache/list",
         {"prefix": "a:", "limit": 2, "cursor": "c1"},
         {"keys": [{"key": "a:1", "expiration": 1.5}, {"key": "a:2"}], "list_complete": False, "cursor": "c2"},
-        Page((CacheKey("a:1", 1.5), CacheKey("a:2")), "c2"),
+        CursorPage((CacheKey("a:1", 1.5), CacheKey("a:2")), "c2"),
     ),
-    (lambda it: it.cache.list(), "/cache/list", {}, {"keys": [], "list_complete": True, "cursor": "c"}, Page((), None)),
+    (
+        lambda it: it.cache.list(),
+        "/cache/list",
+        {},
+        {"keys": [], "list_complete": True, "cursor": "c"},
+        CursorPage((), None),
+    ),
     (lambda it: it.cache.flush(), "/cache/flush", {}, {"success": True, "deleted": 3}, 3),
     (lambda it: it.cache.flush(prefix="a:"), "/cache/flush", {"prefix": "a:"}, {"success": True, "deleted": 0}, 0),
     (lambda it: it.cache.expire("a", 60), "/cache/expire", {"key": "a", "ttl": 60}, DONE, True),
@@ -186,7 +194,7 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         "/queue/jobs",
         {"status": "queued", "type": "mail", "limit": 2, "cursor": "c1"},
         {"jobs": [JOB], "list_complete": False, "cursor": "c2"},
-        Page((A_JOB,), "c2"),
+        CursorPage((A_JOB,), "c2"),
     ),
     (lambda it: it.queue.cancel("j1"), "/queue/cancel", {"jobId": "j1"}, DONE, Cancellation(success=True)),
     (
@@ -203,14 +211,14 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         "/storage/list",
         {"prefix": "a", "limit": 2, "cursor": "c1"},
         {"objects": [OBJECT], "truncated": True, "cursor": "c2"},
-        Page((AN_OBJECT,), "c2"),
+        CursorPage((AN_OBJECT,), "c2"),
     ),
     (
         lambda it: it.storage.list(),
         "/storage/list",
         {},
         {"objects": [], "truncated": False, "cursor": "c"},
-        Page((), None),
+        CursorPage((), None),
     ),
     (lambda it: it.storage.delete("a"), "/storage/delete", {"key": "a"}, DONE, True),
     (lambda it: it.storage.exists("a"), "/storage/exists", {"key": "a"}, {"exists": False}, False),

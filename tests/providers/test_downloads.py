@@ -28,7 +28,7 @@ from kellyapi import (
     Timeout,
     TransportError,
 )
-from kellyapi.downloads import Entity, describe, read_range
+from kellyapi._core.downloads import RemoteFile, describe_file, read_range
 
 DATA = os.urandom(300_000)
 TAG = '"fox-1"'
@@ -577,7 +577,7 @@ asyncio.run(main())
 
 
 async def test_a_disk_that_takes_no_more_is_an_os_error_that_names_the_file(tmp_path: Path) -> None:
-    """The system's limit on the size of files stands for a full disk: writing fails half way, in the same call."""
+    """The provider's limit on the size of files stands for a full disk: writing fails half way, in the same call."""
     async with delivered(Delivery(data=DATA * 4)) as (_, url, _):
         printed = await run_script(FULL, url, str(tmp_path / "fox.png"), str(len(DATA)))
     assert re.fullmatch(rf"EFBIG {re.escape(str(tmp_path))}/fox\.png\.[0-9a-f]+\.part", printed)
@@ -681,7 +681,7 @@ async def test_one_output_that_fails_keeps_the_others(tmp_path: Path) -> None:
 
 
 class Expiring:
-    """A system whose first links have expired; it gives fresh ones when its job is looked at."""
+    """A provider whose first links have expired; it gives fresh ones when its job is looked at."""
 
     def __init__(self, status: int, *, fresh: bool) -> None:
         self.status, self.fresh = status, fresh
@@ -705,22 +705,22 @@ class Expiring:
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_links_that_have_expired_are_asked_for_anew_once(status: int, tmp_path: Path) -> None:
-    system = Expiring(status, fresh=True)
-    async with Server(system) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
+    provider = Expiring(status, fresh=True)
+    async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
         state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))
         saved = await skytells.predictions.download(state, tmp_path)
     assert [path.read_bytes() for path in saved] == [DATA, DATA]
-    assert system.looks == 1
+    assert provider.looks == 1
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_a_link_that_stays_expired_is_an_error_that_says_so(status: int, tmp_path: Path) -> None:
-    system = Expiring(status, fresh=False)
-    async with Server(system) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
+    provider = Expiring(status, fresh=False)
+    async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
         state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))
         with pytest.raises(StatusError, match="expire about five minutes after") as caught:
             await skytells.predictions.download(state, tmp_path)
-    assert (caught.value.status, caught.value.prediction.id, system.looks) == (status, "a1", 1)
+    assert (caught.value.status, caught.value.prediction.id, provider.looks) == (status, "a1", 1)
     assert names(tmp_path) == []
 
 
@@ -730,23 +730,23 @@ async def test_a_link_that_stays_expired_is_an_error_that_says_so(status: int, t
 @pytest.mark.parametrize(
     ("status", "headers", "entity"),
     [
-        (200, {}, Entity()),
-        (200, {"Content-Length": "5"}, Entity(5)),
-        (200, {"Content-Length": "5", "Accept-Ranges": "bytes"}, Entity(5, None, True)),
-        (200, {"Content-Length": "5", "ETag": '"a"'}, Entity(5, '"a"', True)),
-        (200, {"Content-Length": "5", "ETag": '"a"', "Last-Modified": "day"}, Entity(5, '"a"', True)),
-        (200, {"Content-Length": "5", "ETag": 'W/"a"', "Last-Modified": "day"}, Entity(5, "day", True)),
-        (200, {"Content-Length": "5", "ETag": '"a"', "Accept-Ranges": "none"}, Entity(5, '"a"')),
-        (200, {"ETag": '"a"'}, Entity(None, '"a"')),
-        (200, {"Content-Length": "5", "ETag": '"a"', "Content-Encoding": "gzip"}, Entity()),
-        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/5", "ETag": '"a"'}, Entity(5, '"a"', True)),
-        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/*"}, Entity()),
+        (200, {}, RemoteFile()),
+        (200, {"Content-Length": "5"}, RemoteFile(5)),
+        (200, {"Content-Length": "5", "Accept-Ranges": "bytes"}, RemoteFile(5, None, True)),
+        (200, {"Content-Length": "5", "ETag": '"a"'}, RemoteFile(5, '"a"', True)),
+        (200, {"Content-Length": "5", "ETag": '"a"', "Last-Modified": "day"}, RemoteFile(5, '"a"', True)),
+        (200, {"Content-Length": "5", "ETag": 'W/"a"', "Last-Modified": "day"}, RemoteFile(5, "day", True)),
+        (200, {"Content-Length": "5", "ETag": '"a"', "Accept-Ranges": "none"}, RemoteFile(5, '"a"')),
+        (200, {"ETag": '"a"'}, RemoteFile(None, '"a"')),
+        (200, {"Content-Length": "5", "ETag": '"a"', "Content-Encoding": "gzip"}, RemoteFile()),
+        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/5", "ETag": '"a"'}, RemoteFile(5, '"a"', True)),
+        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/*"}, RemoteFile()),
     ],
 )
 def test_a_head_says_whether_a_download_can_be_gone_on_with(
-    status: int, headers: dict[str, str], entity: Entity
+    status: int, headers: dict[str, str], entity: RemoteFile
 ) -> None:
-    assert describe(status, headers) == entity
+    assert describe_file(status, headers) == entity
 
 
 @pytest.mark.parametrize(
@@ -774,4 +774,4 @@ DIGITS = "9" * 5_000
     ("status", "headers"), [(200, {"Content-Length": DIGITS}), (206, {"Content-Range": f"bytes 0-1/{DIGITS}"})]
 )
 def test_a_size_that_no_file_has_is_none(status: int, headers: dict[str, str]) -> None:
-    assert describe(status, headers) == Entity()
+    assert describe_file(status, headers) == RemoteFile()

@@ -1,4 +1,4 @@
-"""Every error body that the four systems are known to send: (system, status, headers, body) -> the error of ours."""
+"""Every error body that the four providers are known to send, and the error that it becomes."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from kellyapi import (
     Skytells,
     StatusError,
 )
-from kellyapi.providers.aerostack.errors import STATUS_OF_CODE as AEROSTACK_CODES
-from kellyapi.providers.skytells.errors import STATUS_OF_CODE as SKYTELLS_CODES
+from kellyapi.providers.aerostack.error_bodies import STATUS_OF_CODE as AEROSTACK_CODES
+from kellyapi.providers.skytells.error_bodies import STATUS_OF_CODE as SKYTELLS_CODES
 
 CALLS: dict[str, tuple[str, str, Callable[[], Any], Callable[[Any], Awaitable[Any]]]] = {
     "kelly": (
@@ -60,16 +60,16 @@ CALLS: dict[str, tuple[str, str, Callable[[], Any], Callable[[Any], Awaitable[An
 }
 
 
-async def fail(wire: Responses, system: str, status: int, headers: dict[str, str], body: Any) -> KellyAPIError:
-    """Give the error that a call to a system ends in."""
-    method, url, make, call = CALLS[system]
+async def fail(wire: Responses, provider: str, status: int, headers: dict[str, str], body: Any) -> KellyAPIError:
+    """Give the error that a call to a provider ends in."""
+    method, url, make, call = CALLS[provider]
     text = body if isinstance(body, str) else json.dumps(body)
     content_type = "text/html" if text.startswith("<") else "application/json"
     answer(wire, method, url, status=status, headers=headers, body=text, content_type=content_type)
     async with make() as client:
         with pytest.raises(KellyAPIError) as caught:
             await call(client)
-    assert caught.value.provider == system
+    assert caught.value.provider == provider
     assert "sk-secret" not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
     return caught.value
 
@@ -325,16 +325,16 @@ AEROSTACK = [
 
 
 @pytest.mark.parametrize(
-    ("system", "status", "headers", "body", "kind", "code", "message", "details", "request_id"),
+    ("provider", "status", "headers", "body", "kind", "code", "message", "details", "request_id"),
     [
-        (system, *one)
-        for system, rows in {"kelly": KELLY, "khaya": KHAYA, "skytells": SKYTELLS, "aerostack": AEROSTACK}.items()
+        (provider, *one)
+        for provider, rows in {"kelly": KELLY, "khaya": KHAYA, "skytells": SKYTELLS, "aerostack": AEROSTACK}.items()
         for one in rows
     ],
 )
 async def test_an_error_body_becomes_one_error(
     wire: Responses,
-    system: str,
+    provider: str,
     status: int,
     headers: dict[str, str],
     body: Any,
@@ -344,7 +344,7 @@ async def test_an_error_body_becomes_one_error(
     details: Any,
     request_id: str | None,
 ) -> None:
-    error = await fail(wire, system, status, headers, body)
+    error = await fail(wire, provider, status, headers, body)
     assert isinstance(error, StatusError)
     seen = (type(error), error.code, error.message.strip(), error.details, error.request_id, error.retry_after)
     wanted = float(headers["Retry-After"]) if "Retry-After" in headers else None
@@ -355,37 +355,37 @@ async def test_an_error_body_becomes_one_error(
 
 
 @pytest.mark.parametrize(
-    ("system", "code", "status"),
+    ("provider", "code", "status"),
     [("skytells", *row) for row in SKYTELLS_CODES.items()] + [("aerostack", *row) for row in AEROSTACK_CODES.items()],
 )
 async def test_a_known_code_decides_the_class_whatever_the_status(
-    wire: Responses, system: str, code: str, status: int
+    wire: Responses, provider: str, code: str, status: int
 ) -> None:
     body = {"error_id": code, "code": code, "message": "No"}
-    by_code = await fail(wire, system, 400 if status >= 500 else 500, {}, body)
-    by_status = await fail(wire, system, status, {}, {"message": "No"})
+    by_code = await fail(wire, provider, 400 if status >= 500 else 500, {}, body)
+    by_status = await fail(wire, provider, status, {}, {"message": "No"})
     assert (type(by_code), by_code.code) == (type(by_status), code)
 
 
-@pytest.mark.parametrize("system", list(CALLS))
+@pytest.mark.parametrize("provider", list(CALLS))
 @pytest.mark.parametrize("body", ["<html><title>Welcome</title></html>", "", "<!doctype html>", "hello", "null", "NaN"])
 async def test_a_success_that_is_no_json_of_the_protocol_is_a_decoding_error(
-    wire: Responses, system: str, body: str
+    wire: Responses, provider: str, body: str
 ) -> None:
-    error = await fail(wire, system, 200, {}, body)
+    error = await fail(wire, provider, 200, {}, body)
     assert (type(error), error.code, error.outcome_unknown) == (DecodingError, "INVALID_JSON", True)
     assert body[:200] in str(error) or body == "null"
 
 
-@pytest.mark.parametrize("system", list(CALLS))
+@pytest.mark.parametrize("provider", list(CALLS))
 @pytest.mark.parametrize(
     ("location", "named"),
     [("https://sk-user@evil.example/steal?token=1", "https://evil.example"), ("http://[", "http"), ("", "")],
 )
 async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
-    wire: Responses, system: str, location: str, named: str
+    wire: Responses, provider: str, location: str, named: str
 ) -> None:
-    error = await fail(wire, system, 302, {"Location": location} if location else {}, "")
+    error = await fail(wire, provider, 302, {"Location": location} if location else {}, "")
     assert isinstance(error, StatusError)
     assert (type(error), error.status) == (StatusError, 302)
     assert "redirected" in error.message
@@ -394,8 +394,8 @@ async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
     assert "token" not in str(error)
 
 
-@pytest.mark.parametrize("system", list(CALLS))
+@pytest.mark.parametrize("provider", list(CALLS))
 @pytest.mark.parametrize("page", ["<title>" * 14_000, "<title" * 16_000, "<title>Down" + " " * 90_000])
-async def test_a_page_whose_title_does_not_end_is_read_in_one_pass(wire: Responses, system: str, page: str) -> None:
-    error = await fail(wire, system, 502, {}, page)
+async def test_a_page_whose_title_does_not_end_is_read_in_one_pass(wire: Responses, provider: str, page: str) -> None:
+    error = await fail(wire, provider, 502, {}, page)
     assert (type(error), len(error.message) <= 200) == (ServerError, True)

@@ -189,7 +189,7 @@ async def test_a_prediction_of_wrong_shape_names_the_place(
 
 
 async def test_a_job_that_failed_for_good_is_asked_for_once(wire: Responses) -> None:
-    """502 with PREDICTION_FAILED is what the system says of an id it does not know, not of an outage."""
+    """502 with PREDICTION_FAILED is what the provider says of an id it does not know, not of an outage."""
     error = {"http_status": 502, "message": "not found", "error_id": "PREDICTION_FAILED"}
     sent = answer(
         wire, "GET", f"{BASE}/predictions/a1", status=502, json={"status": False, "error": error}, repeat=True

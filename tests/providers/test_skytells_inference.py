@@ -21,16 +21,16 @@ from kellyapi import (
     Embeddings,
     FilterResult,
     Message,
-    Model,
     Pricing,
     SafetyCheck,
     Skytells,
+    SkytellsModel,
     Usage,
 )
-from kellyapi.providers.skytells.inference import EmbeddingUsage
+from kellyapi.providers.skytells.inference.embeddings import EmbeddingUsage
+from kellyapi.providers.skytells.inference.responses_api import OutputContent, OutputItem, ResponseUsage
 from kellyapi.providers.skytells.models import PriceRule, Vendor
-from kellyapi.providers.skytells.responses import OutputContent, OutputItem, ResponseUsage
-from kellyapi.services.completion import Choice, CompletionMessage, FunctionCall, PromptFilter, ToolCall
+from kellyapi.services.openai_completions import Choice, CompletionMessage, FunctionCall, PromptFilter, ToolCall
 
 BASE = "https://api.skytells.ai/v1"
 KEY = {"x-api-key": "key"}
@@ -71,7 +71,7 @@ MODEL = {
     "service": {"type": "inference"},
     "input_schema": {"type": "object", "properties": {"prompt": {"type": "string", "x-order": 0}}},
 }
-A_MODEL = Model(
+A_MODEL = SkytellsModel(
     name="TrueFusion Pro",
     description="draws",
     namespace="truefusion-pro",
@@ -103,7 +103,7 @@ FIELDS = [
 
 async def test_a_model_is_read_whole_with_its_price(wire: Responses, skytells: Skytells) -> None:
     sent = answer(wire, "GET", f"{BASE}/models", json=[MODEL, {"name": "Lumo", "namespace": "lumo"}])
-    assert await skytells.models.list() == (A_MODEL, Model(name="Lumo", namespace="lumo"))
+    assert await skytells.models.list() == (A_MODEL, SkytellsModel(name="Lumo", namespace="lumo"))
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
 
 

@@ -17,12 +17,12 @@ from servers import Server, hang
 from kellyapi import (
     NO_RETRY,
     BadRequestError,
-    Job,
     KellyAPIError,
     NotFoundError,
     PermissionDeniedError,
     Prediction,
     PredictionPage,
+    PredictionRequest,
     PredictionStatus,
     ServerError,
     Skytells,
@@ -30,7 +30,7 @@ from kellyapi import (
     Webhook,
     WebhookEvent,
 )
-from kellyapi.providers.skytells.prediction import Pagination
+from kellyapi.providers.skytells.predictions.types import Pagination
 
 BASE = "https://api.skytells.ai/v1"
 KEY = {"x-api-key": "key"}
@@ -236,9 +236,9 @@ async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, 
     last = answer(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
     jobs = [
         ("m1", {"prompt": "a"}),
-        Job("m2", {}),
+        PredictionRequest("m2", {}),
         ("m3", {}),
-        Job("m4", {}, webhook=Webhook("https://h.example/x", ["completed"]), stream=True),
+        PredictionRequest("m4", {}, webhook=Webhook("https://h.example/x", ["completed"]), stream=True),
     ]
     made = await skytells.predictions.create_many(jobs)
     assert [one.id if isinstance(one, Prediction) else type(one).__name__ for one in made] == [
@@ -269,7 +269,7 @@ async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, 
         (("m", {"image": b"bytes"}), TypeError),
         (("m", None), TypeError),
         (("m",), TypeError),
-        (Job("m", {}, webhook={"uri": "https://h.example"}), TypeError),
+        (PredictionRequest("m", {}, webhook={"uri": "https://h.example"}), TypeError),
     ],
 )
 async def test_a_wrong_job_is_refused_before_any_is_sent_and_paid_for(
@@ -351,11 +351,11 @@ ALL = ["started", "completed", "failed", "canceled"]
     ],
 )
 def test_events_of_either_family_go_out_in_the_short_one(events: Any, sent: list[str]) -> None:
-    assert Webhook("https://h.example/x", events).on_the_wire() == {"url": "https://h.example/x", "events": sent}
+    assert Webhook("https://h.example/x", events).to_wire() == {"url": "https://h.example/x", "events": sent}
 
 
 def test_a_webhook_without_events_is_for_all_of_them() -> None:
-    assert Webhook("https://h.example/x").on_the_wire()["events"] == ALL
+    assert Webhook("https://h.example/x").to_wire()["events"] == ALL
     with pytest.raises(TypeError):
         Webhook({"url": "https://h.example/x"})  # type: ignore[arg-type]  # the wrong type is the point
 

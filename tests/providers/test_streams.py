@@ -35,8 +35,8 @@ from kellyapi import (
     Usage,
     iterate_sync,
 )
-from kellyapi.services.completion import FunctionCall, PromptFilter, ToolCall
-from kellyapi.streams import _IN_A_ROW, MAX_EVENT_BYTES
+from kellyapi._core.streams import _MAX_EVENTS_IN_A_ROW, MAX_EVENT_BYTES
+from kellyapi.services.openai_completions import FunctionCall, PromptFilter, ToolCall
 
 HI = [{"role": "user", "content": "hi"}]
 COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
@@ -700,7 +700,7 @@ async def test_events_in_one_piece_leave_the_loop_to_others() -> None:
         with turns_of_others() as turns:
             reply = await make().finish()
         assert reply.text == "x" * many
-        assert len(turns) >= many // _IN_A_ROW
+        assert len(turns) >= many // _MAX_EVENTS_IN_A_ROW
 
 
 async def test_lines_without_an_event_in_one_piece_leave_the_loop_to_others() -> None:
@@ -714,7 +714,7 @@ async def test_lines_without_an_event_in_one_piece_leave_the_loop_to_others() ->
 
 
 async def test_no_event_is_lost_by_a_call_that_is_cancelled_while_others_have_their_turn() -> None:
-    sent = [str(number) for number in range(3 * _IN_A_ROW)]
+    sent = [str(number) for number in range(3 * _MAX_EVENTS_IN_A_ROW)]
     async with asked("skytells chat", streamed(events(*map(chunk, sent)), DONE)) as (make, _), make() as stream:
         got = [await anext(stream)]
         for _ in range(2 * len(sent)):

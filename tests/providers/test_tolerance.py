@@ -1,4 +1,4 @@
-"""What the systems may send beside what they send now, and the place that a wrong body is refused at.
+"""What the providers may send beside what they send now, and the place that a wrong body is refused at.
 
 Every reply of the table is one that its method reads. It is sent again with changes that a server may make tomorrow:
 more fields, nulls, numbers as text. What a method cannot do without is refused, with its place on the wire.

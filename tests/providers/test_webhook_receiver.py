@@ -29,18 +29,18 @@ from kellyapi import (
     AuthenticationError,
     ConfigurationError,
     Deliveries,
-    Event,
     MemoryDeliveries,
     Prediction,
     PredictionFailedError,
     Skytells,
     SQLiteDeliveries,
     WaitTimeoutError,
+    WebhookDelivery,
     WebhookReceiver,
     run_sync,
 )
-from kellyapi.providers.skytells.joints import KNOWN_STATES
-from kellyapi.providers.skytells.receiver import MAX_BODY
+from kellyapi.providers.skytells.webhooks.receiver import MAX_BODY
+from kellyapi.providers.skytells.webhooks.waiting import MAX_KNOWN_STATES
 
 from .test_webhooks import BODY, HEADERS, SECRET, signed
 
@@ -50,16 +50,16 @@ JOB = "https://api.skytells.ai/v1/predictions/p1"
 
 
 @pytest.fixture
-def seen() -> list[Event]:
+def seen() -> list[WebhookDelivery]:
     return []
 
 
 @pytest.fixture
-def receiver(seen: list[Event]) -> WebhookReceiver:
+def receiver(seen: list[WebhookDelivery]) -> WebhookReceiver:
     return listening(seen)
 
 
-def listening(seen: list[Event], *secrets: str, **options: Any) -> WebhookReceiver:
+def listening(seen: list[WebhookDelivery], *secrets: str, **options: Any) -> WebhookReceiver:
     """Make a receiver that writes down what it hands on."""
     receiver = WebhookReceiver(*(secrets or (SECRET,)), **options)
     receiver.on("*")(seen.append)
@@ -83,7 +83,7 @@ async def serving(receiver: WebhookReceiver, **options: Any) -> AsyncIterator[Po
     """Put a receiver into an application, and give what posts to it."""
     app = web.Application(**options)
     app.add_routes(receiver.routes(PATH))
-    app.cleanup_ctx.append(receiver.life)
+    app.cleanup_ctx.append(receiver.cleanup_context)
     # Whoever was refused in the middle of a body may send the rest for 10 s: the end does not wait for that.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
@@ -140,7 +140,7 @@ CALLS: list[tuple[dict[str, str], bytes, int]] = [
 
 @pytest.mark.parametrize(("headers", "body", "status"), CALLS)
 async def test_a_call_is_answered_by_what_it_is(
-    receiver: WebhookReceiver, seen: list[Event], headers: dict[str, str], body: bytes, status: int
+    receiver: WebhookReceiver, seen: list[WebhookDelivery], headers: dict[str, str], body: bytes, status: int
 ) -> None:
     said = await receiver.handle(headers, body)
     assert (said[0], said[1]["ok"]) == (status, status == 200)
@@ -151,7 +151,7 @@ async def test_a_call_is_answered_by_what_it_is(
     assert len(seen) == 2 * (status == 200)
 
 
-async def test_a_mebibyte_is_taken_whatever_the_application_takes(seen: list[Event]) -> None:
+async def test_a_mebibyte_is_taken_whatever_the_application_takes(seen: list[WebhookDelivery]) -> None:
     headers, body = signed(BODY.ljust(MAX_BODY))
     async with serving(listening(seen), client_max_size=10) as post:
         assert await post(headers, body) == OK
@@ -159,7 +159,7 @@ async def test_a_mebibyte_is_taken_whatever_the_application_takes(seen: list[Eve
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_two_mebibytes_are_413_however_they_are_sent(seen: list[Event], chunked: bool) -> None:
+async def test_two_mebibytes_are_413_however_they_are_sent(seen: list[WebhookDelivery], chunked: bool) -> None:
     headers, body = signed(BODY.ljust(2 * MAX_BODY))
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -186,7 +186,7 @@ async def test_a_long_body_is_refused_before_it_has_arrived(
         assert (await talk(post, head, *pieces)).startswith(b"HTTP/1.1 413 ")
 
 
-async def test_a_body_may_come_one_byte_at_a_time(receiver: WebhookReceiver, seen: list[Event]) -> None:
+async def test_a_body_may_come_one_byte_at_a_time(receiver: WebhookReceiver, seen: list[WebhookDelivery]) -> None:
     head = f"x-skytells-SIGNATURE: {HEADERS['X-Skytells-Signature']}\r\nContent-Length: {len(BODY)}"
     async with serving(receiver) as post:
         assert (await talk(post, head, *(bytes([byte]) for byte in BODY))).startswith(b"HTTP/1.1 200 ")
@@ -195,7 +195,7 @@ async def test_a_body_may_come_one_byte_at_a_time(receiver: WebhookReceiver, see
 
 @pytest.mark.parametrize("head", [f"Content-Length: {len(BODY) + 1}", "Transfer-Encoding: chunked"])
 async def test_a_body_that_breaks_off_reaches_nobody(
-    receiver: WebhookReceiver, seen: list[Event], caplog: pytest.LogCaptureFixture, head: str
+    receiver: WebhookReceiver, seen: list[WebhookDelivery], caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
     signature = f"X-Skytells-Signature: {HEADERS['X-Skytells-Signature']}"
     body = BODY if "Length" in head else b"%x\r\n%b\r\n" % (len(BODY), BODY)
@@ -210,13 +210,15 @@ async def test_a_body_that_breaks_off_reaches_nobody(
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
-async def test_a_hundred_repeats_at_once_are_one_event(seen: list[Event], answer_first: bool) -> None:
+async def test_a_hundred_repeats_at_once_are_one_event(seen: list[WebhookDelivery], answer_first: bool) -> None:
     async with serving(listening(seen, answer_first=answer_first)) as post:
         assert await asyncio.gather(*(post(HEADERS, BODY) for _ in range(100))) == [OK] * 100
     assert len(seen) == 1
 
 
-async def test_one_state_is_one_event_in_each_form_and_spelling(receiver: WebhookReceiver, seen: list[Event]) -> None:
+async def test_one_state_is_one_event_in_each_form_and_spelling(
+    receiver: WebhookReceiver, seen: list[WebhookDelivery]
+) -> None:
     job = {"id": "p1", "status": "canceled"}
     for body in (job, job | {"status": "cancelled"}, {"type": "prediction.cancelled", "data": job}):
         assert await receiver.handle(*signed(body)) == OK
@@ -224,14 +226,16 @@ async def test_one_state_is_one_event_in_each_form_and_spelling(receiver: Webhoo
     assert [event.name for event in seen] == ["canceled"]
 
 
-async def test_other_states_and_other_jobs_are_other_events(receiver: WebhookReceiver, seen: list[Event]) -> None:
+async def test_other_states_and_other_jobs_are_other_events(
+    receiver: WebhookReceiver, seen: list[WebhookDelivery]
+) -> None:
     for status, id in [("started", "p1"), ("succeeded", "p1"), ("succeeded", "p2"), ("started", "p1")]:
         assert await receiver.handle(*call(status, id)) == OK
     await receiver.close()
     assert [event.id for event in seen] == ["p1:started", "p1:succeeded", "p2:succeeded"]
 
 
-async def test_a_restart_forgets_nothing_that_is_in_a_file(seen: list[Event], tmp_path: Path) -> None:
+async def test_a_restart_forgets_nothing_that_is_in_a_file(seen: list[WebhookDelivery], tmp_path: Path) -> None:
     for _ in range(2):
         async with serving(listening(seen, store=SQLiteDeliveries(tmp_path / "seen.db"))) as post:
             assert await post(HEADERS, BODY) == OK
@@ -246,7 +250,7 @@ async def test_handlers_run_after_the_answer_by_default(receiver: WebhookReceive
     answered = asyncio.Event()
 
     @receiver.on("succeeded")
-    async def handle(event: Event) -> None:
+    async def handle(event: WebhookDelivery) -> None:
         await answered.wait()
         order.append("handled")
 
@@ -264,7 +268,7 @@ async def test_the_answer_is_on_the_wire_when_a_plain_handler_begins(receiver: W
         with socket.create_connection(("127.0.0.1", post.port), timeout=20) as caller:
 
             @receiver.on("succeeded")
-            def handle(event: Event) -> None:
+            def handle(event: WebhookDelivery) -> None:
                 read.append(caller.recv(2**16))  # holds the loop: nothing can be sent meanwhile
                 done.set()
 
@@ -275,12 +279,12 @@ async def test_the_answer_is_on_the_wire_when_a_plain_handler_begins(receiver: W
     assert read[0].endswith(b'{"ok": true}')
 
 
-async def test_handlers_run_before_the_answer_by_choice(seen: list[Event]) -> None:
+async def test_handlers_run_before_the_answer_by_choice(seen: list[WebhookDelivery]) -> None:
     receiver = WebhookReceiver(SECRET, answer_first=False)
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     @receiver.on("succeeded")
-    async def handle(event: Event) -> None:
+    async def handle(event: WebhookDelivery) -> None:
         begun.set()
         await may_end.wait()
         seen.append(event)
@@ -296,12 +300,12 @@ async def test_handlers_run_before_the_answer_by_choice(seen: list[Event]) -> No
 
 
 async def test_after_the_answer_what_a_handler_raises_is_logged_and_stops_nothing(
-    seen: list[Event], caplog: pytest.LogCaptureFixture
+    seen: list[WebhookDelivery], caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = WebhookReceiver(SECRET)
 
     @receiver.on("succeeded")
-    def fail(event: Event) -> None:
+    def fail(event: WebhookDelivery) -> None:
         raise OSError("the disk is full")
 
     receiver.on("succeeded")(seen.append)
@@ -316,11 +320,13 @@ async def test_after_the_answer_what_a_handler_raises_is_logged_and_stops_nothin
     assert isinstance(record.exc_info[1], OSError)
 
 
-async def test_before_the_answer_what_a_handler_raises_is_500_and_the_call_may_come_again(seen: list[Event]) -> None:
+async def test_before_the_answer_what_a_handler_raises_is_500_and_the_call_may_come_again(
+    seen: list[WebhookDelivery],
+) -> None:
     receiver = listening(seen, answer_first=False)
 
     @receiver.on("succeeded")
-    async def fail_once(event: Event) -> None:
+    async def fail_once(event: WebhookDelivery) -> None:
         if len(seen) < 2:
             raise OSError("the disk is full")
 
@@ -331,12 +337,12 @@ async def test_before_the_answer_what_a_handler_raises_is_500_and_the_call_may_c
     assert len(seen) == 2
 
 
-async def test_a_repeat_that_comes_while_handlers_run_shares_their_outcome(seen: list[Event]) -> None:
+async def test_a_repeat_that_comes_while_handlers_run_shares_their_outcome(seen: list[WebhookDelivery]) -> None:
     receiver = listening(seen, answer_first=False)
     begun, may_fail = asyncio.Event(), asyncio.Event()
 
     @receiver.on("succeeded")
-    async def fail(event: Event) -> None:
+    async def fail(event: WebhookDelivery) -> None:
         begun.set()
         await may_fail.wait()
         raise OSError
@@ -349,12 +355,14 @@ async def test_a_repeat_that_comes_while_handlers_run_shares_their_outcome(seen:
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
-async def test_a_caller_that_gives_up_does_not_stop_the_handlers(seen: list[Event], answer_first: bool) -> None:
+async def test_a_caller_that_gives_up_does_not_stop_the_handlers(
+    seen: list[WebhookDelivery], answer_first: bool
+) -> None:
     receiver = WebhookReceiver(SECRET, answer_first=answer_first)
     begun, may_end = asyncio.Event(), asyncio.Event()
 
     @receiver.on("*")
-    async def handle(event: Event) -> None:
+    async def handle(event: WebhookDelivery) -> None:
         begun.set()
         await may_end.wait()
         seen.append(event)
@@ -374,11 +382,13 @@ async def test_a_caller_that_gives_up_does_not_stop_the_handlers(seen: list[Even
     assert len(seen) == 1
 
 
-async def test_the_end_of_the_application_waits_for_handlers(receiver: WebhookReceiver, seen: list[Event]) -> None:
+async def test_the_end_of_the_application_waits_for_handlers(
+    receiver: WebhookReceiver, seen: list[WebhookDelivery]
+) -> None:
     steps: list[int] = []
 
     @receiver.on("succeeded")
-    async def handle(event: Event) -> None:
+    async def handle(event: WebhookDelivery) -> None:
         for step in range(50):
             await asyncio.sleep(0)
             steps.append(step)
@@ -396,7 +406,7 @@ async def test_a_handler_that_never_ends_is_stopped_and_its_event_may_come_again
     begun = asyncio.Event()
 
     @receiver.on("*")
-    async def handle(event: Event) -> None:
+    async def handle(event: WebhookDelivery) -> None:
         begun.set()
         await asyncio.Event().wait()
 
@@ -443,7 +453,7 @@ class Broken(MemoryDeliveries):
         return await super().claim(key)
 
 
-async def test_a_call_that_cannot_be_remembered_is_not_accepted(seen: list[Event]) -> None:
+async def test_a_call_that_cannot_be_remembered_is_not_accepted(seen: list[WebhookDelivery]) -> None:
     store: Deliveries = Broken()
     receiver = listening(seen, store=store)
     with pytest.raises(OSError, match="the disk is full"):
@@ -480,7 +490,7 @@ STATUSES = ["started", "starting", "succeeded", "failed", "canceled", "cancelled
     ],
 )
 async def test_a_handler_is_called_for_its_event_in_any_spelling(
-    seen: list[Event], name: str, statuses: list[str]
+    seen: list[WebhookDelivery], name: str, statuses: list[str]
 ) -> None:
     receiver = WebhookReceiver(SECRET)
     receiver.on(name)(seen.append)
@@ -494,16 +504,16 @@ async def test_handlers_are_plain_or_async_and_are_called_in_order() -> None:
     receiver, order = WebhookReceiver(SECRET), list[str]()
 
     @receiver.on("succeeded")
-    def first(event: Event) -> None:
+    def first(event: WebhookDelivery) -> None:
         order.append("first")
 
     @receiver.on("*", "succeeded")
-    async def second(event: Event) -> None:
+    async def second(event: WebhookDelivery) -> None:
         await asyncio.sleep(0)
         order.append("second")
 
     @receiver.on("failed", "completed")
-    def third(event: Event) -> None:
+    def third(event: WebhookDelivery) -> None:
         order.append("third")
 
     await receiver.handle(HEADERS, BODY)
@@ -628,7 +638,7 @@ async def test_a_call_that_came_before_counts_also_after_late_ones(receiver: Web
     assert await receiver.wait_for("p1") == DONE
 
 
-async def test_a_repeat_that_no_handler_sees_still_ends_the_waiting(seen: list[Event]) -> None:
+async def test_a_repeat_that_no_handler_sees_still_ends_the_waiting(seen: list[WebhookDelivery]) -> None:
     store = MemoryDeliveries()
     await store.claim("p1:succeeded")  # by another process
     receiver = listening(seen, store=store)
@@ -685,7 +695,7 @@ async def test_a_timeout_is_seconds(receiver: WebhookReceiver, timeout: float) -
 
 
 @pytest.fixture
-async def polling(seen: list[Event]) -> AsyncIterator[WebhookReceiver]:
+async def polling(seen: list[WebhookDelivery]) -> AsyncIterator[WebhookReceiver]:
     """A receiver that can ask."""
     async with Skytells("key", retry=NO_RETRY) as skytells:
         yield listening(seen, skytells=skytells)
@@ -770,13 +780,13 @@ async def test_waiting_that_is_cancelled_leaves_nothing(
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert not polling._joints._waiting
+    assert not polling._waiters._waiting
 
 
 async def test_of_many_jobs_the_newest_states_are_kept(receiver: WebhookReceiver) -> None:
-    for number in range(KNOWN_STATES + 1):
+    for number in range(MAX_KNOWN_STATES + 1):
         await receiver.handle(*call(id=f"p{number}"))
-    assert (await receiver.wait_for(f"p{KNOWN_STATES}")).status == "succeeded"
+    assert (await receiver.wait_for(f"p{MAX_KNOWN_STATES}")).status == "succeeded"
     forgotten = asyncio.create_task(receiver.wait_for("p0"))
     await asyncio.sleep(0)
     assert not forgotten.done()
@@ -789,7 +799,7 @@ async def test_of_many_jobs_the_newest_states_are_kept(receiver: WebhookReceiver
 
 
 async def test_a_server_of_another_make_hands_over_headers_and_bytes(
-    receiver: WebhookReceiver, seen: list[Event]
+    receiver: WebhookReceiver, seen: list[WebhookDelivery]
 ) -> None:
     app = FastAPI()
 
@@ -805,7 +815,7 @@ async def test_a_server_of_another_make_hands_over_headers_and_bytes(
     assert {event.id for event in seen} == {"p1:succeeded", "p1:failed"}
 
 
-def test_a_server_without_a_loop_uses_run_sync(receiver: WebhookReceiver, seen: list[Event]) -> None:
+def test_a_server_without_a_loop_uses_run_sync(receiver: WebhookReceiver, seen: list[WebhookDelivery]) -> None:
     app = Flask("app")
 
     @app.post(PATH)

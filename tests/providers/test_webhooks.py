@@ -17,14 +17,22 @@ from servers import run_script
 from starlette.datastructures import Headers as StarletteHeaders
 from werkzeug.datastructures import Headers as WerkzeugHeaders
 
-from kellyapi import Deliveries, Event, MemoryDeliveries, Prediction, SQLiteDeliveries, WebhookError, verify
-from kellyapi.providers.skytells import webhooks
+from kellyapi import (
+    Deliveries,
+    MemoryDeliveries,
+    Prediction,
+    SQLiteDeliveries,
+    WebhookDelivery,
+    WebhookError,
+    verify_webhook,
+)
+from kellyapi.providers.skytells.webhooks import verification
 
 SECRET = "sk-test-key"
 BODY = b'{"id":"p1","status":"succeeded"}'
 SIGNATURE = "2a478c45472f2f4db275e913f6bbacdc94805c192c68d65322c030567dcf85fd"
 HEADERS = {"X-Skytells-Signature": SIGNATURE}
-EVENT = Event(type="succeeded", name="succeeded", prediction=Prediction(id="p1", status="succeeded"))
+EVENT = WebhookDelivery(type="succeeded", name="succeeded", prediction=Prediction(id="p1", status="succeeded"))
 
 
 def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
@@ -33,7 +41,7 @@ def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
 
 
 def test_the_public_name_and_the_module_are_one() -> None:
-    assert verify is webhooks.verify
+    assert verify_webhook is verification.verify_webhook
 
 
 # Signatures
@@ -54,19 +62,19 @@ def test_the_public_name_and_the_module_are_one() -> None:
     ids=["plain", "lower", "upper", "blanks", "hex", "aiohttp", "starlette", "werkzeug"],
 )
 def test_the_vector_is_accepted_from_any_headers(headers: Mapping[str, str]) -> None:
-    assert verify(headers, BODY, SECRET) == EVENT
+    assert verify_webhook(headers, BODY, SECRET) == EVENT
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
 def test_a_body_is_bytes_of_any_kind(kind: Callable[[bytes], bytes]) -> None:
-    assert verify(HEADERS, kind(BODY), SECRET) == EVENT
+    assert verify_webhook(HEADERS, kind(BODY), SECRET) == EVENT
 
 
 @pytest.mark.parametrize(
     "secrets", [["old", SECRET], (SECRET, "new"), iter(["", SECRET]), f" {SECRET}\n", [f"{SECRET}\t"], SECRET.encode()]
 )
 def test_one_of_several_secrets_will_do_and_blanks_around_it_do_not_count(secrets: Any) -> None:
-    assert verify(HEADERS, BODY, secrets) == EVENT
+    assert verify_webhook(HEADERS, BODY, secrets) == EVENT
 
 
 EMPTY_KEY = signed(BODY, "")[0]["X-Skytells-Signature"]
@@ -102,7 +110,7 @@ BLANK_KEY = signed(BODY, " ")[0]["X-Skytells-Signature"]
 )
 def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> None:
     with pytest.raises(WebhookError, match="no valid X-Skytells-Signature") as raised:
-        verify(headers, body, secret)
+        verify_webhook(headers, body, secret)
     assert (raised.value.code, raised.value.provider) == ("WEBHOOK_SIGNATURE_INVALID", "skytells")
 
 
@@ -117,24 +125,26 @@ def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> Non
 )
 def test_what_is_no_body_or_no_secret_is_a_type_error(body: Any, secret: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        verify(HEADERS, body, secret)
+        verify_webhook(HEADERS, body, secret)
 
 
 def test_a_body_is_not_parsed_before_its_signature_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    compare, loads = hmac.compare_digest, webhooks.loads
+    compare, loads = hmac.compare_digest, verification.loads
     monkeypatch.setattr(hmac, "compare_digest", lambda a, b: seen.append("compared") or compare(a, b))
-    monkeypatch.setattr(webhooks, "loads", lambda data: seen.append("parsed") or loads(data))
-    verify(HEADERS, BODY, SECRET)
+    monkeypatch.setattr(verification, "loads", lambda data: seen.append("parsed") or loads(data))
+    verify_webhook(HEADERS, BODY, SECRET)
     with pytest.raises(WebhookError):
-        verify(HEADERS, b"{", SECRET)
+        verify_webhook(HEADERS, b"{", SECRET)
     assert seen == ["compared", "parsed", "compared"]
 
 
 def test_no_traceback_with_locals_shows_the_secret() -> None:
     with pytest.raises(WebhookError) as raised:
-        verify({}, BODY, SECRET)
-    frames = [frame for frame, _ in traceback.walk_tb(raised.tb) if frame.f_globals["__name__"] == webhooks.__name__]
+        verify_webhook({}, BODY, SECRET)
+    frames = [
+        frame for frame, _ in traceback.walk_tb(raised.tb) if frame.f_globals["__name__"] == verification.__name__
+    ]
     assert frames
     assert not [frame for frame in frames if SECRET in repr(frame.f_locals)]
 
@@ -159,8 +169,8 @@ JOB = {"id": "p1", "status": "processing"}
     ],
 )
 def test_a_bare_prediction_is_an_event_by_its_status(status: str, type: str) -> None:
-    event = verify(*signed(JOB | {"status": status}), SECRET)
-    assert event == Event(type=type, name=status, prediction=Prediction(id="p1", status=status))
+    event = verify_webhook(*signed(JOB | {"status": status}), SECRET)
+    assert event == WebhookDelivery(type=type, name=status, prediction=Prediction(id="p1", status=status))
     assert event.id == f"p1:{type}"
 
 
@@ -182,9 +192,9 @@ def test_a_bare_prediction_is_an_event_by_its_status(status: str, type: str) -> 
     ],
 )
 def test_an_envelope_is_an_event_by_its_type(name: str, type: str) -> None:
-    event = verify(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": JOB}), SECRET)
+    event = verify_webhook(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": JOB}), SECRET)
     prediction = Prediction(id="p1", status="processing")
-    assert event == Event(type=type, name=name, created_at="2026-03-04T21:20:58Z", prediction=prediction)
+    assert event == WebhookDelivery(type=type, name=name, created_at="2026-03-04T21:20:58Z", prediction=prediction)
     assert event.id == f"p1:{type}"
 
 
@@ -197,12 +207,12 @@ def test_an_envelope_is_an_event_by_its_type(name: str, type: str) -> None:
     ],
 )
 def test_a_prediction_with_fields_of_an_envelope_stays_one(fields: dict[str, Any]) -> None:
-    event = verify(*signed(JOB | fields), SECRET)
+    event = verify_webhook(*signed(JOB | fields), SECRET)
     assert (event.prediction.id, event.type, event.created_at) == ("p1", "processing", None)
 
 
 def test_a_prediction_is_read_as_everywhere_else() -> None:
-    event = verify(*signed(JOB | {"model": {"name": "m", "type": "image"}, "output": ["u"], "new": 1}), SECRET)
+    event = verify_webhook(*signed(JOB | {"model": {"name": "m", "type": "image"}, "output": ["u"], "new": 1}), SECRET)
     assert (event.prediction.model, event.prediction.outputs) == ("m", ("u",))
 
 
@@ -226,7 +236,7 @@ def test_a_prediction_is_read_as_everywhere_else() -> None:
 )
 def test_a_signed_body_that_is_no_event_is_another_error(body: bytes) -> None:
     with pytest.raises(WebhookError, match="is signed, but is no event") as raised:
-        verify(*signed(body), SECRET)
+        verify_webhook(*signed(body), SECRET)
     assert raised.value.code == "INVALID_JSON"
 
 
@@ -296,5 +306,5 @@ def test_a_store_that_could_keep_nothing_is_a_value_error(make: Callable[[], Awa
 
 
 async def test_naming_the_receiver_loads_no_server() -> None:
-    loaded = "import sys, kellyapi; kellyapi.WebhookReceiver; kellyapi.verify; print('aiohttp' in sys.modules)"
+    loaded = "import sys, kellyapi; kellyapi.WebhookReceiver; kellyapi.verify_webhook; print('aiohttp' in sys.modules)"
     assert await run_script(loaded) == "False"

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from asking import Answer, Ask, Call, Line
+from http_client import Answer, Ask, Call, Line
 from PIL import Image
 
 from kellyapi import Aerostack, Sandbox
@@ -22,14 +22,14 @@ PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments")
 @pytest.fixture
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """A sandbox with the engines that the tests' extra brings, which are all but those of speech."""
-    stand_in = {"engines": "stand_in"} if "stand_in" in request.fixturenames else {}
-    async with Sandbox(**stand_in) as sandbox:
+    fake_engines = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
+    async with Sandbox(**fake_engines) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the sandbox of the test use stand-ins for the engines of speech."""
+def fake_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the sandbox of the test use fakes for the engines of speech."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from asking import Answer, Ask, Clock
+from http_client import Answer, Ask, Clock
 
 from kellyapi import Aerostack, Sandbox
 

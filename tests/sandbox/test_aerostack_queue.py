@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from asking import Clock
+from http_client import Clock
 
 from kellyapi import Aerostack, Sandbox
 

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from asking import Ask
+from http_client import Ask
 
 from kellyapi import AuthenticationError, Sandbox
 

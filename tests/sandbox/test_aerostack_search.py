@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from asking import Ask
+from http_client import Ask
 
 from kellyapi import Aerostack, NotFoundError
 

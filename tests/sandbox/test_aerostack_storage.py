@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from asking import Ask
+from http_client import Ask
 
 from kellyapi import Aerostack, NotFoundError, Sandbox
 from kellyapi.sandbox.aerostack import storage

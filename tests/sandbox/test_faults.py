@@ -12,8 +12,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from asking import Ask
 from attrs import frozen
+from http_client import Ask
 
 from kellyapi import (
     NO_RETRY,
@@ -32,7 +32,7 @@ from kellyapi import (
 KHAYA = {"Ocp-Apim-Subscription-Key": "key"}
 ASKED = {"in": "Good morning", "lang": "en-tw"}
 ANSWER = b'"Maakye"'
-EVERY_SYSTEM = {
+EVERY_PROVIDER = {
     "kelly": ("GET", "/models", {"Authorization": "Bearer key"}),
     "khaya": ("POST", "/v1/translate", KHAYA),
     "skytells": ("POST", "/v1/predictions", {"x-api-key": "key"}),
@@ -109,7 +109,7 @@ async def test_a_fault_answers_in_place_of_the_service(
 
 
 @pytest.mark.parametrize(
-    ("system", "status", "said"),
+    ("provider", "status", "said"),
     [
         ("kelly", 500, {"detail": "Internal Server Error"}),
         ("kelly", 401, {"detail": "Invalid API key"}),
@@ -121,9 +121,9 @@ async def test_a_fault_answers_in_place_of_the_service(
     ],
 )
 async def test_an_error_is_in_the_words_of_the_system_that_was_asked_even_without_its_key(
-    sandbox: Sandbox, ask: Ask, system: str, status: int, said: dict[str, Any]
+    sandbox: Sandbox, ask: Ask, provider: str, status: int, said: dict[str, Any]
 ) -> None:
-    method, path, _ = EVERY_SYSTEM[system]
+    method, path, _ = EVERY_PROVIDER[provider]
     sandbox.fail_next(status=status)
     got = await ask(method, path)
     assert got.status == status
@@ -132,21 +132,21 @@ async def test_an_error_is_in_the_words_of_the_system_that_was_asked_even_withou
 
 async def test_the_two_shapes_of_skytells_stay_apart(sandbox: Sandbox, ask: Ask) -> None:
     sandbox.fail_next(status=402, times=2)
-    job, chat = [await ask(*EVERY_SYSTEM[name][:2]) for name in ("skytells", "inference")]
+    job, chat = [await ask(*EVERY_PROVIDER[name][:2]) for name in ("skytells", "inference")]
     assert job.json["error"]["error_id"] == chat.json["error"]["error_id"] == "INSUFFICIENT_CREDITS"
     assert set(job.json) != set(chat.json)
 
 
-@pytest.mark.parametrize("system", EVERY_SYSTEM)
+@pytest.mark.parametrize("provider", EVERY_PROVIDER)
 async def test_an_address_that_is_not_there_fails_in_the_words_of_the_key(
-    sandbox: Sandbox, ask: Ask, system: str
+    sandbox: Sandbox, ask: Ask, provider: str
 ) -> None:
-    method, path, key = EVERY_SYSTEM[system]
+    method, path, key = EVERY_PROVIDER[provider]
     sandbox.fail_next(status=500, times=2)
     there, nowhere = await ask(method, path, headers=key), await ask("GET", "/not/there", headers=key)
     assert nowhere.status == 500
-    if system != "inference":  # it shares its key with the other Skytells
-        assert set(nowhere.json) == set(there.json) or system == "khaya"
+    if provider != "inference":  # it shares its key with the other Skytells
+        assert set(nowhere.json) == set(there.json) or provider == "khaya"
 
 
 async def test_a_bomb_is_a_whole_gzip_file_of_its_size(sandbox: Sandbox, listen: Callable[[], Any]) -> None:
@@ -220,7 +220,7 @@ async def test_headers_alone_are_put_on_the_services_answer(sandbox: Sandbox, as
 
 
 async def test_a_stream_and_a_file_are_spoiled_like_any_answer(
-    stand_in: None, sandbox: Sandbox, ask: Ask, aerostack: Aerostack
+    fake_engines: None, sandbox: Sandbox, ask: Ask, aerostack: Aerostack
 ) -> None:
     async def stream() -> bytes:
         asked = {"text": "hello", "language": "eng", "stream": True}
@@ -380,13 +380,13 @@ async def test_a_fault_comes_before_the_key_is_looked_at(ask: Ask, sandbox: Sand
 
 async def test_requests_are_remembered_without_their_keys(ask: Ask, sandbox: Sandbox) -> None:
     answered = []
-    for system, (method, path, key) in EVERY_SYSTEM.items():
+    for provider, (method, path, key) in EVERY_PROVIDER.items():
         secret = {name: value.replace("key", "s3cret") for name, value in key.items()}
         headers = {**secret, "Cookie": "a=s3cret", "X-Mine": "1"}
-        answered.append((await ask(method, f"{path}?of={system}%20a", headers=headers)).status)
+        answered.append((await ask(method, f"{path}?of={provider}%20a", headers=headers)).status)
     seen = sandbox.requests
     assert [(one.method, one.path) for one in seen] == [
-        (method, f"{path}?of={system}%20a") for system, (method, path, _) in EVERY_SYSTEM.items()
+        (method, f"{path}?of={provider}%20a") for provider, (method, path, _) in EVERY_PROVIDER.items()
     ]
     assert {one.headers["x-mine"] for one in seen} == {"1"}
     assert [one.status for one in seen] == answered

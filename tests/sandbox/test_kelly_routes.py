@@ -8,9 +8,9 @@ from functools import partial
 from typing import Any
 
 import pytest
-from asking import Ask
+from fake_engines.voice import recognition
+from http_client import Ask
 from PIL import Image
-from stand_in import recognition
 
 from kellyapi import NO_RETRY, AuthenticationError, Kelly, Sandbox, ServerError
 
@@ -115,7 +115,7 @@ async def test_a_chat_names_its_model_in_the_path(kelly: Ask, model: str) -> Non
     assert "KelyAI" in answer.json["message"]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_a_voice_comes_as_base64_in_json_when_that_is_asked_for_and_else_as_bytes(kelly: Ask) -> None:
     body = {"text": "hello", "model": "en-US_LisaExpressive"}
     wrapped = await kelly("POST", "/voice/generation", json={**body, "responseType": "base64data"})
@@ -124,7 +124,7 @@ async def test_a_voice_comes_as_base64_in_json_when_that_is_asked_for_and_else_a
     assert (bare.headers["Content-Type"], bare.body) == ("audio/wav", b"RIFF eng en-US_LisaExpressive hello")
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_what_was_heard_is_one_string(kelly: Ask) -> None:
     answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"RIFF")})
     assert answer.json == {"result": recognition.TEXT}
@@ -189,7 +189,7 @@ async def test_a_body_that_is_no_json_object_is_a_400(kelly: Ask, body: bytes) -
     assert answer.json["detail"] in ("The body is not valid JSON.", "The body must be a JSON object.")
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_what_is_no_audio_is_a_400(kelly: Ask) -> None:
     answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"a text")})
     assert (answer.status, answer.json) == (400, {"detail": "not audio"})

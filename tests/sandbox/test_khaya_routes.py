@@ -10,8 +10,8 @@ from uuid import UUID
 
 import aiohttp
 import pytest
-from asking import Answer, Ask
-from stand_in import recognition
+from fake_engines.voice import recognition
+from http_client import Answer, Ask
 
 from kellyapi import NO_RETRY, BadRequestError, Khaya, Sandbox, Segment, ServerError, Word
 from kellyapi.languages import SYNTHESIS, TRANSCRIPTION
@@ -135,7 +135,7 @@ async def test_an_unknown_pair_is_the_systems_own_400(khaya: Ask) -> None:
         ("/tts/v2/synthesize", {"text": "hello", "language": "eng", "format": ["wav"]}, "INVALID_REQUEST", "format"),
     ],
 )
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_an_invalid_body_is_a_400_that_names_the_field(
     khaya: Ask, path: str, body: dict[str, Any], code: str, target: str
 ) -> None:
@@ -153,7 +153,7 @@ async def test_a_thousand_characters_are_the_limit_of_the_second_version_alone(k
         assert (await khaya("POST", f"/{version}/translate", json={"in": text, "lang": "en-tw"})).status == 200
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 class TestTranscription:
     async def test_version_1_answers_with_a_bare_string(self, khaya: Ask) -> None:
         assert (await khaya("POST", "/asr/v1/transcribe?language=eng", data=WAV)).json == recognition.TEXT
@@ -229,7 +229,7 @@ async def test_languages_of_transcription_are_a_list_of_the_third_version_alone(
     assert (gone.status, gone.json) == (404, {"statusCode": 404, "message": "Not Found"})
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 class TestSynthesis:
     @pytest.mark.parametrize("path", ["/tts/v1/tts", "/tts/v2/synthesize"])
     async def test_speech_is_the_bytes_of_a_wav(self, khaya: Ask, path: str) -> None:
@@ -326,7 +326,7 @@ async def test_the_client_passes_on_what_to_install(sandbox: Sandbox) -> None:
 
 
 async def test_an_upload_in_pieces_is_heard_whole(
-    stand_in: None, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+    fake_engines: None, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def pieces() -> Any:
         for piece in (b"RI", b"FF", bytes(100_000)):

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from asking import Ask, Line
-from stand_in import recognition
+from fake_engines.voice import recognition
+from http_client import Ask, Line
 
 from kellyapi import KellyAPI, Khaya, Sandbox, TransportError
 from kellyapi.sandbox import app
@@ -55,9 +55,9 @@ def test_an_ipv6_address_stands_in_brackets() -> None:
 
 
 async def test_the_client_of_a_sandbox_does_not_heed_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for system in ("KELLYAI", "KHAYA", "SKYTELLS", "AEROSTACK"):
-        monkeypatch.setenv(f"{system}_BASE_URL", "http://127.0.0.1:1")
-        monkeypatch.setenv(f"{system}_API_KEY", "from the environment")
+    for provider in ("KELLYAI", "KHAYA", "SKYTELLS", "AEROSTACK"):
+        monkeypatch.setenv(f"{provider}_BASE_URL", "http://127.0.0.1:1")
+        monkeypatch.setenv(f"{provider}_API_KEY", "from the environment")
     async with Sandbox(keys=["right"]) as sandbox, sandbox.api() as api:
         assert (await api.translate("Good morning", "en-tw")).text == "Maakye"
         assert (await api.chat("hello")).text.startswith("[sandbox]")
@@ -148,7 +148,7 @@ async def test_thirty_requests_at_once_each_get_their_own_answer(sandbox: Sandbo
     assert [answer.text for answer in answers] == [expected for _, expected in pairs]
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_the_loop_answers_while_an_engine_works(ask: Ask, speak: Ask, line: Line) -> None:
     working = asyncio.create_task(speak(line.text))
     call = await line.calls.get()
@@ -158,7 +158,7 @@ async def test_the_loop_answers_while_an_engine_works(ask: Ask, speak: Ask, line
     assert (await working).status == 200
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_an_engine_that_is_killed_fails_its_request_and_the_next_one_works(speak: Ask, line: Line) -> None:
     working = asyncio.create_task(speak(line.text))
     os.kill((await line.calls.get()).process, signal.SIGKILL)
@@ -168,7 +168,7 @@ async def test_an_engine_that_is_killed_fails_its_request_and_the_next_one_works
     assert (await speak("hello")).status == 200
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_a_guest_who_leaves_while_an_engine_works_disturbs_nobody(
     speak: Ask, line: Line, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -183,7 +183,7 @@ async def test_a_guest_who_leaves_while_an_engine_works_disturbs_nobody(
     assert not caplog.records
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 @pytest.mark.parametrize(
     "part",
     [
@@ -208,7 +208,7 @@ async def test_a_guest_who_leaves_in_the_middle_of_a_request_disturbs_nobody(
     assert not caplog.records
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_a_guest_who_leaves_in_the_middle_of_a_stream_disturbs_nobody(
     sandbox: Sandbox, speak: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -236,7 +236,7 @@ async def test_a_stranger_gets_a_plain_404(ask: Ask) -> None:
     assert (answer.status, answer.body) == (404, b"404: Not Found")
 
 
-@pytest.mark.usefixtures("stand_in")
+@pytest.mark.usefixtures("fake_engines")
 async def test_closing_ends_an_engine_at_work_and_answers_whoever_waits_for_it(
     sandbox: Sandbox, speak: Ask, line: Line
 ) -> None:

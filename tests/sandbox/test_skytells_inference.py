@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Ask
+from http_client import Ask
 
 from kellyapi import AuthenticationError, BadRequestError, KellyAPI, Message, NotFoundError, Sandbox, Skytells
 

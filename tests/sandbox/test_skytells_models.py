@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
-from asking import Ask
+from http_client import Ask
 
 from kellyapi import KellyAPI, NotFoundError, Sandbox
 

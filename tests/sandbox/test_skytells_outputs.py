@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Answer, Ask, Clock
+from http_client import Answer, Ask, Clock
 
 from kellyapi import KellyAPI, Sandbox, StatusError
-from kellyapi.sandbox.skytells.job import LINK_LIFE
-from kellyapi.sandbox.skytells.outputs import find_range
+from kellyapi.sandbox.skytells.outputs import read_byte_range
+from kellyapi.sandbox.skytells.prediction_state import LINK_LIFETIME
 
 FOX = {"prompt": "a fox", "width": 64, "height": 64}
 CUT = 100
@@ -99,7 +99,7 @@ async def test_a_range_behind_the_end_is_refused(ask: Ask, url: str, whole: Answ
     ],
 )
 def test_a_range_is_read_as_the_standard_says(text: str, found: Any) -> None:
-    assert find_range(text, 10) == found
+    assert read_byte_range(text, 10) == found
 
 
 async def test_the_client_goes_on_with_a_part_of_an_output(
@@ -121,7 +121,7 @@ async def test_an_expired_output_is_an_error_that_says_so(
     api: KellyAPI, url: str, clock: Clock, tmp_path: Path
 ) -> None:
     (job,) = (await api.skytells.predictions.list()).items
-    clock.now += LINK_LIFE
+    clock.now += LINK_LIFETIME
     with pytest.raises(StatusError, match="expire about five minutes after") as caught:
         await api.skytells.predictions.download(job, tmp_path)
     assert (caught.value.status, caught.value.prediction) == (410, job)

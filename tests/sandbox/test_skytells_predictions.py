@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Ask, Clock
+from http_client import Ask, Clock
 from PIL import Image
 
-from kellyapi import BadRequestError, Job, KellyAPI, Sandbox, ServerError, StatusError
+from kellyapi import BadRequestError, KellyAPI, PredictionRequest, Sandbox, ServerError, StatusError
 
 KEY = {"x-api-key": "key"}
 FOX = {"model": "truefusion", "input": {"prompt": "a fox", "width": 64, "height": 64}}
@@ -245,7 +245,7 @@ async def test_an_unknown_status_is_refused(api: KellyAPI) -> None:
 
 
 async def test_the_client_walks_over_all_pages(api: KellyAPI) -> None:
-    made = await api.skytells.predictions.create_many([Job("truefusion", {"prompt": "fail please"})] * 5)
+    made = await api.skytells.predictions.create_many([PredictionRequest("truefusion", {"prompt": "fail please"})] * 5)
     ids = {each.id for each in made if not isinstance(each, Exception)}
     assert len(ids) == 5
     pages = [page async for page in api.skytells.predictions.pages(per_page=2)]

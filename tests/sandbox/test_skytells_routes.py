@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from asking import Ask
+from http_client import Ask
 from PIL import Image
 
 from kellyapi import PredictionFailedError, Sandbox, ServerError

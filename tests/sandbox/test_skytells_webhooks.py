@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from asking import Ask, Clock
+from http_client import Ask, Clock
 from servers import OK, Server, answer, reset
 
-from kellyapi import Event, KellyAPI, Sandbox, Webhook, WebhookReceiver, verify
-from kellyapi.sandbox.skytells.callbacks import call_back, happened
+from kellyapi import KellyAPI, Sandbox, Webhook, WebhookDelivery, WebhookReceiver, verify_webhook
+from kellyapi.sandbox.skytells.outgoing_webhooks import deliver_webhooks, reported_states
 
 KEY = {"x-api-key": "sk-mine"}
 INPUT = {"prompt": "a fox", "width": 64, "height": 64}
@@ -54,10 +54,10 @@ def create(ask: Ask) -> Create:
     return create
 
 
-async def called(server: Server, times: int) -> list[Event]:
+async def called(server: Server, times: int) -> list[WebhookDelivery]:
     """Wait for some calls, and read them."""
     await server.until(lambda: len(server.requests) == times and server.open == 0)
-    return [verify(seen.headers, bytes(seen.body), "sk-mine") for seen in server.requests]
+    return [verify_webhook(seen.headers, bytes(seen.body), "sk-mine") for seen in server.requests]
 
 
 async def finish(ask: Ask, clock: Clock, id: str) -> Any:
@@ -188,7 +188,7 @@ def test_what_a_job_has_to_tell_depends_on_its_times(
 ) -> None:
     job = JOB | {"cancelled": None if cancelled is None else NOON + cancelled}
     result = None if finished is None else {"id": "p1", "finished": NOON + finished, "failure": failure}
-    assert happened(job, result, NOON + now) == states
+    assert reported_states(job, result, NOON + now) == states
 
 
 async def test_the_start_of_a_job_is_told_as_it_was_however_late() -> None:
@@ -198,7 +198,7 @@ async def test_the_start_of_a_job_is_told_as_it_was_however_late() -> None:
         async def find() -> tuple[dict[str, Any], None]:
             return job, None
 
-        await call_back(find, Clock(NOON + 60), key="sk-mine", origin="http://h", retries=())
+        await deliver_webhooks(find, Clock(NOON + 60), key="sk-mine", origin="http://h", retries=())
         started, end = await called(server, 2)
     assert (started.type, started.prediction.completed_at) == ("started", None)
     assert (end.type, end.prediction.completed_at) == ("cancelled", "2026-03-04T12:00:50.000000Z")
@@ -212,7 +212,7 @@ async def test_a_call_is_given_up_after_its_retries_and_the_next_is_sent(
         await finish(ask, clock, made["id"])
         told = await called(server, 6)
     assert [event.type for event in told] == ["started"] * 3 + ["succeeded"] * 3
-    assert f"the webhook {server.url} did not take a call: status 500" in caplog.messages
+    assert f"the webhook {server.url} did not accept a delivery: status 500" in caplog.messages
 
 
 async def test_nobody_there_is_a_failure_like_others(
@@ -226,7 +226,7 @@ async def test_nobody_there_is_a_failure_like_others(
         other = await create(server.url)
         await finish(ask, clock, other["id"])
         await called(server, 2)
-    assert [message for message in caplog.messages if f"{gone.url} did not take a call: Connection" in message]
+    assert [message for message in caplog.messages if f"{gone.url} did not accept a delivery: Connection" in message]
 
 
 @pytest.mark.parametrize("pauses", [[-1], [0.1, float("nan")], [float("inf")]])
@@ -289,7 +289,7 @@ async def receiving(receiver: WebhookReceiver) -> AsyncIterator[str]:
     """Serve a receiver, and give its URL."""
     app = web.Application()
     app.add_routes(receiver.routes("/webhooks/skytells"))
-    app.cleanup_ctx.append(receiver.life)
+    app.cleanup_ctx.append(receiver.cleanup_context)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -321,7 +321,7 @@ async def test_a_handler_that_fails_is_called_again(
     done = asyncio.Event()
 
     @receiver.on("succeeded")
-    async def fail_once(event: Event) -> None:
+    async def fail_once(event: WebhookDelivery) -> None:
         told.append(event.id)
         if len(told) == 1:
             raise OSError("the disk is full")

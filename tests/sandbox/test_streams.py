@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from asking import Answer, Ask
 from attrs import evolve
+from http_client import Answer, Ask
 
 from kellyapi import BadRequestError, ChatCompletion, KellyAPI, KellyAPIError, NotFoundError, Sandbox
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...core import Service
-from ...services.chat import ChatReply, ChatStream, Message, read_completion, write_messages
-from ...wire import given
+from ..._core.resource import Resource, drop_none
+from ...services.chat import ChatReply, ChatStream, Messages, read_completion, write_messages
 
 
-class AI(Service):
-    """`aerostack.ai`."""
+class AI(Resource):
+    """`aerostack.ai`.
+
+    Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
+    """
 
     async def chat(
         self,
-        messages: str | Sequence[Message | Mapping[str, Any]],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = None,
@@ -26,15 +27,13 @@ class AI(Service):
 
         `messages` are `Message(role, content)` or dicts; a single string is one message of the user. `temperature` is 0
         to 2.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
-        options = given(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
         return await self._post_json("/ai/chat", {"messages": write_messages(messages), **options}, into=_read_reply)
 
     def chat_stream(
         self,
-        messages: str | Sequence[Message | Mapping[str, Any]],
+        messages: Messages,
         *,
         model: str | None = None,
         temperature: float | None = None,
@@ -45,10 +44,8 @@ class AI(Service):
         as stream: async for piece in stream: …`.
 
         What it takes is what `chat` takes; so are the errors, raised when the block is entered.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
         """
-        options = given(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
         return self._stream_events("/ai/chat", data, into=ChatStream)
 

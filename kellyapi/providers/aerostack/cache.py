@@ -7,11 +7,12 @@ from typing import Any
 
 from attrs import frozen
 
-from ...core import Service
-from ...decoding import decode
+from ..._core.resource import Resource, drop_none
+from ..._data.decoding import decode
+from ..._data.text import not_blank
 from ...errors import DecodingError
-from ...wire import given, not_blank
-from .paging import Page, Success, batches, iterate, whole
+from .pagination import CursorPage, batches, iterate_pages
+from .response_types import Success, whole_number
 
 MAX_KEYS = 100
 MAX_DELETIONS = 500
@@ -77,70 +78,52 @@ class _Value:
     value: float
 
 
-class Cache(Service):
-    """`aerostack.cache`. More keys than the platform takes at once are sent in several requests."""
+class Cache(Resource):
+    """`aerostack.cache`. More keys than the platform takes at once are sent in several requests.
+
+    Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
+    """
 
     async def get(self, key: str) -> CacheEntry:
-        """Give a key's value; a missing key is an entry whose `exists` is False.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Give a key's value; a missing key is an entry whose `exists` is False."""
         return await self._post_json("/cache/get", {"key": _key(key)}, into=_read_entry, repeatable=True)
 
     async def set(self, key: str, value: Any, *, ttl: float | None = None) -> bool:
-        """Set a key to any JSON value, for `ttl` seconds or for good.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        data = {"key": _key(key), "value": value, **given(ttl=ttl)}
+        """Set a key to any JSON value, for `ttl` seconds or for good."""
+        data = {"key": _key(key), "value": value, **drop_none(ttl=ttl)}
         return (await self._post_json("/cache/set", data, into=Success, repeatable=True)).success
 
     async def delete(self, key: str) -> bool:
-        """Forget a key.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Forget a key."""
         return (await self._post_json("/cache/delete", {"key": _key(key)}, into=Success, repeatable=True)).success
 
     async def get_many(self, keys: Iterable[str]) -> tuple[CacheEntry, ...]:
-        """Give the values of several keys, in their order.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Give the values of several keys, in their order."""
         found: list[CacheEntry] = []
         for some in batches(_keys(keys), MAX_KEYS):
             found += (await self._post_json("/cache/getMany", {"keys": some}, into=_Entries, repeatable=True)).results
         return tuple(found)
 
     async def set_many(self, entries: Mapping[str, Any] | Iterable[CacheItem]) -> int:
-        """Set several keys, `{key: value}` or `CacheItem`s, and give their number.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Set several keys, `{key: value}` or `CacheItem`s, and give their number."""
         items = [CacheItem(*pair) for pair in entries.items()] if isinstance(entries, Mapping) else entries
         done = 0
         for some in batches(
-            ({**given(key=_key(item.key), ttl=item.ttl), "value": item.value} for item in items), MAX_KEYS
+            ({**drop_none(key=_key(item.key), ttl=item.ttl), "value": item.value} for item in items), MAX_KEYS
         ):
             done += (await self._post_json("/cache/setMany", {"entries": some}, into=_Count, repeatable=True)).count
         return done
 
     async def delete_many(self, keys: Iterable[str]) -> int:
-        """Forget several keys, and give the number of those that were there.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Forget several keys, and give the number of those that were there."""
         done = 0
         for some in batches(_keys(keys), MAX_DELETIONS):
             done += (await self._post_json("/cache/deleteMany", {"keys": some}, into=_Count, repeatable=True)).deleted
         return done
 
     async def keys(self, *, prefix: str | None = None) -> tuple[str, ...]:
-        """Give the keys that start with a prefix, at most 10,000; `iterate` gives all.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        found = await self._post_json("/cache/keys", given(prefix=prefix), into=_Keys, repeatable=True)
+        """Give the keys that start with a prefix, at most 10,000; `iterate` gives all."""
+        found = await self._post_json("/cache/keys", drop_none(prefix=prefix), into=_Keys, repeatable=True)
         if found.truncated:
             self._connection.logger.warning(
                 "cache.keys gave the first %d keys only; cache.iterate gives all", len(found.keys)
@@ -149,44 +132,29 @@ class Cache(Service):
 
     async def list(
         self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[CacheKey]:
-        """Give one page of keys: up to `limit`, 100 by default and 1,000 at most.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        data = given(prefix=prefix, limit=limit, cursor=cursor)
+    ) -> CursorPage[CacheKey]:
+        """Give one page of keys: up to `limit`, 100 by default and 1,000 at most."""
+        data = drop_none(prefix=prefix, limit=limit, cursor=cursor)
         page = await self._post_json("/cache/list", data, into=_Listed, repeatable=True)
-        return Page(page.keys, None if page.list_complete else page.cursor)
+        return CursorPage(page.keys, None if page.list_complete else page.cursor)
 
     def iterate(self, *, prefix: str | None = None) -> AsyncIterator[CacheKey]:
-        """Give every key that starts with a prefix, page after page.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        return iterate(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
+        """Give every key that starts with a prefix, page after page."""
+        return iterate_pages(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
 
     async def flush(self, *, prefix: str | None = None) -> int:
-        """Forget all keys that start with a prefix, or all, and give their number; at most 10,000, five times a minute.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        return (await self._post_json("/cache/flush", given(prefix=prefix), into=_Count)).deleted
+        """Delete the keys that start with a prefix, or all, and return their number: up to 10,000, 5 times a minute."""
+        return (await self._post_json("/cache/flush", drop_none(prefix=prefix), into=_Count)).deleted
 
     async def expire(self, key: str, ttl: float) -> bool:
-        """Let a key expire in `ttl` seconds.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
+        """Let a key expire in `ttl` seconds."""
         data = {"key": _key(key), "ttl": ttl}
         return (await self._post_json("/cache/expire", data, into=Success, repeatable=True)).success
 
     async def increment(self, key: str, amount: float = 1, *, initial: float = 0, ttl: float | None = None) -> float:
-        """Add to a number, `initial` when there is none, and give the sum. The platform does not do it atomically.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
-        """
-        data = {"key": _key(key), "amount": amount, "initialValue": initial, **given(ttl=ttl)}
-        return whole((await self._post_json("/cache/increment", data, into=_Value)).value)
+        """Add to a number, `initial` when there is none, and give the sum. The platform does not do it atomically."""
+        data = {"key": _key(key), "amount": amount, "initialValue": initial, **drop_none(ttl=ttl)}
+        return whole_number((await self._post_json("/cache/increment", data, into=_Value)).value)
 
 
 def _read_entry(value: Any) -> CacheEntry:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ...core import Client
-from ...wire import System
+from ..._core.provider import Provider
+from ..._core.provider_client import ProviderClient
 from .ai import AI
+from .api_gateway import Gateway
 from .auth import Auth
 from .cache import Cache
 from .db import Database
-from .errors import read_error
-from .gateway import Gateway
+from .error_bodies import read_error
+from .functions import FunctionsResource
 from .queue import Queue
 from .search import Search
-from .services import Services
 from .storage import Storage
 
 
-class Aerostack(Client):
-    """Aerostack. What may be billed or done twice is not repeated once it may have been carried out."""
+class Aerostack(ProviderClient):
+    """Aerostack. An operation that may be billed or would do something twice is sent once, unless nothing was sent.
 
-    SYSTEM = System(
+    Source: https://github.com/aerostackdev/sdk-python
+    """
+
+    PROVIDER = Provider(
         name="aerostack",
         title="Aerostack",
         base_url="https://api.aerostack.ai/v1",
@@ -30,7 +33,7 @@ class Aerostack(Client):
         read_error=read_error,
     )
 
-    PRODUCTION: ClassVar = SYSTEM.base_url
+    PRODUCTION: ClassVar = PROVIDER.base_url
     DEV: ClassVar = "https://api.aerostack.dev/v1"
     """Where the platform's newer clients go."""
     LOCAL: ClassVar = "http://localhost:8787/v1"
@@ -61,9 +64,9 @@ class Aerostack(Client):
         return Queue(self._connection)
 
     @property
-    def services(self) -> Services:
+    def services(self) -> FunctionsResource:
         """Functions that a project has deployed."""
-        return Services(self._connection)
+        return FunctionsResource(self._connection)
 
     @property
     def storage(self) -> Storage:

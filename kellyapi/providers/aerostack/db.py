@@ -7,10 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from ...core import Service
-from ...decoding import wire
-from ...wire import not_blank
-from .paging import batches
+from ..._core.resource import Resource
+from ..._data.decoding import json_name
+from ..._data.text import not_blank
+from .pagination import batches
 
 MAX_QUERIES = 25
 
@@ -19,7 +19,7 @@ MAX_QUERIES = 25
 class QueryResult:
     """What one query gave."""
 
-    rows: tuple[dict[str, object], ...] = wire("results", default=())
+    rows: tuple[dict[str, object], ...] = json_name("results", default=())
     count: int = 0
 
 
@@ -28,7 +28,7 @@ class BatchedResult:
     """What one query of a batch gave."""
 
     success: bool
-    rows: tuple[dict[str, object], ...] = wire("results", default=())
+    rows: tuple[dict[str, object], ...] = json_name("results", default=())
     error: str | None = None
     """Why it failed; the others are done all the same."""
 
@@ -42,23 +42,22 @@ class BatchResult:
     results: tuple[BatchedResult, ...] = ()
 
 
-class Database(Service):
-    """`aerostack.db`. Statements that change the schema are refused by the platform."""
+class Database(Resource):
+    """`aerostack.db`. Statements that change the schema are refused by the platform.
+
+    Source: https://github.com/aerostackdev/sdk-python (aerostack/api/database_api.py)
+    """
 
     async def query(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
         """Run one statement; `?` in it stands for the parameters. Wrong SQL raises `BadRequestError`.
 
         It is not repeated once it may have been carried out, whatever the statement is.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/database_api.py)
         """
         return await self._post_json("/db/query", _query(sql, params), into=QueryResult)
 
     async def batch(self, queries: Iterable[tuple[str, Sequence[Any]]]) -> BatchResult:
         """Run several `(sql, params)`; more than 25 are sent in several requests. One that fails does not stop the
         others.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/database_api.py)
         """
         parts = []
         for some in batches((_query(*query) for query in queries), MAX_QUERIES):

@@ -7,14 +7,14 @@ from typing import Any
 
 from attrs import frozen
 
-from ...core import Service
-from ...decoding import wire
-from ...wire import given, not_blank
-from .paging import Page, iterate
+from ..._core.resource import Resource, drop_none
+from ..._data.decoding import json_name
+from ..._data.text import not_blank
+from .pagination import CursorPage, iterate_pages
 
 
 @frozen
-class Job:
+class QueueJob:
     """A job, kept for seven days."""
 
     id: str
@@ -23,8 +23,8 @@ class Job:
     type: str | None = None
     data: object = None
     """Any JSON."""
-    project_id: str | None = wire("projectId", default=None)
-    created_at: str | None = wire("createdAt", default=None)
+    project_id: str | None = json_name("projectId", default=None)
+    created_at: str | None = json_name("createdAt", default=None)
     """ISO 8601."""
 
 
@@ -38,37 +38,34 @@ class Cancellation:
 
 @frozen
 class _Enqueued:
-    job_id: str = wire("jobId")
+    job_id: str = json_name("jobId")
 
 
 @frozen
 class _Found:
-    job: Job | None = None
+    job: QueueJob | None = None
 
 
 @frozen
 class _Listed:
-    jobs: tuple[Job, ...]
+    jobs: tuple[QueueJob, ...]
     list_complete: bool = True
     cursor: str | None = None
 
 
-class Queue(Service):
-    """`aerostack.queue`."""
+class Queue(Resource):
+    """`aerostack.queue`.
+
+    Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
+    """
 
     async def enqueue(self, type: str, data: Any, *, delay: float | None = None) -> str:
-        """Put a job in the queue, to begin in `delay` seconds or at once, and give its id.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
-        """
-        body = {"type": not_blank(type, "type"), "data": data, **given(delay=delay)}
+        """Put a job in the queue, to begin in `delay` seconds or at once, and give its id."""
+        body = {"type": not_blank(type, "type"), "data": data, **drop_none(delay=delay)}
         return (await self._post_json("/queue/enqueue", body, into=_Enqueued)).job_id
 
-    async def job(self, id: str) -> Job | None:
-        """Look at a job; `None` when there is none of this id.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
-        """
+    async def job(self, id: str) -> QueueJob | None:
+        """Look at a job; `None` when there is none of this id."""
         data = {"jobId": not_blank(id, "id")}
         return (await self._post_json("/queue/job", data, into=_Found, repeatable=True)).job
 
@@ -79,27 +76,18 @@ class Queue(Service):
         type: str | None = None,
         limit: int | None = None,
         cursor: str | None = None,
-    ) -> Page[Job]:
-        """Give one page of jobs: up to `limit`, 50 by default and 200 at most.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
-        """
-        data = given(status=status, type=type, limit=limit, cursor=cursor)
+    ) -> CursorPage[QueueJob]:
+        """Give one page of jobs: up to `limit`, 50 by default and 200 at most."""
+        data = drop_none(status=status, type=type, limit=limit, cursor=cursor)
         page = await self._post_json("/queue/jobs", data, into=_Listed, repeatable=True)
-        return Page(page.jobs, None if page.list_complete else page.cursor)
+        return CursorPage(page.jobs, None if page.list_complete else page.cursor)
 
-    def iterate(self, *, status: str | None = None, type: str | None = None) -> AsyncIterator[Job]:
-        """Give every job, page after page.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
-        """
-        return iterate(lambda cursor: self.jobs(status=status, type=type, limit=200, cursor=cursor))
+    def iterate(self, *, status: str | None = None, type: str | None = None) -> AsyncIterator[QueueJob]:
+        """Give every job, page after page."""
+        return iterate_pages(lambda cursor: self.jobs(status=status, type=type, limit=200, cursor=cursor))
 
     async def cancel(self, id: str) -> Cancellation:
-        """Ask that a job be cancelled.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
-        """
+        """Ask that a job be cancelled."""
         return await self._post_json(
             "/queue/cancel", {"jobId": not_blank(id, "id")}, into=Cancellation, repeatable=True
         )

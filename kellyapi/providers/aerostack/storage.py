@@ -9,12 +9,14 @@ from typing import overload
 
 from attrs import frozen
 
-from ...core import Service
-from ...decoding import wire
-from ...media import Source, open_media
-from ...saving import save_stream
-from ...wire import Part, Raw, given, not_blank
-from .paging import Page, Success, iterate
+from ..._core.messages import FormField, FromResponse
+from ..._core.resource import Resource, drop_none
+from ..._data.decoding import json_name
+from ..._data.files import save_stream
+from ..._data.media import MediaSource, open_media
+from ..._data.text import not_blank
+from .pagination import CursorPage, iterate_pages
+from .response_types import Success
 
 
 @frozen
@@ -24,9 +26,9 @@ class StoredObject:
     key: str
     size: int | None = None
     """Bytes."""
-    last_modified: str | None = wire("lastModified", default=None)
+    last_modified: str | None = json_name("lastModified", default=None)
     """ISO 8601."""
-    content_type: str | None = wire("contentType", default=None)
+    content_type: str | None = json_name("contentType", default=None)
     etag: str | None = None
 
 
@@ -37,8 +39,8 @@ class ObjectMetadata:
     exists: bool
     size: int | None = None
     """Bytes."""
-    content_type: str | None = wire("contentType", default=None)
-    last_modified: str | None = wire("lastModified", default=None)
+    content_type: str | None = json_name("contentType", default=None)
+    last_modified: str | None = json_name("lastModified", default=None)
     """ISO 8601."""
     etag: str | None = None
 
@@ -60,26 +62,27 @@ class _Listed:
     cursor: str | None = None
 
 
-class Storage(Service):
-    """`aerostack.storage`."""
+class Storage(Resource):
+    """`aerostack.storage`.
+
+    Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
+    """
 
     async def upload(
-        self, key: str, file: Source, *, content_type: str | None = None, filename: str | None = None
+        self, key: str, file: MediaSource, *, content_type: str | None = None, filename: str | None = None
     ) -> str:
         """Store a file and give its URL; one that was there is replaced.
 
         `file` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
         `Base64(text)`. Type and name are taken from it unless they are given.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
         """
         media = await open_media(file, "file")
         kind = content_type or media.mime
         name = filename or media.name or PurePosixPath(_key(key)).name or "file"
         parts = (
-            Part("file", media.body, filename=name, content_type=kind),
-            Part("key", _key(key).encode()),
-            Part("contentType", kind.encode()),
+            FormField("file", media.body, filename=name, content_type=kind),
+            FormField("key", _key(key).encode()),
+            FormField("contentType", kind.encode()),
         )
         stored = await self._post_form(
             "/storage/upload", *parts, into=_Address, repeatable=True, one_shot=media.one_shot
@@ -91,75 +94,51 @@ class Storage(Service):
     @overload
     async def download(self, key: str, path: str | os.PathLike[str]) -> Path: ...
     async def download(self, key: str, path: str | os.PathLike[str] | None = None) -> bytes | Path:
-        """Give a file's bytes, or stream them to `path` and give that. A missing key raises `NotFoundError`.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Give a file's bytes, or stream them to `path` and give that. A missing key raises `NotFoundError`."""
         data = {"key": _key(key)}
         if path is None:
-            return await self._post_json("/storage/get", data, into=Raw(lambda answer: answer.body), repeatable=True)
+            return await self._post_json(
+                "/storage/get", data, into=FromResponse(lambda answer: answer.body), repeatable=True
+            )
         async with self._stream("/storage/get", data, repeatable=True) as pieces:
             return await save_stream(path, pieces)
 
     async def url(self, key: str) -> str:
-        """Give the URL of a file.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Give the URL of a file."""
         return (await self._post_json("/storage/getUrl", {"key": _key(key)}, into=_Address, repeatable=True)).url
 
     async def list(
         self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
-    ) -> Page[StoredObject]:
-        """Give one page of files: up to `limit`, 100 by default and 1,000 at most.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
-        data = given(prefix=prefix, limit=limit, cursor=cursor)
+    ) -> CursorPage[StoredObject]:
+        """Give one page of files: up to `limit`, 100 by default and 1,000 at most."""
+        data = drop_none(prefix=prefix, limit=limit, cursor=cursor)
         page = await self._post_json("/storage/list", data, into=_Listed, repeatable=True)
-        return Page(page.objects, page.cursor if page.truncated else None)
+        return CursorPage(page.objects, page.cursor if page.truncated else None)
 
     def iterate(self, *, prefix: str | None = None) -> AsyncIterator[StoredObject]:
-        """Give every file whose key starts with a prefix, page after page.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
-        return iterate(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
+        """Give every file whose key starts with a prefix, page after page."""
+        return iterate_pages(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
 
     async def delete(self, key: str) -> bool:
-        """Delete a file.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Delete a file."""
         return (await self._post_json("/storage/delete", {"key": _key(key)}, into=Success, repeatable=True)).success
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is a file.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Tell whether there is a file."""
         return (await self._post_json("/storage/exists", {"key": _key(key)}, into=_Exists, repeatable=True)).exists
 
     async def metadata(self, key: str) -> ObjectMetadata:
-        """Give size, type and date of a file.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Give size, type and date of a file."""
         return await self._post_json("/storage/getMetadata", {"key": _key(key)}, into=ObjectMetadata, repeatable=True)
 
     async def copy(self, source: str, target: str) -> str | None:
-        """Copy a file to another key and give the copy's URL, if the platform tells it.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
-        """
+        """Copy a file to another key and give the copy's URL, if the platform tells it."""
         data = {"sourceKey": _key(source), "destKey": _key(target)}
         return (await self._post_json("/storage/copy", data, into=_Moved, repeatable=True)).url
 
     async def move(self, source: str, target: str) -> str | None:
         """Move a file to another key and give its URL, if the platform tells it. The platform does not do it
         atomically.
-
-        Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
         """
         data = {"sourceKey": _key(source), "destKey": _key(target)}
         return (await self._post_json("/storage/move", data, into=_Moved)).url

@@ -9,68 +9,76 @@ from math import inf
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ...core import Client, OnBytes
+from ..._core.downloads import OnBytes
+from ..._core.provider import Provider
+from ..._core.provider_client import ProviderClient
+from ..._data.media import sniff
+from ..._data.text import not_blank
 from ...errors import DecodingError, KellyAPIError
-from ...media import sniff
 from ...services.images import Image
-from ...wire import System, not_blank
-from .allowance import read_allowance
-from .errors import read_error
-from .following import OnState, Watch, read_pace
-from .inference import ChatCompletions, EmbeddingVectors, Responses
-from .models import Models
-from .outputs import is_link
-from .prediction import Prediction, Webhook
-from .predictions import Predictions, write_order
-from .safety import Safety
+from .error_bodies import read_error
+from .inference.chat import ChatResource
+from .inference.embeddings import EmbeddingsResource
+from .inference.responses_api import ResponsesResource
+from .inference.safety import SafetyResource
+from .models import ModelsResource
+from .predictions.outputs import is_link
+from .predictions.polling import OnState, PredictionPoller, read_pace
+from .predictions.requests import Webhook, creation_body
+from .predictions.resource import PredictionsResource
+from .predictions.types import Prediction
+from .ratelimit_headers import read_rate_limit
 
 
-class Skytells(Client):
-    """Skytells. Creating a prediction is billed, and is not repeated once it may have been carried out."""
+class Skytells(ProviderClient):
+    """Skytells. Creating a prediction is billed, and is not repeated once it may have been carried out.
 
-    SYSTEM = System(
+    Source: https://github.com/Skytells/ts-sdk (src/client.ts), https://github.com/Skytells/cli (docs/predictions.md)
+    """
+
+    PROVIDER = Provider(
         name="skytells",
         title="Skytells",
         base_url="https://api.skytells.ai/v1",
         variables="SKYTELLS",
         key_header="x-api-key",
         read_error=read_error,
-        read_allowance=read_allowance,
+        read_rate_limit=read_rate_limit,
     )
 
-    PRODUCTION: ClassVar = SYSTEM.base_url
+    PRODUCTION: ClassVar = PROVIDER.base_url
     EDGE: ClassVar = "https://edge.skytells.ai/v1"
     """Nearer to its users; for Business and Enterprise keys, with models of its own."""
 
     @property
-    def predictions(self) -> Predictions:
+    def predictions(self) -> PredictionsResource:
         """Jobs: create, look at, list, follow, cancel, delete, download."""
-        return Predictions(self._connection)
+        return PredictionsResource(self._connection)
 
     @property
-    def models(self) -> Models:
+    def models(self) -> ModelsResource:
         """The catalogue of models."""
-        return Models(self._connection)
+        return ModelsResource(self._connection)
 
     @property
-    def chat(self) -> ChatCompletions:
+    def chat(self) -> ChatResource:
         """Language models, by conversation."""
-        return ChatCompletions(self._connection)
+        return ChatResource(self._connection)
 
     @property
-    def responses(self) -> Responses:
+    def responses(self) -> ResponsesResource:
         """Language models, by the newer interface."""
-        return Responses(self._connection)
+        return ResponsesResource(self._connection)
 
     @property
-    def embeddings(self) -> EmbeddingVectors:
+    def embeddings(self) -> EmbeddingsResource:
         """Texts as vectors."""
-        return EmbeddingVectors(self._connection)
+        return EmbeddingsResource(self._connection)
 
     @property
-    def safety(self) -> Safety:
+    def safety(self) -> SafetyResource:
         """The content filter."""
-        return Safety(self._connection)
+        return SafetyResource(self._connection)
 
     async def run(
         self,
@@ -87,21 +95,19 @@ class Skytells(Client):
         """Create a job, follow it, and give its last state.
 
         One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
-        (`None`: never), creating it included, `WaitTimeoutError`, or `RequestTimeoutError` if the system had not even
+        (`None`: never), creating it included, `WaitTimeoutError`, or `RequestTimeoutError` if the provider had not even
         created it; errors after that carry the job as `error.prediction`.
         `on_progress(prediction)`, plain or async, is called with each new state, the first before the job is looked at.
         With `cancel_on_exit` the job is cancelled when waiting for it ends before it does, by an error, the timeout, or
         cancelling the task. For the rest see `predictions.wait`.
-
-        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
         """
         pace = read_pace(interval, timeout, on_progress)
         predictions = self.predictions
-        order = write_order(model, input, webhook=webhook, stream=stream)
+        order = creation_body(model, input, webhook=webhook, stream=stream)
         creating = predictions._within(pace.timeout or inf)._order(order)
         started = asyncio.get_running_loop().time()
         job = await (predictions._create_or_cancel(creating) if cancel_on_exit else creating)
-        watch = Watch(predictions, job, pace, cancel_on_exit, started=started, last=job)
+        watch = PredictionPoller(predictions, job, pace, cancel_on_exit, started=started, last=job)
         return await predictions._wait(watch, on_progress)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
@@ -110,8 +116,6 @@ class Skytells(Client):
         The file is there only when it is whole, and takes the place of one that was there. A download that breaks off
         is gone on with if the server can, and so is one that an earlier program left as a `.part` beside the path.
         `on_progress(received, total)`, plain or async, counts bytes; `total` is `None` when the server does not tell.
-
-        Source: https://github.com/Skytells/cli (docs/predictions.md)
         """
         if not is_link(not_blank(url, "url")):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {url[:40]!r}")
@@ -120,10 +124,7 @@ class Skytells(Client):
     async def generate_image(
         self, prompt: str, *, model: str = "truefusion-pro", input: Mapping[str, Any] | None = None
     ) -> Image:
-        """Draw a picture and fetch it, before its link expires; `input` holds what else the model takes.
-
-        Source: https://github.com/Skytells/ts-sdk (src/client.ts)
-        """
+        """Draw a picture and fetch it, before its link expires; `input` holds what else the model takes."""
         done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
         url = done.outputs[0] if done.outputs else ""
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from .errors import STATUS_OF_CODE
+from .error_bodies import STATUS_OF_CODE
 
 _OURS = (
     *("WAIT_TIMEOUT", "REQUEST_TIMEOUT", "NETWORK_ERROR", "SERVER_ERROR", "INVALID_JSON", "HTTP_ERROR", "API_ERROR"),
@@ -65,7 +65,7 @@ class PredictionSource(StrEnum):
     DASHBOARD = "dashboard"
 
 
-class Privacy(StrEnum):
+class ModelPrivacy(StrEnum):
     """Who may see it."""
 
     PUBLIC = "public"

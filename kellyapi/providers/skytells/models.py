@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from attrs import field, frozen
 
-from ...core import Service
+from ..._core.resource import Resource
+from ..._core.urls import encode_path
 from ...errors import StatusError
-from ...wire import encode_path
-from .enums import ModelType, PricingUnit, Privacy
-from .errors import is_missing_route
+from .enums import ModelPrivacy, ModelType, PricingUnit
+from .error_bodies import is_missing_route
 
 
 @frozen
@@ -48,11 +48,11 @@ class Pricing:
     criterias: tuple[PriceRule, ...] = ()
     """Prices that depend on the input."""
     formula: dict[str, object] | None = None
-    """How the price is computed, as the system states it."""
+    """How the price is computed, as the provider states it."""
 
 
 @frozen(kw_only=True)
-class Model:
+class SkytellsModel:
     """A model of the catalogue.
 
     Source: https://github.com/skytells/ts-sdk (src/types/model.types.ts)
@@ -63,7 +63,7 @@ class Model:
     """Its slug, which `run` takes."""
     description: str | None = None
     type: ModelType | str | None = None
-    privacy: Privacy | str | None = None
+    privacy: ModelPrivacy | str | None = None
     img_url: str | None = None
     vendor: Vendor | None = None
     billable: bool | None = None
@@ -79,29 +79,25 @@ class Model:
     """JSON Schema of the output; only when it was asked for."""
 
 
-class Models(Service):
-    """`skytells.models`."""
+class ModelsResource(Resource):
+    """`skytells.models`.
 
-    async def list(self, *, fields: Iterable[str] = ()) -> tuple[Model, ...]:
-        """Give the catalogue; `fields` may ask for "input_schema" and "output_schema".
+    Source: https://github.com/skytells/ts-sdk (src/endpoints.ts)
+    """
 
-        Source: https://github.com/skytells/ts-sdk (src/endpoints.ts)
-        """
-        return await self._fetch("/models", _query(fields), into=tuple[Model, ...])
+    async def list(self, *, fields: Iterable[str] = ()) -> tuple[SkytellsModel, ...]:
+        """Give the catalogue; `fields` may ask for "input_schema" and "output_schema"."""
+        return await self._fetch("/models", _query(fields), into=tuple[SkytellsModel, ...])
 
-    async def get(self, model: str, *, fields: Iterable[str] = ()) -> Model:
-        """Give one model by its slug; an unknown one raises `NotFoundError`.
-
-        Source: https://github.com/skytells/ts-sdk (src/endpoints.ts); `/models/…` is what the command line and the
-        documentation use
-        """
+    async def get(self, model: str, *, fields: Iterable[str] = ()) -> SkytellsModel:
+        """Give one model by its slug; an unknown one raises `NotFoundError`."""
         query = _query(fields)
         try:
-            return await self._fetch(encode_path("/model/{}", model), query, into=Model)
+            return await self._fetch(encode_path("/model/{}", model), query, into=SkytellsModel)
         except StatusError as error:
             if not is_missing_route(error):
                 raise
-            return await self._fetch(encode_path("/models/{}", model), query, into=Model)
+            return await self._fetch(encode_path("/models/{}", model), query, into=SkytellsModel)
 
 
 def _query(fields: Iterable[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Chat, in one answer for both generations of clients, or in a stream for the second."""
+"""Aerostack's chat. Both generations of clients can read the response; the second can also read a stream."""
 
 from __future__ import annotations
 
@@ -7,52 +7,56 @@ from typing import Any
 
 from aiohttp import web
 
-from ..face import SHARED, Refused, read_object, run_engine
-from ..streaming import chunks, send_events
-from .fields import maybe, number
+from ..frontend import CONTEXT, ApiError, read_json_object, run_engine
+from ..sse import completion_chunks, send_events
+from .body_fields import optional_field, optional_number
 
 DEFAULT_MODEL = "@cf/meta/llama-3-8b-instruct"
 
 
-async def complete(request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
-    """Answer the request's messages with an OpenAI-shaped completion."""
+async def complete_chat(request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
+    """Return a completion in OpenAI's form for the messages of a request."""
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
-        raise Refused(400, "VALIDATION_ERROR", "messages must be an array of objects", field="messages")
-    number(body, "temperature", least=0, most=2)
-    number(body, "max_tokens", least=1, whole=True)
-    number(body, "top_p", least=0, most=1)
-    maybe(body, "stream", bool)
-    maybe(body, "stream_options", dict)
+        raise ApiError(400, "VALIDATION_ERROR", "messages must be an array of objects", field="messages")
+    optional_number(body, "temperature", least=0, most=2)
+    optional_number(body, "max_tokens", least=1, whole=True)
+    optional_number(body, "top_p", least=0, most=1)
+    optional_field(body, "stream", bool)
+    optional_field(body, "stream_options", dict)
     turns = [{"role": str(each.get("role") or "user"), "content": str(each.get("content") or "")} for each in messages]
     model = str(body.get("model") or DEFAULT_MODEL)
-    reply = await run_engine(request, "chat.reply", messages=turns, model=model)
-    usage = {"prompt_tokens": sum(_tokens(turn["content"]) for turn in turns), "completion_tokens": _tokens(reply)}
+    reply = await run_engine(request, "language.chat_rules.reply", messages=turns, model=model)
+    usage = {
+        "prompt_tokens": sum(_count_tokens(turn["content"]) for turn in turns),
+        "completion_tokens": _count_tokens(reply),
+    }
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
-        "created": int(request.app[SHARED].store.clock()),
+        "created": int(request.app[CONTEXT].store.clock()),
         "model": model,
         "choices": [{"index": 0, "message": {"role": "assistant", "content": reply}, "finish_reason": "stop"}],
         "usage": {**usage, "total_tokens": sum(usage.values())},
     }
 
 
-async def send(request: web.Request, body: dict[str, Any], completion: dict[str, Any]) -> web.StreamResponse:
-    """Answer with a completion, in the form that the request asks for."""
+async def send_completion(request: web.Request, body: dict[str, Any], completion: dict[str, Any]) -> web.StreamResponse:
+    """Send a completion as JSON, or as a stream if the request asks for one."""
     if body.get("stream"):
-        return await send_events(request, chunks(completion, body.get("stream_options")))
+        return await send_events(request, completion_chunks(completion, body.get("stream_options")))
     return web.json_response(completion)
 
 
 async def _chat(request: web.Request) -> web.StreamResponse:
-    body = await read_object(request)
-    completion = await complete(request, body)
-    first = {} if body.get("stream") else {"response": completion["choices"][0]["message"]["content"]}
-    return await send(request, body, {**first, **completion})
+    body = await read_json_object(request)
+    completion = await complete_chat(request, body)
+    # The first generation of clients reads "response", the second "choices".
+    first_generation = {} if body.get("stream") else {"response": completion["choices"][0]["message"]["content"]}
+    return await send_completion(request, body, {**first_generation, **completion})
 
 
-def _tokens(text: str) -> int:
+def _count_tokens(text: str) -> int:
     return len(text.split())
 
 

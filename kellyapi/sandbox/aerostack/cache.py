@@ -1,4 +1,4 @@
-"""The cache. A key is gone at the moment that the store's clock reaches its end; flushing is not rationed."""
+"""Aerostack's cache. A key expires at the moment when the store's clock reaches its end. Flushing has no rate limit."""
 
 from __future__ import annotations
 
@@ -10,8 +10,18 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
 
-from ..face import SHARED, read_object
-from .fields import after, cursor_of, encoded, invalid, maybe, number, prefix_range, several, text
+from ..frontend import CONTEXT, read_json_object
+from .body_fields import (
+    invalid_field,
+    optional_field,
+    optional_number,
+    prefix_range,
+    read_cursor,
+    required_json,
+    required_list,
+    required_text,
+    write_cursor,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -23,14 +33,14 @@ _IN_RANGE = "key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
 Row = tuple[str, str, float | None]
 
 
-async def _run(
+async def _run_on_live_keys(
     request: web.Request,
     function: Callable[Concatenate[sqlite3.Connection, P], T],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:
-    """Do something with the keys that have not expired."""
-    store = request.app[SHARED].store
+    """Delete the keys that have expired, then call `function` with the connection."""
+    store = request.app[CONTEXT].store
     now = store.clock()
 
     def run(db: sqlite3.Connection) -> T:
@@ -40,123 +50,127 @@ async def _run(
     return await store.run(run)
 
 
-def _end(request: web.Request, body: dict[str, Any], at: str = "") -> float | None:
-    ttl = number(body, "ttl", at=at)
+def _read_expiry(request: web.Request, body: dict[str, Any], at: str = "") -> float | None:
+    """Return the time at which a key expires, or `None` if it never does."""
+    ttl = optional_number(body, "ttl", at=at)
     if ttl is not None and ttl <= 0:
-        raise invalid(f"{at}ttl", "must be more than 0")
-    return None if ttl is None else request.app[SHARED].store.clock() + ttl
+        raise invalid_field(f"{at}ttl", "must be more than 0")
+    return None if ttl is None else request.app[CONTEXT].store.clock() + ttl
 
 
-def _row(request: web.Request, entry: dict[str, Any], at: str = "") -> Row:
-    return text(entry, "key", at=at), encoded(entry, "value", at=at), _end(request, entry, at)
+def _read_entry(request: web.Request, entry: dict[str, Any], at: str = "") -> Row:
+    return required_text(entry, "key", at=at), required_json(entry, "value", at=at), _read_expiry(request, entry, at)
 
 
 async def _get(request: web.Request) -> web.Response:
-    key = text(await read_object(request), "key")
-    ((_, value, exists),) = await _run(request, _find, [key])
+    key = required_text(await read_json_object(request), "key")
+    ((_, value, exists),) = await _run_on_live_keys(request, _select_values, [key])
     return web.json_response({"value": value, "exists": exists})
 
 
 async def _get_many(request: web.Request) -> web.Response:
-    found = await _run(request, _find, several(await read_object(request), "keys", str, MAX_KEYS))
+    keys = required_list(await read_json_object(request), "keys", str, MAX_KEYS)
+    values = await _run_on_live_keys(request, _select_values, keys)
     return web.json_response(
-        {"results": [{"key": key, "value": value, "exists": exists} for key, value, exists in found]}
+        {"results": [{"key": key, "value": value, "exists": exists} for key, value, exists in values]}
     )
 
 
-def _find(db: sqlite3.Connection, keys: list[str]) -> list[tuple[str, Any, bool]]:
+def _select_values(db: sqlite3.Connection, keys: list[str]) -> list[tuple[str, Any, bool]]:
     rows = [(key, db.execute("SELECT value FROM cache WHERE key = ?", (key,)).fetchone()) for key in keys]
     return [(key, json.loads(row[0]) if row else None, row is not None) for key, row in rows]
 
 
 async def _set(request: web.Request) -> web.Response:
-    await _run(request, _write, [_row(request, await read_object(request))])
+    await _run_on_live_keys(request, _insert_entries, [_read_entry(request, await read_json_object(request))])
     return web.json_response({"success": True})
 
 
 async def _set_many(request: web.Request) -> web.Response:
-    entries = several(await read_object(request), "entries", dict, MAX_KEYS)
-    await _run(request, _write, [_row(request, entry, f"entries[{i}].") for i, entry in enumerate(entries)])
+    entries = required_list(await read_json_object(request), "entries", dict, MAX_KEYS)
+    rows = [_read_entry(request, entry, f"entries[{i}].") for i, entry in enumerate(entries)]
+    await _run_on_live_keys(request, _insert_entries, rows)
     return web.json_response({"success": True, "count": len(entries)})
 
 
-def _write(db: sqlite3.Connection, rows: list[Row]) -> None:
+def _insert_entries(db: sqlite3.Connection, rows: list[Row]) -> None:
     db.executemany(_SET, rows)
 
 
 async def _delete(request: web.Request) -> web.Response:
-    await _run(request, _forget, [text(await read_object(request), "key")])
+    await _run_on_live_keys(request, _delete_keys, [required_text(await read_json_object(request), "key")])
     return web.json_response({"success": True})
 
 
 async def _delete_many(request: web.Request) -> web.Response:
-    keys = several(await read_object(request), "keys", str, MAX_DELETIONS)
-    return web.json_response({"success": True, "count": len(keys), "deleted": await _run(request, _forget, keys)})
+    keys = required_list(await read_json_object(request), "keys", str, MAX_DELETIONS)
+    deleted = await _run_on_live_keys(request, _delete_keys, keys)
+    return web.json_response({"success": True, "count": len(keys), "deleted": deleted})
 
 
-def _forget(db: sqlite3.Connection, keys: list[str]) -> int:
+def _delete_keys(db: sqlite3.Connection, keys: list[str]) -> int:
     return sum(db.execute("DELETE FROM cache WHERE key = ?", (key,)).rowcount for key in keys)
 
 
-async def _keys(request: web.Request) -> web.Response:
-    range = prefix_range(maybe(await read_object(request), "prefix", str))
-    rows = await _run(request, _listed, range, MAX_LISTED + 1)
+async def _list_names(request: web.Request) -> web.Response:
+    range = prefix_range(optional_field(await read_json_object(request), "prefix", str))
+    rows = await _run_on_live_keys(request, _select_keys, range, MAX_LISTED + 1)
     return web.json_response({"keys": [key for key, _ in rows[:MAX_LISTED]], "truncated": len(rows) > MAX_LISTED})
 
 
 async def _list(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    limit = number(body, "limit", 100, whole=True, least=1, most=1000)
-    rows = await _run(request, _listed, prefix_range(maybe(body, "prefix", str), after(body)), limit + 1)
+    body = await read_json_object(request)
+    limit = optional_number(body, "limit", 100, whole=True, least=1, most=1000)
+    range = prefix_range(optional_field(body, "prefix", str), read_cursor(body))
+    rows = await _run_on_live_keys(request, _select_keys, range, limit + 1)
     complete = len(rows) <= limit
     keys = [
         {"key": key, "expiration": None if expires is None else math.ceil(expires)} for key, expires in rows[:limit]
     ]
-    cursor = None if complete else cursor_of(keys[-1]["key"])
+    cursor = None if complete else write_cursor(keys[-1]["key"])
     return web.json_response({"keys": keys, "list_complete": complete, "cursor": cursor})
 
 
-def _listed(db: sqlite3.Connection, range: tuple[str, str, str], limit: int) -> list[Any]:
+def _select_keys(db: sqlite3.Connection, range: tuple[str, str, str], limit: int) -> list[Any]:
     return db.execute(f"SELECT key, expires FROM cache WHERE {_IN_RANGE}", (*range, limit)).fetchall()
 
 
 async def _flush(request: web.Request) -> web.Response:
-    range = prefix_range(maybe(await read_object(request), "prefix", str))
-    return web.json_response({"success": True, "deleted": await _run(request, _flushed, range)})
+    range = prefix_range(optional_field(await read_json_object(request), "prefix", str))
+    return web.json_response({"success": True, "deleted": await _run_on_live_keys(request, _delete_range, range)})
 
 
-def _flushed(db: sqlite3.Connection, range: tuple[str, str, str]) -> int:
+def _delete_range(db: sqlite3.Connection, range: tuple[str, str, str]) -> int:
     keys = f"SELECT key FROM cache WHERE {_IN_RANGE}"
     return db.execute(f"DELETE FROM cache WHERE key IN ({keys})", (*range, MAX_LISTED)).rowcount
 
 
 async def _expire(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    key, end = text(body, "key"), _end(request, body)
-    if end is None:
-        raise invalid("ttl", "is required")
-    return web.json_response({"success": await _run(request, _expired, key, end)})
+    body = await read_json_object(request)
+    key, expires = required_text(body, "key"), _read_expiry(request, body)
+    if expires is None:
+        raise invalid_field("ttl", "is required")
+    return web.json_response({"success": await _run_on_live_keys(request, _update_expiry, key, expires)})
 
 
-def _expired(db: sqlite3.Connection, key: str, end: float) -> bool:
-    return db.execute("UPDATE cache SET expires = ? WHERE key = ?", (end, key)).rowcount > 0
+def _update_expiry(db: sqlite3.Connection, key: str, expires: float) -> bool:
+    return db.execute("UPDATE cache SET expires = ? WHERE key = ?", (expires, key)).rowcount > 0
 
 
 async def _increment(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    amount, initial = number(body, "amount", 1), number(body, "initialValue", 0)
-    return web.json_response(
-        {"value": await _run(request, _added, text(body, "key"), amount, initial, _end(request, body))}
-    )
+    body = await read_json_object(request)
+    amount, initial = optional_number(body, "amount", 1), optional_number(body, "initialValue", 0)
+    key, expires = required_text(body, "key"), _read_expiry(request, body)
+    return web.json_response({"value": await _run_on_live_keys(request, _add, key, amount, initial, expires)})
 
 
-def _added(db: sqlite3.Connection, key: str, amount: float, initial: float, end: float | None) -> float:
-    """Add in the database's one thread, so that no addition is lost; `end` is for a key that is new."""
+def _add(db: sqlite3.Connection, key: str, amount: float, initial: float, expires: float | None) -> float:
+    """Add to a value in one transaction. `initial` and `expires` apply to a new key."""
     row = db.execute("SELECT value, expires FROM cache WHERE key = ?", (key,)).fetchone()
-    value, end = (json.loads(row[0]), row[1]) if row else (initial, end)
+    value, expires = (json.loads(row[0]), row[1]) if row else (initial, expires)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise invalid("key", "has a value that is not a number")
-    db.execute(_SET, (key, json.dumps(value + amount), end))
+        raise invalid_field("key", "has a value that is not a number")
+    db.execute(_SET, (key, json.dumps(value + amount), expires))
     return value + amount
 
 
@@ -169,7 +183,7 @@ ROUTES = tuple(
         ("getMany", _get_many),
         ("setMany", _set_many),
         ("deleteMany", _delete_many),
-        ("keys", _keys),
+        ("keys", _list_names),
         ("list", _list),
         ("flush", _flush),
         ("expire", _expire),

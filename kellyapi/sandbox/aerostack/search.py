@@ -1,7 +1,7 @@
-"""Search over documents, by their words: SQLite's full text search stands in for vectors.
+"""Aerostack's search over documents. It finds words by SQLite's full text search, where the provider compares vectors.
 
-A score is between 0 and 1: how many of the query's words a document has, and among equals how well it fits. A filter
-asks for metadata that are equal.
+A score is between 0 and 1. It rises with the number of query words that a document has; SQLite's own ranking decides
+among documents with equally many. A filter keeps the documents whose metadata is equal to it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 
 from aiohttp import web
 
-from ..face import SHARED, Refused, read_object
-from .fields import invalid, maybe, number, text
+from ..frontend import CONTEXT, ApiError, read_json_object
+from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 _COLUMNS = "id, type, content, metadata"
 _MAX_WORDS = 100
@@ -24,46 +24,55 @@ _MODELS = ("english", "multilingual")
 
 
 async def _ingest(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    id = maybe(body, "id", str) or str(uuid.uuid4())
-    document = (id, text(body, "type"), text(body, "content"), json.dumps(maybe(body, "metadata", dict) or {}))
-    await request.app[SHARED].store.run(_add, document)
+    body = await read_json_object(request)
+    id = optional_field(body, "id", str) or str(uuid.uuid4())
+    document = (
+        id,
+        required_text(body, "type"),
+        required_text(body, "content"),
+        json.dumps(optional_field(body, "metadata", dict) or {}),
+    )
+    await request.app[CONTEXT].store.run(_insert_document, document)
     return web.json_response({"success": True})
 
 
-def _add(db: sqlite3.Connection, document: tuple[str, ...]) -> None:
+def _insert_document(db: sqlite3.Connection, document: tuple[str, ...]) -> None:
     replace = "type = excluded.type, content = excluded.content, metadata = excluded.metadata"
     db.execute(f"INSERT INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET {replace}", document)
 
 
 async def _query(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    wanted, limit = text(body, "text"), number(body, "topK", 5, whole=True, least=1)
-    types, filter = maybe(body, "types", list), maybe(body, "filter", dict) or {}
+    body = await read_json_object(request)
+    text, limit = required_text(body, "text"), optional_number(body, "topK", 5, whole=True, least=1)
+    types, filter = optional_field(body, "types", list), optional_field(body, "filter", dict) or {}
     if types is not None and not all(isinstance(each, str) for each in types):
-        raise invalid("types", "must be an array of strings")
-    found = await request.app[SHARED].store.run(_find, wanted, types, filter)
-    return web.json_response({"results": found[:limit]})
+        raise invalid_field("types", "must be an array of strings")
+    results = await request.app[CONTEXT].store.run(_find_documents, text, types, filter)
+    return web.json_response({"results": results[:limit]})
 
 
-def _find(db: sqlite3.Connection, wanted: str, types: list[str] | None, filter: dict[str, Any]) -> list[dict[str, Any]]:
-    """Give the documents that have a word of the query, the nearest first."""
-    words = list(dict.fromkeys(f'"{word}"' for word in re.findall(r"[^\W_]+", wanted.casefold())))[:_MAX_WORDS]
+def _find_documents(
+    db: sqlite3.Connection, text: str, types: list[str] | None, filter: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the documents that have a word of the query, those with the highest score first."""
+    words = list(dict.fromkeys(f'"{word}"' for word in re.findall(r"[^\W_]+", text.casefold())))[:_MAX_WORDS]
     if not words:
         return []
-    hits: Counter[int] = Counter()
+    words_of_document: Counter[int] = Counter()
     for word in words:
-        hits.update(key for (key,) in db.execute("SELECT rowid FROM words WHERE words MATCH ?", (word,)))
-    found = []
+        rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (word,))
+        words_of_document.update(number for (number,) in rows)
+    results = []
     tables = "words JOIN documents AS d ON number = words.rowid"
     select = f"SELECT number, -bm25(words), id, type, d.content, metadata FROM {tables} WHERE words MATCH ?"
-    for key, fit, *row in db.execute(select, (" OR ".join(words),)):
+    for number, rank, *row in db.execute(select, (" OR ".join(words),)):
         document = _document(row)
         if types and document["type"] not in types:
             continue
         if all(document["metadata"].get(name) == value for name, value in filter.items()):
-            found.append({**document, "score": (hits[key] + fit / (1 + fit)) / (len(words) + 1)})
-    return sorted(found, key=lambda document: -document["score"])
+            score = (words_of_document[number] + rank / (1 + rank)) / (len(words) + 1)
+            results.append({**document, "score": score})
+    return sorted(results, key=lambda document: -document["score"])
 
 
 def _document(row: Any) -> dict[str, Any]:
@@ -72,63 +81,69 @@ def _document(row: Any) -> dict[str, Any]:
 
 
 async def _get(request: web.Request) -> web.Response:
-    row = await request.app[SHARED].store.run(_look_up, text(await read_object(request), "id"))
+    row = await request.app[CONTEXT].store.run(_select_document, required_text(await read_json_object(request), "id"))
     return web.json_response({"result": _document(row) if row else None, "exists": row is not None})
 
 
-def _look_up(db: sqlite3.Connection, id: str) -> Any:
+def _select_document(db: sqlite3.Connection, id: str) -> Any:
     return db.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (id,)).fetchone()
 
 
 async def _update(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    id, content = text(body, "id"), text(body, "content")
-    metadata = maybe(body, "metadata", dict)
-    kept = None if metadata is None else json.dumps(metadata)
-    if not await request.app[SHARED].store.run(_replace, content, maybe(body, "type", str), kept, id):
-        raise Refused(404, "NOT_FOUND", f"There is no document {id!r}", field="id")
+    body = await read_json_object(request)
+    id, content = required_text(body, "id"), required_text(body, "content")
+    type, metadata = optional_field(body, "type", str), optional_field(body, "metadata", dict)
+    metadata_json = None if metadata is None else json.dumps(metadata)
+    if not await request.app[CONTEXT].store.run(_update_document, id, content, type, metadata_json):
+        raise ApiError(404, "NOT_FOUND", f"There is no document {id!r}", field="id")
     return web.json_response({"success": True})
 
 
-def _replace(db: sqlite3.Connection, *document: str | None) -> bool:
+def _update_document(
+    db: sqlite3.Connection, id: str, content: str, type: str | None, metadata_json: str | None
+) -> bool:
+    """Replace the content, and the type and metadata unless they are `None`; return whether there is a document."""
     change = "content = ?, type = coalesce(?, type), metadata = coalesce(?, metadata)"
-    return db.execute(f"UPDATE documents SET {change} WHERE id = ?", document).rowcount > 0
+    update = f"UPDATE documents SET {change} WHERE id = ?"
+    return db.execute(update, (content, type, metadata_json, id)).rowcount > 0
 
 
 async def _count(request: web.Request) -> web.Response:
-    type = maybe(await read_object(request), "type", str)
-    types = await request.app[SHARED].store.run(_types)
+    type = optional_field(await read_json_object(request), "type", str)
+    types = await request.app[CONTEXT].store.run(_count_by_type)
     return web.json_response({"count": sum(count for name, count in types if type in (None, name))})
 
 
 async def _delete(request: web.Request) -> web.Response:
-    await request.app[SHARED].store.run(_remove, "id", text(await read_object(request), "id"))
+    await request.app[CONTEXT].store.run(_delete_documents, "id", required_text(await read_json_object(request), "id"))
     return web.json_response({"success": True})
 
 
 async def _delete_type(request: web.Request) -> web.Response:
-    await request.app[SHARED].store.run(_remove, "type", text(await read_object(request), "type"))
+    await request.app[CONTEXT].store.run(
+        _delete_documents, "type", required_text(await read_json_object(request), "type")
+    )
     return web.json_response({"success": True})
 
 
-def _remove(db: sqlite3.Connection, column: str, value: str) -> None:
+def _delete_documents(db: sqlite3.Connection, column: str, value: str) -> None:
     db.execute(f"DELETE FROM documents WHERE {column} = ?", (value,))
 
 
 async def _configure(request: web.Request) -> web.Response:
-    model = text(await read_object(request), "embeddingModel")
+    model = required_text(await read_json_object(request), "embeddingModel")
     if model not in _MODELS:
-        raise invalid("embeddingModel", f"must be one of {', '.join(_MODELS)}")
-    await request.app[SHARED].store.put("setting", "embeddingModel", model)
+        raise invalid_field("embeddingModel", f"must be one of {', '.join(_MODELS)}")
+    await request.app[CONTEXT].store.put("setting", "embeddingModel", model)
     return web.json_response({"success": True})
 
 
 async def _list_types(request: web.Request) -> web.Response:
-    types = await request.app[SHARED].store.run(_types)
+    types = await request.app[CONTEXT].store.run(_count_by_type)
     return web.json_response({"types": [{"type": type, "count": count} for type, count in types]})
 
 
-def _types(db: sqlite3.Connection) -> list[tuple[str, int]]:
+def _count_by_type(db: sqlite3.Connection) -> list[tuple[str, int]]:
     return db.execute("SELECT type, count(*) FROM documents GROUP BY type ORDER BY type").fetchall()
 
 

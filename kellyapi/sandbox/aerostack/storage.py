@@ -1,4 +1,4 @@
-"""Files, on disk under the hash of their keys, so that no key is ever part of a path."""
+"""Aerostack's file storage. A file is stored under the hash of its key, so that no key is ever part of a path."""
 
 from __future__ import annotations
 
@@ -14,94 +14,110 @@ from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 
-from ..face import SHARED, Refused, read_object
+from ..frontend import CONTEXT, ApiError, read_json_object
 from ..store import Store
-from .fields import after, cursor_of, invalid, maybe, number, prefix_range, text, written
+from .body_fields import (
+    invalid_field,
+    iso8601,
+    optional_field,
+    optional_number,
+    prefix_range,
+    read_cursor,
+    required_text,
+    write_cursor,
+)
 
-_PIECE = 2**18
-_ALL_THAT_IS_THERE = 2**20
-"""Bytes, more than a connection ever holds. aiohttp 3.14 warns of itself when it reads more than it was asked for."""
+_DOWNLOAD_PIECE = 2**18
+_UPLOAD_PIECE = 2**20
+"""Bytes, more than a connection buffers. aiohttp 3.14 warns when it reads more bytes than it was asked for."""
 _MAX_FIELD = 4096
-_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+ *(;[ -~]*)?", re.ASCII)
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+ *(;[ -~]*)?", re.ASCII)
 _COLUMNS = "key, size, modified, type, etag"
-_WIRE = ("key", "size", "lastModified", "contentType", "etag")
+_WIRE_NAMES = ("key", "size", "lastModified", "contentType", "etag")
 Row = tuple[str, int, str, str, str]
 
 
-def _name(key: str) -> str:
+def _stored_name(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _url(request: web.Request, key: str) -> str:
-    """Give the address of a file: the hash finds it, the name is for people."""
+def _file_url(request: web.Request, key: str) -> str:
+    """Return the URL of a file. Only the hash in it finds the file; the readable name is for users."""
     readable = key.rstrip("/").rpartition("/")[2]
-    return f"{request.url.origin()}/storage/{_name(key)}/{quote('file' if readable in ('.', '..') else readable, '')}"
+    readable = quote("file" if readable in (".", "..") else readable, "")
+    return f"{request.url.origin()}/storage/{_stored_name(key)}/{readable}"
 
 
-def _missing(key: str, field: str = "key") -> Refused:
-    return Refused(404, "NOT_FOUND", f"There is no file {key!r}", field=field)
+def _not_found(key: str, field: str = "key") -> ApiError:
+    return ApiError(404, "NOT_FOUND", f"There is no file {key!r}", field=field)
 
 
-async def _row(request: web.Request, key: str) -> Row | None:
-    return await request.app[SHARED].store.run(_look_up, "key", key)
+async def _find_file(request: web.Request, key: str) -> Row | None:
+    return await request.app[CONTEXT].store.run(_select_file, "key", key)
 
 
-def _look_up(db: sqlite3.Connection, column: str, value: str) -> Row | None:
+def _select_file(db: sqlite3.Connection, column: str, value: str) -> Row | None:
     row: Row | None = db.execute(f"SELECT {_COLUMNS} FROM files WHERE {column} = ?", (value,)).fetchone()
     return row
 
 
-def _insert(db: sqlite3.Connection, part: Path, path: Path, row: Row) -> None:
+def _insert_file(db: sqlite3.Connection, part: Path, path: Path, row: Row) -> None:
+    """Record a file, and move it from its temporary path `part` to `path`."""
     db.execute(f"INSERT OR REPLACE INTO files (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", (path.name, *row))
     part.replace(path)
 
 
 async def _upload(request: web.Request) -> web.Response:
     if not request.content_type.startswith("multipart/"):
-        raise Refused(400, "VALIDATION_ERROR", "The body must be multipart/form-data", field="file")
-    store = request.app[SHARED].store
+        raise ApiError(400, "VALIDATION_ERROR", "The body must be multipart/form-data", field="file")
+    store = request.app[CONTEXT].store
     part = store.path("parts", uuid.uuid4().hex)
     try:
-        fields = await _receive(request, part)
-        key, kind = text(fields, "key"), maybe(fields, "contentType", str) or fields.get("type")
+        fields = await _receive_form(request, part)
+        key, media_type = required_text(fields, "key"), optional_field(fields, "contentType", str) or fields.get("type")
         if "size" not in fields:
-            raise invalid("file", "is required")
-        if not _TYPE.fullmatch(kind or ""):
-            raise invalid("contentType", "must be a media type, such as image/png")
-        row = (key, fields["size"], written(store.clock()), str(kind), fields["etag"])
-        await store.run(_insert, part, store.path("files", _name(key)), row)
+            raise invalid_field("file", "is required")
+        if not _MEDIA_TYPE.fullmatch(media_type or ""):
+            raise invalid_field("contentType", "must be a media type, such as image/png")
+        row = (key, fields["size"], iso8601(store.clock()), str(media_type), fields["etag"])
+        await store.run(_insert_file, part, store.path("files", _stored_name(key)), row)
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    return web.json_response({"url": _url(request, key)})
+    return web.json_response({"url": _file_url(request, key)})
 
 
-async def _receive(request: web.Request, part: Path) -> dict[str, Any]:
-    """Stream the file to disk, whichever field comes first, and give the others."""
+async def _receive_form(request: web.Request, part: Path) -> dict[str, Any]:
+    """Stream the file of a form to the path `part`.
+
+    Returns:
+        The other fields, and the "size", "etag" and "type" of the file. Fields may come in any order.
+    """
     fields: dict[str, Any] = {}
     try:
         async for field in await request.multipart():
             if not isinstance(field, BodyPartReader):
                 raise ValueError("a part has parts of its own")
             if field.name == "file":
-                fields["size"], fields["etag"] = await _write(field, part)
+                fields["size"], fields["etag"] = await _write_file(field, part)
                 fields["type"] = field.headers.get("Content-Type", "application/octet-stream")
             elif field.name in ("key", "contentType"):
                 data = b""
-                while piece := await field.read_chunk(_ALL_THAT_IS_THERE):
+                while piece := await field.read_chunk(_UPLOAD_PIECE):
                     data += piece
                     if len(data) > _MAX_FIELD:
-                        raise invalid(field.name, f"must have at most {_MAX_FIELD} bytes")
+                        raise invalid_field(field.name, f"must have at most {_MAX_FIELD} bytes")
                 fields[field.name] = data.decode()
     except (ValueError, AssertionError) as error:  # aiohttp asserts that there is a boundary
-        raise Refused(400, "VALIDATION_ERROR", f"The body is not valid multipart: {error}", field="file") from None
+        raise ApiError(400, "VALIDATION_ERROR", f"The body is not valid multipart: {error}", field="file") from None
     return fields
 
 
-async def _write(field: BodyPartReader, part: Path) -> tuple[int, str]:
+async def _write_file(field: BodyPartReader, part: Path) -> tuple[int, str]:
+    """Write a file; return its size and its MD5."""
     size, digest = 0, hashlib.md5(usedforsecurity=False)
     file = await asyncio.to_thread(part.open, "wb")
     try:
-        while piece := await field.read_chunk(_ALL_THAT_IS_THERE):
+        while piece := await field.read_chunk(_UPLOAD_PIECE):
             size += len(piece)
             await asyncio.to_thread(file.write, piece)
             digest.update(piece)
@@ -111,107 +127,110 @@ async def _write(field: BodyPartReader, part: Path) -> tuple[int, str]:
 
 
 async def _get(request: web.Request) -> web.StreamResponse:
-    key = text(await read_object(request), "key")
-    row = await _row(request, key)
+    key = required_text(await read_json_object(request), "key")
+    row = await _find_file(request, key)
     if row is None:
-        raise _missing(key)
-    return _file(request, row)
+        raise _not_found(key)
+    return _file_response(request, row)
 
 
-async def _fetch(request: web.Request) -> web.StreamResponse:
-    row = await request.app[SHARED].store.run(_look_up, "name", request.match_info["name"])
+async def _serve(request: web.Request) -> web.StreamResponse:
+    row = await request.app[CONTEXT].store.run(_select_file, "name", request.match_info["name"])
     if row is None:
         raise web.HTTPNotFound
-    return _file(request, row)
+    return _file_response(request, row)
 
 
-def _file(request: web.Request, row: Row) -> web.FileResponse:
-    path = request.app[SHARED].store.path("files", _name(row[0]))
-    return web.FileResponse(path, chunk_size=_PIECE, headers={"Content-Type": row[3]})
+def _file_response(request: web.Request, row: Row) -> web.FileResponse:
+    path = request.app[CONTEXT].store.path("files", _stored_name(row[0]))
+    return web.FileResponse(path, chunk_size=_DOWNLOAD_PIECE, headers={"Content-Type": row[3]})
 
 
 async def _get_url(request: web.Request) -> web.Response:
-    key = text(await read_object(request), "key")
-    if await _row(request, key) is None:
-        raise _missing(key)
-    return web.json_response({"url": _url(request, key)})
+    key = required_text(await read_json_object(request), "key")
+    if await _find_file(request, key) is None:
+        raise _not_found(key)
+    return web.json_response({"url": _file_url(request, key)})
 
 
 async def _list(request: web.Request) -> web.Response:
-    body = await read_object(request)
-    limit = number(body, "limit", 100, whole=True, least=1, most=1000)
-    range = prefix_range(maybe(body, "prefix", str), after(body))
-    rows = await request.app[SHARED].store.run(_listed, range, limit + 1)
+    body = await read_json_object(request)
+    limit = optional_number(body, "limit", 100, whole=True, least=1, most=1000)
+    range = prefix_range(optional_field(body, "prefix", str), read_cursor(body))
+    rows = await request.app[CONTEXT].store.run(_select_files, range, limit + 1)
     truncated = len(rows) > limit
-    objects = [dict(zip(_WIRE, row, strict=True)) for row in rows[:limit]]
-    cursor = cursor_of(rows[limit - 1][0]) if truncated else None
+    objects = [dict(zip(_WIRE_NAMES, row, strict=True)) for row in rows[:limit]]
+    cursor = write_cursor(rows[limit - 1][0]) if truncated else None
     return web.json_response({"objects": objects, "truncated": truncated, "cursor": cursor})
 
 
-def _listed(db: sqlite3.Connection, range: tuple[str, str, str], limit: int) -> list[Row]:
+def _select_files(db: sqlite3.Connection, range: tuple[str, str, str], limit: int) -> list[Row]:
     where = "key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
     return db.execute(f"SELECT {_COLUMNS} FROM files WHERE {where}", (*range, limit)).fetchall()
 
 
 async def _delete(request: web.Request) -> web.Response:
-    key = text(await read_object(request), "key")
-    store = request.app[SHARED].store
-    await store.run(_remove, store.path("files", _name(key)), key)
+    key = required_text(await read_json_object(request), "key")
+    store = request.app[CONTEXT].store
+    await store.run(_delete_file, store.path("files", _stored_name(key)), key)
     return web.json_response({"success": True})
 
 
-def _remove(db: sqlite3.Connection, path: Path, key: str) -> None:
+def _delete_file(db: sqlite3.Connection, path: Path, key: str) -> None:
     db.execute("DELETE FROM files WHERE key = ?", (key,))
     path.unlink(missing_ok=True)
 
 
 async def _exists(request: web.Request) -> web.Response:
-    return web.json_response({"exists": await _row(request, text(await read_object(request), "key")) is not None})
+    row = await _find_file(request, required_text(await read_json_object(request), "key"))
+    return web.json_response({"exists": row is not None})
 
 
-async def _metadata(request: web.Request) -> web.Response:
-    row = await _row(request, text(await read_object(request), "key"))
+async def _get_metadata(request: web.Request) -> web.Response:
+    row = await _find_file(request, required_text(await read_json_object(request), "key"))
     return web.json_response(
-        {"exists": True, **dict(zip(_WIRE[1:], row[1:], strict=True))} if row else {"exists": False}
+        {"exists": True, **dict(zip(_WIRE_NAMES[1:], row[1:], strict=True))} if row else {"exists": False}
     )
 
 
 async def _copy(request: web.Request) -> web.Response:
-    source, target = _ends(await read_object(request))
-    store = request.app[SHARED].store
+    source, target = _read_keys(await read_json_object(request))
+    store = request.app[CONTEXT].store
     part = store.path("parts", uuid.uuid4().hex)
     try:
-        row = await _row(request, source)
+        row = await _find_file(request, source)
         if row is None:
-            raise _missing(source, "sourceKey")
-        await asyncio.to_thread(shutil.copyfile, store.path("files", _name(source)), part)
-        new = (target, row[1], written(store.clock()), *row[3:])
-        await store.run(_insert, part, store.path("files", _name(target)), new)
-    except FileNotFoundError:  # deleted meanwhile
-        raise _missing(source, "sourceKey") from None
+            raise _not_found(source, "sourceKey")
+        await asyncio.to_thread(shutil.copyfile, store.path("files", _stored_name(source)), part)
+        new_row = (target, row[1], iso8601(store.clock()), *row[3:])
+        await store.run(_insert_file, part, store.path("files", _stored_name(target)), new_row)
+    except FileNotFoundError:  # deleted by another request in the meantime
+        raise _not_found(source, "sourceKey") from None
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
-    return web.json_response({"success": True, "url": _url(request, target)})
+    return web.json_response({"success": True, "url": _file_url(request, target)})
 
 
 async def _move(request: web.Request) -> web.Response:
-    source, target = _ends(await read_object(request))
-    store = request.app[SHARED].store
-    if not await store.run(_rename, store, source, target):
-        raise _missing(source, "sourceKey")
-    return web.json_response({"success": True, "url": _url(request, target)})
+    source, target = _read_keys(await read_json_object(request))
+    store = request.app[CONTEXT].store
+    if not await store.run(_rename_file, store, source, target):
+        raise _not_found(source, "sourceKey")
+    return web.json_response({"success": True, "url": _file_url(request, target)})
 
 
-def _rename(db: sqlite3.Connection, store: Store, source: str, target: str) -> bool:
-    row = _look_up(db, "key", source)
+def _rename_file(db: sqlite3.Connection, store: Store, source: str, target: str) -> bool:
+    """Rename a file; return whether there is one."""
+    row = _select_file(db, "key", source)
     if row is not None and source != target:
         db.execute("DELETE FROM files WHERE key = ?", (source,))
-        _insert(db, store.path("files", _name(source)), store.path("files", _name(target)), (target, *row[1:]))
+        old_path, new_path = (store.path("files", _stored_name(key)) for key in (source, target))
+        _insert_file(db, old_path, new_path, (target, *row[1:]))
     return row is not None
 
 
-def _ends(body: dict[str, Any]) -> tuple[str, str]:
-    return text(body, "sourceKey"), text(body, "destKey")
+def _read_keys(body: dict[str, Any]) -> tuple[str, str]:
+    return required_text(body, "sourceKey"), required_text(body, "destKey")
 
 
 ROUTES = tuple(
@@ -223,9 +242,9 @@ ROUTES = tuple(
         ("list", _list),
         ("delete", _delete),
         ("exists", _exists),
-        ("getMetadata", _metadata),
+        ("getMetadata", _get_metadata),
         ("copy", _copy),
         ("move", _move),
     )
 )
-OPEN_ROUTES = (("GET", "/storage/{name}/{readable:.*}", _fetch),)
+OPEN_ROUTES = (("GET", "/storage/{name}/{readable:.*}", _serve),)

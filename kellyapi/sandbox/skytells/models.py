@@ -1,6 +1,6 @@
-"""Skytells' catalogue of models in the sandbox, what their inputs must be and what a job of theirs costs.
+"""Skytells' catalogue of models in the sandbox: schemas of their inputs, checks of an input, prices.
 
-The slugs are the system's; prices, schemas and descriptions are the sandbox's own.
+The slugs are the provider's. Prices, schemas and descriptions are the sandbox's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..face import Refused
+from ..frontend import ApiError
 
 _SKYTELLS = ("Skytells", "skytells", "Makes image, video, music and language models.")
 _FLUX = ("Black Forest Labs", "black-forest-labs", "Makes image models.")
@@ -24,24 +24,27 @@ _PROMPT = {
 _SIZE = {"type": "integer", "minimum": 64, "maximum": 2048, "default": 1024}
 
 
-def _inputs(**more: dict[str, Any]) -> dict[str, Any]:
-    ordered = {name: {**schema, "x-order": place} for place, (name, schema) in enumerate(more.items(), 1)}
+def _input_schema(**fields: dict[str, Any]) -> dict[str, Any]:
+    ordered = {name: {**schema, "x-order": place} for place, (name, schema) in enumerate(fields.items(), 1)}
     return {"type": "object", "title": "Input", "required": ["prompt"], "properties": {"prompt": _PROMPT, **ordered}}
 
 
 _LINKS = {"type": "array", "title": "Output", "items": {"type": "string", "format": "uri"}}
 _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "image": (
-        _inputs(
+        _input_schema(
             negative_prompt={"type": "string", "description": "What not to draw."},
             width={**_SIZE, "description": "Pixels."},
             height={**_SIZE, "description": "Pixels."},
         ),
         _LINKS,
     ),
-    "video": (_inputs(duration={"type": "integer", "minimum": 1, "maximum": 60, "description": "Seconds."}), _LINKS),
-    "music": (_inputs(lyrics={"type": "string", "description": "What is sung."}), _LINKS),
-    "text": (_inputs(system_prompt={"type": "string"}), {"type": "string", "title": "Output"}),
+    "video": (
+        _input_schema(duration={"type": "integer", "minimum": 1, "maximum": 60, "description": "Seconds."}),
+        _LINKS,
+    ),
+    "music": (_input_schema(lyrics={"type": "string", "description": "What is sung."}), _LINKS),
+    "text": (_input_schema(system_prompt={"type": "string"}), {"type": "string", "title": "Output"}),
     "embedding": (
         {
             "type": "object",
@@ -61,7 +64,7 @@ _CAPABILITIES = {
     "code": ["chat", "responses"],
     "embedding": ["embeddings"],
 }
-_LARGE = {
+_PRICE_OF_LARGE_PICTURES = {
     "field": "width",
     "description": "The widest pictures",
     "operator": "==",
@@ -69,11 +72,11 @@ _LARGE = {
     "billable_price": 0.12,
     "unit": "image",
 }
-# slug, name, kind, vendor, price, unit of the price, prices that depend on the input
+# Columns: slug, name, kind, vendor, price, unit of the price, price rules that depend on the input.
 _TABLE: tuple[tuple[str, str, str, tuple[str, str, str], float, str, list[dict[str, Any]]], ...] = (
     ("truefusion", "TrueFusion", "image", _SKYTELLS, 0.03, "image", []),
     ("truefusion-pro", "TrueFusion Pro", "image", _SKYTELLS, 0.05, "image", []),
-    ("truefusion-ultra", "TrueFusion Ultra", "image", _SKYTELLS, 0.08, "image", [_LARGE]),
+    ("truefusion-ultra", "TrueFusion Ultra", "image", _SKYTELLS, 0.08, "image", [_PRICE_OF_LARGE_PICTURES]),
     ("truefusion-edge", "TrueFusion Edge", "image", _SKYTELLS, 0.01, "image", []),
     ("flux-pro", "FLUX Pro", "image", _FLUX, 0.055, "image", []),
     ("flux-1-edge", "FLUX.1 Edge", "image", _FLUX, 0.02, "image", []),
@@ -88,13 +91,13 @@ _TABLE: tuple[tuple[str, str, str, tuple[str, str, str], float, str, list[dict[s
     ("text-embedding-3-small", "Text Embedding 3 Small", "embedding", _OPENAI, 0.00000002, "token", []),
     ("text-embedding-3-large", "Text Embedding 3 Large", "embedding", _OPENAI, 0.00000013, "token", []),
 )
-_KIND = {slug: kind for slug, _, kind, *_ in _TABLE}
+_KIND_BY_SLUG = {slug: kind for slug, _, kind, *_ in _TABLE}
 
 
-def _model(
+def _make_model(
     slug: str, name: str, kind: str, vendor: tuple[str, str, str], amount: float, unit: str, rules: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    inputs, outputs = _SCHEMAS[kind]
+    input_schema, output_schema = _SCHEMAS[kind]
     return {
         "name": name,
         "description": f"The sandbox's stand-in for {name}: rules, no model.",
@@ -121,30 +124,34 @@ def _model(
         },
         "status": "operational",
         "service": {"type": "inference", "inference_party": "sandbox"},
-        "input_schema": inputs,
-        "output_schema": outputs,
+        "input_schema": input_schema,
+        "output_schema": output_schema,
     }
 
 
-MODELS = {row[0]: _model(*row) for row in _TABLE}
+MODELS = {row[0]: _make_model(*row) for row in _TABLE}
 
 
-def find(name: object) -> dict[str, Any]:
-    """Give a model by its slug, before which its vendor or "skytells" may stand; an unknown one is refused."""
+def find_model(name: object) -> dict[str, Any]:
+    """Return a model by its slug, with or without its vendor or "skytells" before it.
+
+    Raises:
+        ApiError: If there is no such model.
+    """
     vendor, _, slug = str(name).rpartition("/")
     model = MODELS.get(slug)
     if model is None or vendor not in ("", "skytells", model["vendor"]["slug"]):
-        raise Refused(404, "MODEL_NOT_FOUND", f"Model {name!r} was not found.")
+        raise ApiError(404, "MODEL_NOT_FOUND", f"Model {name!r} was not found.")
     return model
 
 
-def kind_of(model: dict[str, Any]) -> str:
-    """Give what a model makes: "image", "video", "music", "text", "code", "embedding"."""
-    return _KIND[model["namespace"]]
+def model_kind(model: dict[str, Any]) -> str:
+    """Return what a model makes: "image", "video", "music", "text", "code" or "embedding"."""
+    return _KIND_BY_SLUG[model["namespace"]]
 
 
-def price(model: dict[str, Any], input: dict[str, Any], tokens: int) -> float:
-    """Give what a job costs."""
+def prediction_price(model: dict[str, Any], input: dict[str, Any], tokens: int) -> float:
+    """Return the price of a prediction in credits."""
     pricing = model["pricing"]
     for rule in pricing["criterias"]:
         if input.get(rule["field"]) == rule["value"]:
@@ -152,37 +159,47 @@ def price(model: dict[str, Any], input: dict[str, Any], tokens: int) -> float:
     return round(float(pricing["amount"]) * (tokens if pricing["unit"] == "token" else 1), 9)
 
 
-_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "integer": (int,), "number": (int, float), "boolean": (bool,)}
+_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
 
 
 def check_input(model: dict[str, Any], input: dict[str, Any]) -> None:
-    """Refuse an input that lacks a field or has one of a wrong type or out of its range; unknown ones are ignored."""
+    """Check an input against the schema of its model. Unknown fields are ignored.
+
+    Raises:
+        ApiError: If a field is missing, of a wrong type or out of range.
+    """
     schema = model["input_schema"]
-    for name, wanted in schema["properties"].items():
+    for name, rule in schema["properties"].items():
         value = input.get(name)
         if value is None or (isinstance(value, str) and not value.strip()):
             if name in schema["required"]:
-                raise Refused(422, "VALIDATION_ERROR", f"The {name} field is required.")
+                raise ApiError(422, "VALIDATION_ERROR", f"The {name} field is required.")
             continue
-        kind = wanted["type"]
-        if not isinstance(value, _TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
+        kind = rule["type"]
+        if not isinstance(value, _PYTHON_TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
             article = "an" if kind == "integer" else "a"
-            raise Refused(422, "VALIDATION_ERROR", f"The {name} field must be {article} {kind}.")
-        if "minimum" in wanted and not wanted["minimum"] <= value <= wanted["maximum"]:
-            between = f"between {wanted['minimum']} and {wanted['maximum']}"
-            raise Refused(422, "VALIDATION_ERROR", f"The {name} field must be {between}.")
-
-
-def _shown(model: dict[str, Any], request: web.Request) -> dict[str, Any]:
-    asked = request.query.get("fields", "").split(",")
-    return {name: value for name, value in model.items() if not name.endswith("_schema") or name in asked}
+            raise ApiError(422, "VALIDATION_ERROR", f"The {name} field must be {article} {kind}.")
+        if "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
+            between = f"between {rule['minimum']} and {rule['maximum']}"
+            raise ApiError(422, "VALIDATION_ERROR", f"The {name} field must be {between}.")
 
 
 async def list_models(request: web.Request) -> web.Response:
-    """Answer GET /models."""
-    return web.json_response([_shown(model, request) for model in MODELS.values()])
+    """Handle GET /models."""
+    return web.json_response([_visible_fields(model, request) for model in MODELS.values()])
 
 
 async def get_model(request: web.Request) -> web.Response:
-    """Answer GET /model/{slug} and GET /models/{slug}."""
-    return web.json_response(_shown(find(request.match_info["slug"]), request))
+    """Handle GET /model/{slug} and GET /models/{slug}."""
+    return web.json_response(_visible_fields(find_model(request.match_info["slug"]), request))
+
+
+def _visible_fields(model: dict[str, Any], request: web.Request) -> dict[str, Any]:
+    """Leave out the schemas that the query does not ask for in `fields`."""
+    requested = request.query.get("fields", "").split(",")
+    return {name: value for name, value in model.items() if not name.endswith("_schema") or name in requested}

@@ -1,4 +1,4 @@
-"""The outputs of the sandbox's predictions as they are fetched: whole, or from where a download broke off."""
+"""Download of the files that predictions make: the whole file or a range of bytes."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ from pathlib import Path
 from aiohttp import web
 
 
-async def serve(request: web.Request, path: Path, kind: str) -> web.Response:
-    """Answer with a file, or with the range of it that is asked for.
+async def serve_file(request: web.Request, path: Path, content_type: str) -> web.Response:
+    """Respond with a file, or with the range that the request asks for.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
     """
     data = await asyncio.to_thread(path.read_bytes)
     tag = f'"{hashlib.sha256(data).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Accept-Ranges": "bytes"}
-    asked = find_range(request.headers.get("Range", ""), len(data))
-    if asked is None or request.headers.get("If-Range", tag) != tag:
-        return web.Response(body=data, content_type=kind, headers=headers)
-    if not asked:
+    requested = read_byte_range(request.headers.get("Range", ""), len(data))
+    if requested is None or request.headers.get("If-Range", tag) != tag:
+        return web.Response(body=data, content_type=content_type, headers=headers)
+    if not requested:
         return web.Response(status=416, headers={**headers, "Content-Range": f"bytes */{len(data)}"})
-    headers["Content-Range"] = f"bytes {asked[0]}-{asked[-1]}/{len(data)}"
-    return web.Response(status=206, body=data[asked.start : asked.stop], content_type=kind, headers=headers)
+    headers["Content-Range"] = f"bytes {requested[0]}-{requested[-1]}/{len(data)}"
+    part = data[requested.start : requested.stop]
+    return web.Response(status=206, body=part, content_type=content_type, headers=headers)
 
 
-def find_range(text: str, size: int) -> range | None:
-    """Read one range of bytes; an empty one lies behind the end, and `None` says that there is none to be heeded."""
-    found = re.fullmatch("bytes=([0-9]{0,18})-([0-9]{0,18})", text)
-    if found is None or not (found[1] or found[2]) or (found[1] and found[2] and int(found[2]) < int(found[1])):
+def read_byte_range(header: str, size: int) -> range | None:
+    """Read a `Range` header for a file of `size` bytes.
+
+    Returns:
+        The range, empty if it lies behind the end of the file; `None` if the header is to be ignored.
+    """
+    match = re.fullmatch("bytes=([0-9]{0,18})-([0-9]{0,18})", header)
+    if match is None:
         return None
-    if not found[1]:
-        return range(max(0, size - int(found[2])), size)
-    return range(int(found[1]), min(size, int(found[2]) + 1) if found[2] else size)
+    first, last = match.groups()
+    if not (first or last) or (first and last and int(last) < int(first)):
+        return None
+    if not first:
+        return range(max(0, size - int(last)), size)
+    return range(int(first), min(size, int(last) + 1) if last else size)

@@ -1,4 +1,4 @@
-"""Skytells as the sandbox plays it: which address answers what, and its two shapes of errors."""
+"""Skytells in the sandbox: the table of its routes, and its two forms of error bodies."""
 
 from __future__ import annotations
 
@@ -7,46 +7,49 @@ from typing import Any
 
 from aiohttp import web
 
-from ..face import Face, Refused
-from . import embeddings, inference, models, predictions
+from ..frontend import ApiError, Frontend
+from . import models, predictions
+from .inference import chat, embeddings, responses_api
 
-_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+_ERROR_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-def _refuse(refusal: Refused) -> web.Response:
-    error = {
-        "http_status": refusal.status,
-        "message": refusal.message,
-        "details": refusal.details or None,
-        "error_id": refusal.code,
+def _error_response(error: ApiError) -> web.Response:
+    details = {
+        "http_status": error.status,
+        "message": error.message,
+        "details": error.details or None,
+        "error_id": error.code,
     }
-    body = {"status": False, "response": refusal.message, "error": error}
-    return web.json_response(body, status=refusal.status)
+    body = {"status": False, "response": error.message, "error": details}
+    return web.json_response(body, status=error.status)
 
 
-def _refuse_inference(refusal: Refused) -> web.Response:
-    error: dict[str, Any] = {
-        "message": refusal.message,
-        "type": _TYPES.get(refusal.status, "invalid_request_error" if refusal.status < 500 else "server_error"),
-        "code": "invalid_api_key" if refusal.status == 401 else refusal.code.lower(),
-        "error_id": refusal.code,
-        "status": refusal.status,
-        "param": refusal.details.get("param"),
+def _inference_error_response(error: ApiError) -> web.Response:
+    details: dict[str, Any] = {
+        "message": error.message,
+        "type": _ERROR_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "server_error"),
+        "code": "invalid_api_key" if error.status == 401 else error.code.lower(),
+        "error_id": error.code,
+        "status": error.status,
+        "param": error.details.get("param"),
         "request_id": f"req_{uuid.uuid4().hex}",
-        "details": {"category": "request" if refusal.status < 500 else "server"},
+        "details": {"category": "request" if error.status < 500 else "server"},
     }
-    return web.json_response({"error": error}, status=refusal.status)
+    return web.json_response({"error": details}, status=error.status)
 
 
-def _bad_key(wrong: bool) -> Refused:
-    return Refused(401, "UNAUTHORIZED", "Invalid API key" if wrong else "The x-api-key header is missing")
+def _key_error(wrong: bool) -> ApiError:
+    return ApiError(401, "UNAUTHORIZED", "Invalid API key" if wrong else "The x-api-key header is missing")
 
 
-FACE = Face(
+FRONTEND = Frontend(
+    provider="skytells",
+    base_path="/v1",
     key_header="x-api-key",
-    refuse=_refuse,
-    bad_input=lambda error: Refused(400, "INVALID_REQUEST", error.message),
-    bad_key=_bad_key,
+    error_response=_error_response,
+    input_error=lambda error: ApiError(400, "INVALID_REQUEST", error.message),
+    key_error=_key_error,
     routes=(
         *(("POST", path, predictions.create) for path in ("/v1/predict", "/v1/predictions")),
         ("GET", "/v1/predictions", predictions.list_predictions),
@@ -58,17 +61,19 @@ FACE = Face(
         ("GET", "/v1/models", models.list_models),
         *(("GET", path, models.get_model) for path in ("/v1/model/{slug}", "/v1/models/{slug}")),
     ),
-    open_routes=(("GET", "/delivery/{name}", predictions.deliver),),
+    open_routes=(("GET", "/delivery/{name}", predictions.serve_output),),
 )
-INFERENCE = Face(
+INFERENCE_FRONTEND = Frontend(
+    provider="skytells",
+    base_path="/v1",
     key_header="x-api-key",
     bearer=True,
-    refuse=_refuse_inference,
-    bad_input=lambda error: Refused(400, "INVALID_REQUEST", error.message),
-    bad_key=_bad_key,
+    error_response=_inference_error_response,
+    input_error=lambda error: ApiError(400, "INVALID_REQUEST", error.message),
+    key_error=_key_error,
     routes=(
-        ("POST", "/v1/chat/completions", inference.chat),
-        ("POST", "/v1/responses", inference.respond),
+        ("POST", "/v1/chat/completions", chat.create),
+        ("POST", "/v1/responses", responses_api.create),
         ("POST", "/v1/embeddings", embeddings.create),
     ),
 )

@@ -1,0 +1,128 @@
+"""The options of a client, and their checks."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypedDict
+
+from .limits import Rate
+from .messages import OnResponse, Timeout
+from .retry import RetryPolicy
+from .secrets import as_secret
+from .urls import origin
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Refuse headers that cannot be sent."""
+    for name, value in headers.items():
+        if not (isinstance(name, str) and _TOKEN.fullmatch(name) and isinstance(value, str) and value.isprintable()):
+            raise ValueError(f"headers must be printable strings by name, not {name!r}: {value!r}")
+
+
+def read_timeout(value: float | Timeout | None) -> Timeout | None:
+    """Read the `timeout` option: seconds become a total."""
+    if value is None or isinstance(value, Timeout):
+        return value
+    return Timeout(total=check_seconds(value, "a Timeout or NO_TIMEOUT"))
+
+
+def check_seconds(value: float, otherwise: str) -> float:
+    """Give a timeout back that is seconds, and warn of one that looks like milliseconds.
+
+    `otherwise` says in errors what else may be given.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"timeout must be seconds, {otherwise}, not {value!r}")
+    if not 0 < value < math.inf:
+        raise ValueError(f"timeout must be more than 0 seconds, {otherwise}, not {value!r}")
+    if value > 3600:
+        message = f"timeout={value} is in seconds, which is {value / 3600:.1f} hours"
+        warnings.warn(message, stacklevel=_caller_stacklevel())
+    return float(value)
+
+
+def _caller_stacklevel() -> int:
+    """Count the frames up to the code that uses the library, for a warning to point at."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "kellyapi":
+        frame, level = frame.f_back, level + 1
+    return level
+
+
+class Options(TypedDict, total=False):
+    """What can be set for a client and varied by `with_options`; the same list for `KellyAPI` and the four providers.
+
+    A wrong value raises `ValueError` or `TypeError` at once.
+    """
+
+    timeout: float | Timeout | None
+    """Seconds for a whole call, or `Timeout(total, connect, idle)`; `None` is the default (60 s; transfers by silence),
+    `NO_TIMEOUT` none.
+    """
+    retry: RetryPolicy
+    """How often and how fast a failed call is repeated; `NO_RETRY` never."""
+    headers: Mapping[str, str]
+    """Sent with every request, beside the key."""
+    proxy: str | None
+    """The URL of an HTTP proxy, in place of `HTTP_PROXY` and its like."""
+    max_connections: int
+    """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
+    max_concurrency: int | None
+    """Calls at once, for each provider; others wait in order. A stream counts until its first byte."""
+    rate: Rate | None
+    """Calls per time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
+    max_response_bytes: int
+    """The largest answer that is read into memory, after decompression (64 MiB)."""
+    allow_http: bool
+    """Send the key over plain `http://` to hosts other than this machine."""
+    on_response: OnResponse | None
+    """Called with each raw request and its whole answer; plain or async."""
+    logger: logging.Logger
+    """Takes the place of `kellyapi.<provider>`."""
+
+
+_CHECKS: dict[str, tuple[Any, str]] = {
+    "retry": (RetryPolicy, "a RetryPolicy or NO_RETRY"),
+    "headers": (Mapping, "a mapping of strings"),
+    "proxy": ((str, type(None)), "a URL"),
+    "max_response_bytes": (int, "a number of bytes"),
+    "allow_http": (bool, "True or False"),
+    "logger": (logging.Logger, "a logging.Logger"),
+    "on_response": ((Callable, type(None)), "a function"),
+    "rate": ((Rate, type(None)), "a Rate"),
+    "max_concurrency": ((int, type(None)), "a number of calls"),
+}
+
+
+def hide_proxy(options: Options) -> Options:
+    """Hide the password that a proxy's address may hold, before something fails whose traceback shows `options`."""
+    if "proxy" in options:
+        options["proxy"] = as_secret(options["proxy"])
+    return options
+
+
+def read_options(options: Options) -> dict[str, Any]:
+    """Check options and give them as fields of a `Connection`."""
+    hide_proxy(options)
+    unknown = set(options) - set(Options.__annotations__)
+    if unknown:
+        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; the options are {', '.join(Options.__annotations__)}")
+    fields: dict[str, Any] = dict(options)
+    for name, (kind, right) in _CHECKS.items():
+        if name in fields and not isinstance(fields[name], kind):
+            raise TypeError(f"{name} must be {right}, not {fields[name]!r}")
+    if fields.get("max_response_bytes", 1) < 1:
+        raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
+    check_headers(fields.get("headers", {}))
+    if fields.get("proxy") is not None and not origin(fields["proxy"]).startswith(("http://", "https://")):
+        raise ValueError("proxy must be a URL such as http://proxy.example:3128")
+    if "timeout" in fields:
+        fields["timeout"] = read_timeout(fields["timeout"])
+    return fields

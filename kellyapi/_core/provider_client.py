@@ -1,0 +1,140 @@
+"""The base class of the four clients: key, address, options and life of one."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
+
+from attrs import evolve
+
+from .connection import Connection
+from .environment import address_problem, find_address, find_key, read_variable
+from .limits import Limits
+from .options import Options, read_options
+from .provider import Provider
+from .resource import Resource
+from .secrets import Key
+
+if TYPE_CHECKING:
+    from .transport import SessionSource, Transport
+
+
+class ProviderClient(Resource):
+    """One provider: its connection, its life."""
+
+    PROVIDER: ClassVar[Provider]
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        session: SessionSource | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Make a client; nothing is opened or sent.
+
+        `api_key` and `base_url` default to the environment (`KHAYA_API_KEY`, `KHAYA_BASE_URL`, …). `session` is an
+        `aiohttp.ClientSession`, which is never closed here, or a function that makes one. For `options` see
+        `kellyapi.Options`.
+        """
+        provider = self.PROVIDER
+        api_key = find_key(provider, api_key)
+        fields = read_options(options)
+        self._shares = session is None
+        address = find_address(provider, base_url)
+        super().__init__(
+            Connection(
+                provider=provider,
+                base_url=address,
+                key=api_key,
+                transport=open_transport(session, fields.pop("max_connections", None)),
+                limits=Limits(fields.pop("max_concurrency", None), fields.pop("rate", None)),
+                **{"logger": logging.getLogger(f"kellyapi.{provider.name}"), **fields},
+            )
+        )
+        self._connection = evolve(self._connection, problem=self._problem())
+
+    @classmethod
+    def _variable(cls, name: str) -> str | None:
+        """Read a setting of this provider from the environment."""
+        return read_variable(cls.PROVIDER, name)
+
+    def _problem(self) -> str | None:
+        """Say why the client cannot work as it is set up; the first call raises it."""
+        return address_problem(self.PROVIDER, self.base_url, allow_http=self._connection.allow_http)
+
+    @property
+    def base_url(self) -> str:
+        """The address, without the trailing slash."""
+        return self._connection.base_url
+
+    @property
+    def api_key(self) -> Key | None:
+        """The key as it was given; it shows nothing of itself in `repr`."""
+        return self._connection.key
+
+    @property
+    def session(self) -> SessionSource:
+        """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
+        source: SessionSource = self._connection.transport.source
+        return source
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is a key, good or bad."""
+        return self._connection.key is not None
+
+    def with_options(self, **options: Unpack[Options]) -> Self:
+        """Give a sibling on the same session that differs in these options."""
+        fields = read_options(options)
+        if "max_connections" in fields:
+            raise ValueError("max_connections belongs to the session: give it when the client is made")
+        gate = {name: fields.pop(name) for name in ("max_concurrency", "rate") if name in fields}
+        if gate:
+            fields["limits"] = self._connection.limits.vary(**gate)
+        return self._variant(**fields)
+
+    def share(self, transport: Transport) -> Self:
+        """Give a sibling on another client's session, unless this one was given a session of its own."""
+        return self._variant(transport=transport) if self._shares else self
+
+    async def close(self) -> None:
+        """Close the session of the running loop if it is ours. A later call opens a new one."""
+        await self._connection.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        made = hasattr(self, "_connection")  # not yet, in the traceback of an option that is refused
+        return f"{type(self).__name__}({f'base_url={self.base_url!r}' if made else ''})"
+
+    def with_access(self, *, api_key: Key | None = None, base_url: str | None = None) -> Self:
+        """Give a sibling on the same session with another key or address."""
+        changes: dict[str, Any] = {}
+        if api_key is not None:
+            changes["key"] = api_key = find_key(self.PROVIDER, api_key)
+        if base_url is not None:
+            changes["base_url"] = find_address(self.PROVIDER, base_url)
+        return self._variant(**changes)
+
+    def _variant(self, **changes: Any) -> Self:
+        sibling = copy.copy(self)
+        sibling._connection = evolve(self._connection, **changes)
+        sibling._connection = evolve(sibling._connection, problem=sibling._problem())
+        return sibling
+
+
+def open_transport(session: SessionSource | None, max_connections: int | None) -> Transport:
+    """Make a transport; aiohttp is imported here, at the first client, and not with the package."""
+    from .transport import Transport
+
+    return Transport(session, max_connections=max_connections)

@@ -1,0 +1,145 @@
+"""What every client and every group of operations is made of: the verbs of HTTP, the options, the life of a client.
+
+A service says what it asks in these verbs and nothing else; how it is asked is the connection's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from .._data.decoding import Into
+from .._data.media import Media
+from .connection import Connection
+from .downloads import OnBytes, download_to_file
+from .messages import FormField, FromResponse, Headers, Request, Response
+from .secrets import Key
+from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
+
+T = TypeVar("T")
+E = TypeVar("E", bound=EventStream[Any])
+
+logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # a library prints nothing of its own accord
+
+
+class Resource:
+    """Operations of one provider over one connection; each verb gives the connection's own coroutine."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def _fetch(
+        self,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        into: Into[T] | FromResponse[T],
+        bearer: Key | None = None,
+    ) -> Coroutine[Any, Any, T]:
+        """GET, which is always free to repeat."""
+        request = Request(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
+        return self._connection.call(request, into)
+
+    def _post_json(
+        self,
+        path: str,
+        data: Any,
+        *,
+        into: Into[T] | FromResponse[T],
+        repeatable: bool = False,
+        bearer: Key | None = None,
+    ) -> Coroutine[Any, Any, T]:
+        """POST a JSON body; what may be billed stays unrepeatable. `bearer` goes in place of the provider's key."""
+        request = Request(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
+        return self._connection.call(request, into)
+
+    def _post_form(
+        self,
+        path: str,
+        *parts: FormField,
+        into: Into[T] | FromResponse[T],
+        repeatable: bool = False,
+        one_shot: bool = False,
+    ) -> Coroutine[Any, Any, T]:
+        """POST a multipart form; `one_shot` says that a part can be read only once."""
+        streamed = any(callable(part.body) for part in parts)
+        request = Request(
+            method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed
+        )
+        return self._connection.call(request, into)
+
+    def _post_bytes(
+        self,
+        path: str,
+        media: Media,
+        query: Mapping[str, str] | None = None,
+        *,
+        into: Into[T] | FromResponse[T],
+        repeatable: bool = False,
+    ) -> Coroutine[Any, Any, T]:
+        """POST a file as it is, streamed unless it is in memory."""
+        length = {} if media.size is None else {"Content-Length": str(media.size)}
+        request = Request(
+            method="POST",
+            url=path,
+            query=query or {},
+            headers={"Content-Type": media.mime, **length},
+            body=media.body,
+            repeatable=repeatable,
+            one_shot=media.one_shot,
+            transfer=callable(media.body),
+        )
+        return self._connection.call(request, into)
+
+    def _delete(self, path: str, *, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
+        """DELETE, which is free to repeat."""
+        return self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
+
+    def _stream(
+        self,
+        path: str,
+        data: Any,
+        *,
+        accepts: Callable[[Headers], bool] = lambda _: True,
+        blank: str | None = None,
+        repeatable: bool = False,
+    ) -> ByteStream:
+        """POST a JSON body and give the answer as it arrives, if its head is what is expected.
+
+        `blank` says what is wrong with an answer without a byte.
+        """
+        request = Request(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
+        return ByteStream(StreamRequest(self._connection, request, accepts, blank))
+
+    def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
+        """POST a JSON body and give the events of its answer as they arrive; what it asks for is billed."""
+        request = Request(
+            method="POST",
+            url=path,
+            json={**data, "stream": True},
+            headers={"Accept": "text/event-stream"},
+            repeatable=False,
+            bearer=bearer,
+            transfer=True,
+        )
+        return into(StreamRequest(self._connection, request, is_event_stream))
+
+    async def _save_link(self, url: str, path: str | os.PathLike[str], on_progress: OnBytes | None = None) -> Path:
+        """GET a foreign address without the key, and stream the response to a file, resumably."""
+        return await download_to_file(self._connection, _link_request(url), path, on_progress)
+
+    def _download(self, url: str) -> Coroutine[Any, Any, Response]:
+        """GET a foreign address without the key."""
+        return self._connection.call(_link_request(url), FromResponse(lambda response: response))
+
+
+def _link_request(url: str) -> Request:
+    return Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
+
+
+def drop_none(**fields: Any) -> dict[str, Any]:
+    """Leave out the optional fields that were not given (`None`)."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -1,0 +1,113 @@
+"""Whether to ask again, and after how long: arithmetic only.
+
+Every clock, die and quota is an argument. The connection sleeps; `limits` keeps the quota.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from attrs import field, frozen, validators
+
+from ..errors import DecodingError, KellyAPIError, StatusError, TransportError
+from .messages import Request
+
+MAX_RETRY_AFTER = 60.0
+"""Seconds; a server that wants a longer pause is not waited for."""
+UNBILLED_STATUSES = frozenset({429, 503})
+"""A server that answers so has not done the work."""
+
+
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often a call is tried, and how long the pauses are, in seconds.
+
+    The pause before attempt n + 1 is random(0..1) × min(base × 2^(n-1), cap), unless the server names one in `Retry-
+    After`.
+
+    Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+    """
+
+    attempts: int = field(default=3, validator=[validators.instance_of(int), validators.ge(1)])
+    """Including the first; 1 never repeats."""
+    base: float = field(default=0.05, validator=validators.ge(0))
+    throttle_base: float = field(default=1.0, validator=validators.ge(0))
+    """Takes the place of `base` after 429, and after any status with `Retry-After`."""
+    cap: float = field(default=20.0, validator=validators.ge(0))
+    statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=frozenset)
+    connection_errors: bool = True
+    """Also repeat after a failure without an answer."""
+    repeat_metered: bool = False
+    """Also repeat what may be billed twice. The one way past that rule."""
+
+
+NO_RETRY = RetryPolicy(attempts=1)
+
+
+def is_throttled(error: KellyAPIError) -> bool:
+    """Tell whether a failure says «slower», not «broken»."""
+    return isinstance(error, StatusError) and (error.status == 429 or error.retry_after is not None)
+
+
+def outcome_unknown(error: KellyAPIError, request: Request) -> bool:
+    """Tell whether a request that must not be sent twice may have been carried out although it failed."""
+    if request.repeatable:
+        return False
+    if isinstance(error, TransportError):
+        return error.sent
+    if isinstance(error, StatusError):
+        return error.status not in UNBILLED_STATUSES and (error.status >= 500 or error.status == 408)
+    return isinstance(error, DecodingError)
+
+
+def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
+    """Give the seconds for which a server wants no call at all; `None` when it does not say, or need not be heeded."""
+    hint = error.retry_after if isinstance(error, StatusError) and policy.attempts > 1 else None
+    return hint if hint and hint <= MAX_RETRY_AFTER else None
+
+
+def retry_delay(
+    policy: RetryPolicy, attempt: int, error: KellyAPIError, request: Request, *, dice: float, remaining: float | None
+) -> float | None:
+    """Give the pause before the next attempt, or `None` to give up.
+
+    `attempt` counts from 1, `dice` is in 0..1, `remaining` is what is left of the call's time.
+    """
+    if attempt >= policy.attempts or not _may_repeat(policy, error, request):
+        return None
+    hint = error.retry_after if isinstance(error, StatusError) else None
+    if hint is not None and hint > MAX_RETRY_AFTER:
+        return None
+    base = policy.throttle_base if is_throttled(error) else policy.base
+    delay = hint if hint is not None else dice * min(base * 2 ** min(attempt - 1, 60), policy.cap)
+    return None if remaining is not None and delay >= remaining else delay
+
+
+def _may_repeat(policy: RetryPolicy, error: KellyAPIError, request: Request) -> bool:
+    if isinstance(error, TransportError) and not error.sent:
+        return policy.connection_errors
+    if request.one_shot:
+        return False
+    free = request.repeatable or policy.repeat_metered
+    if isinstance(error, StatusError):
+        return error.status in policy.statuses and not error.final and (free or error.status in UNBILLED_STATUSES)
+    return isinstance(error, TransportError) and policy.connection_errors and free
+
+
+def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Read `Retry-After`, in seconds or as an HTTP date, as seconds from `now`; `None` when absent or unreadable.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
+    """
+    value = headers.get("Retry-After", "").strip()
+    if value.isascii() and value.replace(".", "", 1).isdigit():
+        return float(value)
+    try:
+        date = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    if date.tzinfo is None:
+        date = date.replace(tzinfo=UTC)
+    return max(0.0, (date - now).total_seconds())

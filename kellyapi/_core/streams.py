@@ -1,0 +1,263 @@
+"""Answers that are still arriving: bytes as they come, and the JSON events of an event stream.
+
+Nothing is sent before a block is entered or the first item is asked for; until the head of the answer is there, a
+failure is repeated like any other. How a stream is cut into events is left to `events`, what an event means to the
+services and providers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from attrs import frozen
+
+from .._data.json_text import loads
+from .._data.text import excerpt
+from .._data.threads import run_off_loop
+from ..errors import DecodingError, KellyAPIError, TransportError
+from .connection import Connection, IncomingResponse
+from .messages import Headers, Request, Response, media_type
+from .responses import error_from_event, read_response
+from .secrets import redact_error
+from .sse import ServerSentEventParser
+
+T = TypeVar("T")
+
+MAX_EVENT_BYTES = 4 * 2**20
+"""Parsed in 13 ms. The last event of a response repeats it whole, in some alphabets with six bytes for a letter."""
+_MAX_EVENTS_IN_A_ROW = 64
+"""Events given from what has arrived already, before the loop gets its turn."""
+_PARSE_SIZE = 64 * 2**10
+"""Bytes that are parsed before the loop gets its turn: a compressed stream may arrive as one piece of megabytes."""
+_DRAIN_TIMEOUT = 0.1
+"""Seconds in which an answer may end after its last event, so that its connection can be kept."""
+
+
+@frozen(repr=False)
+class StreamRequest:
+    """What a stream asks, of whom, and the heads that it takes for an answer."""
+
+    connection: Connection
+    request: Request
+    accepts: Callable[[Headers], bool] = lambda _: True
+    blank: str | None = None
+    """What is wrong with an answer without a single byte, if anything is."""
+
+
+class Stream(ABC, Generic[T]):
+    """What is still arriving, an async iterator: `async with … as stream: async for item in stream: …`.
+
+    Leaving the block frees the connection, at the end or early.
+    """
+
+    def __init__(self, source: StreamRequest) -> None:
+        self._source = source
+        self._incoming: IncomingResponse | None = None
+        self._pieces: AsyncIterator[bytes] | None = None
+        self._received = 0
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    @abstractmethod
+    async def __anext__(self) -> T: ...
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        if self._incoming is not None:
+            self._incoming.close()
+
+    async def _open(self) -> AsyncIterator[bytes]:
+        if self._pieces is None:
+            self._incoming = await self._source.connection.open(self._source.request, self._source.accepts)
+            self._pieces = self._incoming.chunks()
+        return self._pieces
+
+    def _fail(self, error: KellyAPIError, partial: Any) -> None:
+        """Give an error all that errors carry, and free the connection."""
+        self._source.connection.annotate_error(error, self._source.request)
+        if self._received:
+            error.outcome_unknown = not self._source.request.repeatable
+            error.partial = partial
+        if self._incoming is not None:
+            redact_error(error, self._incoming.sent)
+            self._incoming.close()
+
+
+class ByteStream(Stream[bytes]):
+    """Bytes that are still arriving: `async with … as stream: async for piece in stream: …`.
+
+    Leaving the block frees the connection, at the end or early. Of a stream that breaks off `error.partial` is the
+    number of bytes that had arrived.
+    """
+
+    async def __anext__(self) -> bytes:
+        pieces = await self._open()
+        try:
+            piece = await anext(pieces, None)
+            if piece is None and self._source.blank and not self._received:
+                raise DecodingError(self._source.blank)
+        except KellyAPIError as error:
+            self._fail(error, self._received)
+            raise
+        if piece is None:
+            raise StopAsyncIteration
+        self._received += len(piece)
+        return piece
+
+
+class EventStream(Stream[T]):
+    """JSON events that are still arriving, until `[DONE]` or what else ends them."""
+
+    def __init__(self, source: StreamRequest) -> None:
+        super().__init__(source)
+        self._most = source.connection.max_response_bytes
+        self._parser = ServerSentEventParser(min(MAX_EVENT_BYTES, self._most))
+        self._values: Iterator[Any] = iter(())
+        self._in_a_row = 0
+        self._rest = memoryview(b"")
+        """What has arrived and is not parsed yet."""
+        self._whole = False
+        """Whether the answer came whole, from a server that does not stream."""
+        self._ended = False
+
+    @abstractmethod
+    def _take(self, value: Any) -> T | None:
+        """Read the value of one event, and give what the user gets of it, if anything."""
+
+    @abstractmethod
+    def _partial(self) -> Any:
+        """Give what has arrived so far, for errors."""
+
+    @abstractmethod
+    def _may_end(self) -> bool:
+        """Tell whether the stream may end here: whether all that is needed has arrived."""
+
+    def _from_whole(self, value: Any) -> Iterable[Any]:
+        """Give the events that stand for an answer that came whole."""
+        return (value,)
+
+    def _finish(self) -> None:
+        """Look at what has arrived, now that all of it has."""
+
+    async def __anext__(self) -> T:
+        try:
+            while not self._ended:
+                if self._in_a_row >= _MAX_EVENTS_IN_A_ROW:
+                    self._in_a_row = 0
+                    await asyncio.sleep(0)  # with no value in hand, which a cancelled call would lose
+                value = next(self._values, None)
+                if value is not None:
+                    self._in_a_row += 1
+                    if (item := self._take(value)) is not None:
+                        return item
+                elif not self._ended:
+                    await self._more()
+            self._finish()
+            await self._part()
+        except KellyAPIError as error:
+            self._fail(error, self._partial())
+            raise
+        raise StopAsyncIteration
+
+    async def _open(self) -> AsyncIterator[bytes]:
+        first = self._pieces is None
+        pieces = await super()._open()
+        if first and self._incoming is not None and media_type(self._incoming.headers) == "application/json":
+            try:
+                self._check(value := await self._read_whole(self._incoming))
+            except KellyAPIError as error:
+                self._fail(error, None)
+                raise
+            self._values = iter(self._from_whole(value))
+            self._whole = True
+        return pieces
+
+    async def _read_whole(self, incoming: IncomingResponse) -> Any:
+        """Read an answer to its end that is plain JSON."""
+        answer = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
+        return await run_off_loop(
+            read_response, self._source.connection.provider, answer, object, size=len(answer.body)
+        )
+
+    async def _more(self) -> None:
+        was_open = self._pieces is not None
+        pieces = await self._open()
+        if not was_open and self._whole:
+            return  # the answer came whole
+        if self._rest:
+            await asyncio.sleep(0)
+        else:
+            self._rest = memoryview(await anext(pieces, b""))
+            self._received += len(self._rest)
+        if not self._rest:
+            if not (self._whole or self._may_end()):
+                raise TransportError("the stream broke off: it ended before its last event")
+            self._ended = True
+            return
+        if self._received > self._most:
+            raise DecodingError(f"the answer is larger than max_response_bytes={self._most}")
+        piece, self._rest = bytes(self._rest[:_PARSE_SIZE]), self._rest[_PARSE_SIZE:]
+        self._values = self._read(piece)
+
+    def _read(self, piece: bytes) -> Iterator[Any]:
+        for event in self._parser.feed(piece):
+            text = event.data.strip()
+            if text == "[DONE]":
+                self._ended = True
+                return
+            if not text:
+                continue
+            try:
+                value = loads(text.encode())
+            except ValueError:
+                if event.type != "error":
+                    raise DecodingError(f"an event is not JSON: {excerpt(text)}") from None
+                value = {"error": text}
+            self._check(value, event.type)
+            yield value
+
+    def _check(self, value: Any, type: str = "") -> None:
+        """Raise the error that an event is in truth."""
+        if not isinstance(value, dict):
+            raise DecodingError(f"an event is no JSON object: {excerpt(repr(value))}")
+        # A response that failed is a result, with the error in it, as it is without a stream.
+        if "error" in (type, value.get("type")) or (value.get("error") and value.get("object") != "response"):
+            raise error_from_event(self._source.connection.provider, self._headers, value)
+
+    def _refuse(self, value: dict[str, Any]) -> None:
+        """Raise what an event reports that says nothing of what is asked; pass over one that is no error."""
+        if self._source.connection.provider.read_error(500, self._headers, value):
+            raise error_from_event(self._source.connection.provider, self._headers, value)
+
+    @property
+    def _headers(self) -> Headers:
+        return {} if self._incoming is None else self._incoming.headers
+
+    async def _part(self) -> None:
+        """Read the end of the answer, so that its connection is kept; one that does not end soon is closed."""
+        assert self._pieces is not None
+        try:
+            async with asyncio.timeout(_DRAIN_TIMEOUT):
+                async for _ in self._pieces:
+                    pass
+        except (TimeoutError, KellyAPIError):
+            pass
+
+
+def is_event_stream(headers: Headers) -> bool:
+    """Tell whether a head is that of an event stream, or of the same answer whole."""
+    return media_type(headers) in ("text/event-stream", "application/json")

@@ -1,0 +1,55 @@
+"""Threads for what would hold up the loop, and what is left of them when nobody waits any more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+T = TypeVar("T")
+
+OFF_LOOP_SIZE = 256 * 2**10
+"""Bytes that would hold up the loop when they are parsed or decoded."""
+_worker = ThreadPoolExecutor(1, "kellyapi")
+"""One thread: JSON parsers, and the base64 of the standard library, hold the lock: several only fight for it."""
+
+
+def _replace_worker() -> None:
+    """Give a forked child a thread of its own."""
+    global _worker
+    _worker = ThreadPoolExecutor(1, "kellyapi")
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_replace_worker)
+
+
+async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
+    """Do what takes time for its `size` in bytes: in a thread, unless it is small."""
+    if size < OFF_LOOP_SIZE:
+        return work(*arguments)
+    return await asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+_Opened = TypeVar("_Opened", bound=_Closable)
+
+
+async def open_in_thread(make: Callable[[], _Opened]) -> _Opened:
+    """Open something in a thread; when the wait is cancelled, what the thread still opens is closed."""
+    opening = asyncio.get_running_loop().run_in_executor(None, make)
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_unused)  # a wait for it here might be cancelled as well
+        raise
+
+
+def _close_unused(opening: asyncio.Future[_Opened]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,0 +1,70 @@
+"""Command-line arguments that several commands share, and the types of arguments."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Collection
+from typing import NoReturn
+
+COMMON_OPTIONS = ("json", "output", "provider", "sandbox")
+"""Options that may stand before or after the command. Each command lists the ones that it takes."""
+DEFAULTS = {"command": None, "action": None, "json": False, "provider": None, "output": None, "sandbox": False}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that raises `ValueError` where argparse would end the program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise an error that names the help page."""
+        raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] = COMMON_OPTIONS) -> None:
+    """Add common options; one that is absent leaves the value that stood before the command."""
+    options = parser.add_argument_group("options for every command")
+
+    def add(name: str, *flags: str, **rest: str) -> None:
+        if name in names:
+            options.add_argument(*flags, dest=name, default=argparse.SUPPRESS, **rest)  # type: ignore[arg-type]  # typeshed wants each keyword apart
+
+    add("json", "--json", action="store_true", help="print one JSON value; errors are JSON too, on standard error")
+    add(
+        "output",
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the result to a file (demo and predictions: into a folder)",
+    )
+    add("provider", "--provider", metavar="NAME", help="the provider: khaya, kelly, skytells or aerostack")
+    add("sandbox", "--sandbox", action="store_true", help="use a sandbox that is started for this one command")
+
+
+def add_polling_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--timeout` and `--interval` of a command that waits for a prediction."""
+    parser.add_argument(
+        "--timeout", type=float, default=900.0, metavar="SECONDS", help="how long to wait (%(default)g)"
+    )
+    parser.add_argument("--interval", type=float, metavar="SECONDS", help="between two polls, by default 0.5 to 5")
+
+
+def port(text: str) -> int:
+    """Read a port number."""
+    if not text.isdecimal() or int(text) not in range(65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 65535")
+    return int(text)
+
+
+def model_input(text: str) -> tuple[str, object]:
+    """Read NAME=VALUE: what parses as JSON is taken as JSON, anything else as text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    import json
+
+    def refuse(constant: str) -> NoReturn:
+        raise ValueError(f"{constant} is Python's, not JSON's")
+
+    try:
+        return name, json.loads(value, parse_constant=refuse)
+    except ValueError:
+        return name, value

@@ -1,0 +1,33 @@
+"""`kellyapi chat`: send a prompt to a language model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..output import Output
+
+HELP = "Say something to a language model"
+OPTIONS = ("json", "output", "provider", "sandbox")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the prompt, the model and the character."""
+    parser.add_argument("text", metavar="PROMPT", help="what to say, - for standard input")
+    parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
+    parser.add_argument("--character", metavar="NAME", help="who answers: one of Kelly AI's characters")
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Print the reply, or write it to a file."""
+    from ..service_call import call_service, check_output_file, read_text
+
+    check_output_file(arguments)
+    prompt = read_text(arguments.text)
+    call_service(
+        arguments,
+        output,
+        lambda api: api.chat(prompt, model=arguments.model, character=arguments.character, provider=arguments.provider),
+    )

@@ -1,0 +1,43 @@
+"""`kellyapi image`: draw a picture into a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..output import Output
+
+HELP = "Draw a picture"
+OPTIONS = ("json", "output", "provider", "sandbox")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the prompt, the model and the size."""
+    parser.add_argument("text", metavar="PROMPT", help="what to draw, - for standard input")
+    parser.add_argument("--negative-prompt", metavar="TEXT", help="what not to draw")
+    parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
+    parser.add_argument("--width", type=int, metavar="PIXELS")
+    parser.add_argument("--height", type=int, metavar="PIXELS")
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Write the picture to a file, or into a pipe."""
+    from ..service_call import call_service, check_output_file, read_text
+
+    check_output_file(arguments, media=True)
+    prompt = read_text(arguments.text)
+    call_service(
+        arguments,
+        output,
+        lambda api: api.generate_image(
+            prompt,
+            negative_prompt=arguments.negative_prompt,
+            model=arguments.model,
+            width=arguments.width,
+            height=arguments.height,
+            provider=arguments.provider,
+        ),
+        media_name="image",
+    )

@@ -1,0 +1,61 @@
+"""`kellyapi models list` and `show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..arguments import add_common_options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..output import Output
+
+HELP = "List and show the models of Skytells"
+OPTIONS = ("json", "sandbox")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the actions and their arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    for name, (help, _) in _ACTIONS.items():
+        one = actions.add_parser(name, help=help, description=f"{help}.", allow_abbrev=False)
+        add_common_options(one, OPTIONS)
+        if name == "show":
+            one.add_argument("model", metavar="MODEL")
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Run the action."""
+    _ACTIONS[arguments.action][1](arguments, output)
+
+
+def _list(arguments: Namespace, output: Output) -> None:
+    import asyncio
+
+    from ..prediction_progress import open_skytells
+
+    async def work() -> None:
+        async with open_skytells(arguments) as skytells:
+            with output.spinner("models"):
+                models = await skytells.models.list()
+        output.model_list(models)
+
+    asyncio.run(work())
+
+
+def _show(arguments: Namespace, output: Output) -> None:
+    import asyncio
+
+    from ..prediction_progress import open_skytells
+
+    async def work() -> None:
+        async with open_skytells(arguments) as skytells:
+            with output.spinner(arguments.model):
+                model = await skytells.models.get(arguments.model, fields=["input_schema"])
+        output.model_details(model)
+
+    asyncio.run(work())
+
+
+_ACTIONS = {"list": ("List the models", _list), "show": ("Show a model, with the inputs it takes", _show)}

@@ -1,0 +1,133 @@
+"""`kellyapi predictions list`, `get`, `follow`, `cancel`, `delete` and `download`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..arguments import add_common_options, add_polling_options
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Awaitable
+
+    from kellyapi import Prediction, Skytells
+
+    from ..output import Output
+
+HELP = "List, show, follow, cancel, delete and download predictions of Skytells"
+OPTIONS = ("json", "output", "sandbox")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the actions and their arguments."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
+    for name, (help, _, options) in _ACTIONS.items():
+        one = actions.add_parser(name, help=help, description=f"{help}.", allow_abbrev=False)
+        one.set_defaults(takes=options)
+        add_common_options(one, options)
+        if name == "list":
+            one.add_argument("--page", type=int, default=1, metavar="NUMBER")
+            one.add_argument("--per-page", type=int, metavar="NUMBER", help="1 to 50")
+            one.add_argument("--since", metavar="YYYY-MM-DD")
+            one.add_argument("--until", metavar="YYYY-MM-DD")
+            one.add_argument("--model", metavar="NAME")
+            one.add_argument("--status", metavar="STATUS", help="succeeded, failed, …")
+        else:
+            one.add_argument("id", metavar="ID")
+        if name == "follow":
+            add_polling_options(one)
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Run the action."""
+    _ACTIONS[arguments.action][1](arguments, output)
+
+
+def _list(arguments: Namespace, output: Output) -> None:
+    async def work() -> None:
+        from ..prediction_progress import open_skytells
+
+        names = ("page", "per_page", "since", "until", "model", "status")
+        async with open_skytells(arguments) as skytells:
+            with output.spinner("predictions"):
+                page = await skytells.predictions.list(**{name: getattr(arguments, name) for name in names})
+        output.prediction_list(page)
+
+    _run(work())
+
+
+def _get(arguments: Namespace, output: Output) -> None:
+    async def work() -> None:
+        from ..prediction_progress import open_skytells
+
+        async with open_skytells(arguments) as skytells:
+            with output.spinner(arguments.id):
+                state = await skytells.predictions.get(arguments.id)
+        output.prediction(state, ())
+
+    _run(work())
+
+
+def _follow(arguments: Namespace, output: Output) -> None:
+    from ..prediction_progress import check_output_folder, watch_prediction
+
+    def wait(skytells: Skytells, **options: Any) -> Awaitable[Prediction]:
+        return skytells.predictions.wait(arguments.id, **options)
+
+    check_output_folder(arguments)
+    watch_prediction(arguments, output, arguments.id, wait, known=arguments.id)
+
+
+def _cancel(arguments: Namespace, output: Output) -> None:
+    async def work() -> None:
+        from ..prediction_progress import open_skytells
+
+        async with open_skytells(arguments) as skytells:
+            with output.spinner(arguments.id):
+                await skytells.predictions.cancel(arguments.id)
+        output.prediction_changed(arguments.id, "cancelled")
+
+    _run(work())
+
+
+def _delete(arguments: Namespace, output: Output) -> None:
+    async def work() -> None:
+        from ..prediction_progress import open_skytells
+
+        async with open_skytells(arguments) as skytells:
+            with output.spinner(arguments.id):
+                await skytells.predictions.delete(arguments.id)
+        output.prediction_changed(arguments.id, "deleted")
+
+    _run(work())
+
+
+def _download(arguments: Namespace, output: Output) -> None:
+    from ..prediction_progress import check_output_folder, open_skytells, save_outputs
+
+    async def work() -> None:
+        async with open_skytells(arguments) as skytells:
+            with output.prediction_progress(arguments.id) as display:
+                state = await skytells.predictions.get(arguments.id)
+                display.show_state(state)
+                paths = await save_outputs(skytells, state, arguments.output or ".", display)
+            output.prediction(state, paths)
+
+    check_output_folder(arguments)
+    _run(work())
+
+
+def _run(work: Any) -> None:
+    import asyncio
+
+    asyncio.run(work)
+
+
+_ACTIONS = {
+    "list": ("List predictions, the newest first", _list, ("json", "sandbox")),
+    "get": ("Show a prediction", _get, ("json", "sandbox")),
+    "follow": ("Wait for the end of a prediction, and download its outputs", _follow, OPTIONS),
+    "cancel": ("Cancel a prediction", _cancel, ("json", "sandbox")),
+    "delete": ("Delete a prediction and its outputs", _delete, ("json", "sandbox")),
+    "download": ("Download the outputs of a prediction", _download, OPTIONS),
+}

@@ -1,0 +1,35 @@
+"""`kellyapi transcribe`: recognise the speech of an audio file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..output import Output
+
+HELP = "Write down what is said in an audio file"
+OPTIONS = ("json", "output", "provider", "sandbox")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the file, its language and the times."""
+    parser.add_argument("file", metavar="FILE", help="WAV, MP3, FLAC or Ogg, - for standard input")
+    parser.add_argument("--language", metavar="CODE", default="eng", help="what is spoken (%(default)s)")
+    parser.add_argument("--timestamps", choices=("word", "segment"), help="also say when")
+
+
+def run(arguments: Namespace, output: Output) -> None:
+    """Print the transcript, or write it to a file."""
+    from ..service_call import call_service, check_output_file, read_file
+
+    check_output_file(arguments)
+    audio = read_file(arguments.file)
+    call_service(
+        arguments,
+        output,
+        lambda api: api.transcribe(
+            audio, arguments.language, timestamps=arguments.timestamps, provider=arguments.provider
+        ),
+    )

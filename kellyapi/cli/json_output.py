@@ -1,0 +1,100 @@
+"""Results as one JSON value on standard output, and errors as one on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+from attrs import asdict
+
+from kellyapi import Prediction, PredictionPage, SkytellsModel
+
+from .demo_steps import FinishedStep
+from .formatting import ServiceResult, error_message, interruption_message, prediction_id
+from .output import ProgressDisplay
+
+_COMPUTED = ("sample_rate", "duration", "width", "height")
+_ERROR_FIELDS = ("code", "provider", "status", "request_id", "retry_after")
+
+
+class JsonOutput:
+    """One JSON value on standard output."""
+
+    def spinner(self, what: str) -> AbstractContextManager[object]:
+        """Show nothing."""
+        return nullcontext()
+
+    def service_result(self, result: ServiceResult, path: Path | None) -> None:
+        """Print the fields of the result except its bytes, and the path."""
+        fields = asdict(result, filter=lambda _, value: not isinstance(value, bytes))
+        computed = {name: getattr(result, name) for name in _COMPUTED if hasattr(result, name)}
+        self._print({**fields, **computed, **({"path": str(path)} if path else {})})
+
+    def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
+        """Print the addresses."""
+        self._print({"url": url, "urls": dict(urls)})
+
+    def demo_finished(self, folder: Path, steps: Sequence[FinishedStep], seconds: float) -> None:
+        """Print the steps."""
+        self._print({"folder": str(folder), "seconds": seconds, "steps": [asdict(step) for step in steps]})
+
+    def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
+        """Show nothing."""
+        return nullcontext(_NoProgress())
+
+    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
+        """Print an error that names the prediction."""
+        named = {} if prediction is None else {"prediction": prediction_id(prediction)}
+        message = interruption_message(prediction, sandbox=sandbox)
+        _print_error_object({"type": "KeyboardInterrupt", "message": message, **named})
+        return False
+
+    def note(self, text: str) -> None:
+        """Show nothing."""
+
+    def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
+        """Print the fields, and the paths."""
+        computed = {"outputs": state.outputs, "progress": state.progress, "credits_used": state.credits_used}
+        self._print({**asdict(state), **computed, "paths": [str(path) for path in paths]})
+
+    def prediction_changed(self, id: str, change: str) -> None:
+        """Print the id and the change."""
+        self._print({"id": id, "done": change})
+
+    def prediction_list(self, page: PredictionPage) -> None:
+        """Print the fields of each prediction, and of the page."""
+        self._print(asdict(page))
+
+    def model_list(self, models: Sequence[SkytellsModel]) -> None:
+        """Print the fields of each model."""
+        self._print([asdict(model) for model in models])
+
+    def model_details(self, model: SkytellsModel) -> None:
+        """Print the fields."""
+        self._print(asdict(model))
+
+    def _print(self, value: object) -> None:
+        indent = 2 if sys.stdout.isatty() else None
+        print(json.dumps(value, ensure_ascii=False, indent=indent), flush=True)
+
+
+class _NoProgress:
+    """Shows nothing of a prediction."""
+
+    def show_state(self, state: Prediction) -> None: ...
+    def show_bytes(self, received: int, total: int | None) -> None: ...
+
+
+def print_json_error(error: Exception) -> None:
+    """Print an error as one JSON value on standard error."""
+    found = {name: getattr(error, name, None) for name in _ERROR_FIELDS}
+    found["prediction"] = getattr(getattr(error, "prediction", None), "id", None)
+    fields = {name: value for name, value in found.items() if value is not None}
+    _print_error_object({"type": type(error).__name__, "message": error_message(error), **fields})
+
+
+def _print_error_object(error: dict[str, object]) -> None:
+    print(json.dumps({"error": error}, ensure_ascii=False), file=sys.stderr)

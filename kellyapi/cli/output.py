@@ -1,0 +1,64 @@
+"""What a command needs of its output: `json_output` and `terminal_output` implement it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kellyapi import Prediction, PredictionPage, SkytellsModel
+
+    from .demo_steps import FinishedStep
+    from .formatting import ServiceResult
+
+
+class ProgressDisplay(Protocol):
+    """Shows how a prediction goes on."""
+
+    def show_state(self, state: Prediction) -> None:
+        """Show a new state."""
+
+    def show_bytes(self, received: int, total: int | None) -> None:
+        """Show how many bytes of the outputs have been downloaded."""
+
+
+class Output(Protocol):
+    """Shows the results of a command."""
+
+    def spinner(self, what: str) -> AbstractContextManager[object]:
+        """Show that something is being done."""
+
+    def service_result(self, result: ServiceResult, path: Path | None) -> None:
+        """Show the result of a service, and the file that holds it."""
+
+    def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
+        """Show where a sandbox listens."""
+
+    def demo_finished(self, folder: Path, steps: Sequence[FinishedStep], seconds: float) -> None:
+        """Show the steps of the demo that were done."""
+
+    def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
+        """Show how a prediction goes on."""
+
+    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
+        """Say how to go on with a prediction after Ctrl-C, and return whether it is to be cancelled."""
+
+    def note(self, text: str) -> None:
+        """Say something beside the result."""
+
+    def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
+        """Show a prediction, and the files with its outputs."""
+
+    def prediction_changed(self, id: str, change: str) -> None:
+        """Show that a prediction was cancelled or deleted."""
+
+    def prediction_list(self, page: PredictionPage) -> None:
+        """Show a list of predictions."""
+
+    def model_list(self, models: Sequence[SkytellsModel]) -> None:
+        """Show a list of models."""
+
+    def model_details(self, model: SkytellsModel) -> None:
+        """Show a model and its inputs."""

@@ -1,0 +1,235 @@
+"""Results for people: colours and tables on a terminal, the bare text in a pipe. Everything that rich draws is here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from kellyapi import PROVIDERS, Prediction, PredictionPage, SkytellsModel, Transcript
+
+from .demo_steps import FinishedStep
+from .formatting import (
+    ServiceResult,
+    error_message,
+    format_amount,
+    has_ended,
+    interruption_message,
+    model_inputs,
+    model_price,
+    prediction_facts,
+    printable,
+    result_facts,
+    result_text,
+    timed_rows,
+)
+from .output import ProgressDisplay
+
+
+class TerminalOutput:
+    """Standard output, whether it is a terminal or a pipe."""
+
+    def __init__(self) -> None:
+        self._out = Console(highlight=False)
+
+    def spinner(self, what: str) -> AbstractContextManager[object]:
+        """Turn a spinner while standard error is a terminal."""
+        return Console(stderr=True).status(Text(what, "dim"))
+
+    def service_result(self, result: ServiceResult, path: Path | None) -> None:
+        """Print the text or the path; on a terminal with the facts about it."""
+        if not self._out.is_terminal:
+            print(path or result_text(result))
+            return
+        self._line(Text(str(path or result), "bold"))
+        self._line(Text(result_facts(result), "dim"))
+        if isinstance(result, Transcript) and not path and (result.words or result.segments):
+            table = _table("Start", "End", "")
+            for start, end, said in timed_rows(result):
+                table.add_row(start, end, Text(printable(said)))
+            self._out.print(table)
+
+    def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
+        """Print the address, and the shell commands that point clients to it."""
+        self._line(Text.assemble("Sandbox at ", (url, "bold"), ", until Ctrl-C. In the shell of its clients:"))
+        for name, address in urls.items():
+            prefix = PROVIDERS[name].PROVIDER.variables
+            self._line(Text(f"export {prefix}_BASE_URL={address} {prefix}_API_KEY=sandbox", "cyan"))
+        self._out.file.flush()
+
+    def demo_finished(self, folder: Path, steps: Sequence[FinishedStep], seconds: float) -> None:
+        """Print the table of steps."""
+        table = _table("Step", "Result", f"File in {folder}", "Time")
+        table.columns[-1].justify = "right"
+        table.columns[-1].no_wrap = True
+        for step in steps:
+            table.add_row(step.step, Text(printable(step.result)), Text(step.file, "cyan"), f"{step.seconds:.2f} s")
+        table.caption = f"{seconds:.1f} s in all, by a sandbox on this machine: no key, no network."
+        table.caption_justify = "left"
+        self._out.print(table)
+
+    def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
+        """Draw a bar while standard error is a terminal, otherwise print a line for each state."""
+        errors = Console(stderr=True, highlight=False)
+        return _progress_bar(errors, what) if errors.is_terminal else nullcontext(_ProgressLines(errors))
+
+    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
+        """Say how to go on; on a terminal ask whether to cancel a prediction that may still run."""
+        self.note(interruption_message(prediction, sandbox=sandbox))
+        is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
+        if prediction is None or has_ended(prediction) or sandbox or not is_terminal:
+            return False
+        print("Cancel it? [y/N] ", end="", file=sys.stderr, flush=True)
+        return ask()
+
+    def note(self, text: str) -> None:
+        """Print a line on standard error."""
+        Console(stderr=True, highlight=False).print(Text(printable(text)), soft_wrap=True)
+
+    def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
+        """Print the paths, or the outputs if there are none; on a terminal with the facts about the prediction."""
+        outputs = [str(path) for path in paths] or list(state.outputs)
+        if not self._out.is_terminal:
+            print("\n".join(printable(each) for each in outputs) or state.status)
+            return
+        self._line(Text(state.id, "dim"))
+        self._line(Text(prediction_facts(state), "bold"))
+        for each in outputs:
+            self._line(Text(each, "cyan"))
+
+    def prediction_changed(self, id: str, change: str) -> None:
+        """Print the id and the change."""
+        self._line(Text(f"{id} {change}"))
+
+    def prediction_list(self, page: PredictionPage) -> None:
+        """Print a table; in a pipe columns between tabs."""
+        rows = [
+            (
+                state.id,
+                str(state.status),
+                state.model or "",
+                (state.created_at or "")[:19].replace("T", " "),
+                "" if state.credits_used is None else format_amount(state.credits_used),
+            )
+            for state in page.items
+        ]
+        where = page.pagination
+        caption = f"page {where.current_page} of {where.last_page}"
+        self._rows(("Id", "Status", "Model", "Created", "Credits"), rows, caption)
+
+    def model_list(self, models: Sequence[SkytellsModel]) -> None:
+        """Print a table; in a pipe columns between tabs."""
+        rows = [(model.namespace, str(model.type or ""), _vendor(model), model_price(model)) for model in models]
+        self._rows(("Model", "Makes", "Vendor", "Price"), rows)
+
+    def model_details(self, model: SkytellsModel) -> None:
+        """Print the facts about a model, and a table of its inputs."""
+        facts = (model.name, str(model.type or ""), _vendor(model), model_price(model))
+        self._line(Text(model.namespace, "bold"))
+        self._line(Text(" · ".join(fact for fact in facts if fact), "dim"))
+        if model.description:
+            self._line(Text(model.description))
+        self._rows(("Input", "Type", "Default", "About"), list(model_inputs(model)))
+
+    def _rows(self, head: tuple[str, ...], rows: Sequence[Sequence[str]], caption: str | None = None) -> None:
+        if not self._out.is_terminal:
+            for row in rows:
+                print("\t".join(" ".join(printable(cell).split()) for cell in row))
+            return
+        table = _table(*head)
+        table.columns[0].overflow = "fold"
+        for row in rows:
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        table.caption, table.caption_justify = caption, "left"
+        self._out.print(table)
+
+    def _line(self, text: Text) -> None:
+        text.plain = printable(text.plain)
+        self._out.print(text, soft_wrap=True)
+
+
+class _ProgressLines:
+    """The states of a prediction, one below the other."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._known = ""
+
+    def show_state(self, state: Prediction) -> None:
+        """Print the id at first, and each state."""
+        if self._known != state.id:
+            self._known = state.id
+            self._console.print(Text(printable(f"prediction {state.id}")), soft_wrap=True)
+        self._console.print(Text(printable(prediction_facts(state))), soft_wrap=True)
+
+    def show_bytes(self, received: int, total: int | None) -> None:
+        """Print nothing: the paths follow."""
+
+
+class _ProgressBar:
+    """The state of a prediction in one line: status, percent, time, credits."""
+
+    def __init__(self, progress: Progress, what: str) -> None:
+        self._progress = progress
+        self._task = progress.add_task(printable(what), total=100, credits="")
+        self._known = ""
+
+    def show_state(self, state: Prediction) -> None:
+        """Move the bar."""
+        if self._known != state.id:
+            self._known = state.id
+            self._progress.console.print(Text(printable(f"prediction {state.id}"), "dim"), soft_wrap=True)
+        credits = f"{format_amount(state.credits_used)} credits" if state.credits_used else ""
+        percent = 100.0 if state.status == "succeeded" else state.progress
+        self._progress.update(
+            self._task, description=escape(printable(str(state.status))), completed=percent or 0, credits=credits
+        )
+
+    def show_bytes(self, received: int, total: int | None) -> None:
+        """Show the download in place of the state."""
+        done = 100 * received / total if total else 0
+        self._progress.update(self._task, description=f"fetching {received / 2**20:.1f} MiB", completed=done)
+
+
+@contextmanager
+def _progress_bar(console: Console, what: str) -> Iterator[ProgressDisplay]:
+    """Draw a bar that disappears when the block ends."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[credits]}"),
+    )
+    with Progress(*columns, console=console, transient=True) as progress:
+        yield _ProgressBar(progress, escape(what))
+
+
+def print_terminal_error(error: Exception) -> None:
+    """Print an error as one red line on standard error."""
+    line = "error: " + printable(" ".join(error_message(error).split()))
+    Console(stderr=True).print(Text(line, "red"), soft_wrap=True)
+
+
+def _vendor(model: SkytellsModel) -> str:
+    return (model.vendor.name or "") if model.vendor else ""
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)

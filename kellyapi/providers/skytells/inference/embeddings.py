@@ -1,0 +1,86 @@
+"""`skytells.embeddings`: texts as vectors."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import frozen
+
+from ...._core.resource import Resource, drop_none
+from ...._data.decoding import decode
+from ...._data.text import not_blank
+from ....errors import DecodingError
+
+
+@frozen
+class EmbeddingUsage:
+    """What embeddings cost, in tokens."""
+
+    prompt_tokens: int = 0
+    total_tokens: int = 0
+
+
+@frozen
+class Embeddings:
+    """Vectors, one for each input, in their order."""
+
+    vectors: tuple[tuple[float, ...], ...]
+    model: str | None = None
+    usage: EmbeddingUsage | None = None
+
+
+class EmbeddingsResource(Resource):
+    """`skytells.embeddings`.
+
+    Source: https://github.com/Skytells/ts-sdk (src/embeddings.ts)
+    """
+
+    async def create(
+        self,
+        model: str,
+        input: str | Sequence[str],
+        *,
+        encoding_format: str = "float",
+        dimensions: int | None = None,
+        user: str | None = None,
+    ) -> Embeddings:
+        """Turn texts into vectors. `encoding_format="base64"` travels in fewer bytes and gives the same vectors."""
+        asked = not_blank(input, "input") if isinstance(input, str) else [not_blank(text, "input") for text in input]
+        data = {"model": not_blank(model, "model"), "input": asked, "encoding_format": encoding_format}
+        data |= drop_none(dimensions=dimensions, user=user)
+        return await self._post_json("/embeddings", data, into=_read_embeddings)
+
+
+@frozen
+class _Vector:
+    embedding: tuple[float, ...]
+    index: int = 0
+
+
+@frozen
+class _Vectors:
+    data: tuple[_Vector, ...]
+    model: str | None = None
+    usage: EmbeddingUsage | None = None
+
+
+def _read_embeddings(value: Any) -> Embeddings:
+    if isinstance(value, dict) and isinstance(value.get("data"), list):
+        value = {**value, "data": [_decode_vector(item, at) for at, item in enumerate(value["data"])]}
+    found = decode(value, _Vectors)
+    ordered = sorted(found.data, key=lambda vector: vector.index)
+    return Embeddings(tuple(vector.embedding for vector in ordered), found.model, found.usage)
+
+
+def _decode_vector(item: Any, at: int) -> Any:
+    """Turn a vector that is base64 of 32-bit little-endian floats into an array of numbers."""
+    if not isinstance(item, dict) or not isinstance(item.get("embedding"), str):
+        return item
+    try:
+        numbers = struct.iter_unpack("<f", base64.b64decode(item["embedding"], validate=True))
+        return {**item, "embedding": [number for (number,) in numbers]}
+    except (ValueError, struct.error):
+        raise DecodingError(f"$.data[{at}].embedding is not base64 of 32-bit floats") from None

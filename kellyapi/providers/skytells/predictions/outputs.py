@@ -1,0 +1,97 @@
+"""Saving what a job of Skytells made, before its links expire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from ...._core.downloads import OnBytes
+from ...._core.urls import origin
+from ...._data.files import safe_file_name
+from ....errors import KellyAPIError, StatusError
+from .types import Prediction
+
+MAX_CONCURRENT_DOWNLOADS = 4
+"""Files of one job that are fetched at the same time."""
+_EXPIRED_STATUSES = frozenset({403, 404, 410})
+
+SaveLink = Callable[[str, Path, OnBytes | None], Awaitable[Path]]
+GetPrediction = Callable[[Prediction], Awaitable[Prediction]]
+
+
+async def save_outputs(
+    state: Prediction, folder: Path, on_progress: OnBytes | None, *, save: SaveLink, look: GetPrediction
+) -> tuple[Path, ...]:
+    """Save each output that is a link; `save` fetches a link, `look` gives the job anew.
+
+    When all have ended, the failure of the first output that has one is raised.
+    """
+    urls = output_links(state)
+    sizes = {file.url: file.size for file in state.metadata.storage.files}
+    received, totals = [0] * len(urls), [sizes.get(url) for url in urls]
+    turns, looking = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS), asyncio.Lock()
+    renewed: list[tuple[str, ...]] = []
+
+    def count(number: int) -> OnBytes | None:
+        def counted(got: int, size: int | None) -> Awaitable[None] | None:
+            received[number], totals[number] = got, size
+            assert on_progress is not None
+            known = [total for total in totals if total is not None]
+            return on_progress(sum(received), sum(known) if len(known) == len(totals) else None)
+
+        return None if on_progress is None else counted
+
+    async def other_link(number: int) -> str | None:
+        async with looking:
+            if not renewed:
+                try:
+                    renewed.append(output_links(await look(state)))
+                except KellyAPIError:
+                    renewed.append(())
+        fresh = renewed[0]
+        return fresh[number] if len(fresh) == len(urls) and fresh[number] != urls[number] else None
+
+    async def one(number: int, name: str) -> Path:
+        async with turns:
+            try:
+                return await save(urls[number], folder / name, count(number))
+            except StatusError as error:
+                url = await other_link(number) if error.status in _EXPIRED_STATUSES else None
+                if url is None:
+                    raise
+            return await save(url, folder / name, count(number))
+
+    done = await asyncio.gather(
+        *(one(number, name) for number, name in enumerate(unique_file_names(urls))), return_exceptions=True
+    )
+    failure = next((each for each in done if isinstance(each, BaseException)), None)
+    if failure is None:
+        return tuple(each for each in done if isinstance(each, Path))
+    if isinstance(failure, KellyAPIError):
+        failure.prediction = state
+    if isinstance(failure, StatusError) and failure.status in _EXPIRED_STATUSES:
+        failure.message += "; the links to outputs expire about five minutes after a prediction is complete"
+    raise failure
+
+
+def output_links(state: Prediction) -> tuple[str, ...]:
+    """Give the outputs that can be fetched."""
+    return tuple(filter(is_link, state.outputs))
+
+
+def is_link(output: str) -> bool:
+    """Tell whether an output can be fetched, or is the text itself."""
+    return origin(output).startswith(("https://", "http://"))
+
+
+def unique_file_names(urls: tuple[str, ...]) -> list[str]:
+    """Give each link a file name of its own, also where large and small letters are the same."""
+    found: list[str] = []
+    for number, url in enumerate(urls):
+        name = safe_file_name(url, f"output-{number}")
+        taken = {other.casefold() for other in found}
+        while name.casefold() in taken:
+            name = f"{number}-{name}"
+        found.append(name)
+    return found

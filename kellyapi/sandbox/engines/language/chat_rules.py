@@ -1,0 +1,100 @@
+"""Chat by rule: enough to build a bot against, not to be taken for a model. Every reply says that it is the sandbox's.
+
+One table of rules; the first that matches answers. What a completion looks like on the wire is left to the server.
+"""
+
+from __future__ import annotations
+
+import ast
+import operator
+import re
+from collections.abc import Callable
+from fractions import Fraction
+
+from .translation import languages, translate
+
+_QUOTES = " \"'\u2018\u2019\u201c\u201d"
+_OPERATORS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+
+
+def reply(messages: list[dict[str, str]], character: str = "", model: str = "") -> str:
+    """Answer the user's last message with text that begins with `[sandbox]`. The same messages get the same reply."""
+    said = [message.get("content", "").strip() for message in messages if message.get("role") == "user"] or [""]
+    match, answer = next((match, answer) for pattern, answer in _RULES if (match := pattern.search(said[-1])))
+    if isinstance(answer, str):
+        return "[sandbox] " + answer.format(character=character or "nobody in particular", model=model or "none")
+    return "[sandbox] " + answer(match, said)
+
+
+def _say_in_language(match: re.Match[str], said: list[str]) -> str:
+    phrase, name = match["phrase"].strip(_QUOTES), match["language"]
+    codes = {known.lower(): code for code, known in languages().items()}
+    done = translate(phrase, "eng", codes.get(name.lower(), name))
+    return (
+        f"I don't know how to say “{phrase}” in {name}."
+        if done["note"]
+        else f"“{phrase}” in {name} is “{done['text']}”."
+    )
+
+
+def _calculate(match: re.Match[str], said: list[str]) -> str:
+    try:
+        value = _value(ast.parse(match["sum"].strip(), mode="eval").body)
+    except (SyntaxError, ValueError):
+        return _restate(match, said)
+    except ZeroDivisionError:
+        return "Division by zero has no result."
+    return f"{match['sum'].strip()} = {value if value.denominator == 1 else format(float(value), '.10g')}"
+
+
+def _value(node: ast.expr) -> Fraction:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return Fraction(str(number))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_value(operand)
+        case ast.BinOp(left=left, op=symbol, right=right) if type(symbol) in _OPERATORS:
+            return _OPERATORS[type(symbol)](_value(left), _value(right))
+    raise ValueError("not arithmetic that is done here")
+
+
+def _recall(match: re.Match[str], said: list[str]) -> str:
+    return f"Before that you said: {said[-2]}" if len(said) > 1 else "You have said nothing before that."
+
+
+def _restate(match: re.Match[str], said: list[str]) -> str:
+    return f"You {'asked' if said[-1].endswith('?') else 'said'}: {said[-1]}"
+
+
+_RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str], list[str]], str]], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), answer)
+    for pattern, answer in (
+        (r"^$", "There is no message of a user to answer."),
+        (r"\bhow (?:do|would) (?:you|i|we) say (?P<phrase>.+) in (?P<language>\w+)\W*$", _say_in_language),
+        (r"^(?:please )?translate:? (?P<phrase>.+) (?:in)?to (?P<language>\w+)\W*$", _say_in_language),
+        # At most 80 characters, so that neither the parser's depth nor the numbers grow.
+        (r"^(?:what(?: is|.s)|calculate|compute)?\s*(?P<sum>(?=.*\d)[\d.+\-*/() ]{3,80}?)\s*[=?]*$", _calculate),
+        (r"\bwhat did i (?:just )?say\b", _recall),
+        (
+            r"\b(?:time is it|what time|what day|the date|today's date)\b",
+            "I have no clock, so that replies never change.",
+        ),
+        (
+            r"\b(?:sandbox|who are you|what are you|are you (?:real|human|an? \w+)|your name|which model)\b",
+            "I am kellyapi's sandbox: rules, no model. You asked for model {model}, character {character}.",
+        ),
+        (
+            r"\b(?:help|what can you do)\b",
+            "Try “2 + 3 * 4”, “How do you say thank you in Twi?”, “Who are you?”.",
+        ),
+        (r"^(?:many )?(?:thanks|thank you|thx|medaase|asante)\b", "You are welcome."),
+        (r"^(?:hi|hello|hey|good (?:morning|afternoon|evening)|akwaaba|maakye|jambo)\b", "Hello. What shall we test?"),
+        (r"^(?:bye|goodbye|good night|see you)\b", "Goodbye."),
+        (r"", _restate),
+    )
+)

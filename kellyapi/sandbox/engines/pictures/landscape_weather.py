@@ -1,0 +1,69 @@
+"""What falls, flies or flowers in front of a scene. What lies behind it is painting.py."""
+
+from __future__ import annotations
+
+import math
+
+from numpy.random import RandomState
+
+from .drawing_tools import Floats, blend, dots, mask
+from .landscape_plants import Pen
+from .prompt_scene import RGB, Scene
+
+SPOTS: dict[str, list[tuple[RGB, int, float, float]]] = {
+    "snow": [((255, 255, 255), 420, 0.0032, 0.0)],
+    "sparks": [((255, 190, 80), 260, 0.0024, 0.0)],
+    "flowers": [
+        ((250, 240, 235), 90, 0.003, 0.9),
+        ((244, 190, 70), 90, 0.003, 0.9),
+        ((226, 88, 110), 90, 0.003, 0.9),
+        ((150, 110, 210), 90, 0.003, 0.9),
+    ],
+}
+"""Colour, count, size, and how far down the picture they begin."""
+
+
+def weather(canvas: Floats, scene: Scene, dice: RandomState) -> None:
+    if "birds" in scene.features:
+        _birds(canvas, scene.palette.plant, dice)
+    if "rain" in scene.features:
+        _rain(canvas, dice)
+    for feature, spots in SPOTS.items():
+        if feature in scene.features:
+            for colour, count, size, top in spots:
+                dots(canvas, colour, count, size, 0.88, dice, top)
+
+
+def _rain(canvas: Floats, dice: RandomState) -> None:
+    height, width = canvas.shape[:2]
+
+    drops = dice.rand(260, 3) * (width, height, 0.03 * height) + (0, 0, 0.02 * height)
+
+    def draw(pen: Pen) -> None:
+        for x, y, long in drops:
+            pen([(x, y), (x + 1.2, y), (x + 0.6 - long * 0.2, y + long)])
+
+    blend(canvas, (225.0, 235.0, 242.0), mask(width, height, 0, draw) * 0.4)
+
+
+def _birds(canvas: Floats, colour: RGB, dice: RandomState) -> None:
+    height, width = canvas.shape[:2]
+    unit, (x, y) = math.sqrt(width * height), (dice.uniform(0.2, 0.8) * width, dice.uniform(0.12, 0.34) * height)
+
+    def draw(pen: Pen) -> None:
+        for _ in range(dice.randint(4, 10)):
+            a, b = x + dice.randn() * unit * 0.07, y + dice.randn() * unit * 0.03
+            span = unit * dice.uniform(0.006, 0.014)
+            lift, wing = dice.uniform(0.25, 0.6) * span, 0.4 * span
+            over = [(a - span, b - lift), (a - wing, b - lift * 1.1), (a, b), (a + wing, b - lift * 1.1)]
+            pen(
+                [
+                    *over,
+                    (a + span, b - lift),
+                    (a + wing, b - lift * 0.7),
+                    (a, b + span * 0.16),
+                    (a - wing, b - lift * 0.7),
+                ]
+            )
+
+    blend(canvas, colour, mask(width, height, 0, draw) * 0.85)

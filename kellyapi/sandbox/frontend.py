@@ -1,0 +1,119 @@
+"""The parts that all four providers of the sandbox share: key checks, error bodies, JSON bodies, calls to the engines.
+
+A `Frontend` is one provider as a client sees it. Its routes are in the module of the provider's name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Container
+from typing import Any
+
+from aiohttp import web
+from attrs import frozen
+
+from .engines.errors import BadInput, EngineMissing
+from .engines.supervisor import EngineSupervisor
+from .store import Store
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@frozen(kw_only=True)
+class SandboxContext:
+    """Objects that the handlers of one sandbox share."""
+
+    engines: EngineSupervisor
+    store: Store
+    keys: Container[str] | None
+    """API keys to accept; `None` accepts every key that is not blank."""
+
+
+CONTEXT = web.AppKey("context", SandboxContext)
+
+
+class ApiError(Exception):
+    """An error response of the provider."""
+
+    def __init__(self, status: int, code: str, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+@frozen(kw_only=True)
+class Frontend:
+    """Key, routes and error bodies of one provider."""
+
+    provider: str
+    base_path: str = ""
+    """Path of the base URL, with which every route begins."""
+    key_header: str
+    key_prefix: str = ""
+    bearer: bool = False
+    """Whether `Authorization: Bearer` is accepted when the key header is missing."""
+    error_response: Callable[[ApiError], web.Response]
+    """Makes the response for an error, in the provider's form."""
+    input_error: Callable[[BadInput], ApiError]
+    """Makes the error for an input that an engine or `read_json_object` refuses."""
+    key_error: Callable[[bool], ApiError]
+    """Makes the error for a key that is wrong (True) or missing (False)."""
+    routes: tuple[tuple[str, str, Handler], ...]
+    open_routes: tuple[tuple[str, str, Handler], ...] = ()
+    """Routes that need no key; their errors are aiohttp's own."""
+
+    def with_key_check(self, handler: Handler) -> Handler:
+        """Wrap a handler so that it checks the key and sends errors in the provider's form."""
+
+        async def checked_handler(request: web.Request) -> web.StreamResponse:
+            try:
+                self._check_key(request)
+                return await handler(request)
+            except ApiError as error:
+                return self.error_response(error)
+            except BadInput as error:
+                return self.error_response(self.input_error(error))
+            except EngineMissing as error:
+                return self.error_response(ApiError(503, "SERVICE_UNAVAILABLE", str(error)))
+            except RuntimeError as error:  # EngineSupervisor.run raises it when an engine fails
+                return self.error_response(ApiError(500, "INTERNAL_ERROR", f"the sandbox's engine failed: {error}"))
+
+        return checked_handler
+
+    def _check_key(self, request: web.Request) -> None:
+        header, prefix = self.key_header, self.key_prefix
+        if self.bearer and header not in request.headers:
+            header, prefix = "Authorization", "Bearer "
+        value = request.headers.get(header, "")
+        key = value.removeprefix(prefix).strip() if value.startswith(prefix) else ""
+        keys = request.app[CONTEXT].keys
+        if not key or (keys is not None and key not in keys):
+            raise self.key_error(bool(key))
+
+
+async def read_json_object(request: web.Request) -> dict[str, Any]:
+    """Read the body as a JSON object.
+
+    Raises:
+        BadInput: If the body is not a JSON object.
+    """
+    try:
+        body = json.loads(await request.read())
+    except (ValueError, RecursionError):
+        raise BadInput("body", "The body is not valid JSON.") from None
+    if not isinstance(body, dict):
+        raise BadInput("body", "The body must be a JSON object.")
+    return body
+
+
+async def run_engine(request: web.Request, function: str, **arguments: Any) -> Any:
+    """Run a function of the engines, such as "voice.synthesis.synthesize", in their process."""
+    return await request.app[CONTEXT].engines.run(function, **arguments)
+
+
+def note_header(note: str | None) -> dict[str, str]:
+    """Return the header that says how the sandbox's response differs from the provider's."""
+    # A header is one line of ASCII, and a note may quote the request.
+    return {"X-Sandbox-Note": " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}

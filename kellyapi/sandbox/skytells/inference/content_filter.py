@@ -1,0 +1,60 @@
+"""Content filter of the sandbox: a few words for each category, enough to test how a program handles a result.
+
+Texts of medium and high severity are filtered; low severity is only reported. The filter does not judge a text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+_SEVERITIES = ("safe", "low", "medium", "high")
+_WORDS_BY_CATEGORY: dict[str, dict[str, tuple[str, ...]]] = {
+    "hate": {"low": ("hate", "hateful"), "medium": ("racist", "racism"), "high": ("subhuman", "genocide")},
+    "self_harm": {"low": ("hopeless",), "medium": ("self-harm", "hurt myself"), "high": ("suicide", "kill myself")},
+    "sexual": {"low": ("kiss", "lingerie"), "medium": ("nude", "naked"), "high": ("porn", "pornographic")},
+    "violence": {
+        "low": ("kill", "fight", "gun"),
+        "medium": ("blood", "bloody", "murder"),
+        "high": ("massacre", "torture", "beheading"),
+    },
+}
+_JAILBREAK = re.compile(
+    r"\bignore (?:all |any |the |your )*(?:previous|prior) instructions\b|\bjailbreak\b", re.IGNORECASE
+)
+
+
+def check_prompt(text: str) -> dict[str, Any]:
+    """Return the filter results of a prompt."""
+    is_jailbreak = bool(_JAILBREAK.search(text))
+    return {**_check_harm(text), "jailbreak": {"filtered": is_jailbreak, "detected": is_jailbreak}}
+
+
+def check_reply(text: str) -> dict[str, Any]:
+    """Return the filter results of a reply. The sandbox's replies never quote protected material."""
+    undetected = {"filtered": False, "detected": False}
+    return {**_check_harm(text), "protected_material_code": undetected, "protected_material_text": undetected}
+
+
+def is_blocked(results: dict[str, Any]) -> bool:
+    """Return whether any category was filtered."""
+    return any(result["filtered"] for result in results.values())
+
+
+def _check_harm(text: str) -> dict[str, Any]:
+    severities = {category: _severity(category, text) for category in _WORDS_BY_CATEGORY}
+    return {
+        category: {"filtered": severity in ("medium", "high"), "severity": severity}
+        for category, severity in severities.items()
+    }
+
+
+def _severity(category: str, text: str) -> str:
+    return max(
+        (
+            severity
+            for severity, words in {"safe": (), **_WORDS_BY_CATEGORY[category]}.items()
+            if severity == "safe" or re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE)
+        ),
+        key=_SEVERITIES.index,
+    )

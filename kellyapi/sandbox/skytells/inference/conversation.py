@@ -1,0 +1,157 @@
+"""The parts that Skytells' chat completions, responses and embeddings share: models, parameters, messages, replies.
+
+The chat engine makes the replies. Tools, sampling and response formats are accepted and have no effect. A prompt that
+the content filter blocks gets no content and the finish reason "content_filter". Images in `data:` URLs are described,
+and the reply is the description; other images are not fetched. The content filter checks the descriptions too.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from types import NoneType
+from typing import Any
+
+from aiohttp import web
+
+from ...frontend import ApiError, run_engine
+from ..models import find_model, model_kind
+from . import content_filter
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+_NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
+
+Turn = dict[str, str]
+
+
+def parameter_error(param: str, message: str) -> ApiError:
+    """Return the error for a wrong parameter."""
+    return ApiError(400, "INVALID_PARAMETER", f"{param} {message}", param=param)
+
+
+def find_usable_model(use: str, body: dict[str, Any]) -> str:
+    """Return the slug of the requested model.
+
+    Args:
+        use: What the model must be able to do: "chat" or "embedding".
+        body: Body of the request.
+
+    Raises:
+        ApiError: If the model is missing, unknown or made for something else.
+    """
+    name = body.get("model")
+    if not isinstance(name, str) or not name:
+        raise parameter_error("model", "is required and must be a string.")
+    try:
+        model = find_model(name)
+    except ApiError as error:
+        raise ApiError(error.status, error.code, error.message, param="model") from None
+    if (model_kind(model) in ("text", "code")) != (use == "chat") or (use != "chat" and model_kind(model) != use):
+        raise ApiError(422, "MODEL_NOT_SUPPORTED", f"Model {name!r} cannot be used here.", param="model")
+    return str(model["namespace"])
+
+
+def count_tokens(text: str) -> int:
+    """Return the number of tokens, which are words in the sandbox."""
+    return len(text.split())
+
+
+def count_turn_tokens(turns: list[Turn]) -> int:
+    """Return the number of tokens in a conversation."""
+    return sum(count_tokens(turn["content"]) for turn in turns)
+
+
+def joined_text(turns: list[Turn]) -> str:
+    """Return the text of a conversation, for the content filter."""
+    return "\n".join(turn["content"] for turn in turns)
+
+
+def is_streamed(request: web.Request, body: dict[str, Any]) -> bool:
+    """Return whether the request asks for a stream, in its body or its query."""
+    return bool(body.get("stream")) or request.query.get("stream") == "true"
+
+
+def check_parameters(body: dict[str, Any], *count_names: str) -> None:
+    """Check the parameters of sampling and streaming, and the `count_names`, which must be whole numbers from 1."""
+    if not isinstance(body.get("stream"), (bool, NoneType)):
+        raise parameter_error("stream", "must be true or false.")
+    if not isinstance(body.get("stream_options"), (dict, NoneType)):
+        raise parameter_error("stream_options", "must be an object.")
+    for name in count_names:
+        value = body.get(name)
+        if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+            raise parameter_error(name, "must be a whole number from 1.")
+    for name, (least, most) in _NUMBERS.items():
+        value = body.get(name)
+        if value is not None and not (
+            isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
+        ):
+            raise parameter_error(name, f"must be a number between {least} and {most}.")
+
+
+async def read_turns(request: web.Request, messages: Any, param: str) -> list[Turn]:
+    """Read the messages of a request: the role, the text and the descriptions of the images of each."""
+    if not isinstance(messages, list) or not messages:
+        raise parameter_error(param, "is required and must not be empty.")
+    turns = []
+    for place, message in enumerate(messages):
+        if not isinstance(message, dict):
+            raise parameter_error(f"{param}[{place}]", "must be an object.")
+        if message.get("role") not in ROLES:
+            raise parameter_error(f"{param}[{place}].role", f"must be one of {', '.join(ROLES)}.")
+        content = message.get("content")
+        parts = [{"text": content}] if isinstance(content, str) else content or []
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            raise parameter_error(f"{param}[{place}].content", "must be a text or parts.")
+        texts = [str(part["text"]) for part in parts if isinstance(part.get("text"), str)]
+        descriptions = [
+            await _describe_image(request, part["image_url"], f"{param}[{place}].content")
+            for part in parts
+            if "image_url" in part
+        ]
+        turns.append(
+            {
+                "role": message["role"],
+                "content": "\n".join(texts + descriptions),
+                "image_descriptions": "\n".join(descriptions),
+            }
+        )
+    return turns
+
+
+async def make_reply(
+    request: web.Request,
+    model: str,
+    turns: list[Turn],
+    prompt_filter: dict[str, Any],
+    stop: Any,
+    max_tokens: int | None,
+) -> tuple[str | None, str]:
+    """Return the reply to a conversation, and its finish reason."""
+    if content_filter.is_blocked(prompt_filter):
+        return None, "content_filter"
+    if descriptions := turns[-1].get("image_descriptions"):
+        text = f"[sandbox] {descriptions}"
+    else:
+        text = await run_engine(request, "language.chat_rules.reply", messages=turns, model=model)
+    for end in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
+        if isinstance(end, str) and end:
+            text = text.partition(end)[0]
+    words = re.findall(r"\s*\S+", text)
+    if max_tokens is None or len(words) <= max_tokens:
+        return text, "stop"
+    return "".join(words[:max_tokens]), "length"
+
+
+async def _describe_image(request: web.Request, image: Any, param: str) -> str:
+    url = image.get("url") if isinstance(image, dict) else image
+    if isinstance(url, str) and url.startswith(("https://", "http://")):
+        return f"There is an image at {url}, which the sandbox does not fetch."
+    kind, comma, text = url.partition(",") if isinstance(url, str) else ("", "", "")
+    try:
+        if not (comma and kind.startswith("data:image/") and kind.endswith(";base64")):
+            raise ValueError(kind)
+        data = base64.b64decode(text, validate=True)
+    except ValueError:
+        raise parameter_error(param, "has an image that is neither a URL nor base64 in a data: URL.") from None
+    return str(await run_engine(request, "pictures.image_operations.describe", image=data))

@@ -1,0 +1,223 @@
+"""Keys, addresses and proxies, from arguments and the environment."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from kellyapi._core.environment import (
+    address_problem,
+    find_address,
+    find_key,
+    find_proxy,
+    is_loopback,
+    proxies,
+    split_proxy,
+)
+from kellyapi._core.secrets import Secret
+from kellyapi.providers.khaya import PROVIDER
+
+OWN = "https://translation-api.ghananlp.org"
+
+
+# Keys
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "found"),
+    [
+        (None, None, None),
+        (None, "", None),
+        (None, "env", "env"),
+        ("given", "env", "given"),
+        ("", "env", ""),  # a blank key is the caller's, and an error at the first call
+    ],
+)
+def test_a_key_comes_from_the_argument_else_the_environment(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, variable: str | None, found: str | None
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("KHAYA_API_KEY", variable)
+    key = find_key(PROVIDER, given)
+    assert key == found
+    assert key is None or isinstance(key, Secret)
+
+
+def test_a_function_is_a_key() -> None:
+    def ask() -> str:
+        return "key"
+
+    assert find_key(PROVIDER, ask) is ask
+
+
+@pytest.mark.parametrize("given", [1, b"key", ["key"], object()])
+def test_a_key_of_another_type_is_a_type_error_that_does_not_show_it(given: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(given).__name__}"):
+        find_key(PROVIDER, given)
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("given", "variable", "found"),
+    [
+        (None, None, OWN),
+        (None, "", OWN),
+        (None, "https://env.example/", "https://env.example"),
+        ("https://given.example/base//", "https://env.example", "https://given.example/base"),
+        (" https://given.example ", None, "https://given.example"),
+        ("", "https://env.example", ""),
+    ],
+)
+def test_an_address_comes_from_the_argument_else_the_environment_else_the_system(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, variable: str | None, found: str
+) -> None:
+    if variable is not None:
+        monkeypatch.setenv("KHAYA_BASE_URL", variable)
+    assert find_address(PROVIDER, given) == found
+
+
+def test_an_address_of_another_type_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match="base_url"):
+        find_address(PROVIDER, b"https://x.example")  # type: ignore[arg-type]  # the wrong type is the point
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        OWN,
+        "https://x.example:8443/base",
+        "HTTPS://X.EXAMPLE",
+        "https://[2001:db8::1]:8443",
+        "http://localhost:8787",
+        "http://api.localhost",
+        "http://127.0.0.1:8787/v1",
+        "http://127.9.9.9",
+        "http://[::1]:80",
+    ],
+)
+def test_https_anywhere_and_http_to_this_machine_are_usable(address: str) -> None:
+    assert address_problem(PROVIDER, address, allow_http=False) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("", "no https://"),
+        ("x.example", "no https://"),
+        ("//x.example", "no https://"),
+        ("https://", "no https://"),
+        ("https:x.example", "no https://"),
+        ("ftp://x.example", "no https://"),
+        ("file:///etc/passwd", "no https://"),
+        ("javascript:alert(1)", "no https://"),
+        ("https://x.example:port", "malformed"),
+        ("https://x.example:99999", "malformed"),
+        ("https://[::1", "malformed"),
+        ("https://user:secret@x.example", "credentials"),
+        ("https://user@x.example", "credentials"),
+        ("https://x.example?a=1", "query"),
+        ("https://x.example#a", "query"),
+        ("https://x.example/a b", "spaces"),
+        ("https://x.example/a\x7f", "scheme, host and path only"),
+        ("http://x.example", "unencrypted"),
+        ("http://127.0.0.1.x.example", "unencrypted"),
+        ("http://localhost.x.example", "unencrypted"),
+        ("http://10.0.0.1", "unencrypted"),
+        ("http://0.0.0.0", "unencrypted"),
+    ],
+)
+def test_an_unusable_address_is_explained_with_a_right_one(address: str, problem: str) -> None:
+    said = address_problem(PROVIDER, address, allow_http=False)
+    assert said is not None
+    assert problem in said
+    assert "secret" not in said
+    assert OWN in said or "allow_http=True" in said
+
+
+def test_allow_http_allows_only_http() -> None:
+    assert address_problem(PROVIDER, "http://x.example", allow_http=True) is None
+    assert address_problem(PROVIDER, "ftp://x.example", allow_http=True) is not None
+
+
+@pytest.mark.parametrize(
+    "address", ["https://user:secret@x.example:port", "http://user:secret@x.example", "ftp://user:secret@x.example"]
+)
+def test_credentials_in_an_address_are_never_shown(address: str) -> None:
+    assert "secret" not in str(address_problem(PROVIDER, address, allow_http=False))
+
+
+# Proxies
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("127.0.0.1", True),
+        ("127.255.0.1", True),
+        ("::1", True),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+        ("10.0.0.1", False),
+        ("0.0.0.0", False),
+        ("", False),
+    ],
+)
+def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+def fresh(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
+    """Set the variables as if the process had just started."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    proxies.cache_clear()
+    find_proxy.cache_clear()
+
+
+def test_each_scheme_has_its_proxy_and_all_proxy_stands_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh(monkeypatch, HTTPS_PROXY="http://a.example:1", ALL_PROXY="http://b.example:2")
+    assert find_proxy("https", "x.example") == "http://a.example:1"
+    assert find_proxy("http", "x.example") == "http://b.example:2"
+
+
+def test_without_variables_there_is_no_proxy() -> None:
+    assert find_proxy("https", "x.example") is None
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1", "in.example", "deep.in.example"])
+def test_no_proxy_and_loopback_go_straight(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    fresh(monkeypatch, HTTPS_PROXY="http://a.example:1", NO_PROXY="in.example")
+    assert find_proxy("https", host) is None
+    assert find_proxy("https", "out.example") == "http://a.example:1"
+
+
+def test_the_variables_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh(monkeypatch, HTTPS_PROXY="http://a.example:1")
+    assert find_proxy("https", "x.example") == "http://a.example:1"
+    monkeypatch.setenv("HTTPS_PROXY", "http://b.example:2")
+    assert find_proxy("https", "y.example") == "http://a.example:1"
+
+
+@pytest.mark.parametrize(
+    ("proxy", "address", "login"),
+    [
+        ("http://a.example:1", "http://a.example:1", None),
+        ("http://user:word@a.example:1", "http://a.example:1", "user:word"),
+        ("https://user@a.example", "https://a.example", "user:"),
+        ("http://us%40er:w%2Fo%3Ard@[::1]:1", "http://[::1]:1", "us@er:w/o:rd"),
+        ("http://:word@a.example", "http://a.example", ":word"),
+        ("http://\u025b:w\u025b@a.example", "http://a.example", "\u025b:w\u025b"),
+    ],
+)
+def test_user_and_password_of_a_proxy_become_a_header(proxy: str, address: str, login: str | None) -> None:
+    found, headers = split_proxy(proxy)
+    assert found == address
+    said = [base64.b64decode(value.removeprefix("Basic ")).decode() for value in headers.values()]
+    assert said == ([] if login is None else [login])
+    assert not [value for value in headers.values() if value in repr(headers)]

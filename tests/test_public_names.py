@@ -1,0 +1,105 @@
+"""The public names: listed twice alike, imported when first used, documented."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kellyapi
+
+ROOT = Path(kellyapi.__file__).parent
+
+
+def test_the_two_lists_of_public_names_agree() -> None:
+    tree = ast.parse((ROOT / "__init__.py").read_text("utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        for alias in node.names:
+            assert alias.asname == alias.name  # or type checkers take it for private
+            typed[alias.name] = node.module
+    assert typed == kellyapi._MODULE_OF
+    assert kellyapi.__all__ == sorted(typed)
+
+
+@pytest.mark.parametrize("name", kellyapi.__all__)
+def test_each_public_name_is_there_and_listed(name: str) -> None:
+    value = getattr(kellyapi, name)
+    assert value is not None
+    assert name in dir(kellyapi)
+    module = getattr(value, "__module__", None)
+    assert module is None or module.startswith(("kellyapi.", "typing"))
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'kellyapi' has no attribute 'Kely'"):
+        kellyapi.Kely  # noqa: B018  the access is the test
+
+
+def loaded_by(code: str) -> set[str]:
+    """Run code in a Python of its own, and return the modules that are loaded then."""
+    code = f"import sys, json, kellyapi; {code}; print(json.dumps(sorted(sys.modules)))"
+    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return set(json.loads(printed))
+
+
+def test_importing_the_package_imports_nothing_else() -> None:
+    loaded = loaded_by("pass")
+    assert {name for name in loaded if name.split(".")[0] == "kellyapi"} == {"kellyapi"}
+    assert not {name.split(".")[0] for name in loaded} & {"aiohttp", "attr", "attrs", "cattr", "cattrs", "asyncio"}
+
+
+def test_naming_a_client_imports_no_aiohttp_and_no_sandbox() -> None:
+    loaded = loaded_by("kellyapi.KellyAPI; kellyapi.Khaya")
+    assert "kellyapi.client" in loaded
+    assert not [name for name in loaded if name.startswith(("aiohttp", "kellyapi.sandbox", "kellyapi.cli."))]
+
+
+def own_members(value: Any) -> Iterator[tuple[str, Any]]:
+    """Give the public functions, methods and properties of a class of ours, inherited ones too."""
+    for kind in value.__mro__ if inspect.isclass(value) else ():
+        if kind.__module__.startswith("kellyapi."):
+            for name, member in vars(kind).items():
+                callable_ = getattr(member, "__func__", member)
+                if not name.startswith("_") and (inspect.isfunction(callable_) or isinstance(member, property)):
+                    yield f"{kind.__name__}.{name}", callable_
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in kellyapi.__all__
+        if inspect.isroutine(getattr(kellyapi, name)) or inspect.isclass(getattr(kellyapi, name))
+    ],
+)
+def test_each_public_name_and_method_has_a_docstring(name: str) -> None:
+    value = getattr(kellyapi, name)
+    assert value.__doc__
+    assert not [member for member, function in own_members(value) if not function.__doc__]
+
+
+PROTOCOLS = {"ProviderClient", "Resource", "EventStream"}
+
+
+def protocol_classes() -> Iterator[tuple[str, str]]:
+    """Yield (class, docstrings of the class and its module) of each class of the providers that speaks a protocol."""
+    for path in sorted((ROOT / "providers").rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for cls in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+            if {ast.unparse(base).partition("[")[0] for base in cls.bases} & PROTOCOLS:
+                yield cls.name, f"{ast.get_docstring(cls)}\n{ast.get_docstring(tree)}"
+
+
+@pytest.mark.parametrize(("name", "documented"), list(protocol_classes()))
+def test_each_protocol_names_its_source_once(name: str, documented: str) -> None:
+    assert documented.count("Source: https://") == 1, name
