@@ -14,6 +14,7 @@ import os
 import re
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -40,8 +41,13 @@ class Name(SphinxRole):
         if not re.fullmatch(r"[A-Za-z_][\w.]*(\(\))?", self.text):
             return [code], []
         target = self.text.removesuffix("()")
-        link = pending_xref("", code, refdomain="py", reftype="obj", reftarget=target, refexplicit=False)
-        link["py:module"], link["py:class"] = "kellyapi", self.env.ref_context.get("py:class")
+        link = pending_xref(
+            "", code, refdomain="py", reftype="obj", reftarget=target, refexplicit=False
+        )
+        link["py:module"], link["py:class"] = (
+            "kellyapi",
+            self.env.ref_context.get("py:class"),
+        )
         link["refdoc"], link["refwarn"] = self.env.docname, False
         return [link], []
 
@@ -63,7 +69,9 @@ def _with_role(found: re.Match[str]) -> str:
     return f":name:`{code}`" + (f"\\ {found[2]}" if found[2] else "")
 
 
-def process_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+def process_docstring(
+    app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]
+) -> None:
     lines[:] = to_rst(lines)
 
 
@@ -95,12 +103,25 @@ class ResourceDirective(SphinxDirective):
         resource = dict(resources(getattr(kellyapi, client)))[name]
         lines = [".. py:currentmodule:: kellyapi", ""]
         for operation, function in operations(resource):
-            shown = stringify_signature(signature(function, bound_method=True), unqualified_typehints=True)
+            shown = stringify_signature(
+                signature(function, bound_method=True), unqualified_typehints=True
+            )
             lines += [f".. py:method:: {client}.{name}.{operation}{shown}"]
             lines += ["   :async:"] if inspect.iscoroutinefunction(function) else []
-            lines += ["", *(f"   {line}" for line in to_rst((getdoc(function) or "").splitlines())), ""]
+            lines += [
+                "",
+                *(
+                    f"   {line}"
+                    for line in to_rst(
+                        inspect.cleandoc(getdoc(function) or "").splitlines()
+                    )
+                ),
+                "",
+            ]
         inside = nodes.container()
-        self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, inside)
+        self.state.nested_parse(
+            StringList(lines, self.arguments[0]), self.content_offset, inside
+        )
         return inside.children
 
 
@@ -130,12 +151,34 @@ class CommandHelp(SphinxDirective):
         return [block]
 
 
+EXAMPLES = {
+    "telegram_bot.py": "#telegram-bot",
+    "discord_bot.py": "#discord-bot",
+    "aiohttp_server.py": "#aiohttp-server",
+    "translate_csv.py": "#translate-a-csv-file",
+    "explain.py": "#what-the-bots-and-the-server-say",
+    "../docs/sandbox.md": "sandbox.md",
+}
+"""Where the links of `examples/README.md` lead on the site."""
+
+
+def move_links(app: Sphinx, path: Path, docname: str, content: list[str]) -> None:
+    """Let the links of an included page lead to pages of the site."""
+    for target, place in EXAMPLES.items():
+        content[0] = content[0].replace(f"]({target})", f"]({place})")
+
+
 def missing_names(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names and operations that no page documents."""
     wanted = {f"kellyapi.{name}" for name in kellyapi.__all__}
-    for client in {kind.__name__: kind for kind in kellyapi.PROVIDERS.values()}.values():
+    for client in {
+        kind.__name__: kind for kind in kellyapi.PROVIDERS.values()
+    }.values():
         for name, resource in resources(client):
-            wanted |= {f"kellyapi.{client.__name__}.{name}.{each}" for each, _ in operations(resource)}
+            wanted |= {
+                f"kellyapi.{client.__name__}.{name}.{each}"
+                for each, _ in operations(resource)
+            }
     for name in sorted(wanted - env.domains["py"].objects.keys()):  # type: ignore[attr-defined]  # of the Python domain
         log.warning("no page documents %s", name)
 
@@ -145,5 +188,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("resource", ResourceDirective)
     app.add_directive("command-help", CommandHelp)
     app.connect("autodoc-process-docstring", process_docstring)
+    app.connect("include-read", move_links)
     app.connect("env-check-consistency", missing_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
