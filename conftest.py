@@ -78,7 +78,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 if all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
     pytest_collect_file = Sybil(
         parsers=[CodeBlockParser("python", run_python), shell_blocks],
-        patterns=["README.md", "docs/*.md", "docs/migrating/*.md"],
+        patterns=["README.md", "docs/*.md", "docs/migrating/*.md", "docs/reference/*.md"],
         setup=lambda names: names.update(__name__="page"),  # a module has a name, and aiohttp's AppKey asks for it
         fixtures=["page"],
     ).pytest()

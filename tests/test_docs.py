@@ -1,74 +1,146 @@
-"""What the documentation says twice, or says about the code: it must be the same."""
+"""The documentation: what it says about the code is true, and it names everything that users can call."""
 
+import inspect
 import pkgutil
 import re
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kellyapi import Options, services
-from kellyapi.errors import __doc__ as errors_doc
+import kellyapi
+from kellyapi import KellyAPIError, Options, errors, services
+from kellyapi.cli import commands
 from kellyapi.services.routing import Route
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")] + sorted(ROOT.glob("docs/**/*.md"))
+TEXTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")]
+SITE = sorted(path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts)
+PAGES = TEXTS + SITE
+DIRECTIVES = {"toctree", "include", "literalinclude", "eval-rst", "command-help", "image", "warning"}
+LONGEST_CODE = 88  # characters, which is what a page shows without scrolling
+
+
+def page_id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
 
 
 def services_table() -> str:
-    lines = ["| service | provider | its method | arguments | default model | languages |", "| --- " * 6 + "|"]
+    lines = ["| service | provider | arguments | defaults | languages |", "| --- " * 5 + "|"]
     for module in pkgutil.iter_modules(services.__path__):
-        for name, answers in vars(import_module(f"kellyapi.services.{module.name}")).items():
-            if isinstance(answers, tuple) and answers and isinstance(answers[0], Route):
-                lines += [row(name.lower(), answer) for answer in answers]
+        for name, routes in vars(import_module(f"kellyapi.services.{module.name}")).items():
+            if isinstance(routes, tuple) and routes and isinstance(routes[0], Route):
+                lines += [row(name.lower(), route) for route in routes]
     return "\n".join(lines)
 
 
-def row(service: str, answer: Route) -> str:
-    arguments = ", ".join(
-        f"`{ours}`" if ours == theirs else f"`{ours}` as `{theirs}`" for ours, theirs in answer.arguments.items()
-    )
-    model = f"`{answer.model}`" if answer.model else ""
-    languages = ", ".join(f"`{code}`" for code in sorted(answer.languages or ()))
-    return f"| `{service}` | {answer.provider} | `{answer.method}` | {arguments} | {model} | {languages} |"
-
-
-def words(text: str) -> list[str]:
-    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+def row(service: str, route: Route[Any, Any]) -> str:
+    arguments = ", ".join(f"`{name}`" for name in route.accepts)
+    defaults = ", ".join(f'`{name}="{value}"`' for name, value in route.defaults.items())
+    languages = ", ".join(f"`{code}`" for code in sorted(route.languages or ()))
+    return f"| `{service}` | {route.provider} | {arguments} | {defaults} | {languages} |"
 
 
 def test_the_table_of_services_is_the_one_in_the_code() -> None:
-    assert services_table() in (ROOT / "docs/services.md").read_text(encoding="utf-8")
+    assert services_table() in read("docs/services.md")
 
 
 def test_the_tree_of_errors_is_the_one_in_the_code() -> None:
-    page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
-    tree = words(page.partition("```text\n")[2].partition("```")[0])
-    assert len(tree) > 15
-    assert [line for line in words(errors_doc or "") if line in tree] == tree
+    drawn = read("docs/errors.md").partition("```text\n")[2].partition("```")[0]
+    parents: dict[int, str] = {}
+    seen = set()
+    for line in drawn.splitlines():
+        name = re.search(r"\w+", line)
+        assert name is not None
+        depth = name.start() // 4
+        parents[depth] = name[0]
+        seen.add(name[0])
+        if depth:
+            assert issubclass(getattr(kellyapi, name[0]), getattr(kellyapi, parents[depth - 1])), line
+    public = {name for name in kellyapi.__all__ if inspect.isclass(value := getattr(errors, name, None)) and value}
+    assert seen == {name for name in public if issubclass(getattr(errors, name), KellyAPIError)}
 
 
 def test_the_table_of_options_names_each_option_once_and_in_order() -> None:
-    page = (ROOT / "docs/sessions.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| `(\w+)` \|", page.partition("## Options")[2], re.MULTILINE) == list(Options.__annotations__)
+    table = read("docs/sessions.md").partition("## Options")[2]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == list(Options.__annotations__)
+
+
+@pytest.mark.parametrize("name", kellyapi.__all__)
+def test_the_reference_has_each_public_name(name: str) -> None:
+    documented = re.compile(rf"^\.\. (?:auto|py:)\w+:: kellyapi\.{name}$", re.MULTILINE)
+    assert [page.name for page in SITE if documented.search(page.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("client", sorted({kind.__name__ for kind in kellyapi.PROVIDERS.values()}))
+def test_the_reference_has_each_group_of_operations(client: str) -> None:
+    page = "".join(path.read_text(encoding="utf-8") for path in SITE)
+    kind = getattr(kellyapi, client)
+    groups = [name for name, value in vars(kind).items() if isinstance(value, property) and not name.startswith("_")]
+    assert [name for name in groups if f".. resource:: {client}.{name}\n" not in page] == []
+
+
+def test_the_reference_has_the_help_of_each_command(capsys: pytest.CaptureFixture[str]) -> None:
+    page = read("docs/reference/command.md")
+    missing = []
+    for module in pkgutil.iter_modules(commands.__path__):
+        with pytest.raises(SystemExit):
+            import_module("kellyapi.cli.main").main([module.name, "--help"])
+        printed = capsys.readouterr().out.partition("\nactions:\n")[2]
+        actions = re.findall(r"^    (\w+) ", printed, re.MULTILINE)
+        for command in (module.name, *(f"{module.name} {action}" for action in actions)):
+            if f"```{{command-help}} {command}\n```" not in page:
+                missing.append(command)
+    assert missing == []
+
+
+@pytest.mark.parametrize("module", [each.name for each in pkgutil.iter_modules(commands.__path__)])
+def test_the_quickstart_names_each_command(module: str) -> None:
+    assert f"`{module}`" in read("docs/quickstart.md").partition("The commands are")[2].partition("\n\n")[0]
 
 
 def test_the_first_two_sh_blocks_of_the_readme_set_up_the_demo_and_the_tests() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    demo, tests = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)[:2]
+    demo, tests = re.findall(r"^```sh\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)[:2]
     assert demo.splitlines()[0] == tests.splitlines()[0] == "python3 -m venv .venv"
     assert demo.splitlines()[-1] == ".venv/bin/kellyapi demo"
     assert tests.splitlines()[-1] == ".venv/bin/python -m pytest"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_each_code_block_is_of_a_kind_that_is_run_or_is_plain_text(page: Path) -> None:
+def test_the_readme_is_short() -> None:
+    assert len(read("README.md").splitlines()) < 170
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_each_block_is_a_directive_or_code_that_is_run_or_plain_text(page: Path) -> None:
     fences = re.findall(r"^ *(?:```|~~~)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(fences[::2]) <= {"python", "sh", "text", "{toctree}"}
+    known = {"python", "sh", "text", *(f"{{{name}}}" for name in DIRECTIVES)}
+    assert {fence.split(" ")[0] for fence in fences[::2]} <= known
     assert set(fences[1::2]) <= {""}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [*SITE, ROOT / "README.md"], ids=page_id)
+def test_code_is_shown_whole(page: Path) -> None:
+    text = re.sub(r"<!---.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    blocks = re.findall(r"^```(?:python|sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > LONGEST_CODE] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\(([^):#]+)[^):]*\)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+def test_the_variables_of_the_environment_are_documented() -> None:
+    page = read("docs/reference/environment.md")
+    for kind in kellyapi.PROVIDERS.values():
+        for suffix in ("API_KEY", "BASE_URL"):
+            assert f"`{kind.PROVIDER.variables}_{suffix}`" in page
+    examples = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("examples/*.py"))
+    named = re.findall(r"""environ(?:\.get\(|\[)"(\w+)\"""", examples)
+    assert [name for name in named if f"`{name}`" not in page] == []
