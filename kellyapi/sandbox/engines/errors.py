@@ -1,21 +1,21 @@
-"""What an engine may say went wrong. How the service names it on the wire is the server's."""
+"""Errors that the engines raise. The frontends turn them into the error bodies of their providers."""
 
 from __future__ import annotations
 
 
 class EngineMissing(Exception):
-    """A package that the engine needs is not installed; the message says what to install."""
+    """A package that the engine needs is not installed. The message says what to install."""
 
 
 class BadInput(Exception):
-    """The input can't be used: no sound in the bytes, a language that the engine lacks."""
+    """The input cannot be used, for example bytes that are not audio or a language that the engine does not have."""
 
     def __init__(self, kind: str, message: str) -> None:
-        super().__init__(kind, message)  # both, since pickle calls the class again with `args`
+        super().__init__(kind, message)  # pickle calls the class with both `args`
         self.kind = kind
-        "What is wrong: audio, image, language, text or voice."
+        "The part of the input that is wrong: audio, image, language, text or voice."
         self.message = message
-        "Why, in words for the user."
+        "The reason, written for users."
 
     def __str__(self) -> str:
         return self.message

@@ -1,6 +1,6 @@
-"""Chat by rule: enough to build a bot against, not to be taken for a model. Every reply says that it is the sandbox's.
+"""Chat by rules: enough to test a bot with, and no model. Every reply begins with "[sandbox]".
 
-One table of rules; the first that matches answers. What a completion looks like on the wire is left to the server.
+There is one table of rules, and the first rule that matches makes the reply.
 """
 
 from __future__ import annotations
@@ -23,61 +23,59 @@ _OPERATORS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
 
 
 def reply(messages: list[dict[str, str]], character: str = "", model: str = "") -> str:
-    """Answer the user's last message with text that begins with `[sandbox]`. The same messages get the same reply."""
-    said = [message.get("content", "").strip() for message in messages if message.get("role") == "user"] or [""]
-    match, answer = next((match, answer) for pattern, answer in _RULES if (match := pattern.search(said[-1])))
-    if isinstance(answer, str):
-        return "[sandbox] " + answer.format(character=character or "nobody in particular", model=model or "none")
-    return "[sandbox] " + answer(match, said)
+    """Return a reply to the user's last message. The same messages always get the same reply."""
+    texts = [message.get("content", "").strip() for message in messages if message.get("role") == "user"] or [""]
+    match, rule_reply = next((match, reply) for pattern, reply in _RULES if (match := pattern.search(texts[-1])))
+    if isinstance(rule_reply, str):
+        return "[sandbox] " + rule_reply.format(character=character or "nobody in particular", model=model or "none")
+    return "[sandbox] " + rule_reply(match, texts)
 
 
-def _say_in_language(match: re.Match[str], said: list[str]) -> str:
+def _say_in_language(match: re.Match[str], texts: list[str]) -> str:
     phrase, name = match["phrase"].strip(_QUOTES), match["language"]
-    codes = {known.lower(): code for code, known in languages().items()}
-    done = translate(phrase, "eng", codes.get(name.lower(), name))
-    return (
-        f"I don't know how to say “{phrase}” in {name}."
-        if done["note"]
-        else f"“{phrase}” in {name} is “{done['text']}”."
-    )
+    code_by_name = {name.lower(): code for code, name in languages().items()}
+    result = translate(phrase, "eng", code_by_name.get(name.lower(), name))
+    if result["note"]:
+        return f"I don't know how to say “{phrase}” in {name}."
+    return f"“{phrase}” in {name} is “{result['text']}”."
 
 
-def _calculate(match: re.Match[str], said: list[str]) -> str:
+def _calculate(match: re.Match[str], texts: list[str]) -> str:
     try:
-        value = _value(ast.parse(match["sum"].strip(), mode="eval").body)
+        value = _evaluate(ast.parse(match["sum"].strip(), mode="eval").body)
     except (SyntaxError, ValueError):
-        return _restate(match, said)
+        return _restate(match, texts)
     except ZeroDivisionError:
         return "Division by zero has no result."
     return f"{match['sum'].strip()} = {value if value.denominator == 1 else format(float(value), '.10g')}"
 
 
-def _value(node: ast.expr) -> Fraction:
+def _evaluate(node: ast.expr) -> Fraction:
     match node:
         case ast.Constant(value=int() | float() as number):
             return Fraction(str(number))
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand)
+            return -_evaluate(operand)
         case ast.BinOp(left=left, op=symbol, right=right) if type(symbol) in _OPERATORS:
-            return _OPERATORS[type(symbol)](_value(left), _value(right))
+            return _OPERATORS[type(symbol)](_evaluate(left), _evaluate(right))
     raise ValueError("not arithmetic that is done here")
 
 
-def _recall(match: re.Match[str], said: list[str]) -> str:
-    return f"Before that you said: {said[-2]}" if len(said) > 1 else "You have said nothing before that."
+def _recall(match: re.Match[str], texts: list[str]) -> str:
+    return f"Before that you said: {texts[-2]}" if len(texts) > 1 else "You have said nothing before that."
 
 
-def _restate(match: re.Match[str], said: list[str]) -> str:
-    return f"You {'asked' if said[-1].endswith('?') else 'said'}: {said[-1]}"
+def _restate(match: re.Match[str], texts: list[str]) -> str:
+    return f"You {'asked' if texts[-1].endswith('?') else 'said'}: {texts[-1]}"
 
 
 _RULES: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str], list[str]], str]], ...] = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), answer)
-    for pattern, answer in (
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), rule_reply)
+    for pattern, rule_reply in (
         (r"^$", "There is no message of a user to answer."),
         (r"\bhow (?:do|would) (?:you|i|we) say (?P<phrase>.+) in (?P<language>\w+)\W*$", _say_in_language),
         (r"^(?:please )?translate:? (?P<phrase>.+) (?:in)?to (?P<language>\w+)\W*$", _say_in_language),
-        # At most 80 characters, so that neither the parser's depth nor the numbers grow.
+        # At most 80 characters, to limit the depth of the parser and the size of the numbers.
         (r"^(?:what(?: is|.s)|calculate|compute)?\s*(?P<sum>(?=.*\d)[\d.+\-*/() ]{3,80}?)\s*[=?]*$", _calculate),
         (r"\bwhat did i (?:just )?say\b", _recall),
         (

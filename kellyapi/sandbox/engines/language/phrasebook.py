@@ -1,7 +1,7 @@
-"""Everyday phrases with the public page where each was found. Data only: `translation.py` does the matching.
+"""Everyday phrases, each with the public page that it comes from. This file has data only; `translation` uses it.
 
-A block is a language, a source and what that source says: from English, without closing punctuation. No phrase is here
-that its source does not state. Where a language has one phrase for two of English, the first goes back into English.
+A block has a language, a source and the phrases that the source gives, from English, without closing punctuation. If
+two English phrases have the same translation, the first one is the translation back into English.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ PHRASES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("twi", "https://huggingface.co/datasets/chuksDev/npontu-twi/viewer/default/train?p=2", {"Sorry": "Kafra"}),
     (
         "ewe",
-        # Drawn from Wiktionary.
+        # The source has these from Wiktionary.
         "https://github.com/peterolson/multilingualWords/blob/f2a67765265bffdbe06bc5549df1b7ba24b4d417/src/words/ewe.ts",
         {
             "Good morning": "Ŋdi",
@@ -74,7 +74,7 @@ PHRASES: tuple[tuple[str, str, dict[str, str]], ...] = (
     ),
     (
         "gaa",
-        # The Ga-English Dictionary of M. E. Kropp Dakubu as data, CC BY 4.0.
+        # M. E. Kropp Dakubu's Ga-English Dictionary as data, CC BY 4.0.
         "https://github.com/dalry-brown/Ga-Project-Datasets/blob/main/lexicon/dataset.csv",
         {
             "Good morning": "Ojeekoo",

@@ -1,7 +1,7 @@
-"""Pictures of the sandbox: drawn, edited, described, enlarged, cut out, as bytes in and PNG bytes out.
+"""The sandbox's image operations: draw, edit, describe, upscale, remove the background. The results are PNG bytes.
 
-No model is behind them: `draw` is a landscape that the prompt's words and hash choose, and it says so in its text
-chunks. What a prompt means is scenes.py, how it is painted is painting.py; written pages are writing.py.
+There is no model. `draw` makes a landscape that the words and the hash of the prompt choose, and the PNG's text chunks
+say so. `prompt_scene` turns a prompt into a scene, and `landscape` paints it.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ except ImportError as error:
 DESCRIPTION = "Procedural picture by kellyapi's sandbox, not made by a model"
 SMALLEST, LARGEST = 64, 2048
 LARGEST_UPSCALED = 4096
-CUTTING_SIZE = 512
-"""The longer side at which backgrounds are found: Pillow's flood fill walks in Python, 0.4 s for this size."""
+SEARCH_SIZE = 512
+"""Longer side of the picture in which the background is searched: Pillow's flood fill takes 0.4 s at this size."""
 TOLERANCE = 30.0
-"""How far a colour may be from the background's and still be background; the strongest of three channels, 0 to 255."""
+"""Greatest difference between a colour and the background's in one of three channels, 0 to 255."""
 COLOURS = {
     "black": (15, 15, 18), "dark grey": (70, 72, 76), "grey": (128, 130, 134), "light grey": (196, 198, 202),
     "white": (248, 248, 248), "red": (208, 38, 38), "dark red": (110, 22, 26), "orange": (240, 132, 36),
@@ -36,18 +36,27 @@ COLOURS = {
     "dark turquoise": (24, 96, 104), "light blue": (150, 198, 236), "blue": (44, 102, 206), "dark blue": (20, 34, 84),
     "blue-grey": (96, 122, 148), "purple": (120, 60, 166), "mauve": (172, 136, 178), "pink": (240, 150, 182),
 }  # fmt: skip
-
 HUES = np.array([[0.24, 0.47, 0.09], [1.3, -1.3, 0], [-0.5, -0.5, 1]], np.float32).T
-"""Lightness, red against green, blue against yellow: in these a pale pink is nearer to pink than to grey."""
+"""Matrix from RGB to lightness, red against green and blue against yellow: there, pale pink is nearer to pink than to
+grey."""
 
 
 def draw(prompt: str, width: int = 1024, height: int = 1024, negative_prompt: str = "") -> bytes:
+    """Draw a landscape for a prompt.
+
+    Raises:
+        BadInput: If a side has fewer than 64 or more than 2048 pixels.
+    """
     _check_size(width, height)
-    return _with_description(paint(read_prompt(prompt, negative_prompt), width, height), prompt)
+    return _png_with_prompt(paint(read_prompt(prompt, negative_prompt), width, height), prompt)
 
 
 def edit(image: bytes, prompt: str, width: int, height: int) -> bytes:
-    """The picture cut to the size, in the prompt's colours and behind its nearest hill and weather."""
+    """Crop a picture to a size, tint it with the prompt's colours, and draw the prompt's hill and weather in front.
+
+    Raises:
+        BadInput: If the image cannot be read or the size is out of range.
+    """
     _check_size(width, height)
     scene = read_prompt(prompt)
     picture = ImageOps.fit(_without_alpha(_open_picture(image)), (width, height), Image.Resampling.LANCZOS)
@@ -57,26 +66,23 @@ def edit(image: bytes, prompt: str, width: int, height: int) -> bytes:
     mapped = np.stack([np.interp(shade, (0, 80, 165, 255), channel) for channel in tones.T], axis=-1)
     canvas = (0.55 * canvas + 0.45 * mapped).astype(np.float32)
     foreground(canvas, scene._replace(features=scene.features - {"water"}))
-    return _with_description(canvas, prompt)
+    return _png_with_prompt(canvas, prompt)
 
 
 def describe(image: bytes, prompt: str = "") -> str:
-    """What can be measured; `prompt`, the question, is not understood."""
+    """Describe the size, the colours and the brightness of an image. `prompt`, the question, has no effect.
+
+    Raises:
+        BadInput: If the image cannot be read.
+    """
     picture = _open_picture(image)
     shape = "square" if picture.width == picture.height else "wide" if picture.width > picture.height else "tall"
     pixels = np.asarray(_without_alpha(picture).resize((64, 64), Image.Resampling.BOX), np.float32).reshape(-1, 3)
-    named = np.array(list(COLOURS.values()), np.float32)
-    names = np.argmin(((pixels[:, None] @ HUES - named @ HUES) ** 2).sum(-1), axis=1)
-    counts = np.bincount(names, minlength=len(COLOURS))
-    seen = [
-        list(COLOURS)[place] for place in np.argsort(-counts, kind="stable")[:3] if counts[place] >= 0.08 * len(pixels)
-    ]
-    colours = seen[0] if len(seen) == 1 else f"{', '.join(seen[:-1])} and {seen[-1]}" if seen else "of many colours"
     light = float((pixels @ np.array([0.299, 0.587, 0.114])).mean())
     brightness = "dark" if light < 85 else "bright" if light > 170 else "of medium brightness"
     facts = [
         f"a {shape} picture of {picture.width} x {picture.height} pixels",
-        f"mostly {colours}" if seen else colours,
+        _describe_colours(pixels),
         brightness,
     ]
     if picture.mode == "RGBA" and np.asarray(picture)[..., 3].min() < 255:
@@ -87,7 +93,11 @@ def describe(image: bytes, prompt: str = "") -> str:
 
 
 def upscale(image: bytes) -> bytes:
-    """Four times the size, or as much of that as leaves the longer side at 4096 pixels; never smaller than before."""
+    """Enlarge an image four times, or less so that the longer side has 4096 pixels. It never gets smaller.
+
+    Raises:
+        BadInput: If the image cannot be read.
+    """
     picture = _open_picture(image)
     factor = min(4.0, max(1.0, LARGEST_UPSCALED / max(picture.width, picture.height)))
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
@@ -95,36 +105,60 @@ def upscale(image: bytes) -> bytes:
 
 
 def remove_background(image: bytes) -> bytes:
-    """Transparent from the border inwards, as far as the colours stay near a smooth surface fitted to the border's."""
+    """Make the background transparent.
+
+    The background is the area that touches the border and whose colours are near a smooth surface, which is fitted to
+    the colours of the border.
+
+    Raises:
+        BadInput: If the image cannot be read.
+    """
     picture = _open_picture(image).convert("RGBA")
     small = _without_alpha(picture)
-    small.thumbnail((CUTTING_SIZE, CUTTING_SIZE))
-    like = Image.fromarray(np.where(_away_from_border_colours(small) < TOLERANCE, 255, 0).astype(np.uint8))
-    like = ImageOps.expand(like.filter(ImageFilter.MedianFilter(3)), 1, fill=255)  # a rim that joins all borders
-    ImageDraw.floodfill(like, (0, 0), 128)
-    kept = like.crop((1, 1, like.width - 1, like.height - 1)).point(lambda value: 0 if value == 128 else 255)
-    soft = kept.filter(ImageFilter.GaussianBlur(1)).resize(picture.size, Image.Resampling.BICUBIC)
+    small.thumbnail((SEARCH_SIZE, SEARCH_SIZE))
+    similar = Image.fromarray(np.where(_distance_from_border_colours(small) < TOLERANCE, 255, 0).astype(np.uint8))
+    # A rim of one pixel joins the areas along all borders.
+    similar = ImageOps.expand(similar.filter(ImageFilter.MedianFilter(3)), 1, fill=255)
+    ImageDraw.floodfill(similar, (0, 0), 128)
+    subject = similar.crop((1, 1, similar.width - 1, similar.height - 1)).point(
+        lambda value: 0 if value == 128 else 255
+    )
+    soft = subject.filter(ImageFilter.GaussianBlur(1)).resize(picture.size, Image.Resampling.BICUBIC)
     picture.putalpha(ImageChops.multiply(picture.getchannel("A"), soft))
     return _png(picture)
 
 
-def _away_from_border_colours(picture: Image.Image) -> Floats:
-    """How far each pixel is from what a quadratic surface through the border's colours foretells there."""
+def _describe_colours(pixels: Floats) -> str:
+    named = np.array(list(COLOURS.values()), np.float32)
+    nearest = np.argmin(((pixels[:, None] @ HUES - named @ HUES) ** 2).sum(-1), axis=1)
+    counts = np.bincount(nearest, minlength=len(COLOURS))
+    names = [
+        list(COLOURS)[place] for place in np.argsort(-counts, kind="stable")[:3] if counts[place] >= 0.08 * len(pixels)
+    ]
+    if not names:
+        return "of many colours"
+    if len(names) == 1:
+        return f"mostly {names[0]}"
+    return f"mostly {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _distance_from_border_colours(picture: Image.Image) -> Floats:
+    """Return each pixel's distance from a quadratic surface, which is fitted to the colours of the border."""
     colours = np.asarray(picture, np.float32)
     y, x = np.mgrid[-1 : 1 : picture.height * 1j, -1 : 1 : picture.width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1)
     rim = np.zeros(x.shape, bool)
     rim[[0, -1]] = rim[:, [0, -1]] = True
     trusted = np.ones(int(rim.sum()), bool)
-    for _ in range(3):  # each round leaves out what touches the border without being background
+    for _ in range(3):  # each round leaves out the parts of the subject that touch the border
         surface = np.linalg.lstsq(terms[rim][trusted], colours[rim][trusted], rcond=None)[0]
-        wrong = np.abs(terms[rim] @ surface - colours[rim]).max(-1)
-        trusted = wrong <= max(TOLERANCE, 2 * float(np.median(wrong)))
+        distance = np.abs(terms[rim] @ surface - colours[rim]).max(-1)
+        trusted = distance <= max(TOLERANCE, 2 * float(np.median(distance)))
     return np.asarray(np.abs(terms @ surface - colours).max(-1), np.float32)
 
 
 def _open_picture(image: bytes) -> Image.Image:
-    """RGB or RGBA, upright; of an animation the first frame."""
+    """Return an upright RGB or RGBA picture; of an animation, the first frame."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
@@ -133,7 +167,7 @@ def _open_picture(image: bytes) -> Image.Image:
             picture = ImageOps.exif_transpose(file).convert("RGBA" if file.has_transparency_data else "RGB")
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise BadInput("image", f"the picture has more pixels than {Image.MAX_IMAGE_PIXELS:,}") from error
-    except Exception as error:  # what a broken file makes Pillow raise is not a closed list
+    except Exception as error:  # broad: Pillow documents no list of errors for broken files
         raise BadInput("image", "this is not a PNG, JPEG, WEBP or GIF picture that can be read") from error
     picture.info = file.info
     return picture
@@ -150,7 +184,7 @@ def _check_size(width: int, height: int) -> None:
         raise BadInput("image", f"the sandbox draws {SMALLEST} to {LARGEST} pixels a side, not {width} x {height}")
 
 
-def _with_description(canvas: Floats, prompt: str) -> bytes:
+def _png_with_prompt(canvas: Floats, prompt: str) -> bytes:
     chunks = PngInfo()
     chunks.add_text("Description", DESCRIPTION)
     chunks.add_text("Prompt", prompt.encode("utf-8", "replace").decode().replace("\0", " "))

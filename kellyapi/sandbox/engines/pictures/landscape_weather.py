@@ -1,4 +1,4 @@
-"""What falls, flies or flowers in front of a scene. What lies behind it is painting.py."""
+"""The nearest things in a landscape: rain, snow, sparks, flowers and birds. `landscape` paints the rest."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ SPOTS: dict[str, list[tuple[RGB, int, float, float]]] = {
         ((150, 110, 210), 90, 0.003, 0.9),
     ],
 }
-"""Colour, count, size, and how far down the picture they begin."""
+"""Colour, count, size, and the share of the picture's height below which they begin."""
 
 
-def weather(canvas: Floats, scene: Scene, dice: RandomState) -> None:
+def weather(canvas: Floats, scene: Scene, rng: RandomState) -> None:
+    """Paint the weather, the birds and the flowers of a scene."""
     if "birds" in scene.features:
-        _birds(canvas, scene.palette.plant, dice)
+        _birds(canvas, scene.palette.plant, rng)
     if "rain" in scene.features:
-        _rain(canvas, dice)
+        _rain(canvas, rng)
     for feature, spots in SPOTS.items():
         if feature in scene.features:
             for colour, count, size, top in spots:
-                dots(canvas, colour, count, size, 0.88, dice, top)
+                dots(canvas, colour, count, size, 0.88, rng, top)
 
 
-def _rain(canvas: Floats, dice: RandomState) -> None:
+def _rain(canvas: Floats, rng: RandomState) -> None:
     height, width = canvas.shape[:2]
 
-    drops = dice.rand(260, 3) * (width, height, 0.03 * height) + (0, 0, 0.02 * height)
+    drops = rng.rand(260, 3) * (width, height, 0.03 * height) + (0, 0, 0.02 * height)
 
     def draw(pen: Pen) -> None:
         for x, y, long in drops:
@@ -46,15 +47,15 @@ def _rain(canvas: Floats, dice: RandomState) -> None:
     blend(canvas, (225.0, 235.0, 242.0), mask(width, height, 0, draw) * 0.4)
 
 
-def _birds(canvas: Floats, colour: RGB, dice: RandomState) -> None:
+def _birds(canvas: Floats, colour: RGB, rng: RandomState) -> None:
     height, width = canvas.shape[:2]
-    unit, (x, y) = math.sqrt(width * height), (dice.uniform(0.2, 0.8) * width, dice.uniform(0.12, 0.34) * height)
+    unit, (x, y) = math.sqrt(width * height), (rng.uniform(0.2, 0.8) * width, rng.uniform(0.12, 0.34) * height)
 
     def draw(pen: Pen) -> None:
-        for _ in range(dice.randint(4, 10)):
-            a, b = x + dice.randn() * unit * 0.07, y + dice.randn() * unit * 0.03
-            span = unit * dice.uniform(0.006, 0.014)
-            lift, wing = dice.uniform(0.25, 0.6) * span, 0.4 * span
+        for _ in range(rng.randint(4, 10)):
+            a, b = x + rng.randn() * unit * 0.07, y + rng.randn() * unit * 0.03
+            span = unit * rng.uniform(0.006, 0.014)
+            lift, wing = rng.uniform(0.25, 0.6) * span, 0.4 * span
             over = [(a - span, b - lift), (a - wing, b - lift * 1.1), (a, b), (a + wing, b - lift * 1.1)]
             pen(
                 [

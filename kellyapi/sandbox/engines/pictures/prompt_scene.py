@@ -1,6 +1,6 @@
-"""What a prompt means to the sandbox's painter: a place, an hour, colours and a seed.
+"""From a prompt to a scene: a place, an hour, colours and a seed. `landscape` paints the scene.
 
-The words choose, and what they leave open the prompt's hash chooses. How a scene gets onto a canvas is painting.py.
+The words of the prompt choose. What they do not choose, the hash of the prompt does.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ RGB = tuple[float, float, float]
 
 
 class Palette(NamedTuple):
+    """Colours of a scene: sky (top, middle, horizon), land (far, near), plants, and the sun or moon."""
+
     top: RGB
     middle: RGB
     horizon: RGB
@@ -24,7 +26,10 @@ class Palette(NamedTuple):
 
 
 class Place(NamedTuple):
+    """A kind of landscape."""
+
     words: str
+    """Words of a prompt that choose it."""
     colours: str
     """Seven hex colours, in the order of `Palette`."""
     terrain: str
@@ -32,18 +37,24 @@ class Place(NamedTuple):
     plants: str
     """pines, broadleaves, acacias, palms or nothing."""
     features: str = ""
-    """Of water, snow, clouds, birds, flowers, stars, aurora, rain and sparks, those that the place has at any hour."""
+    """Features at any hour: water, snow, clouds, birds, flowers, stars, aurora, rain, sparks."""
 
 
 class Hour(NamedTuple):
+    """A time of day or kind of weather."""
+
     words: str
+    """Words of a prompt that choose it."""
     colours: str
+    """Seven hex colours, in the order of `Palette`."""
     strength: float
-    """How far the place's colours move to these, 0 to 1."""
+    """How far the place's colours are mixed with these, 0 to 1."""
     features: str = ""
 
 
 class Scene(NamedTuple):
+    """Everything that `landscape` needs."""
+
     seed: int
     palette: Palette
     terrain: str
@@ -130,20 +141,19 @@ SNOWY = ("snow", "snowy", "snowing", "winter", "christmas")
 
 
 def read_prompt(prompt: str, negative_prompt: str = "") -> Scene:
-    """The same prompt is the same scene on every machine; words of the negative prompt choose nothing."""
+    """Return the scene for a prompt, the same on every machine. Words of the negative prompt are not used."""
     seed = int.from_bytes(hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()[:12])
-    refused = _words(negative_prompt)
-    words = [word for word in _words(prompt) if word not in refused]
-    place = PLACES[_named(PLACES, words) or _any(PLACES, seed, refused)]
-    hour = HOURS[_named(HOURS, words) or _any(("dawn", "day", "dusk", "night"), seed >> 16, refused)]
+    excluded = _split_words(negative_prompt)
+    words = [word for word in _split_words(prompt) if word not in excluded]
+    place = PLACES[_find_named(PLACES, words) or _choose(PLACES, seed, excluded)]
+    hour = HOURS[_find_named(HOURS, words) or _choose(("dawn", "day", "dusk", "night"), seed >> 16, excluded)]
     palette = Palette(*(mix(a, b, hour.strength) for a, b in zip(_colours(place), _colours(hour), strict=True)))
     for word in dict.fromkeys(words):
         if word in COLOURS:
-            palette = _tinted(palette, _rgb(COLOURS[word]))
-    features = {*place.features.split(), *hour.features.split(), *("snow" for word in words if word in SNOWY)} - set(
-        refused
-    )
-    if "snow" in features:  # the ground is lighter than the sky, at night too
+            palette = _tint(palette, _rgb(COLOURS[word]))
+    features = {*place.features.split(), *hour.features.split(), *("snow" for word in words if word in SNOWY)}
+    features -= set(excluded)
+    if "snow" in features:  # the ground is lighter than the sky, also at night
         palette = palette._replace(near=mix(mix(palette.near, SNOW, 0.5), palette.horizon, 0.35))
     if "stars" in hour.features or "rain" in hour.features:
         features.discard("birds")
@@ -151,22 +161,24 @@ def read_prompt(prompt: str, negative_prompt: str = "") -> Scene:
 
 
 def mix(a: RGB, b: RGB, share: float) -> RGB:
+    """Return a colour between two: `a` at 0, `b` at 1."""
     return (a[0] + (b[0] - a[0]) * share, a[1] + (b[1] - a[1]) * share, a[2] + (b[2] - a[2]) * share)
 
 
-def _words(text: str) -> list[str]:
+def _split_words(text: str) -> list[str]:
+    """Return the words of a text, each also without a final "s"."""
     return [form for word in re.findall(r"[^\W\d_]+", text.lower()) for form in (word, word.removesuffix("s"))]
 
 
-def _named(table: Mapping[str, Place | Hour], words: list[str]) -> str | None:
-    """The last one wins: "a fox in snow" is about snow, "a ship on the sea" about the sea."""
-    named = {word: name for name, entry in table.items() for word in (name, *entry.words.split())}
-    return next((named[word] for word in reversed(words) if word in named), None)
+def _find_named(table: Mapping[str, Place | Hour], words: list[str]) -> str | None:
+    """Return the entry that the words name. The last word wins: "a fox in snow" is about snow."""
+    name_by_word = {word: name for name, entry in table.items() for word in (name, *entry.words.split())}
+    return next((name_by_word[word] for word in reversed(words) if word in name_by_word), None)
 
 
-def _any(names: Iterable[str], number: int, refused: list[str]) -> str:
-    left = [name for name in names if name not in refused] or list(names)
-    return left[number % len(left)]
+def _choose(names: Iterable[str], number: int, excluded: list[str]) -> str:
+    choices = [name for name in names if name not in excluded] or list(names)
+    return choices[number % len(choices)]
 
 
 def _colours(entry: Place | Hour) -> list[RGB]:
@@ -178,7 +190,7 @@ def _rgb(colour: str) -> RGB:
     return float(red), float(green), float(blue)
 
 
-def _tinted(palette: Palette, colour: RGB) -> Palette:
+def _tint(palette: Palette, colour: RGB) -> Palette:
     return palette._replace(
         top=mix(palette.top, colour, 0.18),
         middle=mix(palette.middle, colour, 0.4),
