@@ -1,14 +1,16 @@
+"""The rules of the sandbox's chat."""
+
 import pytest
 
 from kellyapi.sandbox.engines.language.chat_rules import reply
 
 
-def user(*said: str) -> list[dict[str, str]]:
-    return [{"role": "user", "content": content} for content in said]
+def user(*texts: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": content} for content in texts]
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("text", "expected"),
     [
         ("Hello there", "Hello. What shall we test?"),
         ("good morning!", "Hello. What shall we test?"),
@@ -36,17 +38,17 @@ def user(*said: str) -> list[dict[str, str]]:
         ("   ", "There is no message of a user to answer."),
     ],
 )
-def test_the_first_rule_that_matches_answers(said: str, expected: str) -> None:
-    assert reply(user(said)) == "[sandbox] " + expected
+def test_the_first_matching_rule_makes_the_reply(text: str, expected: str) -> None:
+    assert reply(user(text)) == "[sandbox] " + expected
 
 
-def test_asked_what_it_is_it_names_the_model_and_character_that_were_asked_for() -> None:
-    answer = reply(user("Are you a robot?"), character="KelyAI", model="{gemini}")
-    assert answer.endswith("no model. You asked for model {gemini}, character KelyAI.")
+def test_a_question_about_itself_names_the_requested_model_and_character() -> None:
+    text = reply(user("Are you a robot?"), character="KelyAI", model="{gemini}")
+    assert text.endswith("no model. You asked for model {gemini}, character KelyAI.")
     assert reply(user("Who are you?")).endswith("You asked for model none, character nobody in particular.")
 
 
-def test_the_help_lists_only_things_that_it_can_do() -> None:
+def test_the_help_lists_only_working_examples() -> None:
     assert reply(user("Help!")) == reply(user("What can you do?"))
     for example in ("2 + 3 * 4", "How do you say thank you in Twi?", "Who are you?"):
         assert example in reply(user("help"))
@@ -54,7 +56,7 @@ def test_the_help_lists_only_things_that_it_can_do() -> None:
         assert "You said:" not in reply(user(example))
 
 
-def test_it_answers_the_last_message_of_the_user_and_recalls_the_one_before() -> None:
+def test_the_reply_is_to_the_last_user_message_and_can_quote_the_one_before() -> None:
     talk = [
         {"role": "system", "content": "Be brief."},
         *user("My name is Ama."),
@@ -66,10 +68,10 @@ def test_it_answers_the_last_message_of_the_user_and_recalls_the_one_before() ->
 
 
 @pytest.mark.parametrize("messages", [[], [{"role": "system", "content": "Hello"}], [{"role": "user"}]])
-def test_without_a_message_of_a_user_it_says_so(messages: list[dict[str, str]]) -> None:
+def test_without_a_user_message_the_reply_says_so(messages: list[dict[str, str]]) -> None:
     assert reply(messages) == "[sandbox] There is no message of a user to answer."
 
 
-def test_a_long_sum_is_not_done() -> None:
+def test_a_long_sum_is_not_calculated() -> None:
     long = "+".join(["1"] * 60)
     assert reply(user(long)) == f"[sandbox] You said: {long}"

@@ -1,4 +1,4 @@
-"""`kellyapi demo` and speech through the command, as the console script and with the real engines."""
+"""The console script with the real engines: `kellyapi demo`, `synthesize` and `transcribe`."""
 
 from __future__ import annotations
 
@@ -21,39 +21,39 @@ FILES = {"translation.txt", "picture.png", "code.png", "notes.png", "speech.wav"
 
 
 def run(folder: Path, *words: str, input: bytes | None = None) -> bytes:
-    """Run the command in a folder without a way to the network; it must succeed in silence."""
+    """Run the command in a folder, without a network. It must succeed and write nothing to stderr."""
     offline = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
     done = subprocess.run([KELLYAPI, *words], cwd=folder, input=input, capture_output=True, env=offline, timeout=120)
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
 
 
-def test_the_demo_speaks_listens_translates_and_draws_in_an_empty_folder(tmp_path: Path) -> None:
+def test_the_demo_makes_all_its_files_in_an_empty_folder(tmp_path: Path) -> None:
     table = run(tmp_path, "demo").decode()
-    made = tmp_path / "kellyapi-demo"
+    folder = tmp_path / "kellyapi-demo"
     assert [path.name for path in tmp_path.iterdir()] == ["kellyapi-demo"]
-    assert {path.name for path in made.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == FILES
     assert all(name in table for name in FILES)
     assert len(re.findall(r"\d\.\d\d s", table)) == len(FILES)
     assert "\x1b" not in table
-    with wave.open(str(made / "speech.wav")) as audio:
+    with wave.open(str(folder / "speech.wav")) as audio:
         assert (audio.getnchannels(), audio.getsampwidth(), audio.getframerate()) == (1, 2, 22_050)
         assert audio.getnframes() > 22_050
     for name, least in {"picture.png": (1024, 1024), "code.png": (400, 200), "notes.png": (400, 200)}.items():
-        with Image.open(made / name) as picture:
+        with Image.open(folder / name) as picture:
             picture.load()
             assert picture.format == "PNG"
             assert picture.size >= least
-    translation = (made / "translation.txt").read_text(encoding="utf-8")
+    translation = (folder / "translation.txt").read_text(encoding="utf-8")
     assert translation.startswith(f"{demo_steps.SENTENCE}\n")
     assert "⟦" not in translation
-    heard = json.loads((made / "transcript.json").read_text(encoding="utf-8"))
-    assert heard["text"] == "hello what is your name"
-    assert all(0 <= word["start"] < word["end"] for word in heard["words"])
-    assert [word["start"] for word in heard["words"]] == sorted(word["start"] for word in heard["words"])
+    transcript = json.loads((folder / "transcript.json").read_text(encoding="utf-8"))
+    assert transcript["text"] == "hello what is your name"
+    assert all(0 <= word["start"] < word["end"] for word in transcript["words"])
+    assert [word["start"] for word in transcript["words"]] == sorted(word["start"] for word in transcript["words"])
 
 
-def test_the_demo_runs_twice_in_a_folder_of_choice_and_reports_to_machines(tmp_path: Path) -> None:
+def test_the_demo_can_run_twice_in_a_named_folder_and_report_json(tmp_path: Path) -> None:
     for _ in range(2):
         report = json.loads(run(tmp_path, "-o", "mine", "--json", "demo"))
     assert report["folder"] == "mine"
@@ -62,12 +62,12 @@ def test_the_demo_runs_twice_in_a_folder_of_choice_and_reports_to_machines(tmp_p
 
 
 @pytest.mark.parametrize("ending", ["wav", "mp3"])
-def test_what_one_command_says_another_hears(tmp_path: Path, ending: str) -> None:
+def test_synthesized_files_can_be_transcribed(tmp_path: Path, ending: str) -> None:
     sentence = "The quick brown fox jumps over the lazy dog"
     assert run(tmp_path, "--sandbox", "synthesize", sentence, "-o", f"fox.{ending}").decode().strip() == f"fox.{ending}"
     out = run(tmp_path, "--sandbox", "transcribe", f"fox.{ending}", "--language", "eng", "--json")
-    heard = json.loads(out)["text"].split()
-    assert sum(word in heard for word in sentence.lower().split()) >= 7
+    transcript = json.loads(out)["text"].split()
+    assert sum(word in transcript for word in sentence.lower().split()) >= 7
 
 
 def test_speech_goes_through_pipes(tmp_path: Path) -> None:

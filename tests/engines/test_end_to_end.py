@@ -1,4 +1,4 @@
-"""The main job through the real client, real HTTP and the real engines: speak, listen, translate, draw."""
+"""The main operations with the real client, real HTTP and the real engines: synthesize, transcribe, translate, draw."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from khaya.config import Settings
 
 from kellyapi import NO_RETRY, BadRequestError, KellyAPI, Sandbox, run_sync
 
-SAID = "The quick brown fox jumps over the lazy dog"
+SENTENCE = "The quick brown fox jumps over the lazy dog"
 HEADS = {"wav": b"RIFF", "mp3": (b"ID3", b"\xff"), "ogg": b"OggS"}
 
 
@@ -27,26 +27,27 @@ async def api() -> AsyncIterator[KellyAPI]:
         yield api
 
 
-def heard_words(text: str) -> int:
+def count_recognised(text: str) -> int:
+    """Return how many words of the sentence are in a transcript."""
     words = text.lower().split()
-    return sum(word in words for word in set(SAID.lower().split())) + (words.count("the") > 1)
+    return sum(word in words for word in set(SENTENCE.lower().split())) + (words.count("the") > 1)
 
 
-async def test_what_is_spoken_is_heard_with_ascending_times_within_its_duration(api: KellyAPI) -> None:
-    speech = await api.synthesize(SAID)
+async def test_synthesized_speech_is_transcribed_with_ascending_times(api: KellyAPI) -> None:
+    speech = await api.synthesize(SENTENCE)
     assert (speech.mime, speech.sample_rate, speech.language) == ("audio/wav", 22_050, "eng")
     assert speech.duration is not None
     assert 2 < speech.duration < 5
-    heard = await api.transcribe(speech.audio, timestamps="word")
-    assert heard_words(heard.text) >= 7, heard.text
-    assert heard.text == " ".join(word.word for word in heard.words)
-    assert not heard.segments
-    assert all(0 <= word.start < word.end <= speech.duration for word in heard.words)
-    assert all(before.end <= after.start for before, after in pairwise(heard.words))
+    transcript = await api.transcribe(speech.audio, timestamps="word")
+    assert count_recognised(transcript.text) >= 7, transcript.text
+    assert transcript.text == " ".join(word.word for word in transcript.words)
+    assert not transcript.segments
+    assert all(0 <= word.start < word.end <= speech.duration for word in transcript.words)
+    assert all(before.end <= after.start for before, after in pairwise(transcript.words))
 
 
 async def test_segments_cover_the_words(api: KellyAPI) -> None:
-    audio = (await api.synthesize(SAID)).audio
+    audio = (await api.synthesize(SENTENCE)).audio
     by_word = await api.transcribe(audio, timestamps="word")
     by_segment = await api.transcribe(audio, timestamps="segment")
     assert not by_segment.words
@@ -56,30 +57,30 @@ async def test_segments_cover_the_words(api: KellyAPI) -> None:
 
 
 @pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
-async def test_every_format_is_spoken_and_heard(
+async def test_every_format_is_synthesized_and_transcribed(
     api: KellyAPI, tmp_path: Path, format: Literal["wav", "mp3", "ogg"]
 ) -> None:
-    speech = await api.synthesize(SAID, format=format)
+    speech = await api.synthesize(SENTENCE, format=format)
     assert speech.audio.startswith(HEADS[format])
     assert speech.mime == {"mp3": "audio/mpeg"}.get(format, f"audio/{format}")
     path = await speech.save(tmp_path / f"fox.{format}")
-    assert heard_words((await api.transcribe(path)).text) >= 7
+    assert count_recognised((await api.transcribe(path)).text) >= 7
 
 
 @pytest.mark.parametrize("format", ["wav", "mp3"])
 async def test_a_stream_is_one_whole_file(api: KellyAPI, format: Literal["wav", "mp3"]) -> None:
-    async with api.khaya.synthesize_stream(SAID, "eng", format=format) as stream:
+    async with api.khaya.synthesize_stream(SENTENCE, "eng", format=format) as stream:
         streamed = b"".join([piece async for piece in stream])
     assert streamed.startswith(HEADS[format])
-    assert heard_words((await api.transcribe(streamed)).text) >= 7
+    assert count_recognised((await api.transcribe(streamed)).text) >= 7
 
 
-async def test_every_voice_is_another_one(api: KellyAPI) -> None:
-    spoken = [(await api.synthesize(SAID, voice=voice)).audio for voice in await api.khaya.voices()]
+async def test_every_voice_sounds_different(api: KellyAPI) -> None:
+    spoken = [(await api.synthesize(SENTENCE, voice=voice)).audio for voice in await api.khaya.voices()]
     assert len(set(spoken)) == len(spoken) == 3
 
 
-async def test_a_language_without_a_voice_is_spoken_by_another_and_a_note_says_so() -> None:
+async def test_a_language_without_a_voice_uses_another_voice_and_a_note_says_so() -> None:
     notes: list[str | None] = []
     async with KellyAPI.sandbox(
         on_response=lambda _, response: notes.append(response.headers.get("X-Sandbox-Note"))
@@ -91,7 +92,7 @@ async def test_a_language_without_a_voice_is_spoken_by_another_and_a_note_says_s
 
 
 @pytest.mark.parametrize("language", ["twi", "yor", "fra"])
-async def test_a_language_that_is_not_understood_is_the_systems_own_400(api: KellyAPI, language: str) -> None:
+async def test_an_unsupported_language_is_a_400_in_the_form_of_the_provider(api: KellyAPI, language: str) -> None:
     audio = (await api.synthesize("hello")).audio
     with pytest.raises(BadRequestError) as raised:
         await api.transcribe(audio, language)
@@ -99,25 +100,27 @@ async def test_a_language_that_is_not_understood_is_the_systems_own_400(api: Kel
     assert raised.value.details[0]["code"] == "UNSUPPORTED_LANGUAGE"
 
 
-async def test_text_posing_as_audio_is_refused(api: KellyAPI, tmp_path: Path) -> None:
+async def test_a_text_file_named_wav_is_refused(api: KellyAPI, tmp_path: Path) -> None:
     (tmp_path / "speech.wav").write_text("not a sound")
     with pytest.raises(BadRequestError) as raised:
         await api.transcribe(tmp_path / "speech.wav")
     assert raised.value.details[0]["code"] == "INVALID_AUDIO_FORMAT"
 
 
-async def test_every_language_of_the_catalogue_is_spoken(api: KellyAPI) -> None:
+async def test_every_listed_language_can_be_synthesized(api: KellyAPI) -> None:
     for language in await api.khaya.languages("synthesis"):
         assert (await api.synthesize("Akwaaba", language)).audio.startswith(b"RIFF"), language
 
 
-async def test_kelly_ai_speaks_and_listens(api: KellyAPI) -> None:
-    speech = await api.kelly.synthesize(SAID)
-    assert heard_words((await api.kelly.transcribe(speech.audio)).text) >= 7
-    assert heard_words(await api.voice2text(base64.b64encode(speech.audio).decode())) >= 7
+async def test_kelly_ai_synthesizes_and_transcribes(api: KellyAPI) -> None:
+    speech = await api.kelly.synthesize(SENTENCE)
+    assert count_recognised((await api.kelly.transcribe(speech.audio)).text) >= 7
+    assert count_recognised(await api.voice2text(base64.b64encode(speech.audio).decode())) >= 7
 
 
-async def test_the_example_of_the_design(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_client_translates_synthesizes_transcribes_and_draws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     async with KellyAPI.sandbox() as api:
         hello = await api.translate("Good morning", "en-tw")
@@ -127,49 +130,47 @@ async def test_the_example_of_the_design(tmp_path: Path, monkeypatch: pytest.Mon
         speech = await api.synthesize(hello.text, "twi")
         assert speech.mime == "audio/wav"
         await speech.save("hello.wav")
-        await (await api.synthesize(SAID)).save("fox.wav")
-        heard = await api.transcribe("fox.wav", "eng", timestamps="word")
-        assert heard.words
+        await (await api.synthesize(SENTENCE)).save("fox.wav")
+        transcript = await api.transcribe("fox.wav", "eng", timestamps="word")
+        assert transcript.words
         assert (tmp_path / "hello.wav").read_bytes() == speech.audio
         fox = await api.generate_image("A red fox in snow")
         assert (fox.mime, fox.width, fox.height) == ("image/png", 1024, 1024)
-        job = await api.skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"})
-        states = [state async for state in api.skytells.predictions.follow(job)]
+        wolf = await api.skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"})
+        states = [state async for state in api.skytells.predictions.follow(wolf)]
         assert (states[-1].status, states[-1].progress) == ("succeeded", 100)
         quick = api.khaya.with_options(timeout=5, retry=NO_RETRY)
         assert (await quick.translate("Good morning", "en-tw")).text == hello.text
 
 
-def test_a_script_without_a_loop_speaks_and_listens() -> None:
-    async def once() -> str:
+def test_run_sync_synthesizes_and_transcribes() -> None:
+    async def transcribe_once() -> str:
         async with KellyAPI.sandbox() as api:
-            return (await api.transcribe((await api.synthesize(SAID)).audio)).text
+            return (await api.transcribe((await api.synthesize(SENTENCE)).audio)).text
 
-    assert heard_words(run_sync(once())) >= 7
+    assert count_recognised(run_sync(transcribe_once())) >= 7
 
 
-async def test_the_released_khaya_package_speaks_and_listens(tmp_path: Path) -> None:
+async def test_the_released_khaya_package_synthesizes_and_transcribes(tmp_path: Path) -> None:
     async with Sandbox() as sandbox:
         config = Settings(api_key="key", retry_attempts=1)
         config.base_url = sandbox.urls["khaya"]
         async with KhayaClient("key", config) as khaya:
-            (await khaya.asynthesize(SAID, "eng")).save(str(tmp_path / "fox.wav"))
-            heard = await khaya.atranscribe(str(tmp_path / "fox.wav"), "eng", timestamps="word")
-    assert heard_words(heard.text) >= 7
-    assert heard.timings.words
+            (await khaya.asynthesize(SENTENCE, "eng")).save(str(tmp_path / "fox.wav"))
+            transcript = await khaya.atranscribe(str(tmp_path / "fox.wav"), "eng", timestamps="word")
+    assert count_recognised(transcript.text) >= 7
+    assert transcript.timings.words
 
 
-async def test_three_people_speak_and_listen_at_once(api: KellyAPI) -> None:
+async def test_three_clients_can_synthesize_and_transcribe_at_once(api: KellyAPI) -> None:
     async def one() -> int:
-        return heard_words((await api.transcribe((await api.synthesize(SAID)).audio)).text)
+        return count_recognised((await api.transcribe((await api.synthesize(SENTENCE)).audio)).text)
 
     assert min(await asyncio.gather(*(one() for _ in range(3)))) >= 7
 
 
 @pytest.mark.parametrize("function", ["voice.synthesis.synthesize", "voice.recognition.transcribe"])
-def test_the_stand_ins_of_other_tests_are_called_like_the_engines(
-    function: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_fake_engines_have_the_signatures_of_the_real_ones(function: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parents[1] / "sandbox")
     module, _, name = function.rpartition(".")
     names = [

@@ -1,4 +1,4 @@
-"""The sandbox's handwriting and its pictures of code, by what must hold of their pixels, letters and errors."""
+"""The sandbox's handwriting and pictures of code: pixels, letters and errors."""
 
 import io
 
@@ -21,7 +21,7 @@ def opened(png: bytes) -> Image.Image:
 
 
 def ink(png: bytes) -> np.ndarray:
-    """Where the page is written on."""
+    """Return the pixels that have ink."""
     return np.asarray(opened(png).convert("L")) < 110
 
 
@@ -34,20 +34,20 @@ def test_the_page_grows_with_the_text_and_no_ink_reaches_its_edge() -> None:
         assert not np.concatenate([page[:20].ravel(), page[-20:].ravel(), page[:, -20:].ravel()]).any()
 
 
-def test_long_words_are_broken_and_keep_all_letters() -> None:
+def test_long_words_are_wrapped_and_keep_all_letters() -> None:
     fonts = [typesetting.load_font(typesetting.HAND, 40)]
-    lines = list(handwriting._wrapped("W" * 300 + " end", fonts, 500))
+    lines = list(handwriting._wrap("W" * 300 + " end", fonts, 500))
     assert "".join(lines).replace(" ", "") == "W" * 300 + "end"
     assert all(fonts[0].getlength(line) <= 500 for line in lines)
 
 
 @pytest.mark.parametrize("text", ["ɛƐɔƆŋŊẹẸọỌṣṢɖƉƒƑɣƔʋƲɓƁɗƊƙƘãõñéèẽ", "ɛ̃ ɔ́ ọ̀ àárọ̀", "“Hello”… 5€ £3"])
-def test_the_hand_has_the_letters_of_west_africa(text: str) -> None:
+def test_the_handwriting_font_has_west_african_letters(text: str) -> None:
     hand = typesetting.load_font(typesetting.HAND, 40)
-    assert all(typesetting._has(hand, letter) for letter in typesetting._clean(text))
+    assert all(typesetting._has_letter(hand, letter) for letter in typesetting._remove_invisible(text))
 
 
-def test_letters_that_the_hand_lacks_come_from_another_font_and_the_rest_are_question_marks() -> None:
+def test_missing_letters_come_from_another_font_or_become_question_marks() -> None:
     hand, mono = typesetting.load_font(typesetting.HAND, 40), typesetting.load_font(typesetting.MONO, 40)
     assert typesetting.font_runs("Ɛte → привет 漢😀!", [hand, mono]) == [
         (hand, "Ɛte "), (mono, "→"), (hand, " "), (mono, "привет"), (hand, " ??!"),
@@ -56,8 +56,8 @@ def test_letters_that_the_hand_lacks_come_from_another_font_and_the_rest_are_que
     assert typesetting.font_runs("", [hand]) == []
 
 
-def test_nothing_invisible_is_written() -> None:
-    assert typesetting._clean("e\u0301\u200b a\ufe0f\u00a0b\r\nc\td\x07\ud83e") == "é a b\nc   d"
+def test_invisible_characters_are_removed() -> None:
+    assert typesetting._remove_invisible("e\u0301\u200b a\ufe0f\u00a0b\r\nc\td\x07\ud83e") == "é a b\nc   d"
 
 
 @pytest.mark.parametrize(
@@ -90,24 +90,24 @@ def test_notes_without_text_or_with_too_much_are_refused(text: str, why: str) ->
         ("Medaase", "Text only"),
     ],
 )  # fmt: skip
-def test_the_language_is_known_at_a_glance(code: str, name: str) -> None:
-    assert code_image._lexer(code, None).name == name
+def test_the_language_of_code_is_guessed(code: str, name: str) -> None:
+    assert code_image._find_lexer(code, None).name == name
 
 
 def test_code_is_coloured_and_wrapped_without_losing_a_letter() -> None:
     code = "def f(x):\n\n    return '" + "a" * 230 + "'"
-    lines = code_image._coloured(code_image._lexer(code, "python").get_tokens(code))
+    lines = code_image._colour_lines(code_image._find_lexer(code, "python").get_tokens(code))
     assert [len("".join(part for _, part in line)) for line in lines] == [9, 0, 100, 100, 43]
     assert "".join(part for line in lines for _, part in line) == code.replace("\n", "")
     assert len({colour for line in lines for colour, _ in line}) >= 4
 
 
-def test_a_kind_of_token_without_a_colour_has_that_of_its_parent() -> None:
-    [[(odd, _), (usual, _)]] = code_image._coloured([(String.Odd.Odder, "a"), (String, "b")])
+def test_a_token_without_a_colour_has_that_of_its_parent() -> None:
+    [[(odd, _), (usual, _)]] = code_image._colour_lines([(String.Odd.Odder, "a"), (String, "b")])
     assert odd == usual
 
 
-def test_a_language_that_is_said_is_used_and_an_unknown_one_refused() -> None:
+def test_a_named_language_is_used_and_an_unknown_one_is_refused() -> None:
     assert (
         code_image.render_code("print(1)", "python")
         == code_image.render_code("print(1)")

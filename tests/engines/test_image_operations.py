@@ -1,4 +1,4 @@
-"""The sandbox's pictures, by what must hold of their pixels, chunks and errors; written pages are test_writing.py."""
+"""The sandbox's image operations: pixels, text chunks and errors."""
 
 import builtins
 import importlib
@@ -28,7 +28,7 @@ def encoded(picture: Image.Image, format: str = "PNG", **options: object) -> byt
 
 
 def difference(a: bytes, b: bytes) -> float:
-    """Mean difference of two pictures' channels, 0 to 255."""
+    """Return the mean difference of the channels of two pictures, 0 to 255."""
     left, right = (np.asarray(opened(png).convert("RGB"), float) for png in (a, b))
     return float(np.abs(left - right).mean())
 
@@ -48,7 +48,7 @@ def disc() -> bytes:
 @pytest.mark.parametrize(
     "prompt", ["a lake in the mountains", "city", "volcano", "winter aurora", "desert", "rain, beach", "savanna", ""]
 )
-def test_a_picture_has_exactly_the_size_that_was_asked(prompt: str, size: tuple[int, int]) -> None:
+def test_a_picture_has_exactly_the_requested_size(prompt: str, size: tuple[int, int]) -> None:
     assert opened(image_operations.draw(prompt, *size)).size == size
 
 
@@ -72,7 +72,7 @@ def test_another_prompt_gives_another_picture() -> None:
         assert all(difference(picture, other) > 4 for other in pictures[:place])
 
 
-def test_words_steer_the_picture() -> None:
+def test_words_of_the_prompt_change_the_picture() -> None:
     def mean(prompt: str) -> np.ndarray:
         return np.asarray(opened(image_operations.draw(prompt, 128, 128)), float).mean((0, 1))
 
@@ -84,7 +84,7 @@ def test_words_steer_the_picture() -> None:
     assert "water" in prompt_scene.read_prompt("a ship on the sea").features
 
 
-def test_words_of_the_negative_prompt_choose_nothing() -> None:
+def test_words_of_the_negative_prompt_are_not_used() -> None:
     assert "snow" not in prompt_scene.read_prompt("a fox in snow", "snow").features
     assert prompt_scene.read_prompt("a fox in the desert", "desert").terrain != "dunes"
     assert prompt_scene.read_prompt("a fox in snow", "blurry, low quality") == prompt_scene.read_prompt("a fox in snow")
@@ -96,7 +96,7 @@ def test_every_place_and_hour_has_the_colours_of_a_palette() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["a red fox", "Ɛte sɛn? 🦊", "two\nlines", "half \ud83e a pair"])
-def test_a_picture_says_what_it_is_and_for_which_prompt(prompt: str) -> None:
+def test_a_picture_includes_a_description_and_its_prompt(prompt: str) -> None:
     picture = opened(image_operations.draw(prompt, 64, 64))
     assert picture.info["Description"] == "Procedural picture by kellyapi's sandbox, not made by a model"
     assert picture.info["Prompt"] == prompt.encode("utf-8", "replace").decode()
@@ -143,7 +143,7 @@ def test_a_description_names_two_colours_when_there_are_two() -> None:
     assert "mostly red and blue" in image_operations.describe(encoded(picture))
 
 
-def test_a_description_knows_the_prompt_of_the_sandbox_s_own_picture() -> None:
+def test_a_description_includes_the_prompt_of_a_sandbox_picture() -> None:
     assert 'drawn by the sandbox for the prompt "a red fox"' in image_operations.describe(
         image_operations.draw("a red fox", 64, 64), "what?"
     )
@@ -190,13 +190,13 @@ def test_the_background_becomes_transparent_and_the_disc_stays(disc: bytes) -> N
     assert covered == pytest.approx(np.pi * 50**2, rel=0.03)
 
 
-def test_what_is_like_the_background_inside_the_subject_stays(disc: bytes) -> None:
+def test_background_colours_inside_the_subject_stay(disc: bytes) -> None:
     picture = opened(disc)
     ImageDraw.Draw(picture).ellipse([140, 90, 160, 110], fill=picture.getpixel((10, 100)))
     assert opened(image_operations.remove_background(encoded(picture))).getpixel((150, 100))[3] == 255
 
 
-def test_a_subject_that_touches_the_border_is_not_taken_for_background(disc: bytes) -> None:
+def test_a_subject_that_touches_the_border_stays(disc: bytes) -> None:
     picture = opened(disc)
     ImageDraw.Draw(picture).rectangle([120, 100, 180, 199], fill=(190, 30, 40))
     cut = opened(image_operations.remove_background(encoded(picture)))
@@ -204,7 +204,7 @@ def test_a_subject_that_touches_the_border_is_not_taken_for_background(disc: byt
     assert cut.getpixel((5, 195))[3] == 0
 
 
-def test_what_was_transparent_stays_transparent() -> None:
+def test_transparent_areas_stay_transparent() -> None:
     picture = Image.new("RGBA", (80, 80), (0, 0, 0, 0))
     ImageDraw.Draw(picture).rectangle([20, 20, 60, 60], fill=(20, 60, 200, 255))
     ImageDraw.Draw(picture).rectangle([35, 35, 45, 45], fill=(0, 0, 0, 0))
@@ -234,7 +234,7 @@ NOT_PICTURES = [
 
 @pytest.mark.parametrize("call", TAKE_AN_IMAGE)
 @pytest.mark.parametrize("image", NOT_PICTURES)
-def test_what_is_not_a_picture_is_refused(call: Callable[[bytes], object], image: bytes) -> None:
+def test_bytes_that_are_not_a_picture_are_refused(call: Callable[[bytes], object], image: bytes) -> None:
     with pytest.raises(BadInput) as caught:
         call(image)
     assert caught.value.kind == "image"
@@ -266,11 +266,11 @@ def test_a_decompression_bomb_is_refused(
     ],
 )
 @pytest.mark.parametrize("call", TAKE_AN_IMAGE)
-def test_every_usual_kind_of_picture_is_taken(call: Callable[[bytes], object], mode: str, format: str) -> None:
+def test_every_usual_kind_of_picture_is_accepted(call: Callable[[bytes], object], mode: str, format: str) -> None:
     assert call(encoded(Image.new(mode, (70, 40)), format))
 
 
-def test_a_photograph_held_sideways_is_put_upright() -> None:
+def test_a_photograph_is_rotated_by_its_exif_orientation() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert opened(image_operations.upscale(encoded(Image.new("RGB", (20, 10)), "JPEG", exif=exif))).size == (40, 80)

@@ -1,4 +1,4 @@
-"""Recognition by pocketsphinx, of what speech.py says and of made signals."""
+"""Speech recognition by pocketsphinx, of synthesized speech and of artificial signals."""
 
 import io
 import struct
@@ -23,34 +23,35 @@ def wav(samples: NDArray[np.float64] | NDArray[np.float32], rate: int, **options
     return file.getvalue()
 
 
-def common(text: str, said: str) -> int:
-    heard = text.split()
-    return sum(word in heard for word in said.lower().split())
+def count_common(transcript: str, sentence: str) -> int:
+    """Return how many words of the sentence are in the transcript."""
+    recognised = transcript.split()
+    return sum(word in recognised for word in sentence.lower().split())
 
 
 @pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
-def test_what_the_engine_says_is_heard(format: str) -> None:
-    heard = transcribe(synthesize(FOX, "eng", format=format)["audio"])
-    assert common(heard["text"], FOX) >= 7
+def test_synthesized_speech_is_recognised(format: str) -> None:
+    transcript = transcribe(synthesize(FOX, "eng", format=format)["audio"])
+    assert count_common(transcript["text"], FOX) >= 7
 
 
 def test_words_have_times_in_order_within_the_audio() -> None:
-    heard = transcribe(synthesize(FOX, "eng")["audio"])
-    times = [time for word in heard["words"] for time in (word["start"], word["end"])]
+    transcript = transcribe(synthesize(FOX, "eng")["audio"])
+    times = [time for word in transcript["words"] for time in (word["start"], word["end"])]
     assert times == sorted(times)
     assert 0 <= times[0] < 0.2
-    assert heard["duration"] - 0.4 < times[-1] <= heard["duration"]
-    assert " ".join(word["word"] for word in heard["words"]) == heard["text"]
-    assert not set("<>[]()") & set(heard["text"])
+    assert transcript["duration"] - 0.4 < times[-1] <= transcript["duration"]
+    assert " ".join(word["word"] for word in transcript["words"]) == transcript["text"]
+    assert not set("<>[]()") & set(transcript["text"])
 
 
 def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None:
     speech, rate = decode(synthesize(FOX, "eng")["audio"])
-    heard = transcribe(wav(np.concatenate([speech, np.zeros(2 * rate, np.float32), speech]), rate))
-    first, second = heard["segments"]
+    transcript = transcribe(wav(np.concatenate([speech, np.zeros(2 * rate, np.float32), speech]), rate))
+    first, second = transcript["segments"]
     assert first["end"] <= len(speech) / rate + 0.1
     assert len(speech) / rate + 1.8 < second["start"] < len(speech) / rate + 2.3
-    assert f"{first['text']} {second['text']}" == heard["text"]
+    assert f"{first['text']} {second['text']}" == transcript["text"]
 
 
 @pytest.mark.parametrize(
@@ -60,16 +61,16 @@ def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None
         (44_100, {"subtype": "FLOAT"}, 7),
         (16_000, {"format": "FLAC"}, 7),
         (48_000, {"format": "OGG", "subtype": "OPUS"}, 7),
-        (8_000, {"subtype": "ULAW"}, 3),  # a telephone cuts off half of what the model listens to
+        (8_000, {"subtype": "ULAW"}, 3),  # telephone audio has half of the frequencies that the model uses
     ],
 )
-def test_any_rate_channels_and_coding_is_heard(rate: int, options: dict[str, str], least: int) -> None:
+def test_any_rate_channels_and_codec_are_recognised(rate: int, options: dict[str, str], least: int) -> None:
     said = "one two three four five six seven eight nine ten"
     speech, original = decode(synthesize(said, "eng")["audio"])
     stereo = np.stack([resample(speech, original, rate)] * 2, axis=1)
-    heard = transcribe(wav(stereo, rate, **options))
-    assert common(heard["text"], said) >= least
-    assert heard["duration"] == pytest.approx(len(speech) / original, abs=0.05)
+    transcript = transcribe(wav(stereo, rate, **options))
+    assert count_common(transcript["text"], said) >= least
+    assert transcript["duration"] == pytest.approx(len(speech) / original, abs=0.05)
 
 
 @pytest.mark.parametrize(
@@ -77,9 +78,9 @@ def test_any_rate_channels_and_coding_is_heard(rate: int, options: dict[str, str
     [np.zeros(32_000), np.zeros(1), np.random.RandomState(1).normal(0, 0.01, 32_000), np.full(16_000, np.nan)],
     ids=["silence", "one sample", "noise", "not numbers"],
 )
-def test_nothing_said_is_nothing_heard(samples: NDArray[np.float64]) -> None:
-    heard = transcribe(wav(samples, 16_000, subtype="FLOAT"))
-    assert heard == {"text": "", "words": [], "segments": [], "duration": round(len(samples) / 16_000, 2)}
+def test_audio_without_speech_has_an_empty_transcript(samples: NDArray[np.float64]) -> None:
+    transcript = transcribe(wav(samples, 16_000, subtype="FLOAT"))
+    assert transcript == {"text": "", "words": [], "segments": [], "duration": round(len(samples) / 16_000, 2)}
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_nothing_said_is_nothing_heard(samples: NDArray[np.float64]) -> None:
     ],
     ids=["nothing", "text", "a picture", "no samples", "half a header", "1 Hz", "2 GHz"],
 )
-def test_what_is_not_usable_audio_is_bad_input(audio: bytes) -> None:
+def test_unusable_audio_is_bad_input(audio: bytes) -> None:
     with pytest.raises(BadInput) as raised:
         transcribe(audio)
     assert raised.value.kind == "audio"
@@ -110,20 +111,20 @@ def test_other_languages_than_english_are_bad_input(language: str) -> None:
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000])
-def test_resampling_keeps_a_tone_and_drops_what_does_not_fit(rate: int) -> None:
+def test_resampling_keeps_a_tone_and_drops_frequencies_above_the_new_rate(rate: int) -> None:
     time = np.arange(rate) / rate
     tone = np.sin(2 * np.pi * 1_000 * time) + (np.sin(2 * np.pi * 11_000 * time) if rate > 22_050 else 0)
     expected = np.sin(2 * np.pi * 1_000 * np.arange(16_000) / 16_000)
     assert np.abs(resample(tone.astype(np.float32), rate, 16_000) - expected).max() < 1e-3
 
 
-async def test_the_engines_process_speaks_and_hears() -> None:
+async def test_the_engines_process_synthesizes_and_transcribes() -> None:
     engines = EngineSupervisor()
     try:
         spoken = await engines.run("voice.synthesis.synthesize", text=FOX, language="en")
-        heard = await engines.run("voice.recognition.transcribe", audio=spoken["audio"], language="en")
+        transcript = await engines.run("voice.recognition.transcribe", audio=spoken["audio"], language="en")
         with pytest.raises(BadInput, match="zzz"):
             await engines.run("voice.synthesis.synthesize", text=FOX, language="zzz")
     finally:
         await engines.close()
-    assert common(heard["text"], FOX) >= 7
+    assert count_common(transcript["text"], FOX) >= 7

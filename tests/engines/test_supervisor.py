@@ -1,4 +1,4 @@
-"""The engines' process, running functions that need the standard library alone."""
+"""The engines' process, with functions that need only the standard library."""
 
 import asyncio
 import os
@@ -57,6 +57,8 @@ import asyncio
 from kellyapi.sandbox.engines.supervisor import EngineSupervisor
 
 async def main():
+    # In debug mode asyncio logs slow callbacks, which depend on the machine.
+    asyncio.get_running_loop().slow_callback_duration = 60
     engines = EngineSupervisor("engines_of_a_test")
     print(await engines.run("plain.process"), flush=True)
     {then}
@@ -67,7 +69,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on the path with a package of engines, as the child finds it through its parent's path."""
+    """A folder on `sys.path` with a package of engines; the child inherits the path."""
     package = tmp_path / "engines_of_a_test"
     package.mkdir()
     (package / "plain.py").write_text(ENGINE)
@@ -83,7 +85,7 @@ async def engines(folder: Path) -> AsyncIterator[EngineSupervisor]:
 
 
 def run_script(folder: Path, then: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script that has no `__main__` guard. A child that outlives it keeps its stderr open, and this times out."""
+    """Run a script without a `__main__` guard. If a child outlives it, stderr stays open and this times out."""
     (folder / "script.py").write_text(SCRIPT.format(then=then))
     return subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", str(folder / "script.py")],
@@ -95,7 +97,7 @@ def run_script(folder: Path, then: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-async def test_arguments_go_in_and_the_value_comes_out(engines: EngineSupervisor) -> None:
+async def test_arguments_and_return_value_cross_the_pipes(engines: EngineSupervisor) -> None:
     value = {"text": "Ɛte sɛn?", "audio": bytes(range(256)), "words": [("a", 0.5)], "note": None}
     assert await engines.run("plain.echo", value=value) == value
 
@@ -105,12 +107,12 @@ async def test_the_child_is_another_process_and_the_same_for_every_call(engines:
     assert first == second != os.getpid()
 
 
-async def test_twenty_megabytes_go_both_ways(engines: EngineSupervisor) -> None:
+async def test_twenty_megabytes_cross_both_pipes(engines: EngineSupervisor) -> None:
     picture = os.urandom(20 << 20)
     assert await engines.run("plain.echo", value=picture) == picture
 
 
-async def test_calls_at_once_get_their_own_answers(engines: EngineSupervisor) -> None:
+async def test_concurrent_calls_get_their_own_results(engines: EngineSupervisor) -> None:
     assert await asyncio.gather(*(engines.run("plain.echo", value=n) for n in range(50))) == list(range(50))
 
 
@@ -149,7 +151,7 @@ async def test_a_missing_package_says_what_to_install(engines: EngineSupervisor)
         ("no_such_function", "AttributeError"),
     ],
 )
-async def test_any_other_failure_is_a_runtime_error_and_the_child_lives_on(
+async def test_any_other_failure_is_a_runtime_error_and_the_child_keeps_running(
     engines: EngineSupervisor, function: str, message: str
 ) -> None:
     child = await engines.run("plain.process")
@@ -164,14 +166,14 @@ async def test_a_failure_carries_the_traceback_of_the_child(engines: EngineSuper
     assert "in fail" in raised.value.__notes__[0]
 
 
-async def test_a_child_that_dies_fails_its_caller_and_the_next_call_gets_another(engines: EngineSupervisor) -> None:
+async def test_a_child_that_exits_fails_its_call_and_the_next_call_starts_another(engines: EngineSupervisor) -> None:
     before = await engines.run("plain.process")
     with pytest.raises(RuntimeError, match=r"ended with code 7 in .*plain\.die"):
         await engines.run("plain.die", code=7)
     assert await engines.run("plain.process") != before
 
 
-async def test_a_child_that_is_killed_at_work_fails_its_caller(engines: EngineSupervisor, folder: Path) -> None:
+async def test_a_child_that_is_killed_during_a_call_fails_the_call(engines: EngineSupervisor, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     child = await engines.run("plain.process")
     waiting = asyncio.create_task(engines.run("plain.wait_for", pipe=folder / "pipe"))
@@ -182,7 +184,7 @@ async def test_a_child_that_is_killed_at_work_fails_its_caller(engines: EngineSu
     assert await engines.run("plain.echo", value="alive") == "alive"
 
 
-async def test_the_answer_of_a_cancelled_call_reaches_nobody_else(engines: EngineSupervisor, folder: Path) -> None:
+async def test_the_result_of_a_cancelled_call_reaches_no_other_call(engines: EngineSupervisor, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     child = await engines.run("plain.process")
     cancelled = asyncio.create_task(engines.run("plain.wait_for", pipe=folder / "pipe"))
@@ -196,7 +198,7 @@ async def test_the_answer_of_a_cancelled_call_reaches_nobody_else(engines: Engin
     assert await engines.run("plain.process") == child
 
 
-async def test_calls_cancelled_in_the_queue_or_at_the_start_harm_nobody(engines: EngineSupervisor) -> None:
+async def test_calls_that_are_cancelled_early_do_not_affect_others(engines: EngineSupervisor) -> None:
     calls = [asyncio.create_task(engines.run("plain.echo", value=n)) for n in range(40)]
     for turn, call in enumerate(calls):
         if turn % 3 == 0:
@@ -214,7 +216,7 @@ async def test_an_interrupt_does_not_end_the_child(engines: EngineSupervisor) ->
     assert await engines.run("plain.process") == child
 
 
-async def test_closing_ends_a_working_child_and_fails_its_callers(engines: EngineSupervisor, folder: Path) -> None:
+async def test_closing_kills_a_working_child_and_fails_its_calls(engines: EngineSupervisor, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     child = await engines.run("plain.process")
     calls = [asyncio.create_task(engines.run("plain.wait_for", pipe=folder / "pipe")) for _ in range(3)]
@@ -227,7 +229,7 @@ async def test_closing_ends_a_working_child_and_fails_its_callers(engines: Engin
         await engines.run("plain.process")
 
 
-async def test_closing_while_the_child_starts_leaves_none_behind(folder: Path) -> None:
+async def test_closing_while_the_child_starts_leaves_no_child(folder: Path) -> None:
     engines = EngineSupervisor("engines_of_a_test")
     call = asyncio.create_task(engines.run("plain.process"))
     await asyncio.sleep(0)
@@ -237,7 +239,7 @@ async def test_closing_while_the_child_starts_leaves_none_behind(folder: Path) -
         await call
 
 
-async def test_closing_what_never_ran_and_closing_twice_do_nothing() -> None:
+async def test_closing_before_the_first_call_or_twice_does_nothing() -> None:
     engines = EngineSupervisor()
     await engines.close()
     await engines.close()

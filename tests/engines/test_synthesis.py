@@ -1,4 +1,4 @@
-"""Speech by espeak-ng: real audio, by what must hold of its bytes and samples."""
+"""Speech synthesis by espeak-ng: the audio files and their samples."""
 
 import io
 import statistics
@@ -22,10 +22,10 @@ def samples(audio: bytes) -> NDArray[np.float64]:
 
 
 def pitch(audio: bytes) -> float:
-    """The median over voiced pieces of 46 ms, in hertz, by autocorrelation."""
-    found, spoken = [], samples(audio)
-    for start in range(0, len(spoken) - 1024, 512):
-        piece = spoken[start : start + 1024] - spoken[start : start + 1024].mean()
+    """Return the median pitch in hertz of voiced pieces of 46 ms, by autocorrelation."""
+    found, speech = [], samples(audio)
+    for start in range(0, len(speech) - 1024, 512):
+        piece = speech[start : start + 1024] - speech[start : start + 1024].mean()
         likeness = np.correlate(piece, piece, "full")[1023:]
         lag = 60 + int(np.argmax(likeness[60:400]))
         if likeness[0] > 0.1 and likeness[lag] > likeness[0] / 2:
@@ -34,12 +34,12 @@ def pitch(audio: bytes) -> float:
 
 
 def test_a_wav_is_16_bit_mono_at_22050_hz_and_as_long_as_speech() -> None:
-    spoken = synthesize(FOX, "eng")
-    assert (spoken["mime"], spoken["note"]) == ("audio/wav", None)
-    with wave.open(io.BytesIO(spoken["audio"])) as file:
+    speech = synthesize(FOX, "eng")
+    assert (speech["mime"], speech["note"]) == ("audio/wav", None)
+    with wave.open(io.BytesIO(speech["audio"])) as file:
         assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 22_050)
         assert 2 < file.getnframes() / 22_050 < 4
-    assert np.abs(samples(spoken["audio"])).max() > 0.1
+    assert np.abs(samples(speech["audio"])).max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -51,9 +51,9 @@ def test_a_wav_is_16_bit_mono_at_22050_hz_and_as_long_as_speech() -> None:
     ],
 )
 def test_each_format_is_a_real_file_of_its_kind(format: str, mime: str, container: str, coding: str) -> None:
-    spoken = synthesize(FOX, "eng", format=format)
-    with soundfile.SoundFile(io.BytesIO(spoken["audio"])) as file:
-        assert (spoken["mime"], file.format, file.subtype, file.samplerate) == (mime, container, coding, 22_050)
+    speech = synthesize(FOX, "eng", format=format)
+    with soundfile.SoundFile(io.BytesIO(speech["audio"])) as file:
+        assert (speech["mime"], file.format, file.subtype, file.samplerate) == (mime, container, coding, 22_050)
         assert 2 < file.frames / file.samplerate < 4
 
 
@@ -64,9 +64,9 @@ def test_ten_minutes_of_ogg_do_not_crash_the_process() -> None:
 
 @pytest.mark.parametrize("language", [language.code for language in SYNTHESIS])
 def test_every_language_that_khaya_speaks_is_spoken(language: str) -> None:
-    spoken = synthesize("Ɛte sɛn?", language)
-    assert len(samples(spoken["audio"])) > 22_050 / 5
-    assert (spoken["note"] is None) == (language in {"eng", "fra", "swa"})
+    speech = synthesize("Ɛte sɛn?", language)
+    assert len(samples(speech["audio"])) > 22_050 / 5
+    assert (speech["note"] is None) == (language in {"eng", "fra", "swa"})
 
 
 @pytest.mark.parametrize(
@@ -78,16 +78,16 @@ def test_every_language_that_khaya_speaks_is_spoken(language: str) -> None:
         *((code, None) for code in ("en", "EN", "sw", "fr", "af", "am", "amh", "om", "ti", "tn", "tsn", "pt-br")),
     ],
 )
-def test_the_note_names_the_voice_that_was_lent(language: str, note: str | None) -> None:
+def test_the_note_names_the_language_whose_voice_was_used(language: str, note: str | None) -> None:
     assert synthesize("hello", language)["note"] == note
 
 
-def test_languages_sound_different_and_a_spelling_of_a_code_does_not() -> None:
+def test_languages_sound_different_and_codes_of_one_language_do_not() -> None:
     lengths = {code: len(synthesize(FOX, code)["audio"]) for code in ("eng", "en", "fra", "fr", "swa", "sw")}
     assert lengths["eng"] == lengths["en"] != lengths["fra"] == lengths["fr"] != lengths["swa"] == lengths["sw"]
 
 
-def test_a_lent_voice_does_not_spell_accents_out() -> None:
+def test_the_voice_of_another_language_does_not_spell_accents_out() -> None:
     accented, plain = (len(samples(synthesize(text, "yor")["audio"])) for text in ("ẹ káàárọ̀", "e kaaaro"))
     assert accented == pytest.approx(plain, rel=0.05)
 
@@ -102,7 +102,7 @@ def test_the_male_voices_are_lower_than_the_female_one_in_every_language(languag
 
 
 @pytest.mark.parametrize("voice", [None, "female", "en-US_LisaExpressive", "en-US_AllisonV3Voice"])
-def test_the_female_voice_is_the_default_and_stands_for_those_of_kelly(voice: str | None) -> None:
+def test_the_female_voice_is_the_default_and_is_used_for_kelly_ais_voices(voice: str | None) -> None:
     assert pitch(synthesize(FOX, "eng", voice)["audio"]) > 150
 
 
@@ -111,7 +111,7 @@ def test_the_female_voice_is_the_default_and_stands_for_those_of_kelly(voice: st
     [
         ({"language": "zzz"}, "language"),
         ({"language": ""}, "language"),
-        ({"language": "bwu"}, "language"),  # Khaya hears it and does not speak it
+        ({"language": "bwu"}, "language"),  # Khaya transcribes it and does not synthesize it
         ({"language": "../lang/roa/fr"}, "language"),
         ({"language": "roa/fr"}, "language"),
         ({"voice": "twi_speaker_4"}, "voice"),
@@ -121,13 +121,13 @@ def test_the_female_voice_is_the_default_and_stands_for_those_of_kelly(voice: st
         ({"text": " \n"}, "text"),
     ],
 )
-def test_what_cannot_be_spoken_is_bad_input(arguments: dict[str, str], kind: str) -> None:
+def test_unusable_arguments_are_bad_input(arguments: dict[str, str], kind: str) -> None:
     with pytest.raises(BadInput) as raised:
         synthesize(**{"text": "hello", "language": "eng"} | arguments)
     assert raised.value.kind == kind
 
 
-def test_a_language_that_fails_does_not_leave_its_mark_on_the_next_call() -> None:
+def test_a_failed_language_does_not_change_the_next_call() -> None:
     before = len(synthesize(FOX, "eng")["audio"])
     synthesize(FOX, "fra", "male_low")
     with pytest.raises(BadInput):

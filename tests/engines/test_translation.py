@@ -1,3 +1,5 @@
+"""Translation by the phrasebook and by Apertium, which is replaced by a fake command."""
+
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -19,19 +21,19 @@ def missing(command: list[str], **options: Any) -> subprocess.CompletedProcess[s
 
 @pytest.fixture(autouse=True)
 def apertium(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Run], None]]:
-    """Stand in for the `apertium` command: absent, until a test says how it answers."""
+    """Replace the `apertium` command: it is missing unless a test passes a function that runs instead."""
 
-    def answer(run: Run) -> None:
-        translation._modes.cache_clear()
+    def replace(run: Run) -> None:
+        translation._apertium_modes.cache_clear()
         monkeypatch.setattr(subprocess, "run", run)
 
-    answer(missing)
-    yield answer
-    translation._modes.cache_clear()
+    replace(missing)
+    yield replace
+    translation._apertium_modes.cache_clear()
 
 
-def text(given: str, source: str, target: str) -> str | None:
-    return translate(given, source, target)["text"]
+def translated_text(source_text: str, source: str, target: str) -> str | None:
+    return translate(source_text, source, target)["text"]
 
 
 def test_every_phrase_has_a_source_and_no_closing_punctuation() -> None:
@@ -43,29 +45,29 @@ def test_every_phrase_has_a_source_and_no_closing_punctuation() -> None:
 
 @pytest.mark.parametrize("language", ["twi", "ewe", "gaa", "yor", "swa"])
 def test_each_language_has_a_dozen_phrases_and_the_commonest(language: str) -> None:
-    known = [english for code, _, phrases in PHRASES if code == language for english in phrases]
-    assert len(known) == len(set(known)) >= 12
-    assert {"Good morning", "Good evening", "Welcome", "Thank you", "Yes", "No", "What is your name"} <= set(known)
+    english_phrases = [english for code, _, phrases in PHRASES if code == language for english in phrases]
+    assert len(english_phrases) == len(set(english_phrases)) >= 12
+    assert {"Good morning", "Good evening", "Welcome", "Thank you", "Yes", "No", "What is your name"} <= set(
+        english_phrases
+    )
 
 
 @pytest.mark.parametrize(
     ("language", "english", "local"),
     [(code, english, local) for code, _, phrases in PHRASES for english, local in phrases.items()],
 )
-def test_a_phrase_goes_into_its_language_and_comes_back_as_a_phrase_that_means_the_same(
-    language: str, english: str, local: str
-) -> None:
+def test_a_phrase_translated_there_and_back_keeps_its_meaning(language: str, english: str, local: str) -> None:
     assert translate(english, "eng", language) == {"text": local, "note": None}
-    back = text(local, language, "eng")
+    back = translated_text(local, language, "eng")
     assert back is not None
-    assert text(back, "eng", language) == local
-    # Of several English phrases for one of the language, the first listed comes back.
+    assert translated_text(back, "eng", language) == local
+    # If several English phrases have one translation, the first of them is its translation back.
     if [phrases[key] for code, _, phrases in PHRASES for key in phrases if code == language].count(local) == 1:
         assert back == english
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("source_text", "expected"),
     [
         ("Good morning", "Maakye"),
         ("  good   MORNING!! ", "Maakye!!"),
@@ -74,17 +76,17 @@ def test_a_phrase_goes_into_its_language_and_comes_back_as_a_phrase_that_means_t
         ("Yes, thank you.\nGoodbye!", "Aane, Medaase.\nNante yie!"),
     ],
 )
-def test_case_spaces_and_punctuation_do_not_hide_a_phrase(given: str, expected: str) -> None:
-    assert translate(given, "en", "tw") == {"text": expected, "note": None}
+def test_case_spaces_and_punctuation_do_not_matter(source_text: str, expected: str) -> None:
+    assert translate(source_text, "en", "tw") == {"text": expected, "note": None}
 
 
-def test_accents_match_however_they_are_composed_and_apostrophes_however_they_are_typed() -> None:
-    assert text("E\u0323 ku\u0301 a\u0300a\u0301ro\u0323\u0300", "yo", "en") == "Good morning"
-    assert text("I don\u2019t understand.", "en", "sw") == "Sielewi."
+def test_accents_and_apostrophes_match_in_every_unicode_form() -> None:
+    assert translated_text("E\u0323 ku\u0301 a\u0300a\u0301ro\u0323\u0300", "yo", "en") == "Good morning"
+    assert translated_text("I don\u2019t understand.", "en", "sw") == "Sielewi."
 
 
 @pytest.mark.parametrize(
-    ("given", "source", "target"),
+    ("source_text", "source", "target"),
     [
         ("Where is my hat?", "en", "tw"),
         ("Good morning. Where is my hat?", "en", "tw"),
@@ -96,14 +98,14 @@ def test_accents_match_however_they_are_composed_and_apostrophes_however_they_ar
         ("", "en", "tw"),
     ],
 )
-def test_what_is_not_known_as_a_whole_is_marked_with_the_target_as_asked(given: str, source: str, target: str) -> None:
-    done = translate(given, source, target)
-    assert done["text"] == f"⟦{target}⟧ {given}"
-    assert done["note"] is not None
-    assert done["note"].startswith("not translated")
+def test_a_text_with_an_unknown_phrase_is_marked_with_the_target(source_text: str, source: str, target: str) -> None:
+    result = translate(source_text, source, target)
+    assert result["text"] == f"⟦{target}⟧ {source_text}"
+    assert result["note"] is not None
+    assert result["note"].startswith("not translated")
 
 
-def test_every_direction_of_the_platform_is_supported_in_both_forms_and_mixed() -> None:
+def test_every_direction_of_khaya_is_supported_in_all_code_forms() -> None:
     for iso, short in zip(PAIRS, SHORT_PAIRS, strict=True):
         for source, target in product(*zip(iso.split("-"), short.split("-"), strict=True)):
             assert supported(source, target)
@@ -124,34 +126,34 @@ def test_every_direction_of_the_platform_is_supported_in_both_forms_and_mixed() 
         ("en", "es", False),
     ],
 )
-def test_only_english_and_a_listed_language_are_a_pair(source: str, target: str, expected: bool) -> None:
+def test_a_supported_pair_is_english_and_a_listed_language(source: str, target: str, expected: bool) -> None:
     assert supported(source, target) is expected
 
 
-def test_the_languages_are_the_platforms_twelve_and_swahili() -> None:
+def test_the_languages_are_khayas_twelve_and_swahili() -> None:
     listed = languages()
     assert list(listed)[:2] == ["eng", "twi"]
     assert len(listed) == 13
     assert (listed["eng"], listed["twi"], listed["swa"]) == ("English", "Twi", "Swahili")
 
 
-def test_apertium_is_asked_for_its_modes_once_and_translates_the_pairs_that_it_has(
+def test_apertium_lists_its_modes_once_and_translates_its_pairs(
     apertium: Callable[[Run], None],
 ) -> None:
-    asked = []
+    commands = []
 
     def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
-        asked.append(command)
+        commands.append(command)
         return subprocess.CompletedProcess(
             command, 0, "  eng-spa\n  gl-en\n  spa-eng_US\n" if command[1] == "-l" else "Hola.\n"
         )
 
     apertium(run)
     assert translate("Hello.", "en", "es") == {"text": "Hola.", "note": None}
-    assert text("Hello.", "glg", "eng") == "Hola."
-    assert text("Hello.", "es", "en") == "⟦en⟧ Hello."
-    assert text("Hello.", "en", "tw") == "Ɛte sɛn."
-    assert asked == [["apertium", "-l"], ["apertium", "eng-spa"], ["apertium", "gl-en"]]
+    assert translated_text("Hello.", "glg", "eng") == "Hola."
+    assert translated_text("Hello.", "es", "en") == "⟦en⟧ Hello."
+    assert translated_text("Hello.", "en", "tw") == "Ɛte sɛn."
+    assert commands == [["apertium", "-l"], ["apertium", "eng-spa"], ["apertium", "gl-en"]]
     assert installed("eng", "spa")
     assert not installed("en", "tw")
 
@@ -160,14 +162,12 @@ def test_apertium_is_asked_for_its_modes_once_and_translates_the_pairs_that_it_h
     "failure",
     [subprocess.CalledProcessError(1, "apertium"), subprocess.TimeoutExpired("apertium", 20), PermissionError()],
 )
-def test_an_apertium_that_fails_leaves_the_text_to_the_phrasebook(
-    failure: Exception, apertium: Callable[[Run], None]
-) -> None:
+def test_the_phrasebook_is_used_when_apertium_fails(failure: Exception, apertium: Callable[[Run], None]) -> None:
     def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
         if command[1] == "-l":
             return subprocess.CompletedProcess(command, 0, "  eng-swa\n")
         raise failure
 
     apertium(run)
-    assert text("Thank you!", "en", "sw") == "Asante!"
-    assert text("Where is my hat?", "en", "sw") == "⟦sw⟧ Where is my hat?"
+    assert translated_text("Thank you!", "en", "sw") == "Asante!"
+    assert translated_text("Where is my hat?", "en", "sw") == "⟦sw⟧ Where is my hat?"

@@ -1,4 +1,4 @@
-"""Sandboxes, and a bare client that asks them without the library between."""
+"""Fixtures: a sandbox, a plain HTTP client for it, clients of the library, and fake engines."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 
 import aiohttp
 import pytest
-from http_client import Answer, Ask, Call, Line
+from http_client import BusyEngine, EngineGate, Response, Send
 from PIL import Image
 
-from kellyapi import Aerostack, Sandbox
+from kellyapi import Aerostack, KellyAPI, Sandbox
 
 PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments")
 
 
 @pytest.fixture
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
-    """A sandbox with the engines that the tests' extra brings, which are all but those of speech."""
+    """A sandbox with the real engines; the `test` extra installs all of them except those of speech."""
     fake_engines = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
     async with Sandbox(**fake_engines) as sandbox:
         yield sandbox
@@ -29,20 +29,32 @@ async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 def fake_engines(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the sandbox of the test use fakes for the engines of speech."""
+    """Make the `sandbox` fixture use fakes for the engines of speech."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
 @pytest.fixture
-async def ask(sandbox: Sandbox) -> AsyncIterator[Ask]:
-    """Send one request, to the sandbox of the test unless `url` names another."""
+async def send(sandbox: Sandbox) -> AsyncIterator[Send]:
+    """Send one request to the `sandbox` fixture, or to `url`."""
     async with aiohttp.ClientSession() as session:
 
-        async def ask(method: str, path: str, *, url: str = sandbox.url, **request: Any) -> Answer:
+        async def send(method: str, path: str, *, url: str = sandbox.url, **request: Any) -> Response:
             async with session.request(method, url + path, **request) as response:
-                return Answer(response.status, response.headers, await response.read())
+                return Response(response.status, response.headers, await response.read())
 
-        yield ask
+        yield send
+
+
+@pytest.fixture
+async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
+    async with sandbox.api() as api:
+        yield api
+
+
+@pytest.fixture
+def skytells(send: Send) -> Send:
+    """Send one request to Skytells, with a key."""
+    return partial(send, headers={"x-api-key": "key"})
 
 
 @pytest.fixture
@@ -52,14 +64,14 @@ async def aerostack(sandbox: Sandbox) -> AsyncIterator[Aerostack]:
 
 
 @pytest.fixture
-def post(ask: Ask) -> Callable[..., Awaitable[Answer]]:
+def post(send: Send) -> Callable[..., Awaitable[Response]]:
     """Send one request to Aerostack, with a key."""
-    return partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
+    return partial(send, "POST", headers={"X-Aerostack-Key": "key"})
 
 
 @pytest.fixture
 def no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the packages of the engines be missing for the engines' process, installed or not."""
+    """Make the packages of the engines look missing in the engines' process."""
     for name in PACKAGES:
         error = f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')"
         (tmp_path / f"{name}.py").write_text(error)
@@ -67,16 +79,16 @@ def no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def line() -> AsyncIterator[Line]:
-    calls: asyncio.Queue[Call] = asyncio.Queue()
+async def engine_gate() -> AsyncIterator[EngineGate]:
+    calls: asyncio.Queue[BusyEngine] = asyncio.Queue()
 
-    async def pick_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        calls.put_nowait(Call(int(await reader.readline()), writer.close))
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        calls.put_nowait(BusyEngine(int(await reader.readline()), writer.close))
         await reader.read()
         writer.close()
 
-    server = await asyncio.start_server(pick_up, "127.0.0.1", 0)
-    yield Line(f"call {server.sockets[0].getsockname()[1]}", calls)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    yield EngineGate(f"call {server.sockets[0].getsockname()[1]}", calls)
     server.close()
     await server.wait_closed()
 

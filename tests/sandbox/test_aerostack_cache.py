@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from http_client import Answer, Ask, Clock
+from http_client import Clock, Response, Send
 
 from kellyapi import Aerostack, Sandbox
 
@@ -26,8 +26,8 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def post(ask: Ask) -> Callable[[str, Any], Awaitable[Answer]]:
-    request = partial(ask, "POST", headers={"X-Aerostack-Key": "key"})
+def post(send: Send) -> Callable[[str, Any], Awaitable[Response]]:
+    request = partial(send, "POST", headers={"X-Aerostack-Key": "key"})
     return lambda path, json: request(f"/v1/cache/{path}", json=json)
 
 
@@ -50,8 +50,8 @@ async def test_any_key_is_only_a_name(aerostack: Aerostack, key: str) -> None:
     assert not (await aerostack.cache.get(key)).exists
 
 
-async def test_the_bodies_are_those_of_the_wire(post: Any) -> None:
-    exchanges: list[tuple[str, Any, Any]] = [
+async def test_the_response_bodies_are_exact(post: Any) -> None:
+    cases: list[tuple[str, Any, Any]] = [
         ("set", {"key": "a", "value": 1, "ttl": 60}, {"success": True}),
         ("get", {"key": "a"}, {"value": 1, "exists": True}),
         ("get", {"key": "none"}, {"value": None, "exists": False}),
@@ -96,9 +96,9 @@ async def test_the_bodies_are_those_of_the_wire(post: Any) -> None:
         ("flush", {"prefix": "n"}, {"success": True, "deleted": 1}),
         ("flush", {}, {"success": True, "deleted": 2}),
     ]
-    for path, body, expected in exchanges:
-        answer = await post(path, body)
-        assert (answer.status, answer.json) == (200, expected), path
+    for path, body, expected in cases:
+        response = await post(path, body)
+        assert (response.status, response.json) == (200, expected), path
 
 
 async def test_a_key_is_there_until_its_time_and_not_after(aerostack: Aerostack, clock: Clock) -> None:
@@ -145,8 +145,8 @@ async def test_keys_and_flush_stop_at_ten_thousand(sandbox: Sandbox, post: Any) 
     for start in range(0, 10_050, 100):
         entries = [{"key": f"{i:06}", "value": i} for i in range(start, min(start + 100, 10_050))]
         await post("setMany", {"entries": entries})
-    found = (await post("keys", {})).json
-    assert (len(found["keys"]), found["truncated"]) == (10_000, True)
+    listed = (await post("keys", {})).json
+    assert (len(listed["keys"]), listed["truncated"]) == (10_000, True)
     assert [(await post("flush", {})).json["deleted"] for _ in range(3)] == [10_000, 50, 0]
 
 
@@ -200,7 +200,7 @@ async def test_wrong_input_is_a_400_that_names_the_field(
     post: Any, path: str, body: Any, field: str, message: str
 ) -> None:
     await post("setMany", {"entries": [{"key": "text", "value": "1"}, {"key": "true", "value": True}]})
-    answer = await post(path, body)
+    response = await post(path, body)
     expected = {"code": "VALIDATION_ERROR", "message": message, "details": {"field": field}}
-    assert (answer.status, answer.json) == (400, expected)
+    assert (response.status, response.json) == (400, expected)
     assert (await post("keys", {})).json["keys"] == ["text", "true"]

@@ -28,9 +28,9 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 async def test_rows_are_written_and_read(aerostack: Aerostack) -> None:
     assert (await aerostack.db.query("INSERT INTO notes (text) VALUES (?), (?)", ["Akwaaba", "ü"])).count == 0
-    found = await aerostack.db.query("SELECT id, text FROM notes WHERE id > ? ORDER BY id", [1])
-    assert found.rows == ({"id": 2, "text": "Akwaaba"}, {"id": 3, "text": "ü"})
-    assert found.count == 2
+    result = await aerostack.db.query("SELECT id, text FROM notes WHERE id > ? ORDER BY id", [1])
+    assert result.rows == ({"id": 2, "text": "Akwaaba"}, {"id": 3, "text": "ü"})
+    assert result.count == 2
     assert (await aerostack.db.query("UPDATE notes SET text = 'x' WHERE id = 3 RETURNING text")).rows == (
         {"text": "x"},
     )
@@ -44,15 +44,15 @@ async def test_rows_are_written_and_read(aerostack: Aerostack) -> None:
 
 async def test_a_full_text_table_of_the_schema_works(aerostack: Aerostack) -> None:
     await aerostack.db.query("INSERT INTO words VALUES ('red fox'), ('blue whale')")
-    found = await aerostack.db.query("SELECT text FROM words WHERE words MATCH 'whale'")
-    assert found.rows == ({"text": "blue whale"},)
+    result = await aerostack.db.query("SELECT text FROM words WHERE words MATCH 'whale'")
+    assert result.rows == ({"text": "blue whale"},)
 
 
 async def test_values_keep_their_type_and_blobs_are_arrays(post: Any) -> None:
     sql = "SELECT ? AS a, ? AS b, ? AS c, ? AS d, x'00ff' AS e, 9e999 AS f, CAST(x'ff' AS TEXT) AS g"
-    answer = await post("/v1/db/query", json={"sql": sql, "params": ["ü", 1.5, True, None]})
+    response = await post("/v1/db/query", json={"sql": sql, "params": ["ü", 1.5, True, None]})
     row = {"a": "ü", "b": 1.5, "c": 1, "d": None, "e": [0, 255], "f": None, "g": "\ufffd"}
-    assert (answer.status, answer.json) == (200, {"results": [row], "count": 1})
+    assert (response.status, response.json) == (200, {"results": [row], "count": 1})
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ async def test_values_keep_their_type_and_blobs_are_arrays(post: Any) -> None:
     ],
 )
 async def test_statements_that_are_not_about_rows_are_refused(post: Any, aerostack: Aerostack, sql: str) -> None:
-    answer = await post("/v1/db/query", json={"sql": sql})
-    assert (answer.status, answer.json) == (400, {"code": "DB_QUERY_FAILED", "message": REFUSED})
+    response = await post("/v1/db/query", json={"sql": sql})
+    assert (response.status, response.json) == (400, {"code": "DB_QUERY_FAILED", "message": REFUSED})
     assert (await aerostack.db.query("SELECT text FROM notes")).rows == ({"text": "seed; one"},)
 
 
@@ -115,15 +115,13 @@ async def test_statements_that_are_not_about_rows_are_refused(post: Any, aerosta
         ),
     ],
 )
-async def test_what_sqlite_does_not_run_is_a_400_with_its_words(
-    post: Any, sql: str, params: list[Any], message: str
-) -> None:
-    answer = await post("/v1/db/query", json={"sql": sql, "params": params})
-    assert (answer.status, answer.json["code"]) == (400, "DB_QUERY_FAILED")
-    assert message in answer.json["message"]
+async def test_an_sqlite_error_is_a_400_with_its_message(post: Any, sql: str, params: list[Any], message: str) -> None:
+    response = await post("/v1/db/query", json={"sql": sql, "params": params})
+    assert (response.status, response.json["code"]) == (400, "DB_QUERY_FAILED")
+    assert message in response.json["message"]
 
 
-async def test_wrong_sql_is_an_error_of_ours(aerostack: Aerostack) -> None:
+async def test_wrong_sql_is_a_bad_request_error_in_the_client(aerostack: Aerostack) -> None:
     with pytest.raises(BadRequestError, match="no such table: missing") as caught:
         await aerostack.db.query("SELECT * FROM missing")
     assert (caught.value.status, caught.value.code) == (400, "DB_QUERY_FAILED")
@@ -148,9 +146,9 @@ async def test_wrong_sql_is_an_error_of_ours(aerostack: Aerostack) -> None:
     ],
 )
 async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/db/{path}", json=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post(f"/v1/db/{path}", json=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}
 
 
 async def test_one_failure_in_a_batch_does_not_stop_the_others(post: Any, aerostack: Aerostack) -> None:
@@ -159,9 +157,9 @@ async def test_one_failure_in_a_batch_does_not_stop_the_others(post: Any, aerost
         {"sql": "DROP TABLE notes"},
         {"sql": "SELECT count(*) AS n FROM notes"},
     ]
-    answer = await post("/v1/db/batch", json={"queries": queries})
-    assert answer.status == 200
-    assert answer.json == {
+    response = await post("/v1/db/batch", json={"queries": queries})
+    assert response.status == 200
+    assert response.json == {
         "results": [
             {"results": [], "success": True},
             {"results": [], "success": False, "error": REFUSED},
@@ -177,16 +175,16 @@ async def test_one_failure_in_a_batch_does_not_stop_the_others(post: Any, aerost
 @pytest.mark.parametrize(
     "schema", ["CREATE TABEL t (a)", "CREATE TABLE t (a); CREATE TABLE t (a, b)", "CREATE TABLE t (", "BEGIN", "COMMIT"]
 )
-async def test_a_schema_that_sqlite_does_not_take_stops_the_start(tmp_path: Path, schema: str) -> None:
+async def test_a_schema_that_sqlite_refuses_stops_the_start(tmp_path: Path, schema: str) -> None:
     broken = Sandbox(data=tmp_path, schema=schema)
     with pytest.raises(ValueError, match="the schema is refused"):
         await broken.start()
     await broken.close()
-    async with Sandbox(data=tmp_path, schema="CREATE TABLE t (a)"):  # nothing of the other was done
+    async with Sandbox(data=tmp_path, schema="CREATE TABLE t (a)"):  # no statement of the other schema has run
         pass
 
 
-async def test_each_statement_of_a_schema_is_run_once_in_the_life_of_a_folder(tmp_path: Path) -> None:
+async def test_each_statement_of_a_schema_runs_once_per_folder(tmp_path: Path) -> None:
     first = "CREATE TABLE t (a); INSERT INTO t VALUES (1);"
     for schema in (first, first, f"{first} CREATE TABLE more (b)", None):
         async with Sandbox(data=tmp_path, schema=schema) as sandbox, sandbox.api() as api:
@@ -197,5 +195,5 @@ async def test_each_statement_of_a_schema_is_run_once_in_the_life_of_a_folder(tm
 
 async def test_without_a_schema_there_are_no_tables() -> None:
     async with Sandbox() as sandbox, sandbox.api() as api:
-        found = await api.aerostack.db.query("SELECT name FROM sqlite_master")
-        assert found.rows == ()
+        result = await api.aerostack.db.query("SELECT name FROM sqlite_master")
+        assert result.rows == ()

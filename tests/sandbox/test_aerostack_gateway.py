@@ -1,4 +1,4 @@
-"""Aerostack's services and gateway, A14 to A17, and the bounds of a chat."""
+"""Aerostack's services and API gateway in the sandbox, A14 to A17, and the parameters of a chat."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from http_client import Ask
+from http_client import Send
 
 from kellyapi import Aerostack, NotFoundError, Sandbox
 
@@ -16,14 +16,14 @@ CONSUMER = {"Authorization": "Bearer ask_live_1"}
 
 
 @pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers=PROJECT)
+def post(send: Send) -> Any:
+    return partial(send, "POST", headers=PROJECT)
 
 
 @pytest.mark.parametrize("data", [None, 0, "text", [1, {"a": None}], {"ü": 1.5}])
-async def test_the_service_echo_gives_back_what_it_gets(aerostack: Aerostack, post: Any, data: Any) -> None:
-    answer = await post("/v1/services/invoke", json={"serviceName": "echo", "data": data})
-    assert (answer.status, answer.json) == (200, {"success": True, "result": data})
+async def test_the_service_echo_returns_its_input(aerostack: Aerostack, post: Any, data: Any) -> None:
+    response = await post("/v1/services/invoke", json={"serviceName": "echo", "data": data})
+    assert (response.status, response.json) == (200, {"success": True, "result": data})
     assert (await aerostack.services.invoke("echo", data)).result == data
 
 
@@ -52,36 +52,36 @@ async def test_another_service_is_a_404(aerostack: Aerostack) -> None:
     ],
 )
 async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/{path}", json=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post(f"/v1/{path}", json=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}
 
 
 async def test_usage_and_chats_are_charged_to_the_wallet_of_consumer_and_api(aerostack: Aerostack) -> None:
-    gateway, who = aerostack.gateway, {"consumer": "ask_live_1"}
-    assert (await gateway.wallet("shop", **who)).balance == 100_000
+    gateway, consumer = aerostack.gateway, {"consumer": "ask_live_1"}
+    assert (await gateway.wallet("shop", **consumer)).balance == 100_000
     assert await gateway.log_usage("ask_live_1", "shop", 7, metric="pages") == 7
-    said = await gateway.chat("shop", HELLO, **who)
-    assert said.choices[0].message.content == "[sandbox] You said: Say something else"
-    wallet = await gateway.wallet("shop", **who)
+    completion = await gateway.chat("shop", HELLO, **consumer)
+    assert completion.choices[0].message.content == "[sandbox] You said: Say something else"
+    wallet = await gateway.wallet("shop", **consumer)
     assert (wallet.balance, wallet.total_consumed) == (100_000 - 7 - 9, 7 + 9)
-    assert (await gateway.wallet("other", **who)).total_consumed == 0
+    assert (await gateway.wallet("other", **consumer)).total_consumed == 0
     assert (await gateway.wallet("shop", consumer="ask_live_2")).total_consumed == 0
 
 
-async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
-    answer = await post("/v1/gateway/billing/log", json={"consumerId": "ask_live_1", "apiId": "shop", "units": 3})
-    assert (answer.status, answer.json) == (200, {"success": True, "loggedUnits": 3})
+async def test_the_response_bodies_are_exact(post: Any, send: Send) -> None:
+    response = await post("/v1/gateway/billing/log", json={"consumerId": "ask_live_1", "apiId": "shop", "units": 3})
+    assert (response.status, response.json) == (200, {"success": True, "loggedUnits": 3})
     for path in ("/v1/ai/gateway/me/wallet", "/api/gateway/me/wallet"):
-        answer = await ask("GET", path, params={"api_slug": "shop"}, headers=CONSUMER)
-        assert (answer.status, answer.json) == (200, {"wallet": {"balance": 99_997, "total_consumed": 3}})
-        answer = await ask("GET", path, headers=CONSUMER)
+        response = await send("GET", path, params={"api_slug": "shop"}, headers=CONSUMER)
+        assert (response.status, response.json) == (200, {"wallet": {"balance": 99_997, "total_consumed": 3}})
+        response = await send("GET", path, headers=CONSUMER)
         message = "api_slug is required"
         expected = {"code": "VALIDATION_ERROR", "message": message, "details": {"field": "api_slug"}}
-        assert (answer.status, answer.json) == (400, expected)
+        assert (response.status, response.json) == (400, expected)
     for path in ("/v1/ai/gateway/shop/chat/completions", "/api/gateway/shop/v1/chat/completions"):
-        answer = await ask("POST", path, headers=CONSUMER, json={"messages": HELLO})
-        assert set(answer.json) == {"id", "object", "created", "model", "choices", "usage"}
+        response = await send("POST", path, headers=CONSUMER, json={"messages": HELLO})
+        assert set(response.json) == {"id", "object", "created", "model", "choices", "usage"}
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,16 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("POST", "ai/gateway/shop/chat/completions"), ("GET", "ai/gateway/me/wallet?api_slug=shop")]
 )
-async def test_the_gateway_asks_for_a_consumers_key(ask: Ask, headers: dict[str, str], method: str, path: str) -> None:
-    answer = await ask(method, f"/v1/{path}", headers=headers, json={"messages": HELLO})
+async def test_the_gateway_requires_a_consumers_key(
+    send: Send, headers: dict[str, str], method: str, path: str
+) -> None:
+    response = await send(method, f"/v1/{path}", headers=headers, json={"messages": HELLO})
     message = "The Authorization header with a consumer's key is missing"
-    assert (answer.status, answer.json) == (401, {"code": "AUTH_INVALID_KEY", "message": message})
+    assert (response.status, response.json) == (401, {"code": "AUTH_INVALID_KEY", "message": message})
 
 
-async def test_a_sandbox_with_keys_of_its_own_lets_any_consumer_in() -> None:
-    async with Sandbox(keys=["right"]) as narrow, narrow.api() as api:
+async def test_the_gateway_accepts_any_consumer_even_if_the_sandbox_has_keys() -> None:
+    async with Sandbox(keys=["right"]) as restricted, restricted.api() as api:
         assert (await api.aerostack.gateway.wallet("shop", consumer="ask_live_1")).balance == 100_000
 
 
@@ -119,6 +121,6 @@ async def test_a_sandbox_with_keys_of_its_own_lets_any_consumer_in() -> None:
         ("POST", "gateway/billing/log"),
     ],
 )
-async def test_every_group_asks_for_the_projects_key(ask: Ask, method: str, path: str) -> None:
-    answer = await ask(method, f"/v1/{path}", headers={"Authorization": "Bearer key"}, json={})
-    assert (answer.status, answer.json["code"]) == (401, "AUTH_INVALID_KEY")
+async def test_every_resource_requires_the_projects_key(send: Send, method: str, path: str) -> None:
+    response = await send(method, f"/v1/{path}", headers={"Authorization": "Bearer key"}, json={})
+    assert (response.status, response.json["code"]) == (401, "AUTH_INVALID_KEY")

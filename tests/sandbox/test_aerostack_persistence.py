@@ -1,4 +1,4 @@
-"""What a sandbox with a data folder keeps, what one without leaves behind, and how it fails to start."""
+"""Data of the sandbox: what a data folder keeps, what is deleted without one, and failures at the start."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def test_everything_of_aerostack_outlives_the_sandbox(tmp_path: Path) -> None:
+async def test_all_data_of_aerostack_is_kept_over_a_restart(tmp_path: Path) -> None:
     async with Sandbox(data=tmp_path, schema=SCHEMA) as sandbox, sandbox.api() as api:
         new = await api.aerostack.auth.sign_up("ama@example.com", "correct horse")
         await api.aerostack.cache.set("key", {"a": 1}, ttl=1e6)
@@ -36,13 +36,13 @@ async def test_everything_of_aerostack_outlives_the_sandbox(tmp_path: Path) -> N
         assert (await api.aerostack.db.query("SELECT text FROM notes")).rows == ({"text": "Akwaaba"},)
         assert (await api.aerostack.queue.job(job)).data == {"to": "ama"}
         url = await api.aerostack.storage.url("a/b.txt")
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            assert await answer.read() == b"hello"
+        async with aiohttp.ClientSession() as session, session.get(url) as response:
+            assert await response.read() == b"hello"
         assert [result.id for result in await api.aerostack.search.query("foxes")] == ["fox"]
         assert (await api.aerostack.gateway.wallet("shop", consumer="ask_live_1")).total_consumed == 5
 
 
-async def test_records_are_kept_by_kind_and_id_in_the_order_of_their_first_put(tmp_path: Path) -> None:
+async def test_records_keep_the_order_of_their_first_put(tmp_path: Path) -> None:
     store = Store(tmp_path)
     await store.open()
     for id in ("a", "b", "c"):
@@ -63,18 +63,16 @@ async def test_records_are_kept_by_kind_and_id_in_the_order_of_their_first_put(t
 
 
 async def test_two_sandboxes_without_a_folder_share_nothing() -> None:
-    async with Sandbox() as one, Sandbox() as other, one.api() as mine, other.api() as theirs:
-        await mine.aerostack.auth.sign_up("ama@example.com", "correct horse")
-        await mine.aerostack.storage.upload("key", b"hello")
+    async with Sandbox() as first, Sandbox() as second, first.api() as first_api, second.api() as second_api:
+        await first_api.aerostack.auth.sign_up("ama@example.com", "correct horse")
+        await first_api.aerostack.storage.upload("key", b"hello")
         with pytest.raises(AuthenticationError):
-            await theirs.aerostack.auth.sign_in("ama@example.com", "correct horse")
+            await second_api.aerostack.auth.sign_in("ama@example.com", "correct horse")
         with pytest.raises(NotFoundError):
-            await theirs.aerostack.storage.download("key")
+            await second_api.aerostack.storage.download("key")
 
 
-async def test_a_sandbox_without_a_folder_forgets_when_it_is_started_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_sandbox_without_a_folder_starts_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sandbox = Sandbox()
     for _ in range(2):
@@ -85,7 +83,7 @@ async def test_a_sandbox_without_a_folder_forgets_when_it_is_started_again(
         assert names(tmp_path) == []
 
 
-async def test_what_was_answered_survives_the_death_of_the_process(tmp_path: Path) -> None:
+async def test_acknowledged_data_survives_a_kill_of_the_process(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys; from kellyapi import Sandbox\n"
         "async def main():\n"
@@ -99,8 +97,8 @@ async def test_what_was_answered_survives_the_death_of_the_process(tmp_path: Pat
     url = f"http://127.0.0.1:{int(await child.stdout.readline())}/v1/cache/set"
     headers = {"X-Aerostack-Key": "key"}
     async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.post(url, json={"key": "key", "value": 1}) as answer:
-            assert answer.status == 200
+        async with session.post(url, json={"key": "key", "value": 1}) as response:
+            assert response.status == 200
         (tmp_path / "parts" / "half").write_bytes(b"an upload that was cut off")
         child.send_signal(signal.SIGKILL)
         await child.communicate()
@@ -109,7 +107,7 @@ async def test_what_was_answered_survives_the_death_of_the_process(tmp_path: Pat
         assert names(tmp_path / "parts") == []
 
 
-async def test_an_upload_that_is_cut_off_leaves_the_old_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_upload_that_breaks_off_keeps_the_old_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with Sandbox(data=tmp_path) as sandbox, sandbox.api() as api:
         await api.aerostack.storage.upload("key", b"old", content_type="a/b")
         _, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
@@ -127,7 +125,7 @@ async def test_an_upload_that_is_cut_off_leaves_the_old_file(tmp_path: Path, cap
     assert not [record for record in caplog.records if record.name.startswith("aiohttp")]
 
 
-async def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> None:
+async def test_a_folder_that_cannot_be_created_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     broken = Sandbox(data=tmp_path / "file")
     with pytest.raises(OSError, match="file"):
@@ -135,6 +133,6 @@ async def test_a_folder_that_cannot_be_made_is_an_os_error(tmp_path: Path) -> No
     await broken.close()
 
 
-async def test_a_folder_is_made_with_its_parents(tmp_path: Path) -> None:
+async def test_a_folder_is_created_with_its_parents(tmp_path: Path) -> None:
     async with Sandbox(data=tmp_path / "a" / "b"):
         assert (tmp_path / "a" / "b" / "state.db").exists()

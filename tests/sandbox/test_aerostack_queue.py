@@ -24,11 +24,11 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-async def test_a_job_is_looked_at_as_it_was_put_in(post: Any) -> None:
-    answer = await post("/v1/queue/enqueue", json={"type": "send-email", "data": {"to": ["ama"]}})
-    assert answer.status == 201
-    id = answer.json["jobId"]
-    assert answer.json == {"jobId": id, "success": True}
+async def test_a_job_is_returned_as_it_was_enqueued(post: Any) -> None:
+    response = await post("/v1/queue/enqueue", json={"type": "send-email", "data": {"to": ["ama"]}})
+    assert response.status == 201
+    id = response.json["jobId"]
+    assert response.json == {"jobId": id, "success": True}
     job = {
         "id": id,
         "type": "send-email",
@@ -42,7 +42,7 @@ async def test_a_job_is_looked_at_as_it_was_put_in(post: Any) -> None:
 
 
 @pytest.mark.parametrize("data", [None, 0, False, "text", [1], {"a": None}])
-async def test_data_are_any_json(aerostack: Aerostack, data: Any) -> None:
+async def test_data_can_be_any_json(aerostack: Aerostack, data: Any) -> None:
     job = await aerostack.queue.job(await aerostack.queue.enqueue("any", data))
     assert job is not None
     assert job.data == data
@@ -62,7 +62,7 @@ async def test_a_job_is_completed_five_seconds_after_its_delay(aerostack: Aerost
     assert (await aerostack.queue.job(later)).status == "completed"
 
 
-async def test_jobs_are_forgotten_after_seven_days(aerostack: Aerostack, clock: Clock) -> None:
+async def test_jobs_are_deleted_after_seven_days(aerostack: Aerostack, clock: Clock) -> None:
     id = await aerostack.queue.enqueue("old", 1)
     clock.now += 7 * 86400 - 1
     assert await aerostack.queue.job(id)
@@ -124,6 +124,6 @@ async def test_a_missing_job_is_null(aerostack: Aerostack, post: Any) -> None:
     ],
 )
 async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/queue/{path}", json=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post(f"/v1/queue/{path}", json=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}

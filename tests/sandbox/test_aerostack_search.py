@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from http_client import Ask
+from http_client import Send
 
 from kellyapi import Aerostack, NotFoundError
 
@@ -23,7 +23,7 @@ async def animals(aerostack: Aerostack) -> None:
 
 @pytest.mark.usefixtures("animals")
 @pytest.mark.parametrize(
-    ("text", "options", "found"),
+    ("text", "options", "expected"),
     [
         ("red fox", {}, ["fox", "ananse"]),
         ("Whales", {}, ["whale"]),
@@ -41,17 +41,17 @@ async def animals(aerostack: Aerostack) -> None:
     ],
 )
 async def test_a_query_finds_the_documents_that_share_its_words(
-    aerostack: Aerostack, text: str, options: Any, found: Any
+    aerostack: Aerostack, text: str, options: Any, expected: Any
 ) -> None:
     results = await aerostack.search.query(text, **options)
-    if isinstance(found, int):
-        assert len(results) == found
+    if isinstance(expected, int):
+        assert len(results) == expected
     else:
-        assert sorted(result.id for result in results) == sorted(found)
+        assert sorted(result.id for result in results) == sorted(expected)
 
 
 @pytest.mark.usefixtures("animals")
-async def test_scores_are_positive_and_the_nearest_comes_first(aerostack: Aerostack) -> None:
+async def test_results_are_sorted_by_positive_scores(aerostack: Aerostack) -> None:
     results = await aerostack.search.query("the red fox in the snow")
     assert [result.id for result in results] == ["fox", "whale", "ananse"]
     scores = [result.score for result in results]
@@ -61,7 +61,7 @@ async def test_scores_are_positive_and_the_nearest_comes_first(aerostack: Aerost
 
 
 @pytest.mark.usefixtures("animals")
-async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
+async def test_the_response_bodies_are_exact(post: Any, send: Send) -> None:
     whale = {
         "id": "whale",
         "content": "A blue whale in the sea",
@@ -72,7 +72,7 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
     assert result.pop("score") > 0
     assert result == whale
     types = [{"type": "note", "count": 1}, {"type": "story", "count": 2}, {"type": "tale", "count": 1}]
-    exchanges: list[tuple[str, Any, Any]] = [
+    cases: list[tuple[str, Any, Any]] = [
         ("get", {"id": "whale"}, {"result": whale, "exists": True}),
         ("get", {"id": "none"}, {"result": None, "exists": False}),
         ("count", {}, {"count": 4}),
@@ -86,11 +86,11 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, ask: Ask) -> None:
         ("deleteByType", {"type": "note"}, {"success": True}),
         ("count", {}, {"count": 2}),
     ]
-    listed = await ask("GET", "/v1/ai/search/listTypes", headers={"X-Aerostack-Key": "key"})
+    listed = await send("GET", "/v1/ai/search/listTypes", headers={"X-Aerostack-Key": "key"})
     assert (listed.status, listed.json) == (200, {"types": types})
-    for path, body, expected in exchanges:
-        answer = await post(f"/v1/ai/search/{path}", json=body)
-        assert (answer.status, answer.json) == (200, expected), path
+    for path, body, expected in cases:
+        response = await post(f"/v1/ai/search/{path}", json=body)
+        assert (response.status, response.json) == (200, expected), path
 
 
 @pytest.mark.usefixtures("animals")
@@ -100,12 +100,12 @@ async def test_an_update_replaces_the_words_and_only_what_it_names(aerostack: Ae
     parrot = await aerostack.search.get("whale")
     assert (parrot.content, parrot.type, parrot.metadata["year"]) == ("A green parrot", "story", 2021)
     await aerostack.search.update("whale", "A green parrot", type="tale", metadata={"lang": "tw"})
-    (found,) = await aerostack.search.query("parrot")
-    assert (found.type, found.metadata) == ("tale", {"lang": "tw"})
+    (document,) = await aerostack.search.query("parrot")
+    assert (document.type, document.metadata) == ("tale", {"lang": "tw"})
 
 
 @pytest.mark.usefixtures("animals")
-async def test_ingesting_an_id_again_replaces_it_and_deleting_forgets_it(aerostack: Aerostack) -> None:
+async def test_ingesting_an_id_again_replaces_the_document_and_deleting_removes_it(aerostack: Aerostack) -> None:
     await aerostack.search.ingest("A grey wolf", "story", id="fox")
     assert await aerostack.search.types() == {"note": 1, "story": 2, "tale": 1}
     assert await aerostack.search.query("fox") == ()
@@ -146,6 +146,6 @@ async def test_an_update_of_a_missing_document_is_a_404(aerostack: Aerostack) ->
     ],
 )
 async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/ai/search/{path}", json=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post(f"/v1/ai/search/{path}", json=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}

@@ -14,7 +14,7 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from http_client import Ask
+from http_client import Send
 
 from kellyapi import Aerostack, NotFoundError, Sandbox
 from kellyapi.sandbox.aerostack import storage
@@ -29,8 +29,8 @@ async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-def post(ask: Ask) -> Any:
-    return partial(ask, "POST", headers=KEY)
+def post(send: Send) -> Any:
+    return partial(send, "POST", headers=KEY)
 
 
 def form(*fields: tuple[str, Any], **file: Any) -> aiohttp.FormData:
@@ -60,8 +60,8 @@ def files(folder: Path) -> list[str]:
         "C:\\x",
     ],
 )
-async def test_any_key_is_stored_fetched_and_deleted_and_leaves_the_folder_alone(
-    aerostack: Aerostack, ask: Ask, tmp_path: Path, key: str
+async def test_any_key_can_be_stored_fetched_and_deleted_without_leaving_the_folder(
+    aerostack: Aerostack, send: Send, tmp_path: Path, key: str
 ) -> None:
     url = await aerostack.storage.upload(key, b"Akwaaba", content_type="text/plain")
     inside = files(tmp_path)
@@ -69,13 +69,13 @@ async def test_any_key_is_stored_fetched_and_deleted_and_leaves_the_folder_alone
         [f"data/files/{hashlib.sha256(key.encode()).hexdigest()}", *(f for f in inside if "project.db" in f)]
     )
     assert await aerostack.storage.url(key) == url
-    fetched = await ask("GET", url, url="")
+    fetched = await send("GET", url, url="")
     assert (fetched.status, fetched.body, fetched.headers["Content-Type"]) == (200, b"Akwaaba", "text/plain")
     assert await aerostack.storage.download(key) == b"Akwaaba"
     assert [item.key async for item in aerostack.storage.iterate()] == [key]
     assert await aerostack.storage.delete(key)
     assert not await aerostack.storage.exists(key)
-    assert (await ask("GET", url, url="")).status == 404
+    assert (await send("GET", url, url="")).status == 404
     assert not [name for name in files(tmp_path) if "/files/" in name or "/parts/" in name]
 
 
@@ -90,15 +90,15 @@ async def test_any_key_is_stored_fetched_and_deleted_and_leaves_the_folder_alone
         "/storage",
     ],
 )
-async def test_no_url_reaches_another_file(ask: Ask, path: str) -> None:
-    assert (await ask("GET", path)).status == 404
+async def test_no_url_reaches_another_file(send: Send, path: str) -> None:
+    assert (await send("GET", path)).status == 404
 
 
-async def test_the_bodies_are_those_of_the_wire(post: Any, sandbox: Sandbox) -> None:
+async def test_the_response_bodies_are_exact(post: Any, sandbox: Sandbox) -> None:
     fields = form(("file", b"0123"), ("key", "a.txt"), ("contentType", "text/x"), filename="b.txt", content_type="a/b")
-    answer = await post("/v1/storage/upload", data=fields)
+    response = await post("/v1/storage/upload", data=fields)
     name = hashlib.sha256(b"a.txt").hexdigest()
-    assert (answer.status, answer.json) == (200, {"url": f"{sandbox.url}/storage/{name}/a.txt"})
+    assert (response.status, response.json) == (200, {"url": f"{sandbox.url}/storage/{name}/a.txt"})
     metadata = (await post("/v1/storage/getMetadata", json={"key": "a.txt"})).json
     stored = {
         "size": 4,
@@ -107,7 +107,7 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, sandbox: Sandbox) -> 
         "etag": hashlib.md5(b"0123").hexdigest(),
     }
     other = f"{sandbox.url}/storage/{hashlib.sha256(b'b/c').hexdigest()}/c"
-    exchanges: list[tuple[str, Any, Any]] = [
+    cases: list[tuple[str, Any, Any]] = [
         ("getMetadata", {"key": "a.txt"}, {"exists": True, **stored}),
         ("getMetadata", {"key": "none"}, {"exists": False}),
         ("exists", {"key": "a.txt"}, {"exists": True}),
@@ -122,13 +122,13 @@ async def test_the_bodies_are_those_of_the_wire(post: Any, sandbox: Sandbox) -> 
         ("delete", {"key": "b/c"}, {"success": True}),
         ("delete", {"key": "b/c"}, {"success": True}),
     ]
-    for path, body, expected in exchanges:
-        answer = await post(f"/v1/storage/{path}", json=body)
-        assert (answer.status, answer.json) == (200, expected), path
+    for path, body, expected in cases:
+        response = await post(f"/v1/storage/{path}", json=body)
+        assert (response.status, response.json) == (200, expected), path
 
 
-class Trickle(aiohttp.StreamReader):
-    """A body of which each reading finds one piece more."""
+class SlowBody(aiohttp.StreamReader):
+    """A request body that gets one more piece with each read."""
 
     def __init__(self, *pieces: bytes) -> None:
         super().__init__(Mock(), 2**16, loop=asyncio.get_running_loop())
@@ -145,15 +145,15 @@ class Trickle(aiohttp.StreamReader):
                 self.feed_eof()
 
 
-async def test_a_form_is_read_in_whatever_pieces_it_comes(tmp_path: Path) -> None:
+async def test_a_form_can_arrive_in_any_pieces(tmp_path: Path) -> None:
     key = b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\n'
     file = b'\r\n--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
-    most = bytes(384 * 2**10)  # that a connection holds
-    body = Trickle(key, b"some", b".", b"txt" + file + most, bytes(10), b"a", most, b"\r\n--x--\r\n")
+    most = bytes(384 * 2**10)  # the most that a connection buffers
+    body = SlowBody(key, b"some", b".", b"txt" + file + most, bytes(10), b"a", most, b"\r\n--x--\r\n")
     body.feed()
     head = {"Content-Type": "multipart/form-data; boundary=x"}
     request = make_mocked_request("POST", "/storage/upload", headers=head, payload=body)
-    fields = await storage._receive(request, tmp_path / "part")
+    fields = await storage._receive_form(request, tmp_path / "part")
     assert (fields["key"], fields["size"]) == ("some.txt", 2 * len(most) + 11)
 
 
@@ -166,11 +166,11 @@ async def test_a_large_file_is_stored_and_streamed_back(aerostack: Aerostack, tm
     assert (await aerostack.storage.metadata("large")).size == len(data)
 
 
-async def test_an_upload_replaces_the_file_and_keeps_its_address(aerostack: Aerostack) -> None:
+async def test_an_upload_replaces_the_file_and_keeps_its_url(aerostack: Aerostack) -> None:
     url = await aerostack.storage.upload("key", b"one", content_type="text/plain")
     assert await aerostack.storage.upload("key", b"!", content_type="a/b") == url
-    found = await aerostack.storage.metadata("key")
-    assert (found.exists, found.size, found.content_type) == (True, 1, "a/b")
+    metadata = await aerostack.storage.metadata("key")
+    assert (metadata.exists, metadata.size, metadata.content_type) == (True, 1, "a/b")
     assert await aerostack.storage.download("key") == b"!"
 
 
@@ -206,12 +206,12 @@ async def test_a_list_is_read_page_by_page(aerostack: Aerostack) -> None:
     ],
 )
 async def test_a_missing_file_is_a_404(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/storage/{path}", json=body)
+    response = await post(f"/v1/storage/{path}", json=body)
     expected = {"code": "NOT_FOUND", "message": "There is no file 'none'", "details": {"field": field}}
-    assert (answer.status, answer.json) == (404, expected)
+    assert (response.status, response.json) == (404, expected)
 
 
-async def test_a_missing_file_is_our_not_found_error(aerostack: Aerostack, tmp_path: Path) -> None:
+async def test_a_missing_file_is_a_not_found_error_in_the_client(aerostack: Aerostack, tmp_path: Path) -> None:
     for download in (aerostack.storage.download("none"), aerostack.storage.download("none", tmp_path / "none")):
         with pytest.raises(NotFoundError, match="There is no file 'none'") as caught:
             await download
@@ -231,12 +231,12 @@ async def test_a_missing_file_is_our_not_found_error(aerostack: Aerostack, tmp_p
         ([("file", b"x"), ("key", "a"), ("contentType", "a/b\r\nX-Evil: 1")], "contentType"),
     ],
 )
-async def test_an_upload_that_lacks_something_is_a_400_and_leaves_nothing(
+async def test_an_incomplete_upload_is_a_400_and_leaves_no_file(
     post: Any, tmp_path: Path, fields: list[tuple[str, Any]], field: str
 ) -> None:
-    answer = await post("/v1/storage/upload", data=form(*fields, filename="x", content_type="a/b"))
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post("/v1/storage/upload", data=form(*fields, filename="x", content_type="a/b"))
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}
     assert not [name for name in files(tmp_path) if "/files/" in name or "/parts/" in name]
 
 
@@ -252,9 +252,9 @@ async def test_an_upload_that_lacks_something_is_a_400_and_leaves_nothing(
         ),
     ],
 )
-async def test_a_body_that_is_no_form_is_a_400(ask: Ask, kind: str, body: bytes) -> None:
-    answer = await ask("POST", "/v1/storage/upload", headers={**KEY, "Content-Type": kind}, data=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
+async def test_a_body_that_is_no_form_is_a_400(send: Send, kind: str, body: bytes) -> None:
+    response = await send("POST", "/v1/storage/upload", headers={**KEY, "Content-Type": kind}, data=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize(
@@ -272,6 +272,6 @@ async def test_a_body_that_is_no_form_is_a_400(ask: Ask, kind: str, body: bytes)
     ],
 )
 async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, body: Any, field: str) -> None:
-    answer = await post(f"/v1/storage/{path}", json=body)
-    assert (answer.status, answer.json["code"]) == (400, "VALIDATION_ERROR")
-    assert answer.json["details"] == {"field": field}
+    response = await post(f"/v1/storage/{path}", json=body)
+    assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
+    assert response.json["details"] == {"field": field}

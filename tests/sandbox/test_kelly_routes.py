@@ -1,4 +1,4 @@
-"""Kelly AI's routes, K1 to K14: what goes in and what comes out, byte for byte where it matters."""
+"""Kelly AI's routes in the sandbox, K1 to K14: requests, responses and error bodies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from fake_engines.voice import recognition
-from http_client import Ask
+from http_client import Send
 from PIL import Image
 
 from kellyapi import NO_RETRY, AuthenticationError, Kelly, Sandbox, ServerError
@@ -19,8 +19,8 @@ SIZE = {"width": 80, "height": 64}
 
 
 @pytest.fixture
-def kelly(ask: Ask) -> Ask:
-    return partial(ask, headers=KEY)
+def kelly(send: Send) -> Send:
+    return partial(send, headers=KEY)
 
 
 def b64(data: bytes) -> str:
@@ -41,21 +41,23 @@ def opened(data: bytes) -> Image.Image:
         {"Kelly-API-KEY": "k"},
     ],
 )
-async def test_without_a_key_the_answer_is_403(ask: Ask, headers: dict[str, str]) -> None:
-    answer = await ask("GET", "/sd/models", headers=headers)
-    assert (answer.status, answer.json) == (403, {"detail": "Not authenticated"})
+async def test_a_missing_key_is_a_403(send: Send, headers: dict[str, str]) -> None:
+    response = await send("GET", "/sd/models", headers=headers)
+    assert (response.status, response.json) == (403, {"detail": "Not authenticated"})
 
 
-async def test_a_wrong_key_is_401_and_a_right_one_is_let_in(ask: Ask) -> None:
-    async with Sandbox(keys=["right", "also right"]) as narrow:
-        refused = await ask("GET", "/sd/models", url=narrow.url, headers=KEY)
+async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
+    async with Sandbox(keys=["right", "also right"]) as restricted:
+        refused = await send("GET", "/sd/models", url=restricted.url, headers=KEY)
         assert (refused.status, refused.json) == (401, {"detail": "Invalid API key"})
         for key in ("right", "also right"):
-            assert (await ask("GET", "/sd/models", url=narrow.url, headers={"Authorization": f"Bearer {key}"})).json
+            assert (
+                await send("GET", "/sd/models", url=restricted.url, headers={"Authorization": f"Bearer {key}"})
+            ).json
 
 
 async def test_a_wrong_key_is_the_clients_authentication_error() -> None:
-    async with Sandbox(keys=["right"]) as narrow, Kelly("wrong", base_url=narrow.urls["kelly"]) as kelly:
+    async with Sandbox(keys=["right"]) as restricted, Kelly("wrong", base_url=restricted.urls["kelly"]) as kelly:
         with pytest.raises(AuthenticationError, match="Invalid API key"):
             await kelly.models("sd")
 
@@ -64,7 +66,7 @@ async def test_a_wrong_key_is_the_clients_authentication_error() -> None:
     ("kind", "default"),
     [("sd", "PhotoPerfect"), ("sdxl", "PhotoPerfectXL"), ("chat", "chatgpt"), ("voice", "en-US_LisaExpressive")],
 )
-async def test_each_list_of_models_is_an_array_of_names(kelly: Ask, kind: str, default: str) -> None:
+async def test_each_list_of_models_is_an_array_of_names(kelly: Send, kind: str, default: str) -> None:
     models = (await kelly("GET", f"/{kind}/models")).json
     assert default in models
     assert all(isinstance(model, str) for model in models)
@@ -82,8 +84,8 @@ PICTURES = [
 
 
 @pytest.mark.parametrize(("path", "body", "size"), PICTURES)
-async def test_a_picture_comes_as_base64_in_json_when_that_is_asked_for_and_else_as_bytes(
-    kelly: Ask, picture: bytes, path: str, body: dict[str, Any], size: tuple[int, int] | None
+async def test_a_picture_is_base64_in_json_if_requested_else_bytes(
+    kelly: Send, picture: bytes, path: str, body: dict[str, Any], size: tuple[int, int] | None
 ) -> None:
     body = {name: b64(picture) if value is ... else value for name, value in body.items()}
     wrapped = await kelly("POST", path, json={**body, "responseType": "base64data"})
@@ -96,27 +98,27 @@ async def test_a_picture_comes_as_base64_in_json_when_that_is_asked_for_and_else
     assert (bare.headers["Content-Type"], bare.body) == ("image/png", drawn)
 
 
-async def test_a_picture_is_1024_pixels_square_unless_it_is_said(kelly: Ask) -> None:
+async def test_a_picture_has_1024_pixels_a_side_by_default(kelly: Send) -> None:
     drawn = await kelly("POST", "/image/generate", json={"prompt": "a fox"})
     assert opened(drawn.body).size == (1024, 1024)
 
 
-async def test_a_picture_is_described_in_words(kelly: Ask, picture: bytes) -> None:
-    answer = await kelly("POST", "/image/description", json={"prompt": "What is it?", "image_data": b64(picture)})
-    assert list(answer.json) == ["content"]
-    assert "20 x 10" in answer.json["content"]
+async def test_a_picture_is_described_in_words(kelly: Send, picture: bytes) -> None:
+    response = await kelly("POST", "/image/description", json={"prompt": "What is it?", "image_data": b64(picture)})
+    assert list(response.json) == ["content"]
+    assert "20 x 10" in response.json["content"]
 
 
 @pytest.mark.parametrize("model", ["chatgpt", "gemini", "a%2Fb"])
-async def test_a_chat_names_its_model_in_the_path(kelly: Ask, model: str) -> None:
-    answer = await kelly("POST", f"/chat/{model}", json={"prompt": "Who are you?", "character": "KelyAI"})
-    assert list(answer.json) == ["message"]
-    assert model.replace("%2F", "/") in answer.json["message"]
-    assert "KelyAI" in answer.json["message"]
+async def test_a_chat_names_its_model_in_the_path(kelly: Send, model: str) -> None:
+    response = await kelly("POST", f"/chat/{model}", json={"prompt": "Who are you?", "character": "KelyAI"})
+    assert list(response.json) == ["message"]
+    assert model.replace("%2F", "/") in response.json["message"]
+    assert "KelyAI" in response.json["message"]
 
 
 @pytest.mark.usefixtures("fake_engines")
-async def test_a_voice_comes_as_base64_in_json_when_that_is_asked_for_and_else_as_bytes(kelly: Ask) -> None:
+async def test_speech_is_base64_in_json_if_requested_else_bytes(kelly: Send) -> None:
     body = {"text": "hello", "model": "en-US_LisaExpressive"}
     wrapped = await kelly("POST", "/voice/generation", json={**body, "responseType": "base64data"})
     assert wrapped.json == {"voice": b64(b"RIFF eng en-US_LisaExpressive hello")}
@@ -125,9 +127,9 @@ async def test_a_voice_comes_as_base64_in_json_when_that_is_asked_for_and_else_a
 
 
 @pytest.mark.usefixtures("fake_engines")
-async def test_what_was_heard_is_one_string(kelly: Ask) -> None:
-    answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"RIFF")})
-    assert answer.json == {"result": recognition.TEXT}
+async def test_a_transcript_is_one_string(kelly: Send) -> None:
+    response = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"RIFF")})
+    assert response.json == {"result": recognition.TEXT}
 
 
 @pytest.mark.parametrize(
@@ -158,50 +160,48 @@ async def test_what_was_heard_is_one_string(kelly: Ask) -> None:
     ],
 )
 async def test_a_field_that_is_wrong_is_a_422_that_names_it(
-    kelly: Ask, path: str, body: dict[str, Any], field: str, kind: str
+    kelly: Send, path: str, body: dict[str, Any], field: str, kind: str
 ) -> None:
-    answer = await kelly("POST", path, json=body)
-    assert answer.status == 422
-    [problem] = answer.json["detail"]
+    response = await kelly("POST", path, json=body)
+    assert response.status == 422
+    [problem] = response.json["detail"]
     assert (problem["loc"], problem["type"]) == (["body", field], kind)
     assert isinstance(problem["msg"], str)
 
 
 @pytest.mark.parametrize("size", [0, -1, 63, 2049, 10**30, -(10**30)])
-async def test_a_size_that_cannot_be_drawn_is_a_400(kelly: Ask, size: int) -> None:
-    answer = await kelly("POST", "/image/generate", json={"prompt": "a", "width": size, "height": 64})
-    assert answer.status == 400
-    assert "64 to 2048" in answer.json["detail"]
+async def test_a_size_that_cannot_be_drawn_is_a_400(kelly: Send, size: int) -> None:
+    response = await kelly("POST", "/image/generate", json={"prompt": "a", "width": size, "height": 64})
+    assert response.status == 400
+    assert "64 to 2048" in response.json["detail"]
 
 
 @pytest.mark.parametrize("path", ["/image/upscale", "/image/removebg"])
 @pytest.mark.parametrize("data", [b"", b"a text", b"\x89PNG\r\n\x1a\n" + bytes(100)])
-async def test_what_is_no_picture_is_a_400(kelly: Ask, path: str, data: bytes) -> None:
-    answer = await kelly("POST", path, json={"image_data": b64(data)})
-    assert answer.status == 400
-    assert isinstance(answer.json["detail"], str)
+async def test_bytes_that_are_not_a_picture_are_a_400(kelly: Send, path: str, data: bytes) -> None:
+    response = await kelly("POST", path, json={"image_data": b64(data)})
+    assert response.status == 400
+    assert isinstance(response.json["detail"], str)
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b'"prompt"', b"1", b"[" * 100_000])
-async def test_a_body_that_is_no_json_object_is_a_400(kelly: Ask, body: bytes) -> None:
-    answer = await kelly("POST", "/chat/chatgpt", data=body)
-    assert answer.status == 400
-    assert answer.json["detail"] in ("The body is not valid JSON.", "The body must be a JSON object.")
+async def test_a_body_that_is_not_a_json_object_is_a_400(kelly: Send, body: bytes) -> None:
+    response = await kelly("POST", "/chat/chatgpt", data=body)
+    assert response.status == 400
+    assert response.json["detail"] in ("The body is not valid JSON.", "The body must be a JSON object.")
 
 
 @pytest.mark.usefixtures("fake_engines")
-async def test_what_is_no_audio_is_a_400(kelly: Ask) -> None:
-    answer = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"a text")})
-    assert (answer.status, answer.json) == (400, {"detail": "not audio"})
+async def test_bytes_that_are_not_audio_are_a_400(kelly: Send) -> None:
+    response = await kelly("POST", "/voice/transcribe", json={"audio": b64(b"a text")})
+    assert (response.status, response.json) == (400, {"detail": "not audio"})
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/styles", 404), ("GET", "/image/generate", 405)])
-async def test_a_route_that_is_not_there_says_so_in_kelly_ais_words(
-    kelly: Ask, method: str, path: str, status: int
-) -> None:
-    answer = await kelly(method, path)
-    assert answer.status == status
-    assert isinstance(answer.json["detail"], str)
+async def test_an_unknown_route_is_an_error_in_kelly_ais_form(kelly: Send, method: str, path: str, status: int) -> None:
+    response = await kelly(method, path)
+    assert response.status == status
+    assert isinstance(response.json["detail"], str)
 
 
 @pytest.mark.usefixtures("no_packages")
@@ -215,15 +215,15 @@ async def test_a_route_that_is_not_there_says_so_in_kelly_ais_words(
     ],
 )
 async def test_a_missing_package_is_a_503_that_says_what_to_install(
-    kelly: Ask, path: str, body: dict[str, Any]
+    kelly: Send, path: str, body: dict[str, Any]
 ) -> None:
-    answer = await kelly("POST", path, json=body)
-    assert answer.status == 503
-    assert 'pip install "kellyapi[sandbox]"' in answer.json["detail"]
+    response = await kelly("POST", path, json=body)
+    assert response.status == 503
+    assert 'pip install "kellyapi[sandbox]"' in response.json["detail"]
 
 
 @pytest.mark.usefixtures("no_packages")
-async def test_the_client_passes_on_what_to_install(sandbox: Sandbox) -> None:
+async def test_the_client_error_says_what_to_install(sandbox: Sandbox) -> None:
     async with Kelly("key", base_url=sandbox.urls["kelly"], retry=NO_RETRY) as kelly:
         with pytest.raises(ServerError, match=r'pip install "kellyapi\[sandbox\]"') as raised:
             await kelly.synthesize("hello")

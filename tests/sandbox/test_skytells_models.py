@@ -1,38 +1,24 @@
-"""The sandbox's catalogue of Skytells' models, S8 and S9."""
+"""Skytells' catalogue of models in the sandbox, S8 and S9."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from functools import partial
-
 import pytest
-from http_client import Ask
+from http_client import Send
 
-from kellyapi import KellyAPI, NotFoundError, Sandbox
+from kellyapi import KellyAPI, NotFoundError
 
 KEY = {"x-api-key": "key"}
 FIELDS = "name description namespace type privacy img_url vendor billable pricing capabilities metadata status service"
 
 
-@pytest.fixture
-async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
-    async with sandbox.api() as api:
-        yield api
-
-
-@pytest.fixture
-def skytells(ask: Ask) -> Ask:
-    return partial(ask, headers=KEY)
-
-
-async def test_the_catalogue_is_a_bare_array_of_whole_models(skytells: Ask) -> None:
+async def test_the_catalogue_is_an_array_of_complete_models(skytells: Send) -> None:
     models = (await skytells("GET", "/v1/models")).json
     assert [list(model) for model in models] == [FIELDS.split()] * len(models)
     assert {model["type"] for model in models} == {"image", "video", "music", "text", "code"}
     assert len({model["namespace"] for model in models}) == len(models)
 
 
-async def test_the_first_model_makes_an_image(skytells: Ask) -> None:
+async def test_the_first_model_makes_an_image(skytells: Send) -> None:
     first = (await skytells("GET", "/v1/models")).json[0]
     assert first["type"] == "image"
     body = {"model": first["namespace"], "input": {"prompt": "a fox"}, "await": True}
@@ -40,7 +26,7 @@ async def test_the_first_model_makes_an_image(skytells: Ask) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/model/truefusion-ultra", "/v1/models/truefusion-ultra"])
-async def test_one_model_has_its_prices_vendor_and_capabilities(skytells: Ask, path: str) -> None:
+async def test_one_model_has_its_prices_vendor_and_capabilities(skytells: Send, path: str) -> None:
     model = (await skytells("GET", path)).json
     assert model == model | {
         "name": "TrueFusion Ultra",
@@ -69,8 +55,8 @@ async def test_one_model_has_its_prices_vendor_and_capabilities(skytells: Ask, p
 @pytest.mark.parametrize(("width", "credits"), [(64, 0.08), (2048, 0.12)])
 async def test_a_price_may_depend_on_the_input(api: KellyAPI, width: int, credits: float) -> None:
     input = {"prompt": "a fox", "width": width, "height": 64}
-    done = await api.skytells.predictions.create("truefusion-ultra", input, wait=True)
-    assert done.credits_used == credits
+    prediction = await api.skytells.predictions.create("truefusion-ultra", input, wait=True)
+    assert prediction.credits_used == credits
 
 
 @pytest.mark.parametrize(
@@ -83,11 +69,9 @@ async def test_a_price_may_depend_on_the_input(api: KellyAPI, width: int, credit
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/model/flux-pro", "/v1/models/FLUX.2-pro"])
-async def test_schemas_are_there_when_they_are_asked_for(
-    skytells: Ask, path: str, fields: str, shown: set[str]
-) -> None:
-    answer = (await skytells("GET", path, params={"fields": fields})).json
-    for model in answer if isinstance(answer, list) else [answer]:
+async def test_schemas_are_left_out_unless_requested(skytells: Send, path: str, fields: str, shown: set[str]) -> None:
+    response = (await skytells("GET", path, params={"fields": fields})).json
+    for model in response if isinstance(response, list) else [response]:
         assert set(model) - set(FIELDS.split()) == shown
 
 
@@ -104,15 +88,15 @@ async def test_the_client_reads_every_model(api: KellyAPI) -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/model/gpt-0", "/v1/models/gpt-0"])
-async def test_an_unknown_model_is_a_404_with_its_code(skytells: Ask, path: str) -> None:
-    answer = await skytells("GET", path)
+async def test_an_unknown_model_is_a_404_with_its_code(skytells: Send, path: str) -> None:
+    response = await skytells("GET", path)
     message = "Model 'gpt-0' was not found."
     error = {"http_status": 404, "message": message, "details": None, "error_id": "MODEL_NOT_FOUND"}
-    assert (answer.status, answer.json) == (404, {"status": False, "response": message, "error": error})
+    assert (response.status, response.json) == (404, {"status": False, "response": message, "error": error})
 
 
 @pytest.mark.parametrize("slug", ["../models", "a/b", "ü", "x" * 300])
-async def test_the_client_knows_an_unknown_model(api: KellyAPI, slug: str) -> None:
+async def test_an_unknown_model_is_a_not_found_error_in_the_client(api: KellyAPI, slug: str) -> None:
     with pytest.raises(NotFoundError) as raised:
         await api.skytells.models.get(slug)
     assert raised.value.code == "MODEL_NOT_FOUND"

@@ -1,4 +1,4 @@
-"""What time, cancelling, deleting and a restart do to the sandbox's predictions; their lists: S4 to S7, S10, S18."""
+"""Skytells' predictions in the sandbox over time, S4 to S7, S10, S18: status, cancel, delete, restart and lists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_client import Ask, Clock
+from http_client import Clock, Send
 from PIL import Image
 
 from kellyapi import BadRequestError, KellyAPI, PredictionRequest, Sandbox, ServerError, StatusError
@@ -35,37 +35,26 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
-    async with sandbox.api() as api:
-        yield api
+async def create(skytells: Send, **more: Any) -> Any:
+    response = await skytells("POST", "/v1/predict", json={**FOX, **more})
+    assert response.status == 200, response
+    return response.json
 
 
-@pytest.fixture
-def skytells(ask: Ask) -> Ask:
-    return partial(ask, headers=KEY)
-
-
-async def create(skytells: Ask, **more: Any) -> Any:
-    answer = await skytells("POST", "/v1/predict", json={**FOX, **more})
-    assert answer.status == 200, answer
-    return answer.json
-
-
-async def look(skytells: Ask, id: str) -> Any:
+async def get_prediction(skytells: Send, id: str) -> Any:
     return (await skytells("GET", f"/v1/predictions/{id}")).json
 
 
-async def finished(skytells: Ask, clock: Clock, id: str) -> Any:
-    """Let a job's time pass, and look until its work is done too."""
+async def wait_until_finished(skytells: Send, clock: Clock, id: str) -> Any:
+    """Let the time of a prediction pass, and poll it until its work is done."""
     clock.now += SECONDS
-    while not (seen := await look(skytells, id))["completed_at"]:
+    while not (prediction := await get_prediction(skytells, id))["completed_at"]:
         pass
-    return seen
+    return prediction
 
 
 @pytest.mark.parametrize("prediction_time", [-1, float("inf"), float("nan")])
-def test_the_time_of_a_prediction_is_seconds(prediction_time: float) -> None:
+def test_prediction_time_must_be_seconds(prediction_time: float) -> None:
     with pytest.raises(ValueError, match="prediction_time must be seconds"):
         Sandbox(prediction_time=prediction_time)
 
@@ -82,106 +71,124 @@ def test_the_time_of_a_prediction_is_seconds(prediction_time: float) -> None:
         (99.9, "processing", 99, "2026-03-04T12:00:25.000000Z"),
     ],
 )
-async def test_a_job_moves_by_the_clock(
-    skytells: Ask, clock: Clock, after: float, status: str, progress: int, started: str | None
+async def test_the_status_of_a_prediction_follows_the_clock(
+    skytells: Send, clock: Clock, after: float, status: str, progress: int, started: str | None
 ) -> None:
-    made = await create(skytells)
+    created = await create(skytells)
     clock.now += after
-    seen = await look(skytells, made["id"])
-    assert (seen["status"], seen["metrics"], seen["started_at"]) == (status, {"progress": progress}, started)
-    assert (seen["created_at"], seen["completed_at"], seen["output"]) == ("2026-03-04T12:00:00.000000Z", None, None)
-    assert seen["updated_at"] == (started or seen["created_at"])
-
-
-async def test_a_job_that_is_done_has_its_times_and_its_file(skytells: Ask, ask: Ask, clock: Clock) -> None:
-    made = await create(skytells)
-    seen = await finished(skytells, clock, made["id"])
-    assert (seen["status"], seen["completed_at"]) == ("succeeded", "2026-03-04T12:01:40.000000Z")
-    assert seen["metrics"] == {"progress": 100, "image_count": 1, "predict_time": 75, "total_time": 100}
-    assert (
-        seen == await look(skytells, made["id"]) == (await skytells("GET", f"/v1/predictions/{made['id']}/stream")).json
+    prediction = await get_prediction(skytells, created["id"])
+    assert (prediction["status"], prediction["metrics"], prediction["started_at"]) == (
+        status,
+        {"progress": progress},
+        started,
     )
-    [url] = seen["output"]
-    assert Image.open(io.BytesIO((await ask("GET", "", url=url)).body)).size == (64, 64)
+    assert (prediction["created_at"], prediction["completed_at"], prediction["output"]) == (
+        "2026-03-04T12:00:00.000000Z",
+        None,
+        None,
+    )
+    assert prediction["updated_at"] == (started or prediction["created_at"])
 
 
-async def test_an_output_is_there_for_five_minutes(skytells: Ask, ask: Ask, clock: Clock) -> None:
-    made = await create(skytells)
-    seen = await finished(skytells, clock, made["id"])
-    [url] = seen["output"]
+async def test_a_prediction_that_has_succeeded_has_its_times_and_its_file(
+    skytells: Send, send: Send, clock: Clock
+) -> None:
+    created = await create(skytells)
+    prediction = await wait_until_finished(skytells, clock, created["id"])
+    assert (prediction["status"], prediction["completed_at"]) == ("succeeded", "2026-03-04T12:01:40.000000Z")
+    assert prediction["metrics"] == {"progress": 100, "image_count": 1, "predict_time": 75, "total_time": 100}
+    assert (
+        prediction
+        == await get_prediction(skytells, created["id"])
+        == (await skytells("GET", f"/v1/predictions/{created['id']}/stream")).json
+    )
+    [url] = prediction["output"]
+    assert Image.open(io.BytesIO((await send("GET", "", url=url)).body)).size == (64, 64)
+
+
+async def test_an_output_is_available_for_five_minutes(skytells: Send, send: Send, clock: Clock) -> None:
+    created = await create(skytells)
+    prediction = await wait_until_finished(skytells, clock, created["id"])
+    [url] = prediction["output"]
     clock.now += 299
-    assert (await ask("GET", "", url=url)).status == 200
-    assert (await look(skytells, made["id"]))["metadata"]["data_available"] is True
+    assert (await send("GET", "", url=url)).status == 200
+    assert (await get_prediction(skytells, created["id"]))["metadata"]["data_available"] is True
     clock.now += 1
-    assert (await ask("GET", "", url=url)).status == 410
-    assert (await look(skytells, made["id"]))["metadata"]["data_available"] is False
+    assert (await send("GET", "", url=url)).status == 410
+    assert (await get_prediction(skytells, created["id"]))["metadata"]["data_available"] is False
 
 
-async def test_an_output_is_not_there_before_its_job_has_ended(skytells: Ask, ask: Ask) -> None:
-    made = await create(skytells)
-    assert (await ask("GET", f"/delivery/{made['id']}-output.png")).status == 404
+async def test_an_output_is_not_available_before_its_prediction_has_ended(skytells: Send, send: Send) -> None:
+    created = await create(skytells)
+    assert (await send("GET", f"/delivery/{created['id']}-output.png")).status == 404
 
 
-async def test_a_running_job_can_be_cancelled_and_stays_so(skytells: Ask, clock: Clock) -> None:
-    made = await create(skytells)
+async def test_a_running_prediction_can_be_cancelled_for_good(skytells: Send, clock: Clock) -> None:
+    created = await create(skytells)
     clock.now += 40
-    answer = await skytells("POST", f"/v1/predictions/{made['id']}/cancel")
-    cancelled = answer.json
-    assert (answer.status, cancelled.pop("success"), cancelled["status"]) == (200, True, "cancelled")
+    response = await skytells("POST", f"/v1/predictions/{created['id']}/cancel")
+    cancelled = response.json
+    assert (response.status, cancelled.pop("success"), cancelled["status"]) == (200, True, "cancelled")
     assert (cancelled["completed_at"], cancelled["output"]) == ("2026-03-04T12:00:40.000000Z", None)
     assert cancelled["metadata"]["billing"] == {"credits_used": 0}
     clock.now += SECONDS
-    assert await look(skytells, made["id"]) == cancelled
+    assert await get_prediction(skytells, created["id"]) == cancelled
 
 
 @pytest.mark.parametrize("how", ["succeeded", "failed", "cancelled"])
-async def test_an_ended_job_cannot_be_cancelled(api: KellyAPI, skytells: Ask, clock: Clock, how: str) -> None:
+async def test_a_prediction_that_has_ended_cannot_be_cancelled(
+    api: KellyAPI, skytells: Send, clock: Clock, how: str
+) -> None:
     prompt = {"input": {"prompt": "fail please"}} if how == "failed" else {}
-    made = await create(skytells, **prompt)
+    created = await create(skytells, **prompt)
     if how == "cancelled":
-        await api.skytells.predictions.cancel(made["id"])
+        await api.skytells.predictions.cancel(created["id"])
     else:
-        assert (await finished(skytells, clock, made["id"]))["status"] == how
+        assert (await wait_until_finished(skytells, clock, created["id"]))["status"] == how
     with pytest.raises(BadRequestError, match=rf"has ended \({how}\) and cannot be cancelled") as raised:
-        await api.skytells.predictions.cancel(made["id"])
+        await api.skytells.predictions.cancel(created["id"])
     assert raised.value.code == "INVALID_REQUEST"
 
 
 @pytest.mark.parametrize("path", ["/v1/predictions/{}/delete", "/v1/predictions/{}"])
 @pytest.mark.parametrize("ended", [True, False])
-async def test_a_deleted_job_is_unknown_and_so_is_its_file(
-    skytells: Ask, ask: Ask, clock: Clock, path: str, ended: bool
+async def test_a_deleted_prediction_and_its_file_are_unknown(
+    skytells: Send, send: Send, clock: Clock, path: str, ended: bool
 ) -> None:
-    made = await create(skytells)
-    last = await finished(skytells, clock, made["id"]) if ended else await look(skytells, made["id"])
-    answer = await skytells("DELETE", path.format(made["id"]))
-    assert (answer.status, answer.json) == (200, {**last, "success": True})
+    created = await create(skytells)
+    last = (
+        await wait_until_finished(skytells, clock, created["id"])
+        if ended
+        else await get_prediction(skytells, created["id"])
+    )
+    response = await skytells("DELETE", path.format(created["id"]))
+    assert (response.status, response.json) == (200, {**last, "success": True})
     for method, more in (("GET", ""), ("GET", "/stream"), ("POST", "/cancel"), ("DELETE", "/delete"), ("DELETE", "")):
-        gone = await skytells(method, f"/v1/predictions/{made['id']}{more}")
-        assert (gone.status, gone.json["error"]["error_id"]) == (502, "PREDICTION_FAILED")
-    assert (await ask("GET", f"/delivery/{made['id']}-output.png")).status == 404
+        missing = await skytells(method, f"/v1/predictions/{created['id']}{more}")
+        assert (missing.status, missing.json["error"]["error_id"]) == (502, "PREDICTION_FAILED")
+    assert (await send("GET", f"/delivery/{created['id']}-output.png")).status == 404
     assert (await skytells("GET", "/v1/predictions")).json["data"] == []
 
 
-async def test_the_list_is_newest_first_and_in_pages(skytells: Ask, clock: Clock) -> None:
+async def test_the_list_is_newest_first_and_in_pages(skytells: Send, clock: Clock) -> None:
     ids = []
     for _ in range(5):
         ids.insert(0, (await create(skytells, input={"prompt": "fail please"}))["id"])
     page = (await skytells("GET", "/v1/predictions?page=2&per_page=2")).json
     assert [each["id"] for each in page["data"]] == ids[2:4]
     assert page["pagination"] == {"current_page": 2, "per_page": 2, "total": 5, "last_page": 3}
-    assert page["data"][0] == await look(skytells, ids[2])
+    assert page["data"][0] == await get_prediction(skytells, ids[2])
     everything = (await skytells("GET", "/v1/predictions")).json
     assert everything["pagination"] == {"current_page": 1, "per_page": 20, "total": 5, "last_page": 1}
 
 
-async def test_an_empty_list_has_one_page(skytells: Ask) -> None:
-    answer = (await skytells("GET", "/v1/predictions")).json
-    assert answer == {"data": [], "pagination": {"current_page": 1, "per_page": 20, "total": 0, "last_page": 1}}
+async def test_an_empty_list_has_one_page(skytells: Send) -> None:
+    response = (await skytells("GET", "/v1/predictions")).json
+    assert response == {"data": [], "pagination": {"current_page": 1, "per_page": 20, "total": 0, "last_page": 1}}
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "expected"),
     [
         ("", "edcba"),
         ("from=2026-03-05", "edc"),
@@ -198,20 +205,20 @@ async def test_an_empty_list_has_one_page(skytells: Ask) -> None:
         ("status=queued&model=truefusion&from=&page=", "e"),
     ],
 )
-async def test_a_list_can_be_narrowed(skytells: Ask, clock: Clock, query: str, found: str) -> None:
+async def test_a_list_can_be_filtered(skytells: Send, clock: Clock, query: str, expected: str) -> None:
     ids: dict[str, str] = {}
     for name, day, model in (("a", 0, "truefusion"), ("b", 0, "flux-pro"), ("c", 1, "truefusion")):
         clock.now = NOON + day * DAY
-        made = await create(skytells, model=model, input={"prompt": "fail please"})
-        await finished(skytells, clock, made["id"])
-        ids[made["id"]] = name
+        created = await create(skytells, model=model, input={"prompt": "fail please"})
+        await wait_until_finished(skytells, clock, created["id"])
+        ids[created["id"]] = name
     for name in "de":
         clock.now = NOON + 2 * DAY
         ids[(await create(skytells))["id"]] = name
     cancelled = next(id for id, name in ids.items() if name == "d")
     await skytells("POST", f"/v1/predictions/{cancelled}/cancel")
     page = (await skytells("GET", f"/v1/predictions?{query}")).json
-    assert "".join(ids[each["id"]] for each in page["data"]) == found
+    assert "".join(ids[each["id"]] for each in page["data"]) == expected
 
 
 @pytest.mark.parametrize(
@@ -232,10 +239,10 @@ async def test_a_list_can_be_narrowed(skytells: Ask, clock: Clock, query: str, f
         ("model=gpt-0", 404, "MODEL_NOT_FOUND", "Model 'gpt-0' was not found."),
     ],
 )
-async def test_a_wrong_query_is_refused(skytells: Ask, query: str, status: int, code: str, message: str) -> None:
-    answer = await skytells("GET", f"/v1/predictions?{query}")
+async def test_a_wrong_query_is_refused(skytells: Send, query: str, status: int, code: str, message: str) -> None:
+    response = await skytells("GET", f"/v1/predictions?{query}")
     error = {"http_status": status, "message": message, "details": None, "error_id": code}
-    assert (answer.status, answer.json) == (status, {"status": False, "response": message, "error": error})
+    assert (response.status, response.json) == (status, {"status": False, "response": message, "error": error})
 
 
 async def test_an_unknown_status_is_refused(api: KellyAPI) -> None:
@@ -244,88 +251,92 @@ async def test_an_unknown_status_is_refused(api: KellyAPI) -> None:
     assert raised.value.code == "INVALID_PARAMETER"
 
 
-async def test_the_client_walks_over_all_pages(api: KellyAPI) -> None:
-    made = await api.skytells.predictions.create_many([PredictionRequest("truefusion", {"prompt": "fail please"})] * 5)
-    ids = {each.id for each in made if not isinstance(each, Exception)}
+async def test_the_client_iterates_over_all_pages(api: KellyAPI) -> None:
+    created = await api.skytells.predictions.create_many(
+        [PredictionRequest("truefusion", {"prompt": "fail please"})] * 5
+    )
+    ids = {each.id for each in created if not isinstance(each, Exception)}
     assert len(ids) == 5
     pages = [page async for page in api.skytells.predictions.pages(per_page=2)]
     assert [len(page.items) for page in pages] == [2, 2, 1]
     assert {each.id async for each in api.skytells.predictions.iterate(per_page=2)} == ids
 
 
-async def test_one_failure_loses_no_ids(api: KellyAPI) -> None:
-    jobs = [("truefusion", FOX["input"]), ("gpt-0", {}), ("flux-pro", FOX["input"])]
-    first, second, third = await api.skytells.predictions.create_many(jobs)
+async def test_one_failure_of_many_loses_no_ids(api: KellyAPI) -> None:
+    requests = [("truefusion", FOX["input"]), ("gpt-0", {}), ("flux-pro", FOX["input"])]
+    first, second, third = await api.skytells.predictions.create_many(requests)
     assert isinstance(second, StatusError)
     assert second.code == "MODEL_NOT_FOUND"
     assert [getattr(each, "model", None) for each in (first, third)] == ["truefusion", "flux-pro"]
 
 
 async def test_the_client_sees_each_state_once(api: KellyAPI, clock: Clock) -> None:
-    job = await api.skytells.predictions.create("truefusion", FOX["input"])
-    seen = []
-    async for state in api.skytells.predictions.follow(job, interval=0):
-        seen.append((state.status, state.progress))
+    prediction = await api.skytells.predictions.create("truefusion", FOX["input"])
+    states = []
+    async for state in api.skytells.predictions.follow(prediction, interval=0):
+        states.append((state.status, state.progress))
         clock.now = max(clock.now, NOON + {"pending": 10, "starting": 50, "processing": 100}.get(state.status, 0))
-    assert seen[:3] == [("pending", 0), ("starting", 0), ("processing", 50)]
-    assert seen[-1] == ("succeeded", 100)
+    assert states[:3] == [("pending", 0), ("starting", 0), ("processing", 50)]
+    assert states[-1] == ("succeeded", 100)
 
 
-async def test_the_client_cancels_deletes_and_looks_at_a_stream(api: KellyAPI) -> None:
+async def test_the_client_cancels_deletes_and_reads_stream_info(api: KellyAPI) -> None:
     predictions = api.skytells.predictions
-    job = await predictions.create("truefusion", FOX["input"], stream=True)
-    info = await predictions.stream_info(job)
-    assert (info.id, info.stream, info.urls["stream"]) == (job.id, True, f"{job.urls['get']}/stream")
-    cancelled = await predictions.cancel(job)
+    prediction = await predictions.create("truefusion", FOX["input"], stream=True)
+    info = await predictions.stream_info(prediction)
+    assert (info.id, info.stream, info.urls["stream"]) == (prediction.id, True, f"{prediction.urls['get']}/stream")
+    cancelled = await predictions.cancel(prediction)
     assert cancelled is not None
     assert cancelled.status == "cancelled"
-    assert await predictions.delete(job) == cancelled
+    assert await predictions.delete(prediction) == cancelled
     with pytest.raises(ServerError) as raised:
-        await predictions.get(job)
+        await predictions.get(prediction)
     assert raised.value.code == "PREDICTION_FAILED"
 
 
-async def test_outputs_are_downloaded_into_a_folder(api: KellyAPI, skytells: Ask, clock: Clock, tmp_path: Path) -> None:
-    made = await create(skytells)
-    await finished(skytells, clock, made["id"])
-    [path] = await api.skytells.predictions.download(made["id"], tmp_path / "new")
-    assert (path.name, Image.open(io.BytesIO(path.read_bytes())).size) == (f"{made['id']}-output.png", (64, 64))
+async def test_outputs_are_downloaded_into_a_folder(
+    api: KellyAPI, skytells: Send, clock: Clock, tmp_path: Path
+) -> None:
+    created = await create(skytells)
+    await wait_until_finished(skytells, clock, created["id"])
+    [path] = await api.skytells.predictions.download(created["id"], tmp_path / "new")
+    assert (path.name, Image.open(io.BytesIO(path.read_bytes())).size) == (f"{created['id']}-output.png", (64, 64))
 
 
-async def test_an_awaited_job_ends_when_it_is_cancelled(ask: Ask, api: KellyAPI) -> None:
-    waiting = asyncio.create_task(ask("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
+async def test_an_awaited_prediction_ends_when_it_is_cancelled(send: Send, api: KellyAPI) -> None:
+    waiting = asyncio.create_task(send("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
     while not (page := await api.skytells.predictions.list()).items:
         pass
     await api.skytells.predictions.cancel(page.items[0])
     assert (await waiting).json["status"] == "cancelled"
 
 
-async def test_an_awaited_job_ends_by_the_clock(ask: Ask, clock: Clock) -> None:
-    waiting = asyncio.create_task(ask("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
-    while not (await ask("GET", "/v1/predictions", headers=KEY)).json["data"]:
+async def test_an_awaited_prediction_ends_by_the_clock(send: Send, clock: Clock) -> None:
+    waiting = asyncio.create_task(send("POST", "/v1/predict", headers=KEY, json={**FOX, "await": True}))
+    while not (await send("GET", "/v1/predictions", headers=KEY)).json["data"]:
         pass
     clock.now += SECONDS
     assert (await waiting).json["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("done", [True, False])
-async def test_a_job_is_kept_over_a_restart_and_taken_up_again(
-    ask: Ask, clock: Clock, tmp_path: Path, done: bool
+async def test_a_prediction_is_kept_over_a_restart_and_resumed(
+    send: Send, clock: Clock, tmp_path: Path, done: bool
 ) -> None:
-    def begin() -> Sandbox:
+    def make_sandbox() -> Sandbox:
         return Sandbox(data=tmp_path, clock=clock, prediction_time=SECONDS)
 
-    async with begin() as first:
-        made = await create(partial(ask, url=first.url, headers=KEY))
+    async with make_sandbox() as first:
+        created = await create(partial(send, url=first.url, headers=KEY))
         if done:
-            await finished(partial(ask, url=first.url, headers=KEY), clock, made["id"])
+            await wait_until_finished(partial(send, url=first.url, headers=KEY), clock, created["id"])
     if not done:  # as if the sandbox had been killed
         with sqlite3.connect(tmp_path / "state.db") as records:
             records.execute("DELETE FROM records WHERE kind = 'result'")
         records.close()
-    async with begin() as second:
-        skytells = partial(ask, url=second.url, headers=KEY)
-        seen = await finished(skytells, clock, made["id"])
-        assert (seen["status"], seen["created_at"]) == ("succeeded", made["created_at"])
-        assert seen["output"] == [f"{second.url}/delivery/{made['id']}-output.png"]
-        assert (await ask("GET", "", url=seen["output"][0])).status == 200
+    async with make_sandbox() as second:
+        skytells = partial(send, url=second.url, headers=KEY)
+        prediction = await wait_until_finished(skytells, clock, created["id"])
+        assert (prediction["status"], prediction["created_at"]) == ("succeeded", created["created_at"])
+        assert prediction["output"] == [f"{second.url}/delivery/{created['id']}-output.png"]
+        assert (await send("GET", "", url=prediction["output"][0])).status == 200

@@ -1,4 +1,4 @@
-"""Skytells' predictions, S1 to S3: created, looked at, done, and their outputs. What time does to them is elsewhere."""
+"""Skytells' predictions in the sandbox, S1 to S3: creation, results, outputs and error bodies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from http_client import Ask
+from http_client import Send
 from PIL import Image
 
 from kellyapi import PredictionFailedError, Sandbox, ServerError
@@ -30,38 +30,33 @@ async def sandbox() -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def skytells(ask: Ask) -> Ask:
-    return partial(ask, headers=KEY)
-
-
-def refusal(status: int, code: str, message: str) -> dict[str, Any]:
+def error_body(status: int, code: str, message: str) -> dict[str, Any]:
     error = {"http_status": status, "message": message, "details": None, "error_id": code}
     return {"status": False, "response": message, "error": error}
 
 
 @pytest.mark.parametrize("headers", [{}, {"x-api-key": " "}, {"Authorization": "Bearer key"}])
-async def test_without_a_key_the_answer_is_401(ask: Ask, headers: dict[str, str]) -> None:
-    answer = await ask("POST", "/v1/predict", headers=headers, json=FOX)
-    assert (answer.status, answer.json) == (401, refusal(401, "UNAUTHORIZED", "The x-api-key header is missing"))
+async def test_a_missing_key_is_a_401(send: Send, headers: dict[str, str]) -> None:
+    response = await send("POST", "/v1/predict", headers=headers, json=FOX)
+    assert (response.status, response.json) == (401, error_body(401, "UNAUTHORIZED", "The x-api-key header is missing"))
 
 
-async def test_a_wrong_key_is_401_and_a_right_one_is_let_in(ask: Ask) -> None:
-    async with Sandbox(keys=["right"]) as narrow:
-        create = partial(ask, "POST", "/v1/predict", url=narrow.url, json=FOX)
+async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
+    async with Sandbox(keys=["right"]) as restricted:
+        create = partial(send, "POST", "/v1/predict", url=restricted.url, json=FOX)
         refused = await create(headers=KEY)
-        assert (refused.status, refused.json) == (401, refusal(401, "UNAUTHORIZED", "Invalid API key"))
+        assert (refused.status, refused.json) == (401, error_body(401, "UNAUTHORIZED", "Invalid API key"))
         assert (await create(headers={"x-api-key": "right", "Authorization": "Bearer right"})).status == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/predict", "/v1/predictions"])
-async def test_a_new_prediction_is_pending_and_complete_in_form(sandbox: Sandbox, skytells: Ask, path: str) -> None:
-    made = (await skytells("POST", path, json={**FOX, "await": False, "stream": True})).json
-    assert list(made) == FIELDS.split()
-    assert UUID(made["id"])
-    assert datetime.fromisoformat(made["created_at"]).tzinfo
-    here = f"{sandbox.url}/v1/predictions/{made['id']}"
-    assert made == made | {
+async def test_a_new_prediction_is_pending_and_has_all_fields(sandbox: Sandbox, skytells: Send, path: str) -> None:
+    created = (await skytells("POST", path, json={**FOX, "await": False, "stream": True})).json
+    assert list(created) == FIELDS.split()
+    assert UUID(created["id"])
+    assert datetime.fromisoformat(created["created_at"]).tzinfo
+    here = f"{sandbox.url}/v1/predictions/{created['id']}"
+    assert created == created | {
         "status": "pending",
         "type": "inference",
         "stream": True,
@@ -73,29 +68,33 @@ async def test_a_new_prediction_is_pending_and_complete_in_form(sandbox: Sandbox
     }
 
 
-async def test_awaited_it_comes_back_done_with_an_output_that_asks_for_no_key(ask: Ask, skytells: Ask) -> None:
-    done = (await skytells("POST", "/v1/predict", json={**FOX, "await": True})).json
-    assert list(done) == FIELDS.split()
-    assert (done["status"], done["metrics"]["image_count"], done["metrics"]["progress"]) == ("succeeded", 1, 100)
-    assert done["completed_at"] >= done["started_at"] >= done["created_at"]
-    assert done["metadata"]["billing"] == {"credits_used": 0.05}
-    assert done["metadata"]["data_available"] is True
-    assert (await skytells("GET", f"/v1/predictions/{done['id']}")).json == done
-    [url], [file] = done["output"], done["metadata"]["storage"]["files"]
-    output = await ask("GET", "", url=url)
+async def test_an_awaited_prediction_has_succeeded_and_its_output_needs_no_key(send: Send, skytells: Send) -> None:
+    prediction = (await skytells("POST", "/v1/predict", json={**FOX, "await": True})).json
+    assert list(prediction) == FIELDS.split()
+    assert (prediction["status"], prediction["metrics"]["image_count"], prediction["metrics"]["progress"]) == (
+        "succeeded",
+        1,
+        100,
+    )
+    assert prediction["completed_at"] >= prediction["started_at"] >= prediction["created_at"]
+    assert prediction["metadata"]["billing"] == {"credits_used": 0.05}
+    assert prediction["metadata"]["data_available"] is True
+    assert (await skytells("GET", f"/v1/predictions/{prediction['id']}")).json == prediction
+    [url], [file] = prediction["output"], prediction["metadata"]["storage"]["files"]
+    output = await send("GET", "", url=url)
     assert (output.status, output.headers["Content-Type"]) == (200, "image/png")
     assert file == {"name": url.rpartition("/")[2], "type": "image/png", "size": len(output.body), "url": url}
     assert Image.open(io.BytesIO(output.body)).size == (80, 64)
 
 
 @pytest.mark.parametrize("vendor", ["", "skytells/", "black-forest-labs/"])
-async def test_a_model_may_have_its_vendor_before_it(skytells: Ask, vendor: str) -> None:
-    made = (await skytells("POST", "/v1/predict", json={**FOX, "model": f"{vendor}flux-pro"})).json
-    assert made["model"] == {"name": "flux-pro", "type": "image"}
+async def test_a_model_name_may_include_its_vendor(skytells: Send, vendor: str) -> None:
+    created = (await skytells("POST", "/v1/predict", json={**FOX, "model": f"{vendor}flux-pro"})).json
+    assert created["model"] == {"name": "flux-pro", "type": "image"}
 
 
 @pytest.mark.parametrize(
-    ("webhook", "kept"),
+    ("webhook", "expected"),
     [
         ({"url": "https://a.test/h", "events": ["completed"]}, {"url": "https://a.test/h", "events": ["completed"]}),
         ({"url": "https://a.test/h", "secret": "s"}, {"url": "https://a.test/h", "events": [], "secret": "s"}),
@@ -103,8 +102,8 @@ async def test_a_model_may_have_its_vendor_before_it(skytells: Ask, vendor: str)
         ({}, {"url": None, "events": []}),
     ],
 )
-async def test_a_webhook_is_given_back(skytells: Ask, webhook: Any, kept: dict[str, Any]) -> None:
-    assert (await skytells("POST", "/v1/predict", json={**FOX, "webhook": webhook})).json["webhook"] == kept
+async def test_the_response_includes_the_webhook(skytells: Send, webhook: Any, expected: dict[str, Any]) -> None:
+    assert (await skytells("POST", "/v1/predict", json={**FOX, "webhook": webhook})).json["webhook"] == expected
 
 
 @pytest.mark.parametrize(
@@ -165,17 +164,17 @@ async def test_a_webhook_is_given_back(skytells: Ask, webhook: Any, kept: dict[s
         ({"model": "gpt-0", "input": {"prompt": "a"}}, 404, "MODEL_NOT_FOUND", "Model 'gpt-0' was not found."),
     ],
 )
-async def test_an_invalid_request_is_refused_in_the_unified_shape(
-    skytells: Ask, body: dict[str, Any], status: int, code: str, message: str
+async def test_an_invalid_request_gets_an_error_in_skytells_form(
+    skytells: Send, body: dict[str, Any], status: int, code: str, message: str
 ) -> None:
-    answer = await skytells("POST", "/v1/predict", json=body)
-    assert (answer.status, answer.json) == (status, refusal(status, code, message))
+    response = await skytells("POST", "/v1/predict", json=body)
+    assert (response.status, response.json) == (status, error_body(status, code, message))
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"null", b"[" * 100_000])
-async def test_a_body_that_is_no_json_object_is_a_400(skytells: Ask, body: bytes) -> None:
-    answer = await skytells("POST", "/v1/predict", data=body)
-    assert (answer.status, answer.json["error"]["error_id"]) == (400, "INVALID_REQUEST")
+async def test_a_body_that_is_not_a_json_object_is_a_400(skytells: Send, body: bytes) -> None:
+    response = await skytells("POST", "/v1/predict", data=body)
+    assert (response.status, response.json["error"]["error_id"]) == (400, "INVALID_REQUEST")
 
 
 @pytest.mark.parametrize(
@@ -186,26 +185,28 @@ async def test_a_body_that_is_no_json_object_is_a_400(skytells: Ask, body: bytes
         ("beatfusion-2.0", "a song", "The sandbox makes no music."),
     ],
 )
-async def test_a_failed_job_is_a_200_and_says_why_twice(skytells: Ask, model: str, prompt: str, reason: str) -> None:
-    failed = await skytells("POST", "/v1/predict", json={"model": model, "input": {"prompt": prompt}, "await": True})
-    assert (failed.status, list(failed.json)) == (200, FIELDS.split())
-    assert (failed.json["status"], failed.json["output"]) == ("failed", None)
-    assert failed.json["response"] == failed.json["error"] == reason
-    assert failed.json["metadata"]["billing"] == {"credits_used": 0}
+async def test_a_failed_prediction_is_a_200_with_its_reason_in_two_fields(
+    skytells: Send, model: str, prompt: str, reason: str
+) -> None:
+    response = await skytells("POST", "/v1/predict", json={"model": model, "input": {"prompt": prompt}, "await": True})
+    assert (response.status, list(response.json)) == (200, FIELDS.split())
+    assert (response.json["status"], response.json["output"]) == ("failed", None)
+    assert response.json["response"] == response.json["error"] == reason
+    assert response.json["metadata"]["billing"] == {"credits_used": 0}
 
 
-async def test_a_video_is_not_waited_for_and_fails(sandbox: Sandbox, skytells: Ask) -> None:
-    made = await skytells("POST", "/v1/predict", json={"model": "truefusion-video-pro", **FISH, "await": True})
-    assert made.json["status"] == "pending"
+async def test_a_video_is_not_waited_for_and_fails(sandbox: Sandbox, skytells: Send) -> None:
+    created = await skytells("POST", "/v1/predict", json={"model": "truefusion-video-pro", **FISH, "await": True})
+    assert created.json["status"] == "pending"
     async with sandbox.api() as api:
         with pytest.raises(PredictionFailedError, match="The sandbox makes no video"):
-            await api.skytells.predictions.wait(made.json["id"], interval=0)
+            await api.skytells.predictions.wait(created.json["id"], interval=0)
 
 
 async def test_a_language_model_gives_its_text_as_the_output(sandbox: Sandbox) -> None:
     async with sandbox.api() as api:
-        done = await api.skytells.run("gpt-5-nano", {"prompt": "2 + 3"})
-    assert (done.output, done.outputs) == ("[sandbox] 2 + 3 = 5", ("[sandbox] 2 + 3 = 5",))
+        prediction = await api.skytells.run("gpt-5-nano", {"prompt": "2 + 3"})
+    assert (prediction.output, prediction.outputs) == ("[sandbox] 2 + 3 = 5", ("[sandbox] 2 + 3 = 5",))
 
 
 @pytest.mark.usefixtures("no_packages")
@@ -216,40 +217,38 @@ async def test_a_missing_package_fails_the_prediction_and_says_what_to_install(s
 
 
 @pytest.mark.parametrize("id", ["nobody", "..%2Fmodels", "%00"])
-async def test_an_unknown_id_is_a_502_and_never_a_404(skytells: Ask, id: str) -> None:
-    answer = await skytells("GET", f"/v1/predictions/{id}")
-    assert (answer.status, answer.json["error"]["error_id"]) == (502, "PREDICTION_FAILED")
+async def test_an_unknown_id_is_a_502_and_never_a_404(skytells: Send, id: str) -> None:
+    response = await skytells("GET", f"/v1/predictions/{id}")
+    assert (response.status, response.json["error"]["error_id"]) == (502, "PREDICTION_FAILED")
 
 
-async def test_the_client_knows_an_unknown_id(sandbox: Sandbox) -> None:
+async def test_an_unknown_id_is_a_server_error_in_the_client(sandbox: Sandbox) -> None:
     async with sandbox.api() as api:
         with pytest.raises(ServerError) as raised:
             await api.skytells.predictions.get("nobody")
     assert raised.value.code == "PREDICTION_FAILED"
 
 
-async def test_an_output_that_is_not_there_is_a_404_for_everybody(ask: Ask) -> None:
-    assert (await ask("GET", "/delivery/nothing.png")).status == 404
+async def test_an_unknown_output_is_a_404_without_a_key(send: Send) -> None:
+    assert (await send("GET", "/delivery/nothing.png")).status == 404
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/v1/nothing", 404), ("DELETE", "/v1/predict", 405)])
-async def test_a_route_that_is_not_there_says_so_in_skytells_words(
-    ask: Ask, method: str, path: str, status: int
-) -> None:
-    answer = await ask(method, path, headers={**KEY, "Authorization": "Bearer key"})
+async def test_an_unknown_route_is_an_error_in_skytells_form(send: Send, method: str, path: str, status: int) -> None:
+    response = await send(method, path, headers={**KEY, "Authorization": "Bearer key"})
     code = {404: "ENDPOINT_NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}[status]
-    assert (answer.status, answer.json["status"], answer.json["error"]["error_id"]) == (status, False, code)
+    assert (response.status, response.json["status"], response.json["error"]["error_id"]) == (status, False, code)
 
 
-async def test_the_client_creates_follows_and_fetches(sandbox: Sandbox) -> None:
+async def test_the_client_runs_a_prediction_and_downloads_an_image(sandbox: Sandbox) -> None:
     async with sandbox.api() as api:
-        done = await api.skytells.run("truefusion", FOX["input"])
-        assert (done.status, done.credits_used, len(done.outputs)) == ("succeeded", 0.03, 1)
+        prediction = await api.skytells.run("truefusion", FOX["input"])
+        assert (prediction.status, prediction.credits_used, len(prediction.outputs)) == ("succeeded", 0.03, 1)
         image = await api.skytells.generate_image("a fox", input={"width": 80, "height": 64})
     assert (image.mime, image.width, image.height) == ("image/png", 80, 64)
 
 
-async def test_a_sandbox_may_close_while_its_predictions_are_at_work() -> None:
+async def test_a_sandbox_can_close_while_predictions_are_running() -> None:
     async with Sandbox() as sandbox, sandbox.api() as api:
-        jobs = [await api.skytells.predictions.create("truefusion", {"prompt": "a fox"}) for _ in range(5)]
-    assert len({job.id for job in jobs}) == 5
+        predictions = [await api.skytells.predictions.create("truefusion", {"prompt": "a fox"}) for _ in range(5)]
+    assert len({prediction.id for prediction in predictions}) == 5

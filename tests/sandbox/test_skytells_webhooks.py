@@ -1,4 +1,4 @@
-"""The webhooks that the sandbox calls: which events, in which form, in order, and again until they are taken."""
+"""Outgoing webhooks of the sandbox: events, bodies, order and retries; and the library's receiver."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from http_client import Ask, Clock
+from http_client import Clock, Send
 from servers import OK, Server, answer, reset
 
 from kellyapi import KellyAPI, Sandbox, Webhook, WebhookDelivery, WebhookReceiver, verify_webhook
@@ -34,8 +34,8 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
         yield sandbox
 
 
-def watchers() -> list[asyncio.Task[Any]]:
-    """Give the tasks that tell webhooks."""
+def webhook_tasks() -> list[asyncio.Task[Any]]:
+    """Return the running tasks that deliver webhooks."""
     return [task for task in asyncio.all_tasks() if task.get_name().startswith("webhook of")]
 
 
@@ -43,43 +43,43 @@ Create = Callable[..., Awaitable[Any]]
 
 
 @pytest.fixture
-def create(ask: Ask) -> Create:
+def create(send: Send) -> Create:
     async def create(url: str, *events: str, prompt: str = INPUT["prompt"]) -> Any:  # type: ignore[assignment]
         webhook = {"url": url, "events": list(events)}
         order = {"model": "truefusion", "input": {**INPUT, "prompt": prompt}, "webhook": webhook}
-        made = await ask("POST", "/v1/predictions", headers=KEY, json=order)
-        assert made.status == 200, made
-        return made.json
+        created = await send("POST", "/v1/predictions", headers=KEY, json=order)
+        assert created.status == 200, created
+        return created.json
 
     return create
 
 
-async def called(server: Server, times: int) -> list[WebhookDelivery]:
-    """Wait for some calls, and read them."""
+async def wait_for_deliveries(server: Server, times: int) -> list[WebhookDelivery]:
+    """Wait for a number of deliveries, and verify them."""
     await server.until(lambda: len(server.requests) == times and server.open == 0)
-    return [verify_webhook(seen.headers, bytes(seen.body), "sk-mine") for seen in server.requests]
+    return [verify_webhook(request.headers, bytes(request.body), "sk-mine") for request in server.requests]
 
 
-async def finish(ask: Ask, clock: Clock, id: str) -> Any:
-    """Let a job's time pass, and wait until its work is done too."""
+async def finish(send: Send, clock: Clock, id: str) -> Any:
+    """Let the time of a prediction pass, and poll it until its work is done."""
     clock.now += SECONDS
-    while not (seen := (await ask("GET", f"/v1/predictions/{id}", headers=KEY)).json)["completed_at"]:
+    while not (prediction := (await send("GET", f"/v1/predictions/{id}", headers=KEY)).json)["completed_at"]:
         pass
-    return seen
+    return prediction
 
 
-async def test_a_job_tells_of_its_start_and_its_end_as_the_clock_goes(create: Create, ask: Ask, clock: Clock) -> None:
+async def test_a_prediction_sends_events_when_it_starts_and_ends(create: Create, send: Send, clock: Clock) -> None:
     async with Server(answer(204)) as server:
-        made = await create(f"{server.url}/hook?job=1")
+        created = await create(f"{server.url}/hook?job=1")
         clock.now += 10
-        [started] = await called(server, 1)
-        assert (started.prediction.id, started.type, started.prediction.ended) == (made["id"], "started", False)
-        done = await finish(ask, clock, made["id"])
-        _, end = await called(server, 2)
+        [started] = await wait_for_deliveries(server, 1)
+        assert (started.prediction.id, started.type, started.prediction.ended) == (created["id"], "started", False)
+        done = await finish(send, clock, created["id"])
+        _, end = await wait_for_deliveries(server, 2)
         assert end.type == "succeeded"
     first, second = server.requests
     assert (first.method, first.target, first.headers["content-type"]) == ("POST", "/hook?job=1", "application/json")
-    assert json.loads(second.body) == done  # a bare prediction, as asking for it gives
+    assert json.loads(second.body) == done  # the prediction itself, without an envelope
 
 
 @pytest.mark.parametrize("how", ["succeeded", "failed", "cancelled"])
@@ -94,21 +94,21 @@ async def test_a_job_tells_of_its_start_and_its_end_as_the_clock_goes(create: Cr
         ),
     ],
 )
-async def test_both_families_of_events_are_told_each_in_its_form(
-    create: Create, ask: Ask, clock: Clock, how: str, events: tuple[str, ...], family: str
+async def test_each_family_of_event_names_has_its_own_body(
+    create: Create, send: Send, clock: Clock, how: str, events: tuple[str, ...], family: str
 ) -> None:
     names = dict(zip(["started", "succeeded", "failed", "cancelled"], family.split(), strict=True))
     async with Server(OK) as server:
-        made = await create(server.url, *events, prompt="fail please" if how == "failed" else "a fox")
+        created = await create(server.url, *events, prompt="fail please" if how == "failed" else "a fox")
         clock.now += SECONDS / 2
-        await called(server, 1)
+        await wait_for_deliveries(server, 1)
         if how == "cancelled":
-            await ask("POST", f"/v1/predictions/{made['id']}/cancel", headers=KEY)
-        await finish(ask, clock, made["id"])
-        told = await called(server, 2)
-    assert [event.type for event in told] == ["started", how]
-    assert {event.prediction.id for event in told} == {made["id"]}
-    bodies = [json.loads(seen.body) for seen in server.requests]
+            await send("POST", f"/v1/predictions/{created['id']}/cancel", headers=KEY)
+        await finish(send, clock, created["id"])
+        deliveries = await wait_for_deliveries(server, 2)
+    assert [event.type for event in deliveries] == ["started", how]
+    assert {event.prediction.id for event in deliveries} == {created["id"]}
+    bodies = [json.loads(request.body) for request in server.requests]
     if events and events[0].startswith("prediction."):
         assert [body["type"] for body in bodies] == [names["started"], names[how]]
         assert [sorted(body) for body in bodies] == [["created_at", "data", "type"]] * 2
@@ -128,39 +128,39 @@ async def test_both_families_of_events_are_told_each_in_its_form(
         (["prediction.paused", "succeeded"], ["succeeded"]),
     ],
 )
-async def test_only_what_was_asked_for_is_told(
-    create: Create, ask: Ask, clock: Clock, events: list[str], types: list[str]
+async def test_only_requested_events_are_sent(
+    create: Create, send: Send, clock: Clock, events: list[str], types: list[str]
 ) -> None:
     async with Server(OK) as server:
-        made = await create(server.url, *events)
-        [watching] = watchers()
-        await finish(ask, clock, made["id"])
-        await watching
-        told = await called(server, len(server.requests))
-    assert [event.type for event in told] == types
+        created = await create(server.url, *events)
+        [webhook_task] = webhook_tasks()
+        await finish(send, clock, created["id"])
+        await webhook_task
+        deliveries = await wait_for_deliveries(server, len(server.requests))
+    assert [event.type for event in deliveries] == types
 
 
-async def test_a_job_that_is_cancelled_before_it_starts_tells_of_that_alone(create: Create, ask: Ask) -> None:
+async def test_a_prediction_that_is_cancelled_before_it_starts_sends_one_event(create: Create, send: Send) -> None:
     async with Server(OK) as server:
-        made = await create(server.url)
-        await ask("POST", f"/v1/predictions/{made['id']}/cancel", headers=KEY)
-        [told] = await called(server, 1)
-    assert told.type == "cancelled"
+        created = await create(server.url)
+        await send("POST", f"/v1/predictions/{created['id']}/cancel", headers=KEY)
+        [delivery] = await wait_for_deliveries(server, 1)
+    assert delivery.type == "cancelled"
 
 
 @pytest.mark.parametrize("failure", [answer(500), answer(401), answer(302, Location="/"), b"no http\r\n\r\n", reset])
-async def test_a_call_that_fails_is_sent_again_and_later_ones_wait(
-    create: Create, ask: Ask, clock: Clock, failure: Any
+async def test_a_failed_delivery_is_retried_before_later_events_are_sent(
+    create: Create, send: Send, clock: Clock, failure: Any
 ) -> None:
     async with Server(failure, failure, OK) as server:
-        made = await create(server.url)
-        await finish(ask, clock, made["id"])
-        told = await called(server, 4)
-    assert [event.type for event in told] == ["started"] * 3 + ["succeeded"]
-    assert len({(bytes(seen.body), seen.headers["x-skytells-signature"]) for seen in server.requests}) == 2
+        created = await create(server.url)
+        await finish(send, clock, created["id"])
+        deliveries = await wait_for_deliveries(server, 4)
+    assert [event.type for event in deliveries] == ["started"] * 3 + ["succeeded"]
+    assert len({(bytes(request.body), request.headers["x-skytells-signature"]) for request in server.requests}) == 2
 
 
-JOB = {
+PREDICTION = {
     "id": "p1",
     "model": "truefusion",
     "input": INPUT,
@@ -183,78 +183,81 @@ JOB = {
         (10, None, 5, 50, ["started", "cancelled"]),
     ],
 )
-def test_what_a_job_has_to_tell_depends_on_its_times(
+def test_the_reported_states_depend_on_the_times_of_a_prediction(
     cancelled: float | None, failure: str | None, finished: float | None, now: float, states: list[str]
 ) -> None:
-    job = JOB | {"cancelled": None if cancelled is None else NOON + cancelled}
+    prediction = PREDICTION | {"cancelled": None if cancelled is None else NOON + cancelled}
     result = None if finished is None else {"id": "p1", "finished": NOON + finished, "failure": failure}
-    assert reported_states(job, result, NOON + now) == states
+    assert reported_states(prediction, result, NOON + now) == states
 
 
-async def test_the_start_of_a_job_is_told_as_it_was_however_late() -> None:
+async def test_a_late_started_event_has_the_state_of_the_start() -> None:
     async with Server(OK) as server:
-        job = JOB | {"cancelled": NOON + 50, "webhook": {"url": server.url, "events": []}}
+        prediction = PREDICTION | {"cancelled": NOON + 50, "webhook": {"url": server.url, "events": []}}
 
         async def find() -> tuple[dict[str, Any], None]:
-            return job, None
+            return prediction, None
 
         await deliver_webhooks(find, Clock(NOON + 60), key="sk-mine", origin="http://h", retries=())
-        started, end = await called(server, 2)
+        started, end = await wait_for_deliveries(server, 2)
     assert (started.type, started.prediction.completed_at) == ("started", None)
     assert (end.type, end.prediction.completed_at) == ("cancelled", "2026-03-04T12:00:50.000000Z")
 
 
-async def test_a_call_is_given_up_after_its_retries_and_the_next_is_sent(
-    create: Create, ask: Ask, clock: Clock, caplog: pytest.LogCaptureFixture
+async def test_after_its_retries_a_delivery_is_given_up_and_the_next_is_sent(
+    create: Create, send: Send, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with Server(answer(500)) as server:
-        made = await create(server.url)
-        await finish(ask, clock, made["id"])
-        told = await called(server, 6)
-    assert [event.type for event in told] == ["started"] * 3 + ["succeeded"] * 3
+        created = await create(server.url)
+        await finish(send, clock, created["id"])
+        deliveries = await wait_for_deliveries(server, 6)
+    assert [event.type for event in deliveries] == ["started"] * 3 + ["succeeded"] * 3
     assert f"the webhook {server.url} did not accept a delivery: status 500" in caplog.messages
 
 
-async def test_nobody_there_is_a_failure_like_others(
-    create: Create, ask: Ask, clock: Clock, caplog: pytest.LogCaptureFixture
+async def test_a_refused_connection_is_a_failed_delivery(
+    create: Create, send: Send, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Server() as gone:
+    async with Server() as closed_server:
         pass
-    made = await create(gone.url)
-    await finish(ask, clock, made["id"])
+    created = await create(closed_server.url)
+    await finish(send, clock, created["id"])
     async with Server(OK) as server:
         other = await create(server.url)
-        await finish(ask, clock, other["id"])
-        await called(server, 2)
-    assert [message for message in caplog.messages if f"{gone.url} did not accept a delivery: Connection" in message]
+        await finish(send, clock, other["id"])
+        await wait_for_deliveries(server, 2)
+    problem = f"{closed_server.url} did not accept a delivery: Connection"
+    assert [message for message in caplog.messages if problem in message]
 
 
 @pytest.mark.parametrize("pauses", [[-1], [0.1, float("nan")], [float("inf")]])
-def test_the_pauses_are_seconds(pauses: list[float]) -> None:
+def test_webhook_retries_must_be_seconds(pauses: list[float]) -> None:
     with pytest.raises(ValueError, match="webhook_retries must be seconds, 0 or more"):
         Sandbox(webhook_retries=pauses)
 
 
-async def test_closing_the_sandbox_ends_the_calls() -> None:
+async def test_closing_the_sandbox_cancels_deliveries() -> None:
     sandbox = Sandbox(prediction_time=0, webhook_retries=(3600,))
     async with Server(answer(500)) as server, sandbox, sandbox.api() as api:
         await api.skytells.predictions.create("truefusion", INPUT, webhook=server.url)
         await server.until(lambda: len(server.requests) == 1)
-        assert watchers()
+        assert webhook_tasks()
         await sandbox.close()
-        assert not watchers()
+        assert not webhook_tasks()
 
 
-async def test_a_deleted_job_tells_nothing_more(create: Create, ask: Ask, clock: Clock, sandbox: Sandbox) -> None:
+async def test_a_deleted_prediction_sends_no_more_events(
+    create: Create, send: Send, clock: Clock, sandbox: Sandbox
+) -> None:
     async with Server(OK) as server:
-        made = await create(server.url)
-        assert (await ask("DELETE", f"/v1/predictions/{made['id']}", headers=KEY)).status == 200
-        await asyncio.gather(*watchers())
+        created = await create(server.url)
+        assert (await send("DELETE", f"/v1/predictions/{created['id']}", headers=KEY)).status == 200
+        await asyncio.gather(*webhook_tasks())
         assert not server.requests
 
 
 @pytest.mark.parametrize(
-    ("url", "noted"),
+    ("url", "has_note"),
     [
         ("https://hooks.example/skytells", True),
         ("http://10.0.0.1/skytells", True),
@@ -266,27 +269,29 @@ async def test_a_deleted_job_tells_nothing_more(create: Create, ask: Ask, clock:
         ("http://[::1]:1/", False),
     ],
 )
-async def test_other_machines_are_not_called_and_a_note_says_so(ask: Ask, url: str, noted: bool) -> None:
+async def test_webhooks_on_other_machines_are_not_called_and_a_note_says_so(
+    send: Send, url: str, has_note: bool
+) -> None:
     order = {"model": "truefusion", "input": INPUT, "webhook": url}
-    made = await ask("POST", "/v1/predict", headers=KEY, json=order)
-    assert (made.status, made.json["webhook"]["url"]) == (200, url)
-    assert ("this machine only" in made.headers.get("X-Sandbox-Note", "")) is noted
-    assert bool(watchers()) is not noted
+    created = await send("POST", "/v1/predict", headers=KEY, json=order)
+    assert (created.status, created.json["webhook"]["url"]) == (200, url)
+    assert ("this machine only" in created.headers.get("X-Sandbox-Note", "")) is has_note
+    assert bool(webhook_tasks()) is not has_note
 
 
 @pytest.mark.parametrize("events", ["completed", {"completed": True}, [1], 5])
-async def test_events_that_are_no_array_of_strings_are_refused(ask: Ask, events: Any) -> None:
+async def test_events_must_be_an_array_of_strings(send: Send, events: Any) -> None:
     order = {"model": "truefusion", "input": INPUT, "webhook": {"url": "http://localhost:1/", "events": events}}
-    made = await ask("POST", "/v1/predict", headers=KEY, json=order)
-    assert (made.status, made.json["response"]) == (422, "The webhook.events field must be an array of strings.")
+    created = await send("POST", "/v1/predict", headers=KEY, json=order)
+    assert (created.status, created.json["response"]) == (422, "The webhook.events field must be an array of strings.")
 
 
-# With the receiver
+# -- with the receiver -------------------------------------------------------------------------------------------------
 
 
 @asynccontextmanager
 async def receiving(receiver: WebhookReceiver) -> AsyncIterator[str]:
-    """Serve a receiver, and give its URL."""
+    """Serve a receiver, and yield its URL."""
     app = web.Application()
     app.add_routes(receiver.routes("/webhooks/skytells"))
     app.cleanup_ctx.append(receiver.cleanup_context)
@@ -297,46 +302,40 @@ async def receiving(receiver: WebhookReceiver) -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
-    async with sandbox.api() as api:
-        yield api
-
-
-async def test_a_job_is_joined_with_its_call(api: KellyAPI, clock: Clock) -> None:
-    receiver, told = WebhookReceiver(skytells=api.skytells), []
-    receiver.on("started", "succeeded")(lambda event: told.append(event.type))
+async def test_the_receiver_waits_for_the_delivery_of_a_prediction(api: KellyAPI, clock: Clock) -> None:
+    receiver, deliveries = WebhookReceiver(skytells=api.skytells), []
+    receiver.on("started", "succeeded")(lambda event: deliveries.append(event.type))
     async with receiving(receiver) as url:
-        job = await api.skytells.predictions.create("truefusion", INPUT, webhook=Webhook(url))
+        prediction = await api.skytells.predictions.create("truefusion", INPUT, webhook=Webhook(url))
         clock.now += SECONDS
-        done = await receiver.wait_for(job, poll_after=600)
-        assert (done.id, done.status) == (job.id, "succeeded")
-    assert told == ["started", "succeeded"]
+        done = await receiver.wait_for(prediction, poll_after=600)
+        assert (done.id, done.status) == (prediction.id, "succeeded")
+    assert deliveries == ["started", "succeeded"]
 
 
 async def test_a_handler_that_fails_is_called_again(
     api: KellyAPI, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    receiver, told = WebhookReceiver("sandbox", answer_first=False), list[str]()
+    receiver, deliveries = WebhookReceiver("sandbox", answer_first=False), list[str]()
     done = asyncio.Event()
 
     @receiver.on("succeeded")
     async def fail_once(event: WebhookDelivery) -> None:
-        told.append(event.id)
-        if len(told) == 1:
+        deliveries.append(event.id)
+        if len(deliveries) == 1:
             raise OSError("the disk is full")
         done.set()
 
     async with receiving(receiver) as url:
-        job = await api.skytells.predictions.create("truefusion", INPUT, webhook=Webhook(url, ["completed"]))
+        prediction = await api.skytells.predictions.create("truefusion", INPUT, webhook=Webhook(url, ["completed"]))
         clock.now += SECONDS
         await done.wait()
-    assert told == [f"{job.id}:succeeded"] * 2
-    assert caplog.messages.count(f"a handler of succeeded failed for prediction {job.id}") == 1
+    assert deliveries == [f"{prediction.id}:succeeded"] * 2
+    assert caplog.messages.count(f"a handler of succeeded failed for prediction {prediction.id}") == 1
 
 
-async def test_without_a_call_the_sandbox_is_asked(api: KellyAPI, clock: Clock) -> None:
+async def test_the_receiver_polls_when_no_delivery_comes(api: KellyAPI, clock: Clock) -> None:
     receiver = WebhookReceiver(skytells=api.skytells)
-    job = await api.skytells.predictions.create("truefusion", INPUT)
+    prediction = await api.skytells.predictions.create("truefusion", INPUT)
     clock.now += SECONDS
-    assert (await receiver.wait_for(job, poll_after=0)).status == "succeeded"
+    assert (await receiver.wait_for(prediction, poll_after=0)).status == "succeeded"

@@ -1,45 +1,39 @@
-"""The sandbox's streams: the protocol as it is on the wire, and the same answers as without a stream."""
+"""Event streams of the sandbox: the events on the wire, and the same results as without a stream."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from attrs import evolve
-from http_client import Answer, Ask
+from http_client import Response, Send
 
-from kellyapi import BadRequestError, ChatCompletion, KellyAPI, KellyAPIError, NotFoundError, Sandbox
+from kellyapi import BadRequestError, ChatCompletion, KellyAPI, KellyAPIError, NotFoundError
 
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 SKYTELLS = {"x-api-key": "key"}
 SUM = [{"role": "user", "content": "2 + 3"}]
-ASKED = {"model": "gpt-5", "messages": SUM}
-SAID = ["[sandbox]", " 2", " +", " 3", " =", " 5"]
-COUNTED = {"stream": True, "stream_options": {"include_usage": True}}
+REQUEST = {"model": "gpt-5", "messages": SUM}
+WORDS = ["[sandbox]", " 2", " +", " 3", " =", " 5"]
+WITH_USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
-@pytest.fixture
-async def api(sandbox: Sandbox) -> AsyncIterator[KellyAPI]:
-    async with sandbox.api() as api:
-        yield api
-
-
-def read(answer: Answer) -> list[tuple[str, Any]]:
-    """Give the events of an answer: their names and their JSON."""
-    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
-    assert answer.headers["Transfer-Encoding"] == "chunked"
-    found = []
-    for event in answer.body.decode().removesuffix("\n\n").split("\n\n"):
+def read_events(response: Response) -> list[tuple[str, Any]]:
+    """Return the name and the JSON of each event."""
+    assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    events = []
+    for event in response.body.decode().removesuffix("\n\n").split("\n\n"):
         *names, data = event.split("\n")
         text = data.removeprefix("data: ")
         name = names[0].removeprefix("event: ") if names else ""
-        found.append((name, text if text == "[DONE]" else json.loads(text)))
-    return found
+        events.append((name, text if text == "[DONE]" else json.loads(text)))
+    return events
 
 
-CHATS: dict[str, tuple[str, dict[str, str]]] = {
+CHAT_ROUTES: dict[str, tuple[str, dict[str, str]]] = {
     "skytells": (CHAT, SKYTELLS),
     "skytells by the query": (f"{CHAT}?stream=true", SKYTELLS),
     "aerostack": ("/v1/ai/chat", {"X-Aerostack-Key": "key"}),
@@ -48,13 +42,13 @@ CHATS: dict[str, tuple[str, dict[str, str]]] = {
 }
 
 
-@pytest.mark.parametrize("counted", [True, False])
-@pytest.mark.parametrize("where", CHATS)
-async def test_a_chat_comes_in_chunks(ask: Ask, where: str, counted: bool) -> None:
-    path, headers = CHATS[where]
-    asked = ASKED | (COUNTED if counted else {"stream": "?" not in path})
-    *named, (_, done) = read(await ask("POST", path, headers=headers, json=asked))
-    assert (done, {name for name, _ in named}) == ("[DONE]", {""})
+@pytest.mark.parametrize("with_usage", [True, False])
+@pytest.mark.parametrize("where", CHAT_ROUTES)
+async def test_a_chat_comes_in_chunks(send: Send, where: str, with_usage: bool) -> None:
+    path, headers = CHAT_ROUTES[where]
+    body = REQUEST | (WITH_USAGE if with_usage else {"stream": "?" not in path})
+    *named, (_, last) = read_events(await send("POST", path, headers=headers, json=body))
+    assert (last, {name for name, _ in named}) == ("[DONE]", {""})
     chunks = [chunk for _, chunk in named]
     assert {(chunk["object"], chunk["model"]) for chunk in chunks} == {("chat.completion.chunk", "gpt-5")}
     assert len({chunk["id"] for chunk in chunks}) == len({chunk["created"] for chunk in chunks}) == 1
@@ -63,12 +57,12 @@ async def test_a_chat_comes_in_chunks(ask: Ask, where: str, counted: bool) -> No
     choices = [choice for chunk in chunks for choice in chunk["choices"]]
     assert [choice["delta"] for choice in choices] == [
         {"role": "assistant", "content": ""},
-        *({"content": word} for word in SAID),
+        *({"content": word} for word in WORDS),
         {},
     ]
     assert [choice["finish_reason"] for choice in choices] == [None] * (len(choices) - 1) + ["stop"]
-    assert [chunk["usage"]["total_tokens"] for chunk in chunks if chunk.get("usage")] == ([9] if counted else [])
-    assert {"usage" in chunk for chunk in chunks} == {counted}
+    assert [chunk["usage"]["total_tokens"] for chunk in chunks if chunk.get("usage")] == ([9] if with_usage else [])
+    assert {"usage" in chunk for chunk in chunks} == {with_usage}
 
 
 @pytest.mark.parametrize(
@@ -105,20 +99,20 @@ async def test_a_chat_of_aerostack_is_the_same_in_a_stream(
     api: KellyAPI, chat: Callable[..., Any], stream: Callable[..., Any]
 ) -> None:
     whole, streaming = await chat(api.aerostack), stream(api.aerostack)
-    assert [piece async for piece in streaming] == SAID
+    assert [piece async for piece in streaming] == WORDS
     if isinstance(whole, ChatCompletion):
         assert evolve(streaming.completion, id=None, created=None) == evolve(whole, id=None, created=None)
     else:
         assert streaming.reply == whole
 
 
-async def test_the_service_streams(api: KellyAPI) -> None:
+async def test_a_chat_of_any_provider_can_be_streamed(api: KellyAPI) -> None:
     async with api.chat_stream("2 + 3") as stream:
-        assert [piece async for piece in stream] == SAID
+        assert [piece async for piece in stream] == WORDS
     assert (stream.reply.provider, stream.reply.usage.total_tokens) == ("aerostack", 9)  # type: ignore[union-attr]  # it was counted
 
 
-async def test_a_stream_of_the_gateway_is_charged(api: KellyAPI) -> None:
+async def test_a_streamed_gateway_chat_is_charged(api: KellyAPI) -> None:
     before = await api.aerostack.gateway.wallet("my-api", consumer="ask")
     reply = await api.aerostack.gateway.chat_stream("my-api", SUM, consumer="ask").finish()
     after = await api.aerostack.gateway.wallet("my-api", consumer="ask")
@@ -126,31 +120,31 @@ async def test_a_stream_of_the_gateway_is_charged(api: KellyAPI) -> None:
     assert before.balance - after.balance == reply.usage.total_tokens > 0  # type: ignore[operator]  # both are numbers
 
 
-async def test_a_response_comes_in_events(ask: Ask) -> None:
-    asked = {"model": "gpt-5", "input": "2 + 3", "stream": True}
-    found = read(await ask("POST", RESPONSES, headers=SKYTELLS, json=asked))
-    events = [event for _, event in found]
-    assert [name for name, _ in found] == [event["type"] for event in events]
+async def test_a_response_comes_in_events(send: Send) -> None:
+    body = {"model": "gpt-5", "input": "2 + 3", "stream": True}
+    named_events = read_events(await send("POST", RESPONSES, headers=SKYTELLS, json=body))
+    events = [event for _, event in named_events]
+    assert [name for name, _ in named_events] == [event["type"] for event in events]
     assert [event["sequence_number"] for event in events] == list(range(len(events)))
     assert [event["type"].removeprefix("response.") for event in events] == [
         "created",
         "in_progress",
         "output_item.added",
         "content_part.added",
-        *["output_text.delta"] * len(SAID),
+        *["output_text.delta"] * len(WORDS),
         "output_text.done",
         "content_part.done",
         "output_item.done",
         "completed",
     ]
-    assert [event["delta"] for event in events if "delta" in event] == SAID
-    begun, last = events[0]["response"], events[-1]["response"]
-    assert (begun["status"], begun["output"], begun["usage"]) == ("in_progress", [], None)
-    assert (last["status"], last["id"], last["usage"]["total_tokens"]) == ("completed", begun["id"], 9)
+    assert [event["delta"] for event in events if "delta" in event] == WORDS
+    first_response, last = events[0]["response"], events[-1]["response"]
+    assert (first_response["status"], first_response["output"], first_response["usage"]) == ("in_progress", [], None)
+    assert (last["status"], last["id"], last["usage"]["total_tokens"]) == ("completed", first_response["id"], 9)
     (item,) = last["output"]
     assert events[-2]["item"] == item
     assert events[-3]["part"] == item["content"][0]
-    assert events[-4]["text"] == item["content"][0]["text"] == "".join(SAID)
+    assert events[-4]["text"] == item["content"][0]["text"] == "".join(WORDS)
     assert {event["item_id"] for event in events if "item_id" in event} == {item["id"]}
 
 
@@ -174,7 +168,7 @@ async def test_a_response_is_the_same_in_a_stream(api: KellyAPI, options: Any, s
     assert evolve(response, id=whole.id, created_at=whole.created_at, output=same) == whole
 
 
-async def test_a_response_that_was_streamed_can_be_gone_on_from(api: KellyAPI) -> None:
+async def test_a_streamed_response_can_be_continued(api: KellyAPI) -> None:
     responses = api.skytells.responses
     first = await responses.stream("gpt-5", "Hello", store=True).finish()
     second = await responses.stream("gpt-5", "What did I say?", previous_response_id=first.id).finish()
@@ -191,7 +185,7 @@ async def test_a_response_that_was_streamed_can_be_gone_on_from(api: KellyAPI) -
         (lambda it: it.aerostack.gateway.chat_stream("a", "hi", consumer="c", max_tokens=0), BadRequestError),
     ],
 )
-async def test_what_is_wrong_is_said_in_place_of_a_stream(
+async def test_a_wrong_request_gets_an_error_instead_of_a_stream(
     api: KellyAPI, make: Callable[[KellyAPI], Any], error: type[KellyAPIError]
 ) -> None:
     with pytest.raises(error) as caught:
@@ -202,7 +196,9 @@ async def test_what_is_wrong_is_said_in_place_of_a_stream(
 
 @pytest.mark.parametrize("where", ["aerostack", "aerostack gateway", "skytells"])
 @pytest.mark.parametrize("wrong", [{"stream": "yes"}, {"stream": 1}, {"stream": True, "stream_options": True}])
-async def test_aerostack_and_skytells_ask_for_true_or_false(ask: Ask, where: str, wrong: Any) -> None:
-    path, headers = CHATS[where]
-    assert (await ask("POST", path, headers=headers, json=ASKED | wrong)).status == 400
-    assert (await ask("POST", path, headers=headers, json=ASKED | {"stream": None})).json["object"] == "chat.completion"
+async def test_stream_must_be_true_or_false(send: Send, where: str, wrong: Any) -> None:
+    path, headers = CHAT_ROUTES[where]
+    assert (await send("POST", path, headers=headers, json=REQUEST | wrong)).status == 400
+    assert (await send("POST", path, headers=headers, json=REQUEST | {"stream": None})).json[
+        "object"
+    ] == "chat.completion"

@@ -1,4 +1,4 @@
-"""In place of speech recognition: every WAV says the same three words. No engine is behind it."""
+"""Fake speech recognition: every WAV has the same transcript."""
 
 from __future__ import annotations
 

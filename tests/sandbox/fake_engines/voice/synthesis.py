@@ -1,4 +1,4 @@
-"""In place of speech synthesis: audio that says what was asked for. No engine is behind it."""
+"""Fake speech synthesis: the audio contains the arguments. A text "call PORT" makes it wait for a test."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def synthesize(text: str, language: str, voice: str | None = None, format: str =
     if language == "zzz":
         raise BadInput("language", f"no language {language!r}")
     if text.startswith("call "):
-        call(int(text.removeprefix("call ")))
+        wait_for_test(int(text.removeprefix("call ")))
     note = None if language == "eng" else "spoken by the\nSwahili voice, not by an \u0190wegbe one"
     return {"audio": HEADS[format] + f" {language} {voice} {text}".encode(), "mime": f"audio/{format}", "note": note}
 
 
-def call(port: int) -> None:
-    """Tell a test which process this is, and work until it hangs up."""
-    with socket.create_connection(("127.0.0.1", port)) as line:
-        line.sendall(b"%d\n" % os.getpid())
-        line.recv(1)
+def wait_for_test(port: int) -> None:
+    """Send the id of this process to a test, and wait until the test closes the connection."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"%d\n" % os.getpid())
+        connection.recv(1)
