@@ -1,7 +1,7 @@
-"""A Discord bot with two slash commands: /imagine draws a picture, /translate says an English text in another language.
+"""A Discord bot with two slash commands: /imagine draws a picture, /translate translates an English text.
 
 Keys come from the environment: DISCORD_TOKEN, then KELLYAI_API_KEY or SKYTELLS_API_KEY for pictures and KHAYA_API_KEY
-for translations. With KELLYAPI_SANDBOX=1 no key but Discord's is needed.
+for translations. With KELLYAPI_SANDBOX=1 only the Discord token is needed.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from kellyapi import KellyAPI, KellyAPIError
 from kellyapi.languages import TRANSLATION
 
 LANGUAGES = [app_commands.Choice(name=each.name, value=each.code) for each in TRANSLATION if each.code != "eng"]
-LAST_SECONDS = 20  # for work that is under way when the bot is stopped
+SHUTDOWN_SECONDS = 20  # for commands that are in progress when the bot is stopped
 
 
 class Bot(discord.Client):
     """The connection to Discord, with one client of kellyapi for all commands."""
 
     def __init__(self, api: KellyAPI) -> None:
-        # Slash commands need no intents, whatever discord.py warns of, and what a user lets the bot say pings nobody.
+        # Slash commands need no intents, although discord.py warns. Texts of users must not ping anyone.
         super().__init__(intents=discord.Intents.none(), allowed_mentions=discord.AllowedMentions.none())
         self.api = api
-        self.under_way: dict[int, asyncio.Task[Any]] = {}
+        self.in_progress: dict[int, asyncio.Task[Any]] = {}
         self.tree = Commands(self)
 
     async def setup_hook(self) -> None:
@@ -41,9 +41,9 @@ class Bot(discord.Client):
         await self.tree.sync()
 
     async def close(self) -> None:
-        """Let the work that is under way end, since it may be paid for already."""
-        if self.under_way:
-            _, late = await asyncio.wait(self.under_way.values(), timeout=LAST_SECONDS)
+        """Wait for the commands that are in progress, since they may be paid for already."""
+        if self.in_progress:
+            _, late = await asyncio.wait(self.in_progress.values(), timeout=SHUTDOWN_SECONDS)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -51,16 +51,16 @@ class Bot(discord.Client):
 
 
 class Commands(app_commands.CommandTree[Bot]):
-    """What all commands have in common: how they begin, and how they fail."""
+    """The start and the error handling of all commands."""
 
     async def interaction_check(self, interaction: discord.Interaction[Bot]) -> bool:
-        """Work for one command of a user at a time, and show that the work goes on: Discord waits only 3 seconds."""
-        user, under_way = interaction.user.id, self.client.under_way
-        if user in under_way:
+        """Allow one command per user at a time, and defer the response: Discord waits only 3 seconds."""
+        user, in_progress = interaction.user.id, self.client.in_progress
+        if user in in_progress:
             await interaction.response.send_message("I am still busy with your last command.", ephemeral=True)
             return False
-        under_way[user] = task = asyncio.current_task()
-        task.add_done_callback(lambda _: under_way.pop(user))
+        in_progress[user] = task = asyncio.current_task()
+        task.add_done_callback(lambda _: in_progress.pop(user))
         await interaction.response.defer(thinking=True)
         return True
 

@@ -1,4 +1,4 @@
-"""What the bots and the server tell their users when the library raises; take it along when you copy one of them."""
+"""Messages for users when the library raises an error. The bots and the server import it: copy it along with them."""
 
 import math
 
@@ -14,7 +14,7 @@ from kellyapi import (
 
 
 def explain(error: Exception) -> str:
-    """Say what a user can do; what only the owner can mend belongs into the log."""
+    """Return a message that says what the user can do. Errors that only the owner can fix are in the log."""
     match error:
         case RateLimitError(retry_after=float(seconds)):
             return f"Too many people are asking. Please try again in {math.ceil(seconds)} seconds."

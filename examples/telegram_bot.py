@@ -1,7 +1,7 @@
-"""A Telegram bot that says in another language what it is told: a voice message or a text in, text and speech out.
+"""A Telegram bot that translates voice messages and texts: it replies with text and speech.
 
-Keys come from the environment: TELEGRAM_TOKEN and KHAYA_API_KEY. With KELLYAPI_SANDBOX=1 no key but Telegram's is
-needed. TELEGRAM_API is the address of a Bot API server of your own.
+Keys come from the environment: TELEGRAM_TOKEN and KHAYA_API_KEY. With KELLYAPI_SANDBOX=1 only the Telegram token is
+needed. TELEGRAM_API can be the address of your own Bot API server.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from kellyapi import KellyAPI, KellyAPIError
 from kellyapi.languages import TRANSLATION
 
 LANGUAGES = {language.code: language.name for language in TRANSLATION if language.code != "eng"}
-LONGEST_TEXT, LONGEST_VOICE = 1000, 60  # characters and seconds: what one message may cost you
-LAST_SECONDS = 20  # for work that is under way when the bot is stopped
+MAX_TEXT, MAX_VOICE = 1000, 60  # characters and seconds: they limit what one message can cost you
+SHUTDOWN_SECONDS = 20  # for messages that are in progress when the bot is stopped
 
 dispatcher = Dispatcher()
 work = Router()
 dispatcher.include_router(work)
-under_way: dict[int, asyncio.Task[Any]] = {}
+in_progress: dict[int, asyncio.Task[Any]] = {}
 
 
 @dispatcher.message(Command("start", "help"))
@@ -51,48 +51,48 @@ async def choose_language(message: Message, command: CommandObject, state: FSMCo
     await message.reply(f"From now on you get {LANGUAGES[code]}.")
 
 
-@dispatcher.message((F.text.len() > LONGEST_TEXT) | (F.voice.duration > LONGEST_VOICE))
+@dispatcher.message((F.text.len() > MAX_TEXT) | (F.voice.duration > MAX_VOICE))
 async def refuse(message: Message) -> None:
-    await message.reply(f"That is too long: I take {LONGEST_TEXT} characters or {LONGEST_VOICE} seconds.")
+    await message.reply(f"That is too long: I take {MAX_TEXT} characters or {MAX_VOICE} seconds.")
 
 
 @work.message.middleware()
 async def one_at_a_time(
-    answer: Callable[[Message, dict[str, Any]], Awaitable[Any]], message: Message, data: dict[str, Any]
+    handler: Callable[[Message, dict[str, Any]], Awaitable[Any]], message: Message, data: dict[str, Any]
 ) -> None:
-    """Work for one message of a user at a time, show that the work goes on, and say what failed."""
+    """Handle one message of a user at a time, show "recording voice" meanwhile, and explain failures."""
     user = data["event_from_user"].id
-    if user in under_way:
+    if user in in_progress:
         await message.reply("I am still busy with your last message. Please send this one again after it.")
         return
-    under_way[user] = asyncio.current_task()
+    in_progress[user] = asyncio.current_task()
     try:
         async with ChatActionSender.record_voice(bot=data["bot"], chat_id=message.chat.id):
-            await answer(message, data)
+            await handler(message, data)
     except KellyAPIError as error:
         logging.warning("user %s got no answer: %s", user, error)
         await message.reply(explain(error))
     finally:
-        del under_way[user]
+        del in_progress[user]
 
 
 @work.message(F.voice.as_("voice"))
-async def answer_voice(message: Message, voice: Voice, bot: Bot, api: KellyAPI, state: FSMContext) -> None:
+async def handle_voice(message: Message, voice: Voice, bot: Bot, api: KellyAPI, state: FSMContext) -> None:
     audio = io.BytesIO()
     await bot.download(voice, audio)
-    heard = await api.transcribe(audio.getvalue())
-    await message.reply(f"I heard: {heard.text}" if heard.text else "I heard no words in this.")
-    if heard.text:
-        await speak(message, api, state, heard.text)
+    transcript = await api.transcribe(audio.getvalue())
+    await message.reply(f"I heard: {transcript.text}" if transcript.text else "I heard no words in this.")
+    if transcript.text:
+        await send_translation(message, api, state, transcript.text)
 
 
 @work.message(F.text.as_("text"), ~F.text.startswith("/"))
-async def answer_text(message: Message, text: str, api: KellyAPI, state: FSMContext) -> None:
-    await speak(message, api, state, text)
+async def handle_text(message: Message, text: str, api: KellyAPI, state: FSMContext) -> None:
+    await send_translation(message, api, state, text)
 
 
-async def speak(message: Message, api: KellyAPI, state: FSMContext, text: str) -> None:
-    """Send the translation as soon as it is there, and then its sound."""
+async def send_translation(message: Message, api: KellyAPI, state: FSMContext, text: str) -> None:
+    """Send the translation as text, then as speech."""
     code = (await state.get_data()).get("language", "twi")
     translation = await api.translate(text, source="eng", target=code, split=True)
     await message.reply(f"{LANGUAGES[code]}: {translation.text}")
@@ -102,9 +102,9 @@ async def speak(message: Message, api: KellyAPI, state: FSMContext, text: str) -
 
 @dispatcher.shutdown()
 async def finish() -> None:
-    """Let the work that is under way end, since it may be paid for already."""
-    if under_way:
-        _, late = await asyncio.wait(under_way.values(), timeout=LAST_SECONDS)
+    """Wait for the messages that are in progress, since they may be paid for already."""
+    if in_progress:
+        _, late = await asyncio.wait(in_progress.values(), timeout=SHUTDOWN_SECONDS)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What the tests of the examples share: a sandbox, the environment that names it, and an example as a fresh module."""
+"""Fixtures of the tests of the examples: a sandbox and its environment variables, and an example as a new module."""
 
 from __future__ import annotations
 
@@ -33,39 +33,39 @@ FAILURES = {
         "This cannot be done now. Please tell the owner to look into the log.",
     ),
 }
-"""What Khaya may answer, and what a bot then tells its user."""
+"""Responses of Khaya, and the message that a bot then sends to its user."""
 
 if not all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
     collect_ignore = ["test_telegram_voice.py"]
 
 
 def command(example: str) -> str:
-    """Give the source that runs an example as `python examples/NAME.py` would, for `servers.script`."""
+    """Return source code that runs an example like `python examples/NAME.py`, for `servers.script`."""
     path = EXAMPLES / f"{example}.py"
     return f"import runpy, sys; sys.path[0] = {str(EXAMPLES)!r}; runpy.run_path({str(path)!r}, run_name='__main__')"
 
 
 def complaints(log: str) -> list[str]:
-    """Give the lines of a log that tell of a defect; what the bots themselves log as a warning is none."""
+    """Return the lines of a log that show a defect. Warnings that the bots log themselves are not among them."""
     return [line for line in log.splitlines() if re.search(r"Traceback|Warning:|never|ERROR|Unclosed", line)]
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait until something holds of which nobody is told."""
+    """Wait until a condition is true."""
     async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110  an event would need somebody who sets it
+        while not true():  # noqa: ASYNC110  nothing sets an event for these conditions
             await asyncio.sleep(0)
 
 
 async def settle(before: set[asyncio.Task[Any]]) -> None:
-    """Wait until no other tasks are left than before, those of the servers in this process included."""
-    known = before | {asyncio.current_task()}
-    await until(lambda: asyncio.all_tasks() <= known)
+    """Wait until all tasks that are not in `before` have ended, those of the servers in this process included."""
+    expected = before | {asyncio.current_task()}
+    await until(lambda: asyncio.all_tasks() <= expected)
 
 
 @pytest.fixture
 async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
-    """A sandbox that the environment names; `ENGINES = "fake_engines"` in a test module replaces its engines."""
+    """A sandbox that the environment variables point to. A test module can set `ENGINES = "fake_engines"`."""
     monkeypatch.syspath_prepend(FAKE_ENGINES)
     async with Sandbox(engines=getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")) as sandbox:
         for provider, url in sandbox.urls.items():
@@ -76,7 +76,7 @@ async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 async def telegram(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TelegramFake]:
-    """A Bot API that the environment names."""
+    """A fake Bot API that the environment variables point to."""
     async with TelegramFake() as telegram:
         monkeypatch.setenv("TELEGRAM_API", telegram.url)
         monkeypatch.setenv("TELEGRAM_TOKEN", TOKEN)
@@ -85,7 +85,7 @@ async def telegram(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[TelegramFak
 
 @pytest.fixture
 def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """Import an example as `python examples/NAME.py` would, with nothing left from another test."""
+    """Import an example like `python examples/NAME.py`, as a new module for each test."""
 
     def load(name: str) -> ModuleType:
         monkeypatch.syspath_prepend(EXAMPLES)

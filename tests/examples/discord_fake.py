@@ -1,7 +1,6 @@
-"""Discord's REST and gateway on loopback, as far as a bot needs them that has slash commands.
+"""A fake of Discord's REST API and gateway on loopback, with the parts that a bot with slash commands needs.
 
-It owns who may do what, when, and in which words Discord refuses; what is sent is in discord_payloads.py. Both follow
-version 10 as https://discord.com/developers/docs has it, and know neither discord.py nor the bot.
+The objects that it sends are in discord_payloads.py. Both follow version 10 of https://discord.com/developers/docs.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from attrs import field, frozen
 from . import discord_payloads as payloads
 
 TOKEN = "a-token-of-the-fake"
-LONGEST_CONTENT = 2000
+MAX_CONTENT = 2000
 EPHEMERAL = 1 << 6
 _HEARTBEAT_SECONDS = 41.25
 _DISPATCH, _HEARTBEAT, _IDENTIFY, _HELLO, _HEARTBEAT_ACK = 0, 1, 2, 10, 11  # operations of the gateway
@@ -27,35 +26,35 @@ _AUTHENTICATION_FAILED = 4004
 
 
 @frozen
-class Answer:
-    """What the user of a command sees next."""
+class Reply:
+    """A reply that the user of a command sees."""
 
     content: str | None = None
     deferred: bool = False
-    """Nothing yet but that the bot is thinking."""
+    """Whether Discord only shows that the bot is thinking."""
     ephemeral: bool = False
     files: Mapping[str, bytes] = field(factory=dict, repr=lambda files: str(list(files)))
     attachments: tuple[Mapping[str, Any], ...] = ()
     mentions: tuple[str, ...] | None = None
-    """Whom the message may ping: "users", "roles", "everyone"; `None` leaves it to Discord, which pings all."""
+    """The kinds of mentions that may ping: "users", "roles", "everyone"; with `None` all of them do."""
 
 
 @frozen
 class Interaction:
-    """A command that a user has given."""
+    """A command that a user has sent."""
 
     number: str
-    answers: asyncio.Queue[Answer] = field(factory=asyncio.Queue, repr=False)
+    replies: asyncio.Queue[Reply] = field(factory=asyncio.Queue, repr=False)
     acknowledged: asyncio.Event = field(factory=asyncio.Event, repr=False)
 
-    async def next(self) -> Answer:
-        """Wait for what the user sees next."""
+    async def next(self) -> Reply:
+        """Wait for the next reply."""
         async with asyncio.timeout(60):
-            return await self.answers.get()
+            return await self.replies.get()
 
 
-class Refused(Exception):
-    """What Discord does not take: the status, its code and its words."""
+class ApiError(Exception):
+    """An error response of Discord: status, code and message."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
@@ -64,24 +63,24 @@ class Refused(Exception):
 
 
 class DiscordFake:
-    """`async with DiscordFake() as discord`: users give commands with `command`."""
+    """`async with DiscordFake() as discord`: `command` sends a command of a user."""
 
     def __init__(self) -> None:
         self.url = ""
         self.commands: dict[str, dict[str, Any]] = {}
-        """Those that the bot has registered, by name."""
+        """Commands that the bot has registered, by name."""
         self.identified: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        """What each session of the gateway began with."""
+        """The "identify" data of each gateway session."""
         self.compression: str | None = None
-        """What the last connection to the gateway asked for."""
+        """The compression that the last gateway connection asked for."""
         self.heartbeats = 0
         self.close_codes: asyncio.Queue[int | None] = asyncio.Queue()
-        """How the bot has left the gateway."""
+        """The codes with which the bot closed its gateway connections."""
         self._ids = count(10_000)
         self._interactions: dict[str, Interaction] = {}
         self._send: Callable[[dict[str, Any]], Any] | None = None
         self._sequence = count(1)
-        app = web.Application(client_max_size=payloads.LARGEST_UPLOAD)
+        app = web.Application(client_max_size=payloads.MAX_UPLOAD)
         app.router.add_get("/gateway/", self._gateway)
         for method, path, handler in (
             ("GET", "/users/@me", self._me),
@@ -114,12 +113,12 @@ class DiscordFake:
         return f"{self.url.replace('http', 'ws', 1)}/gateway/"
 
     async def online(self) -> dict[str, Any]:
-        """Wait until the bot is there; gives what it said about itself."""
+        """Wait until the bot is online; return its "identify" data."""
         async with asyncio.timeout(60):
             return await self.identified.get()
 
     async def left(self) -> int | None:
-        """Wait until the bot has left the gateway; gives the code that it closed with."""
+        """Wait until the bot has closed its gateway connection; return the close code."""
         async with asyncio.timeout(60):
             return await self.close_codes.get()
 
@@ -128,10 +127,10 @@ class DiscordFake:
         server = self._runner.server
         return len(server.connections) if server else 0
 
-    # The users' side
+    # -- for tests: what users do --------------------------------------------------------------------------------------
 
     async def command(self, name: str, user: int = 1, **options: str) -> Interaction:
-        """Let a user give a command. As in Discord's own clients, what its options do not allow cannot be sent."""
+        """Send a command of a user. Like Discord's clients, check the options first."""
         command = self.commands[name]
         for option in command["options"]:
             _check(option, options.get(option["name"]))
@@ -143,7 +142,7 @@ class DiscordFake:
         await self._send({"op": _DISPATCH, "t": "INTERACTION_CREATE", "s": next(self._sequence), "d": event})
         return interaction
 
-    # The gateway
+    # -- gateway -------------------------------------------------------------------------------------------------------
 
     async def _gateway(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
@@ -158,26 +157,26 @@ class DiscordFake:
         await send({"op": _HELLO, "d": {"heartbeat_interval": round(_HEARTBEAT_SECONDS * 1000)}})
         async for message in socket:
             assert message.type is WSMsgType.TEXT
-            told = json.loads(message.data)
-            if told["op"] == _HEARTBEAT:
+            payload_received = json.loads(message.data)
+            if payload_received["op"] == _HEARTBEAT:
                 self.heartbeats += 1
                 await send({"op": _HEARTBEAT_ACK})
-            elif told["op"] == _IDENTIFY:
-                if told["d"]["token"] != TOKEN:
+            elif payload_received["op"] == _IDENTIFY:
+                if payload_received["d"]["token"] != TOKEN:
                     await socket.close(code=_AUTHENTICATION_FAILED, message=b"Authentication failed.")
                     break
                 self._send = send
                 await send(
                     {"op": _DISPATCH, "t": "READY", "s": next(self._sequence), "d": payloads.ready(self.gateway_url)}
                 )
-                self.identified.put_nowait(told["d"])
+                self.identified.put_nowait(payload_received["d"])
             else:
                 await socket.close(code=WSCloseCode.UNSUPPORTED_DATA)
         self._send = None
         self.close_codes.put_nowait(socket.close_code)
         return socket
 
-    # REST
+    # -- REST ----------------------------------------------------------------------------------------------------------
 
     async def _me(self, _: web.Request) -> dict[str, Any]:
         return payloads.BOT
@@ -193,19 +192,19 @@ class DiscordFake:
     async def _acknowledge(self, request: web.Request) -> dict[str, Any] | None:
         interaction = self._interactions.get(request.match_info["token"])
         if interaction is None or request.match_info["id"] != interaction.number:
-            raise Refused(404, 10062, "Unknown interaction")
+            raise ApiError(404, 10062, "Unknown interaction")
         if interaction.acknowledged.is_set():
-            raise Refused(400, 40060, "Interaction has already been acknowledged.")
+            raise ApiError(400, 40060, "Interaction has already been acknowledged.")
         callback = await request.json()
         data = callback.get("data") or {}
         ephemeral = bool(data.get("flags", 0) & EPHEMERAL)
         if callback["type"] not in (_MESSAGE, _DEFERRED):
-            raise Refused(400, 50035, "Invalid Form Body")
+            raise ApiError(400, 50035, "Invalid Form Body")
         if callback["type"] == _MESSAGE:
             _check_content(data)
         interaction.acknowledged.set()
         deferred = callback["type"] == _DEFERRED
-        interaction.answers.put_nowait(Answer(data.get("content"), deferred, ephemeral, mentions=_mentions(data)))
+        interaction.replies.put_nowait(Reply(data.get("content"), deferred, ephemeral, mentions=_mentions(data)))
         if request.query.get("with_response") not in ("1", "true"):
             return None
         about = {"id": interaction.number, "type": payloads.SLASH_COMMAND, "response_message_id": str(next(self._ids))}
@@ -214,7 +213,7 @@ class DiscordFake:
     async def _edit(self, request: web.Request) -> dict[str, Any]:
         interaction = self._interactions.get(request.match_info["token"])
         if interaction is None or not interaction.acknowledged.is_set():
-            raise Refused(404, 10015, "Unknown Webhook")
+            raise ApiError(404, 10015, "Unknown Webhook")
         files: dict[str, bytes] = {}
         if request.content_type == "multipart/form-data":
             form = await request.post()
@@ -229,8 +228,8 @@ class DiscordFake:
         _check_content(data, empty=bool(files))
         attachments = tuple(data.get("attachments", []))
         mentions = _mentions(data)
-        interaction.answers.put_nowait(
-            Answer(data.get("content"), files=files, attachments=attachments, mentions=mentions)
+        interaction.replies.put_nowait(
+            Reply(data.get("content"), files=files, attachments=attachments, mentions=mentions)
         )
         return payloads.message(data, files, str(next(self._ids)), self.url)
 
@@ -241,10 +240,10 @@ Handler = Callable[[web.Request], Any]
 def _in_discords_words(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         try:
-            answer = await handler(request)
-        except Refused as refusal:
-            return _json({"code": refusal.code, "message": str(refusal)}, refusal.status)
-        return web.Response(status=204) if answer is None else _json(answer)
+            body = await handler(request)
+        except ApiError as error:
+            return _json({"code": error.code, "message": str(error)}, error.status)
+        return web.Response(status=204) if body is None else _json(body)
 
     return handle
 
@@ -256,7 +255,7 @@ def _json(body: Any, status: int = 200) -> web.Response:
 def _for_the_bot(handler: Handler) -> Handler:
     async def handle(request: web.Request) -> Any:
         if request.headers.get("Authorization") != f"Bot {TOKEN}":
-            raise Refused(401, 0, "401: Unauthorized")
+            raise ApiError(401, 0, "401: Unauthorized")
         return await handler(request)
 
     return handle
@@ -274,9 +273,9 @@ def _check(option: Mapping[str, Any], value: str | None) -> None:
 def _check_content(data: Mapping[str, Any], *, empty: bool = False) -> None:
     content = data.get("content") or ""
     if not content and not empty:
-        raise Refused(400, 50006, "Cannot send an empty message")
-    if len(content) > LONGEST_CONTENT:
-        raise Refused(400, 50035, "Invalid Form Body")
+        raise ApiError(400, 50006, "Cannot send an empty message")
+    if len(content) > MAX_CONTENT:
+        raise ApiError(400, 50035, "Invalid Form Body")
 
 
 def _mentions(data: Mapping[str, Any]) -> tuple[str, ...] | None:

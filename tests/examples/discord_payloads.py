@@ -1,4 +1,4 @@
-"""What Discord sends: its objects with the fields that a library may ask for, and the compression of the gateway."""
+"""Discord's objects, with the fields that a client library needs, and the compression of its gateway."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-LARGEST_UPLOAD = 10 * 2**20
+MAX_UPLOAD = 10 * 2**20
 SLASH_COMMAND = 2
-_STRING, _CHAT_INPUT, _ANSWER = 3, 1, 20  # types of an option, of a command, of a message
+_STRING, _CHAT_INPUT, _REPLY = 3, 1, 20  # types of an option, of a command, of a message
 _APPLICATION, _GUILD, _CHANNEL = "1000", "2000", "3000"
 _LONG_AGO = "2026-01-01T00:00:00+00:00"
 BOT = {"id": _APPLICATION, "username": "painter", "discriminator": "0", "avatar": None, "bot": True}
@@ -32,26 +32,26 @@ def registered(command: Mapping[str, Any], number: str) -> dict[str, Any]:
 def interaction(
     number: str, token: str, user: int, command: Mapping[str, Any], options: Mapping[str, str]
 ) -> dict[str, Any]:
-    person = {"id": str(user), "username": f"user{user}", "discriminator": "0", "avatar": None}
+    user_object = {"id": str(user), "username": f"user{user}", "discriminator": "0", "avatar": None}
     member = {"roles": [], "joined_at": _LONG_AGO, "deaf": False, "mute": False, "permissions": "0", "flags": 0}
-    given = [{"name": name, "type": _STRING, "value": value} for name, value in options.items()]
+    option_values = [{"name": name, "type": _STRING, "value": value} for name, value in options.items()]
     return {
         "id": number,
         "application_id": _APPLICATION,
         "type": SLASH_COMMAND,
         "token": token,
         "version": 1,
-        "data": {"id": command["id"], "name": command["name"], "type": _CHAT_INPUT, "options": given},
+        "data": {"id": command["id"], "name": command["name"], "type": _CHAT_INPUT, "options": option_values},
         "guild_id": _GUILD,
         "guild": {"id": _GUILD, "locale": "en-US", "features": []},
         "channel_id": _CHANNEL,
         "channel": {"id": _CHANNEL, "type": 0, "name": "general", "guild_id": _GUILD, "position": 0},
-        "member": {"user": person, **member},
+        "member": {"user": user_object, **member},
         "locale": "en-US",
         "context": 0,
         "entitlements": [],
         "authorizing_integration_owners": {},
-        "attachment_size_limit": LARGEST_UPLOAD,
+        "attachment_size_limit": MAX_UPLOAD,
     }
 
 
@@ -63,7 +63,7 @@ def message(data: Mapping[str, Any], files: Mapping[str, bytes], number: str, ur
     return {
         "id": number,
         "channel_id": _CHANNEL,
-        "type": _ANSWER,
+        "type": _REPLY,
         "author": BOT,
         "content": data.get("content") or "",
         "timestamp": _LONG_AGO,
@@ -79,7 +79,7 @@ def _zlib() -> Callable[[bytes], bytes]:
 
 
 def _zstd() -> Callable[[bytes], bytes]:
-    # A bot asks for this where it has zstandard, or Python 3.14, and then so has this process.
+    # A bot asks for zstd if it has zstandard or Python 3.14; this process then has it too.
     try:
         import zstandard
     except ImportError:

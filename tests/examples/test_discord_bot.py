@@ -1,4 +1,4 @@
-"""The Discord bot between Discord's interfaces on loopback and the sandbox."""
+"""The Discord bot example, with a fake of Discord's API and the sandbox."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from kellyapi.languages import TRANSLATION
 from .conftest import FAILURES, command, complaints, settle, until
 from .discord_fake import TOKEN, DiscordFake
 
-# discord.py imports it for voice channels; from Python 3.13 on it brings a package in its place.
+# discord.py imports audioop for voice channels; from Python 3.13 on it installs a package instead.
 AUDIOOP = "'audioop' is deprecated"
 pytestmark = pytest.mark.filterwarnings(f"ignore:{AUDIOOP}:DeprecationWarning")
 
 
 @pytest.fixture
 async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordFake]:
-    """A Discord that discord.py takes for its own."""
+    """A fake Discord at the addresses that discord.py uses."""
     async with DiscordFake() as discord:
         library = {name: importlib.import_module(f"discord.{name}") for name in ("http", "gateway")}
         monkeypatch.setattr(library["http"].Route, "BASE", discord.api_url)
@@ -39,11 +39,11 @@ async def discord(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordFake]
 
 @asynccontextmanager
 async def running(bot: ModuleType, discord: DiscordFake) -> AsyncIterator[None]:
-    """Run the bot's `main` and stop it as Ctrl-C does; it must leave no task and no connection to Discord."""
+    """Run the bot's `main` and stop it as Ctrl-C does. It must leave no task and no connection to Discord."""
     before = asyncio.all_tasks()
     main, online = asyncio.create_task(bot.main()), asyncio.create_task(discord.online())
     await asyncio.wait({main, online}, return_when=asyncio.FIRST_COMPLETED)
-    assert not main.done() or main.result()  # the reason why it is not there
+    assert not main.done() or main.result()  # raises the error that stopped the bot
     try:
         yield
     finally:
@@ -53,7 +53,7 @@ async def running(bot: ModuleType, discord: DiscordFake) -> AsyncIterator[None]:
     assert await discord.left() == 1000
     await until(lambda: not discord.connections)
     for task in asyncio.all_tasks() - before:
-        if "_delay_ready" in repr(task):  # discord.py waits two seconds for guilds, and does not end that with itself
+        if "_delay_ready" in repr(task):  # discord.py waits two seconds for guilds and does not cancel this on close
             task.cancel()
     await settle(before)
 
@@ -67,12 +67,12 @@ async def bot(sandbox: Sandbox, discord: DiscordFake, load: Callable[[str], Modu
 
 @pytest.mark.usefixtures("bot")
 async def test_a_picture_is_drawn_while_discord_shows_that_the_bot_is_thinking(discord: DiscordFake) -> None:
-    asked = await discord.command("imagine", prompt="A red fox in snow")
-    assert (await asked.next()).deferred
-    drawn = await asked.next()
-    ((name, data),) = drawn.files.items()
+    interaction = await discord.command("imagine", prompt="A red fox in snow")
+    assert (await interaction.next()).deferred
+    reply = await interaction.next()
+    ((name, data),) = reply.files.items()
     assert name == "picture.png"
-    assert drawn.attachments[0]["description"] == "A red fox in snow"
+    assert reply.attachments[0]["description"] == "A red fox in snow"
     with Image.open(io.BytesIO(data)) as picture:
         picture.load()
         assert picture.format == "PNG"
@@ -81,18 +81,18 @@ async def test_a_picture_is_drawn_while_discord_shows_that_the_bot_is_thinking(d
 @pytest.mark.usefixtures("bot")
 async def test_a_text_is_translated_into_the_language_of_choice(discord: DiscordFake) -> None:
     for user, (language, text) in enumerate({"twi": "Twi: Maakye", "ewe": "Ewe: Ŋdi"}.items()):
-        asked = await discord.command("translate", user, text="Good morning", language=language)
-        assert (await asked.next()).deferred
-        assert (await asked.next()).content == text
+        interaction = await discord.command("translate", user, text="Good morning", language=language)
+        assert (await interaction.next()).deferred
+        assert (await interaction.next()).content == text
 
 
 @pytest.mark.usefixtures("bot")
 async def test_a_text_pings_nobody(discord: DiscordFake) -> None:
-    asked = await discord.command("translate", text="@everyone is here", language="twi")
-    await asked.next()
-    said = await asked.next()
-    assert "@everyone" in (said.content or "")
-    assert said.mentions == ()
+    interaction = await discord.command("translate", text="@everyone is here", language="twi")
+    await interaction.next()
+    reply = await interaction.next()
+    assert "@everyone" in (reply.content or "")
+    assert reply.mentions == ()
 
 
 @pytest.mark.usefixtures("bot")
@@ -106,39 +106,39 @@ async def test_the_commands_are_registered_with_their_limits_and_languages(disco
     assert offered == [(each.name, each.code) for each in TRANSLATION if each.code != "eng"]
 
 
-async def test_the_gateway_is_spoken_as_the_bot_asked(
+async def test_the_gateway_uses_the_requested_compression_and_heartbeats(
     sandbox: Sandbox, discord: DiscordFake, load: Callable[[str], ModuleType]
 ) -> None:
     bot = load("discord_bot")
     async with running(bot, discord):
-        used = importlib.import_module("discord.utils")._ActiveDecompressionContext.COMPRESSION_TYPE
-        assert discord.compression == used
-        asked = await discord.command("translate", text="Good morning", language="twi")
-        assert (await asked.next()).deferred
-        assert (await asked.next()).content
+        expected_compression = importlib.import_module("discord.utils")._ActiveDecompressionContext.COMPRESSION_TYPE
+        assert discord.compression == expected_compression
+        interaction = await discord.command("translate", text="Good morning", language="twi")
+        assert (await interaction.next()).deferred
+        assert (await interaction.next()).content
     assert discord.heartbeats == 1
 
 
 @pytest.mark.usefixtures("sandbox")
-@pytest.mark.parametrize(("failure", "told"), FAILURES.values(), ids=FAILURES)
-async def test_each_failure_is_told_in_words_for_users(
+@pytest.mark.parametrize(("failure", "expected"), FAILURES.values(), ids=FAILURES)
+async def test_each_failure_is_explained_to_the_user(
     discord: DiscordFake,
     load: Callable[[str], ModuleType],
     monkeypatch: pytest.MonkeyPatch,
     failure: Script,
-    told: str,
+    expected: str,
 ) -> None:
     async with Server(failure) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(load("discord_bot"), discord):
-            asked = await discord.command("translate", text="Good morning", language="twi")
-            assert (await asked.next()).deferred
-            assert (await asked.next()).content == told
+            interaction = await discord.command("translate", text="Good morning", language="twi")
+            assert (await interaction.next()).deferred
+            assert (await interaction.next()).content == expected
     assert len(khaya.requests) == 1
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_a_bug_is_told_too_and_logged_with_its_place(
+async def test_a_bug_is_reported_to_the_user_and_logged_with_a_traceback(
     discord: DiscordFake,
     load: Callable[[str], ModuleType],
     monkeypatch: pytest.MonkeyPatch,
@@ -147,34 +147,36 @@ async def test_a_bug_is_told_too_and_logged_with_its_place(
     bot = load("discord_bot")
     async with running(bot, discord):
         monkeypatch.setattr(bot.KellyAPI, "translate", None)
-        asked = await discord.command("translate", text="Good morning", language="twi")
-        assert (await asked.next()).deferred
-        assert (await asked.next()).content == "This cannot be done now. Please tell the owner to look into the log."
-    (logged,) = [record for record in caplog.records if "got no answer" in record.message]
-    assert logged.exc_info
-    assert logged.exc_info[0] is TypeError
+        interaction = await discord.command("translate", text="Good morning", language="twi")
+        assert (await interaction.next()).deferred
+        assert (
+            await interaction.next()
+        ).content == "This cannot be done now. Please tell the owner to look into the log."
+    (record,) = [record for record in caplog.records if "got no answer" in record.message]
+    assert record.exc_info
+    assert record.exc_info[0] is TypeError
 
 
 @asynccontextmanager
 async def slow_khaya(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Server, asyncio.Event]]:
     """A Khaya whose translations wait for the event."""
-    go_on = asyncio.Event()
+    release = asyncio.Event()
 
     async def translate(exchange: Exchange) -> None:
         await exchange.read()
-        await go_on.wait()
+        await release.wait()
         await exchange.write(answer(body=b'"Maakye"'))
 
     async with Server(translate) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
-        yield khaya, go_on
+        yield khaya, release
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_a_user_has_one_command_at_a_time_and_another_user_one_too(
+async def test_each_user_has_one_command_at_a_time(
     discord: DiscordFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with slow_khaya(monkeypatch) as (khaya, go_on), running(load("discord_bot"), discord):
+    async with slow_khaya(monkeypatch) as (khaya, release), running(load("discord_bot"), discord):
         first = await discord.command("translate", user=1, text="Good morning", language="twi")
         assert (await first.next()).deferred
         await khaya.until(lambda: len(khaya.requests) == 1)
@@ -184,7 +186,7 @@ async def test_a_user_has_one_command_at_a_time_and_another_user_one_too(
         other = await discord.command("imagine", user=2, prompt="A red fox in snow")
         assert (await other.next()).deferred
         assert (await other.next()).files
-        go_on.set()
+        release.set()
         assert (await first.next()).content == "Twi: Maakye"
         await until(lambda: "CommandTree-invoker" not in {task.get_name() for task in asyncio.all_tasks()})
         again = await discord.command("translate", user=1, text="Good morning", language="ewe")
@@ -193,24 +195,24 @@ async def test_a_user_has_one_command_at_a_time_and_another_user_one_too(
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_work_that_is_under_way_is_delivered_before_the_bot_stops(
+async def test_work_in_progress_is_delivered_before_the_bot_stops(
     discord: DiscordFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with slow_khaya(monkeypatch) as (khaya, go_on):
+    async with slow_khaya(monkeypatch) as (khaya, release):
         async with running(load("discord_bot"), discord):
-            asked = await discord.command("translate", text="Good morning", language="twi")
+            interaction = await discord.command("translate", text="Good morning", language="twi")
             await khaya.until(lambda: len(khaya.requests) == 1)
-            asyncio.get_running_loop().call_soon(go_on.set)
-        assert (await asked.next()).deferred
-        assert (await asked.next()).content == "Twi: Maakye"
+            asyncio.get_running_loop().call_soon(release.set)
+        assert (await interaction.next()).deferred
+        assert (await interaction.next()).content == "Twi: Maakye"
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_work_that_takes_too_long_is_given_up_when_the_bot_stops(
+async def test_work_that_takes_too_long_is_cancelled_when_the_bot_stops(
     discord: DiscordFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot = load("discord_bot")
-    monkeypatch.setattr(bot, "LAST_SECONDS", 0)
+    monkeypatch.setattr(bot, "SHUTDOWN_SECONDS", 0)
     async with Server(hang) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(bot, discord):
@@ -219,7 +221,7 @@ async def test_work_that_takes_too_long_is_given_up_when_the_bot_stops(
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-async def test_the_bot_runs_from_the_shell_with_no_key_but_discords(
+async def test_the_bot_runs_from_the_shell_with_only_a_discord_token(
     discord: DiscordFake, monkeypatch: pytest.MonkeyPatch, stop: signal.Signals
 ) -> None:
     monkeypatch.setenv("KELLYAPI_SANDBOX", "1")
@@ -232,9 +234,9 @@ discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL({discord.gateway_url
 """
     async with script(redirect + command("discord_bot")) as bot:
         await discord.online()
-        asked = await discord.command("imagine", prompt="A red fox in snow")
-        assert (await asked.next()).deferred
-        assert (await asked.next()).files["picture.png"].startswith(b"\x89PNG")
+        interaction = await discord.command("imagine", prompt="A red fox in snow")
+        assert (await interaction.next()).deferred
+        assert (await interaction.next()).files["picture.png"].startswith(b"\x89PNG")
         bot.send_signal(stop)
         _, log = await bot.communicate()
     assert bot.returncode == 0

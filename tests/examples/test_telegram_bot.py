@@ -1,4 +1,4 @@
-"""The Telegram bot between a Bot API on loopback and the sandbox; its engines of speech are fakes."""
+"""The Telegram bot example, with a fake Bot API and the sandbox; the engines of speech are fakes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ENGINES = "fake_engines"
 
 @asynccontextmanager
 async def running(bot: ModuleType, telegram: TelegramFake) -> AsyncIterator[None]:
-    """Run the bot's `main` and stop it; it must leave no task and no connection to Telegram."""
+    """Run the bot's `main` and stop it. It must leave no task and no connection to Telegram."""
     before = asyncio.all_tasks()
     main = asyncio.create_task(bot.main())
     try:
@@ -40,11 +40,11 @@ async def bot(sandbox: Sandbox, telegram: TelegramFake, load: Callable[[str], Mo
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_text_is_answered_with_its_translation_and_its_sound(telegram: TelegramFake) -> None:
-    asked = telegram.write("Good morning")
+async def test_a_text_gets_its_translation_as_text_and_speech(telegram: TelegramFake) -> None:
+    message_id = telegram.write("Good morning")
     text = await telegram.hear()
     assert text.text == "Twi: Maakye"
-    assert f'"message_id":{asked}' in text.fields["reply_parameters"].replace(" ", "")
+    assert f'"message_id":{message_id}' in text.fields["reply_parameters"].replace(" ", "")
     voice = await telegram.hear()
     assert (voice.method, voice.file_name, voice.file) == ("sendVoice", "speech.mp3", b"ID3 twi None Maakye")
     assert telegram.actions[0] == (1, "record_voice")
@@ -54,17 +54,15 @@ async def test_a_text_is_answered_with_its_translation_and_its_sound(telegram: T
 async def test_each_user_has_a_language(telegram: TelegramFake) -> None:
     telegram.write("/language EWE", user=1)
     assert (await telegram.hear()).text == "From now on you get Ewe."
-    for user, said in {1: b"ID3 ewe ", 2: b"ID3 twi "}.items():
+    for user, start in {1: b"ID3 ewe ", 2: b"ID3 twi "}.items():
         telegram.write("Good morning", user)
         assert (await telegram.hear()).fields["chat_id"] == str(user)
-        assert ((await telegram.hear()).file or b"").startswith(said)
+        assert ((await telegram.hear()).file or b"").startswith(start)
 
 
 @pytest.mark.usefixtures("bot")
 @pytest.mark.parametrize("command", ["/language", "/language eng", "/language klingon"])
-async def test_a_language_that_is_not_translated_is_answered_with_those_that_are(
-    telegram: TelegramFake, command: str
-) -> None:
+async def test_an_unknown_language_gets_the_list_of_languages(telegram: TelegramFake, command: str) -> None:
     telegram.write(command)
     assert "twi, ewe, gaa" in (await telegram.hear()).text
 
@@ -76,77 +74,77 @@ async def test_the_greeting_names_every_language(telegram: TelegramFake, bot: Mo
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_what_is_too_long_is_refused_before_it_costs_anything(
+async def test_long_messages_are_refused_before_any_request(
     telegram: TelegramFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot = load("telegram_bot")
     async with Server(answer()) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(bot, telegram):
-            telegram.write("a" * (bot.LONGEST_TEXT + 1))
+            telegram.write("a" * (bot.MAX_TEXT + 1))
             assert "too long" in (await telegram.hear()).text
-            telegram.speak(b"RIFF", seconds=bot.LONGEST_VOICE + 1)
+            telegram.speak(b"RIFF", seconds=bot.MAX_VOICE + 1)
             assert "too long" in (await telegram.hear()).text
     assert not khaya.requests
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_voice_message_is_written_down_translated_and_spoken(telegram: TelegramFake) -> None:
+async def test_a_voice_message_is_transcribed_translated_and_spoken(telegram: TelegramFake) -> None:
     telegram.speak(b"RIFF")
     assert (await telegram.hear()).text == "I heard: a quick fox"
     assert (await telegram.hear()).text == "Twi: ⟦twi⟧ a quick fox"
     assert (await telegram.hear()).file == "ID3 twi None ⟦twi⟧ a quick fox".encode()
 
 
-async def test_what_is_no_audio_is_answered_and_the_next_message_is_served(
+async def test_unusable_audio_gets_an_explanation_and_the_next_message_works(
     telegram: TelegramFake, bot: ModuleType
 ) -> None:
     telegram.speak(b"no audio")
-    told = (await telegram.hear()).text
-    assert told.startswith("The service cannot use this: ")
-    assert told.endswith("not audio")
-    await until(lambda: not bot.under_way)
+    expected = (await telegram.hear()).text
+    assert expected.startswith("The service cannot use this: ")
+    assert expected.endswith("not audio")
+    await until(lambda: not bot.in_progress)
     telegram.write("Thank you")
     assert (await telegram.hear()).text == "Twi: Medaase"
 
 
 @pytest.mark.usefixtures("sandbox")
-@pytest.mark.parametrize(("failure", "told"), FAILURES.values(), ids=FAILURES)
-async def test_each_failure_is_told_in_words_for_users(
+@pytest.mark.parametrize(("failure", "expected"), FAILURES.values(), ids=FAILURES)
+async def test_each_failure_is_explained_to_the_user(
     telegram: TelegramFake,
     load: Callable[[str], ModuleType],
     monkeypatch: pytest.MonkeyPatch,
     failure: Script,
-    told: str,
+    expected: str,
 ) -> None:
     async with Server(failure) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(load("telegram_bot"), telegram):
             telegram.write("Good morning")
-            assert (await telegram.hear()).text == told
+            assert (await telegram.hear()).text == expected
     assert len(khaya.requests) == 1
 
 
 @asynccontextmanager
 async def slow_khaya(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Server, asyncio.Event]]:
     """A Khaya whose translations wait for the event."""
-    go_on = asyncio.Event()
+    release = asyncio.Event()
 
     async def translate(exchange: Exchange) -> None:
         await exchange.read()
-        await go_on.wait()
+        await release.wait()
         await exchange.write(answer(body=b'"Maakye"'))
 
     async with Server(translate, answer(body=b"ID3 Maakye", kind="audio/mpeg")) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
-        yield khaya, go_on
+        yield khaya, release
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_a_user_has_one_answer_at_a_time_and_another_user_one_too(
+async def test_each_user_has_one_reply_at_a_time(
     telegram: TelegramFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with slow_khaya(monkeypatch) as (khaya, go_on), running(load("telegram_bot"), telegram):
+    async with slow_khaya(monkeypatch) as (khaya, release), running(load("telegram_bot"), telegram):
         telegram.write("Good morning", user=1)
         await khaya.until(lambda: len(khaya.requests) == 1)
         telegram.write("Good evening", user=1)
@@ -154,32 +152,32 @@ async def test_a_user_has_one_answer_at_a_time_and_another_user_one_too(
         assert "still busy" in busy.text
         telegram.write("/help", user=1)
         assert "/language" in (await telegram.hear()).text
-        go_on.set()
+        release.set()
         assert (await telegram.hear()).text == "Twi: Maakye"
         assert (await telegram.hear()).file == b"ID3 Maakye"
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_work_that_is_under_way_is_delivered_before_the_bot_stops(
+async def test_work_in_progress_is_delivered_before_the_bot_stops(
     telegram: TelegramFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with slow_khaya(monkeypatch) as (khaya, go_on):
+    async with slow_khaya(monkeypatch) as (khaya, release):
         async with running(load("telegram_bot"), telegram):
             telegram.write("Good morning")
             await khaya.until(lambda: len(khaya.requests) == 1)
-            asyncio.get_running_loop().call_soon(go_on.set)
+            asyncio.get_running_loop().call_soon(release.set)
         assert [(await telegram.hear()).method for _ in range(2)] == ["sendMessage", "sendVoice"]
 
 
 @pytest.mark.usefixtures("sandbox")
-async def test_work_that_takes_too_long_is_given_up_when_the_bot_stops(
+async def test_work_that_takes_too_long_is_cancelled_when_the_bot_stops(
     telegram: TelegramFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot = load("telegram_bot")
-    monkeypatch.setattr(bot, "LAST_SECONDS", 0)
+    monkeypatch.setattr(bot, "SHUTDOWN_SECONDS", 0)
     async with Server(hang) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(bot, telegram):
             telegram.write("Good morning")
             await khaya.until(lambda: len(khaya.requests) == 1)
-        assert not bot.under_way
+        assert not bot.in_progress

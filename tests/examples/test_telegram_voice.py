@@ -1,4 +1,4 @@
-"""The Telegram bot as its users run it: a process with a sandbox of its own, real engines, and a signal at the end."""
+"""The Telegram bot example as a process, with its own sandbox and the real engines, stopped by a signal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OPUS_RATE = 48_000
 
 
 async def voice_message(text: str) -> bytes:
-    """Speak a text in the form of Telegram's voice messages."""
+    """Synthesize a text as Opus in Ogg, the form of Telegram's voice messages."""
     async with KellyAPI.sandbox() as api:
         samples, rate = soundfile.read(io.BytesIO((await api.synthesize(text)).audio), dtype="float32")
     file = io.BytesIO()

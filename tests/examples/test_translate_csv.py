@@ -1,4 +1,4 @@
-"""The CSV script as a process of its own, with the sandbox or a scripted Khaya at the other end."""
+"""The CSV example as a process, with the sandbox or a scripted Khaya as the server."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def files(folder: Path) -> set[str]:
 
 
 def example(*more: str, to: str = "tw", workers: int = 1) -> tuple[str, ...]:
-    """Give what `servers.script` runs."""
+    """Return the arguments for `servers.script`."""
     return (command("translate_csv"), "in.csv", "out.csv", "--column=text", f"--to={to}", f"--workers={workers}", *more)
 
 
 async def run(*arguments: str) -> tuple[int | None, str]:
-    """Run the script to its end and give its exit code and what it said."""
+    """Run the example to its end; return its exit code and its log."""
     async with script(*arguments) as process:
         out, log = await process.communicate()
     assert out == b""
@@ -49,22 +49,22 @@ async def run(*arguments: str) -> tuple[int | None, str]:
     return process.returncode, log.decode()
 
 
-def told(text: str) -> bytes:
+def translated(text: str) -> bytes:
     return answer(body=json.dumps(text).encode())
 
 
-def asked(server: Server) -> list[str]:
+def requested_texts(server: Server) -> list[str]:
     return [json.loads(seen.body)["in"] for seen in server.requests]
 
 
-async def silent(exchange: Exchange) -> None:
+async def never_respond(exchange: Exchange) -> None:
     await exchange.read()
     await exchange.left()
 
 
 @pytest.fixture
 def khaya(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
-    """Make a Khaya of scripts, which the environment names once it listens."""
+    """Make a scripted Khaya whose URL and key are in the environment."""
 
     class Named(Server):
         async def __aenter__(self) -> Named:
@@ -76,39 +76,37 @@ def khaya(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
     return Named
 
 
-@pytest.mark.parametrize("mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
-async def test_each_row_gets_its_translation_in_its_place(sandbox: Sandbox, folder: Path, mark: str) -> None:
+@pytest.mark.parametrize("byte_order_mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
+async def test_each_row_gets_its_translation_in_its_place(sandbox: Sandbox, folder: Path, byte_order_mark: str) -> None:
     rows = ['id,text,"a ""note"""', '1,Good morning,"two\r\nlines"', "2,,Ŋdi", "3,Thank you,"]
-    (folder / "in.csv").write_bytes("\r\n".join([mark + rows[0], *rows[1:]]).encode())
+    (folder / "in.csv").write_bytes("\r\n".join([byte_order_mark + rows[0], *rows[1:]]).encode())
     code, log = await run(*example(workers=4))
     assert code == 0, log
     added = ["text_tw", "Maakye", "", "Medaase"]
     written = "".join(f"{row},{more}\r\n" for row, more in zip(rows, added, strict=True))
-    assert (folder / "out.csv").read_bytes().decode() == mark + written
+    assert (folder / "out.csv").read_bytes().decode() == byte_order_mark + written
     assert files(folder) == {"in.csv", "out.csv"}
     assert len(sandbox.requests) == len([text for text in added[1:] if text])
     assert "3/3" in log
 
 
-async def test_as_many_rows_are_under_way_as_there_are_workers_and_their_order_is_kept(
-    khaya: Callable[..., Server], folder: Path
-) -> None:
+async def test_each_worker_translates_a_row_and_the_order_is_kept(khaya: Callable[..., Server], folder: Path) -> None:
     texts, workers = [f"text {number}" for number in range(12)], 3
     (folder / "in.csv").write_text("\n".join(["text", *texts]), "utf-8")
-    under_way: list[str] = []
+    in_progress: list[str] = []
     peak = 0
 
     async def translate(exchange: Exchange) -> None:
-        """Answer the newest of three first."""
+        """Respond to the newest of three requests first."""
         nonlocal peak
         await exchange.read()
-        under_way.append(text := json.loads(exchange.seen.body)["in"])
-        peak = max(peak, len(under_way))
-        await server.until(lambda: len(server.requests) == len(texts) or len(under_way) == workers)
-        await server.until(lambda: under_way[-1] == text)
-        under_way.pop()
+        in_progress.append(text := json.loads(exchange.seen.body)["in"])
+        peak = max(peak, len(in_progress))
+        await server.until(lambda: len(server.requests) == len(texts) or len(in_progress) == workers)
+        await server.until(lambda: in_progress[-1] == text)
+        in_progress.pop()
         server._changed.set()
-        await exchange.write(told(text.upper()))
+        await exchange.write(translated(text.upper()))
 
     async with khaya(translate) as server:
         code, log = await run(*example(workers=workers))
@@ -118,7 +116,7 @@ async def test_as_many_rows_are_under_way_as_there_are_workers_and_their_order_i
     assert lines == ["text,text_tw", *(f"{text},{text.upper()}" for text in texts)]
 
 
-async def test_a_row_that_fails_is_told_by_its_line_and_tried_again_by_the_next_run(
+async def test_a_failed_row_is_reported_with_its_line_and_retried_by_the_next_run(
     sandbox: Sandbox, folder: Path
 ) -> None:
     lines = ["text,note", '"Good\nmorning","two\nlines"', "Thank you,", "Yes,"]
@@ -144,23 +142,25 @@ async def test_a_row_that_fails_is_told_by_its_line_and_tried_again_by_the_next_
     [answer(401), answer(402), answer(429, Retry_After="3599"), answer(200, b"<p>", "text/html")],
     ids=["wrong key", "no credits", "too many", "no JSON"],
 )
-async def test_when_everything_fails_the_rest_is_not_tried(
+async def test_after_many_failures_in_a_row_the_rest_is_skipped(
     khaya: Callable[..., Server], folder: Path, load: Callable[[str], ModuleType], failure: Script
 ) -> None:
-    most = load("translate_csv").MOST_FAILURES
-    texts = [f"text {number}" for number in range(2 * most)]
+    max_failures = load("translate_csv").MAX_FAILURES
+    texts = [f"text {number}" for number in range(2 * max_failures)]
     (folder / "in.csv").write_text("\n".join(["text", *texts]), "utf-8")
     async with khaya(failure) as server:
         code, log = await run(*example())
     assert code == 1
-    assert asked(server) == texts[:most]
+    assert requested_texts(server) == texts[:max_failures]
     assert [line.partition(":")[0] for line in log.splitlines() if "khaya" in line] == [
-        f"line {line}" for line in range(2, most + 2)
+        f"line {line}" for line in range(2, max_failures + 2)
     ]
 
 
-async def test_a_run_that_is_killed_goes_on_where_it_was(khaya: Callable[..., Server], folder: Path) -> None:
-    async with khaya(told("Maakye"), told("Medaase"), silent, told("Baabae"), told("Aane")) as server:
+async def test_a_killed_run_is_resumed(khaya: Callable[..., Server], folder: Path) -> None:
+    async with khaya(
+        translated("Maakye"), translated("Medaase"), never_respond, translated("Baabae"), translated("Aane")
+    ) as server:
         async with script(*example()) as process:
             await server.until(lambda: len(server.requests) == 3)
             process.kill()
@@ -168,40 +168,44 @@ async def test_a_run_that_is_killed_goes_on_where_it_was(khaya: Callable[..., Se
         assert not (folder / "out.csv").exists()
         code, log = await run(*example())
     assert code == 0, log
-    assert asked(server) == [*TEXTS[:3], *TEXTS[2:]]
+    assert requested_texts(server) == [*TEXTS[:3], *TEXTS[2:]]
     added = ["text_tw", "Maakye", "Medaase", "Baabae", "Aane"]
     written = (folder / "out.csv").read_text("utf-8")
     assert [line.rpartition(",")[2] for line in written.splitlines()] == added
 
 
-async def test_ctrl_c_keeps_what_is_done_and_what_is_under_way(khaya: Callable[..., Server], folder: Path) -> None:
-    go_on = asyncio.Event()
+async def test_ctrl_c_finishes_the_rows_in_progress_and_keeps_all_results(
+    khaya: Callable[..., Server], folder: Path
+) -> None:
+    release = asyncio.Event()
 
     async def slow(exchange: Exchange) -> None:
         await exchange.read()
-        await go_on.wait()
-        await exchange.write(told("Medaase"))
+        await release.wait()
+        await exchange.write(translated("Medaase"))
 
-    async with khaya(told("Maakye"), slow, told("…")) as server:
+    async with khaya(translated("Maakye"), slow, translated("…")) as server:
         async with script(*example()) as process:
             assert process.stderr is not None
             await server.until(lambda: len(server.requests) == 2)
             process.send_signal(signal.SIGINT)
             await process.stderr.readuntil(b"under way")
-            go_on.set()
+            release.set()
             _, log = await process.communicate()
         assert process.returncode == 1
         assert complaints(log.decode()) == []
         assert "2 of 4 rows have no translation yet." in log.decode()
-        assert asked(server) == TEXTS[:2]
+        assert requested_texts(server) == TEXTS[:2]
         written = (folder / "out.csv").read_text("utf-8").splitlines()
         assert [line.rpartition(",")[2] for line in written] == ["text_tw", "Maakye", "Medaase", "", ""]
         assert (await run(*example()))[0] == 0
-        assert asked(server) == TEXTS
+        assert requested_texts(server) == TEXTS
 
 
-async def test_a_second_ctrl_c_ends_at_once_and_keeps_what_is_done(khaya: Callable[..., Server], folder: Path) -> None:
-    async with khaya(told("Maakye"), silent) as server:
+async def test_a_second_ctrl_c_stops_at_once_and_keeps_finished_rows(
+    khaya: Callable[..., Server], folder: Path
+) -> None:
+    async with khaya(translated("Maakye"), never_respond) as server:
         async with script(*example()) as process:
             assert process.stderr is not None
             await server.until(lambda: len(server.requests) == 2)
@@ -215,7 +219,7 @@ async def test_a_second_ctrl_c_ends_at_once_and_keeps_what_is_done(khaya: Callab
 
 
 @pytest.mark.parametrize(
-    ("table", "arguments", "told"),
+    ("table", "arguments", "message"),
     [
         (b"a,b\n1,2\n", (), "in.csv has no column 'text'; its columns are a, b"),
         (b"", (), "in.csv has no column 'text'; its columns are none"),
@@ -228,8 +232,8 @@ async def test_a_second_ctrl_c_ends_at_once_and_keeps_what_is_done(khaya: Callab
         (b"text\n1\n", ("--workers=0",), "argument --workers: invalid choice: 0"),
     ],
 )
-async def test_a_wrong_table_is_refused_before_anything_is_paid_for(
-    sandbox: Sandbox, folder: Path, table: bytes | None, arguments: tuple[str, ...], told: str
+async def test_a_wrong_table_is_refused_before_any_request(
+    sandbox: Sandbox, folder: Path, table: bytes | None, arguments: tuple[str, ...], message: str
 ) -> None:
     if table is None:
         (folder / "in.csv").unlink()
@@ -237,11 +241,11 @@ async def test_a_wrong_table_is_refused_before_anything_is_paid_for(
         (folder / "in.csv").write_bytes(table)
     code, log = await run(*example(*arguments))
     assert (code, sandbox.requests) == (2, [])
-    assert told in log
+    assert message in log
     assert files(folder) <= {"in.csv"}
 
 
-async def test_a_file_that_is_there_already_is_not_replaced(sandbox: Sandbox, folder: Path) -> None:
+async def test_an_existing_output_file_is_not_replaced(sandbox: Sandbox, folder: Path) -> None:
     (folder / "out.csv").write_text("mine")
     code, log = await run(*example())
     assert (code, sandbox.requests) == (2, [])
@@ -249,19 +253,19 @@ async def test_a_file_that_is_there_already_is_not_replaced(sandbox: Sandbox, fo
     assert (folder / "out.csv").read_text() == "mine"
 
 
-async def test_a_folder_that_is_not_there_is_told_before_anything_is_paid_for(sandbox: Sandbox) -> None:
+async def test_a_missing_folder_is_reported_before_any_request(sandbox: Sandbox) -> None:
     code, log = await run(command("translate_csv"), "in.csv", "no/out.csv", "--column=text", "--to=tw")
     assert (code, sandbox.requests) == (2, [])
     assert "unable to open database file" in log
 
 
-async def test_a_language_that_is_not_known_is_told_for_each_row(sandbox: Sandbox) -> None:
+async def test_an_unknown_language_is_reported_for_each_row(sandbox: Sandbox) -> None:
     code, log = await run(*example(to="klingon"))
     assert code == 1
     assert log.count("en-klingon cannot be used") == len(TEXTS) == len(sandbox.requests)
 
 
-def test_a_big_table_is_not_read_whole(folder: Path, load: Callable[[str], ModuleType]) -> None:
+def test_a_big_table_is_not_read_into_memory(folder: Path, load: Callable[[str], ModuleType]) -> None:
     check = load("translate_csv").check
     rows, line = 40_000, f"{'a' * 50},{'b' * 50}\n"
     (folder / "in.csv").write_text("text,b\n" + line * rows)
