@@ -1,4 +1,4 @@
-"""Makes the official clients and ours, and lets one call serve an official client in both of its forms."""
+"""Factories of the official clients and ours, and an adapter for asynchronous official clients."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ FORMS = ("synchronous", "asynchronous")
 
 
 class Awaited:
-    """An asynchronous client as a synchronous one, for a thread beside the loop that the client belongs to.
+    """Synchronous form of an asynchronous client, for use in a thread other than the client's event loop.
 
-    `translate` is its `atranslate`, `cache_get` its `cache_get_async`, if it has such a method.
+    `translate` calls `atranslate` and `cache_get` calls `cache_get_async`, if the client has such a method.
     """
 
     def __init__(self, target: Any, loop: asyncio.AbstractEventLoop) -> None:
@@ -55,34 +55,34 @@ async def _result(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
 
 
-Ask = Callable[[Callable[[Any], Any]], Awaitable[Any]]
-"""Runs a call that is written for a synchronous official client, in a thread: `await ask(lambda client: …)`."""
+CallOfficial = Callable[[Callable[[Any], Any]], Awaitable[Any]]
+"""Runs a call for a synchronous official client in a thread: `await call_official(lambda client: …)`."""
 
 
 @asynccontextmanager
-async def official(provider: str, url: str, form: str, key: str = KEY, **options: Any) -> AsyncIterator[Ask]:
-    """Give the official client of Khaya, Skytells or Aerostack in one of its forms."""
+async def official(provider: str, url: str, form: str, key: str = KEY, **options: Any) -> AsyncIterator[CallOfficial]:
+    """Yield a function that calls the official client of Khaya, Skytells or Aerostack, in one of its forms."""
     loop = asyncio.get_running_loop()
     client = {"khaya": _khaya, "skytells": _skytells, "aerostack": _aerostack}[provider](url, form, key, options)
 
-    async def ask(call: Callable[[Any], Any]) -> Any:
-        def work() -> Any:
+    async def call_official(call: Callable[[Any], Any]) -> Any:
+        def run() -> Any:
             with warnings.catch_warnings():
-                # Four names of Skytells' package are deprecated there, and are compared all the same.
+                # Four names of Skytells' package are deprecated; they are compared too.
                 warnings.filterwarnings("ignore", r"(list|get)_\w+\(\) is deprecated", DeprecationWarning)
                 return call(client if form == "synchronous" else Awaited(client, loop))
 
-        return await asyncio.to_thread(work)
+        return await asyncio.to_thread(run)
 
     try:
-        yield ask
+        yield call_official
     finally:
         await _close(client)
 
 
 def _khaya(url: str, form: str, key: str, options: dict[str, Any]) -> KhayaClient:
     config = Settings(api_key=key, retry_attempts=1, **options)
-    config.base_url = url  # the validator, which asks for https, looks at construction alone
+    config.base_url = url  # the validator requires https, but runs only in the constructor
     return KhayaClient(key, config)
 
 
@@ -106,19 +106,19 @@ async def _close(client: Any) -> None:
 
 
 def our_client(provider: str, url: str, key: str = KEY, **options: Any) -> Any:
-    """Give our client of a provider; use it with `async with`."""
+    """Return our client of a provider; use it with `async with`."""
     return OURS[provider](key, base_url=url, retry=NO_RETRY, **options)
 
 
 def closed_port() -> str:
-    """Give an address where nobody listens."""
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{line.getsockname()[1]}"
+    """Return a URL at which no server listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-class Notebook:
-    """Writes calls down, for another process: `note(lambda client: client.llm("hi"))` is `["llm", ["hi"]]`."""
+class CallRecorder:
+    """Recorder of calls for another process: `client.llm("hi")` becomes `["llm", ["hi"]]`."""
 
     def __getattr__(self, name: str) -> Callable[..., list[Any]]:
         return lambda *args: [name, args]
@@ -127,16 +127,17 @@ class Notebook:
 async def run_old_names(
     packages: Path, calls: Iterable[Callable[[Any], Any]], url: str, key: str = KEY
 ) -> list[dict[str, Any]]:
-    """Run calls of kellyapi 0.0.2.5 in a process of their own, with the kellyapi that is in `packages`.
+    """Run calls of kellyapi 0.0.2.5 in a new process, with the kellyapi that is in `packages`.
 
-    Each gives `{"version": …, "value": …}`, bytes as `{"base64": …}`, or `{"version": …, "caught": […]}`: which of the
-    seven old errors would have caught it, and its class.
+    Returns:
+        For each call `{"version": …, "value": …}`, with bytes as `{"base64": …}`, or `{"version": …, "caught": […],
+        "error": …}`: the names of the old errors that catch the error, and its class.
     """
-    notes = [call(Notebook()) for call in calls]
+    recorded_calls = [call(CallRecorder()) for call in calls]
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", Path(__file__).with_name("old_names.py"), url, key, json.dumps(notes),
+        sys.executable, "-P", Path(__file__).with_name("old_names.py"), url, key, json.dumps(recorded_calls),
         stdout=PIPE, stderr=PIPE, env=os.environ | {"PYTHONPATH": str(packages)},
     )  # fmt: skip
     out, err = await process.communicate()
     assert process.returncode == 0, err.decode()
-    return [json.loads(line) for line in out.decode().splitlines()]
+    return [json.loads(listener) for listener in out.decode().splitlines()]

@@ -1,4 +1,4 @@
-"""Puts what an official client gives and what ours gives into one form: wire names, without what is empty."""
+"""Normal form of the results of official clients and ours: dicts with wire names, without empty values."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ import attrs
 from pydantic import BaseModel
 
 
-def told(value: Any) -> Any:
-    """Give a dict, a model of pydantic's or a value of ours in the one form."""
+def normalize(value: Any) -> Any:
+    """Return the normal form of a dict, a pydantic model or a result of ours."""
     if isinstance(value, BaseModel):
         value = value.model_dump(by_alias=True)
     if attrs.has(type(value)):
         value = {each.metadata.get("wire", each.name): getattr(value, each.name) for each in attrs.fields(type(value))}
     if isinstance(value, dict):
-        return {name: form for name, item in value.items() if (form := told(item)) not in (None, {}, [])}
+        return {
+            name: normalized for name, item in value.items() if (normalized := normalize(item)) not in (None, {}, [])
+        }
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return [told(item) for item in value] if isinstance(value, (list, tuple)) else value
+    return [normalize(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def told_prediction(value: Any) -> Any:
-    """The same of a prediction, whose model is an object or its name."""
-    form = told(value)
-    model = form.get("model")
-    return {**form, "model": model["name"]} if isinstance(model, dict) else form
+def normalize_prediction(value: Any) -> Any:
+    """Return the normal form of a prediction, whose model may be an object or a name."""
+    normalized = normalize(value)
+    model = normalized.get("model")
+    return {**normalized, "model": model["name"]} if isinstance(model, dict) else normalized

@@ -1,4 +1,4 @@
-"""The sandbox that the official clients ask, and the release of kellyapi that has this library's import name."""
+"""Fixtures: a sandbox for the official clients, and the released kellyapi, which has the same import name as ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kellyapi import Sandbox
-from official.operations import HEARD, WAV
+from official.operations import WAV, WAV_BYTES
 
 RELEASE = "kellyapi==0.0.2.5"
 SCHEMA = "CREATE TABLE foxes (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)"
@@ -22,13 +22,13 @@ sys.path.append(str(Path(__file__).parents[1] / "sandbox"))  # where the fakes a
 
 @pytest.fixture
 def engines() -> str:
-    """What works in the sandbox: fakes for the engines of speech, and the others, which take a while to load."""
+    """Package of the sandbox's engines: fakes for speech, the real ones for the rest."""
     return "official.replays"
 
 
 @pytest.fixture
 def prediction_time() -> float:
-    """How many seconds a job takes at least."""
+    """Least seconds that a prediction takes."""
     return 0
 
 
@@ -42,20 +42,20 @@ async def sandbox(engines: str, prediction_time: float) -> AsyncIterator[Sandbox
 
 @pytest.fixture(autouse=True)
 def _audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in a folder that has the audio of the operations."""
+    """Change to a folder that has the audio file of the operations."""
     monkeypatch.chdir(tmp_path)
-    Path(WAV).write_bytes(HEARD)
+    Path(WAV).write_bytes(WAV_BYTES)
 
 
 @pytest.fixture(scope="session")
 def released(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder into which the release is installed, with what it needs, once for each version of Python."""
+    """The folder with the release and its dependencies, installed once for each version of Python."""
     cache = getattr(pytestconfig, "cache", None)  # there is none with -p no:cacheprovider
     home = cache.mkdir("releases") if cache else tmp_path_factory.mktemp("releases")
     folder = home / f"{RELEASE}-{sys.implementation.cache_tag}"
     if not folder.exists():
-        part = tempfile.mkdtemp(dir=home)
+        partial = tempfile.mkdtemp(dir=home)
         install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        subprocess.run([*install, "--target", part, RELEASE], check=True)
-        Path(part).rename(folder)  # so that an install that was broken off is not taken for one
+        subprocess.run([*install, "--target", partial, RELEASE], check=True)
+        Path(partial).rename(folder)  # so that an install that was broken off is not taken for one
     return folder

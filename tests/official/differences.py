@@ -1,6 +1,6 @@
-"""What is meant to differ between a request of an official package and ours, with the reason.
+"""Intended differences between the requests of an official package and ours, with their reasons.
 
-A row that no longer differs fails the tests, like a difference that is no row.
+The tests fail for a row that no longer differs, and for a difference that has no row.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ ANYTHING = "anything"
 
 @frozen
 class Difference:
-    """One field that is not the same in these operations."""
+    """A field that differs in some operations."""
 
     provider: str
     operations: tuple[str, ...]
     field: str
     official: Any
-    """The value in the official package's request, or `ANYTHING` but ours."""
+    """The value in the official package's request; `ANYTHING` for every value except ours."""
     ours: Any
     reason: str
 
     def concerns(self, operation: Operation) -> bool:
-        """Tell whether the row is about an operation."""
+        """Return whether the row is about an operation."""
         return operation.provider == self.provider and operation.name in self.operations
 
     def holds(self, found: tuple[Any, Any] | None) -> bool:
-        """Tell whether the two values differ as the row says."""
+        """Return whether the two values differ as the row says."""
         return found is not None and found[1] == self.ours and self.official in (ANYTHING, found[0])
 
 
-_HEARING = tuple(f"transcribe: {what}" for what in ("v1", "v2", "v3", "words", "segments"))
-_LISTING = ("mcp: asr", "mcp: tts")
-_LOOKING = (
+_TRANSCRIPTIONS = tuple(f"transcribe: {what}" for what in ("v1", "v2", "v3", "words", "segments"))
+_LANGUAGE_LISTS = ("mcp: asr", "mcp: tts")
+_READS = (
     *("wait", "predictions.get", "get_prediction", "predictions.get: an odd id", "stream_prediction"),
     *("predictions.list", "list_predictions", "predictions.list: everything", "predictions.list: an odd model"),
     *("models.list", "list_models", "models.list: fields", "models.get", "get_model", "models.get: fields"),
     *("cancel_prediction", "delete_prediction", "prediction.cancel", "prediction.delete"),
 )
-_ENDING = {
+_CANCEL_AND_DELETE = {
     "prediction.cancel": "POST /v1/predictions/p1/cancel",
     "prediction.delete": "DELETE /v1/predictions/p1/delete",
 }
@@ -59,13 +59,13 @@ _NO_BODY = "without a body there is no type of it"
 _TYPED = "aiohttp gives each part of a form a type, as RFC 7578 (4.4) allows; this is the default that it names"
 
 DIFFERENCES: tuple[Difference, ...] = (
-    Difference("khaya", _HEARING, "content-type", "application/json", "audio/wav", "the body is audio"),
-    Difference("khaya", _LISTING, "content-type", "application/json", ABSENT, _NO_BODY),
-    Difference("skytells", _LOOKING, "content-type", "application/json", ABSENT, _NO_BODY),
+    Difference("khaya", _TRANSCRIPTIONS, "content-type", "application/json", "audio/wav", "the body is audio"),
+    Difference("khaya", _LANGUAGE_LISTS, "content-type", "application/json", ABSENT, _NO_BODY),
+    Difference("skytells", _READS, "content-type", "application/json", ABSENT, _NO_BODY),
     Difference("skytells", ("predict",), "body await", ABSENT, False, "`create` always says whether it waits"),
     Difference(
-        "skytells", ("run", "run: everything", *_ENDING), "body await", True, False,
-        "a timeout while the server waits would lose the id of a job that is paid for",
+        "skytells", ("run", "run: everything", *_CANCEL_AND_DELETE), "body await", True, False,
+        "a timeout while the server waits would lose the id of a prediction that is paid for",
     ),
     Difference(
         "skytells", ("predictions.get: an odd id",), "requests",

@@ -1,5 +1,6 @@
-"""A program for kellyapi 0.0.2.5: `old_names.py URL KEY CALLS` makes the calls one after another and prints each result
-as a line of JSON. `CALLS` is JSON, `[[method, [arguments]], …]`.
+"""A program for kellyapi 0.0.2.5: `old_names.py URL KEY CALLS` runs the calls in order.
+
+It prints each result as a line of JSON. `CALLS` is JSON: `[[method, [arguments]], …]`.
 """
 
 import asyncio
@@ -26,11 +27,11 @@ async def main(url: str, key: str, calls: str) -> None:
         api = KellyAPI(key, url)
         try:
             value = await getattr(api, method)(*arguments)
-            told = {"value": {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value}
-        except Exception as error:  # whatever it is: its class is what is asked for
+            outcome = {"value": {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value}
+        except Exception as error:  # broad: the class of any error is reported
             caught = [name for name in OLD_ERRORS if isinstance(error, getattr(errors, name))]
-            told = {"caught": caught, "error": type(error).__name__}
-        print(json.dumps({"version": kellyapi.__version__, **told}))
+            outcome = {"caught": caught, "error": type(error).__name__}
+        print(json.dumps({"version": kellyapi.__version__, **outcome}))
 
 
 asyncio.run(main(*sys.argv[1:]))

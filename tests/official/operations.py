@@ -1,7 +1,6 @@
-"""The one table of what the official Python packages can do and how it is said here, and the one of what is meant to
-differ between the two requests.
+"""Table of the operations of the official Python packages and of ours for the same.
 
-The official calls are written for synchronous clients; `clients.Awaited` lets them serve the asynchronous ones too.
+The official calls are written for synchronous clients; `clients.Awaited` adapts asynchronous ones.
 """
 
 from __future__ import annotations
@@ -20,14 +19,15 @@ FOX = {"prompt": "a fox"}
 WOLF = {"prompt": "a wolf"}
 HOOK = {"url": "https://bot.example/hook", "events": ["completed", "failed"]}
 WAV = "speech.wav"
-"""The audio, a file in the working folder."""
-HEARD = b"RIFF\x24\x00\x00\x00WAVEfmt \x00\r\n--\xff"
-"""What is in it."""
+"""An audio file in the working folder."""
+WAV_BYTES = b"RIFF\x24\x00\x00\x00WAVEfmt \x00\r\n--\xff"
+"""Content of the audio file."""
 PICTURE = b"\x89PNG\r\n\x1a\n\x00\xff"
 PICTURE64 = base64.b64encode(PICTURE).decode()
 USER = {"email": "ama@example.com", "password": "correct horse"}
 ODD = {"file_name": 'ɛ "1".png'}
-FILE = {"content": PICTURE, "file_name": "fox.png", "content_type": "image/png"}
+UNTYPED_FILE = {"content": PICTURE, "file_name": "fox.png"}
+FILE = {**UNTYPED_FILE, "content_type": "image/png"}
 
 
 @frozen
@@ -36,7 +36,7 @@ class Operation:
 
     provider: str
     name: str
-    """The official method, and behind a colon what is special about the call."""
+    """The official method, and after a colon what is special about the call."""
     official: Callable[[Any], Any]
     ours: Callable[[Any], Any]
     options: dict[str, Any] = field(factory=dict)
@@ -62,7 +62,7 @@ async def _then(first: Awaitable[Any], second: Callable[[Any], Awaitable[Any]]) 
 
 
 def _get(path: str) -> Callable[[Any], Any]:
-    """The requests of the package's MCP server, which needs a package that khaya itself does not."""
+    """Return a request of the package's MCP server, which needs another package to run."""
     return lambda c: c.http_client.request("GET", f"{c.config.base_url}{path}")
 
 
@@ -70,7 +70,7 @@ def _versions(service: str, *versions: str) -> list[dict[str, str]]:
     return [{f"{service}_version": version} for version in versions]
 
 
-def _ask(**request: Any) -> dict[str, Any]:
+def _request(**request: Any) -> dict[str, Any]:
     return {"request": request}
 
 
@@ -199,76 +199,76 @@ OPERATIONS = (
     #
     Operation(
         "aerostack", "ai.ai_chat",
-        lambda c: c.ai.ai_chat(**_ask(messages=[{"role": "user", "content": "hi"}])), lambda c: c.ai.chat("hi"),
+        lambda c: c.ai.ai_chat(**_request(messages=[{"role": "user", "content": "hi"}])), lambda c: c.ai.chat("hi"),
     ),
     Operation(
         "aerostack", "ai.ai_chat: a model",
-        lambda c: c.ai.ai_chat(**_ask(messages=[{"role": "system", "content": "be brief"}], model="llama")),
+        lambda c: c.ai.ai_chat(**_request(messages=[{"role": "system", "content": "be brief"}], model="llama")),
         lambda c: c.ai.chat([{"role": "system", "content": "be brief"}], model="llama"),
     ),
     Operation(
         "aerostack", "authentication.auth_signup",
-        lambda c: c.authentication.auth_signup(**_ask(**USER)), lambda c: c.auth.sign_up(**USER),
+        lambda c: c.authentication.auth_signup(**_request(**USER)), lambda c: c.auth.sign_up(**USER),
     ),
     Operation(
         "aerostack", "authentication.auth_signup: everything",
-        lambda c: c.authentication.auth_signup(**_ask(**USER, name="Ama", metadata={"city": "Accra"})),
+        lambda c: c.authentication.auth_signup(**_request(**USER, name="Ama", metadata={"city": "Accra"})),
         lambda c: c.auth.sign_up(**USER, name="Ama", metadata={"city": "Accra"}),
     ),
     Operation(
         "aerostack", "authentication.auth_signin",
-        lambda c: c.authentication.auth_signin(**_ask(**USER)), lambda c: c.auth.sign_in(**USER),
+        lambda c: c.authentication.auth_signin(**_request(**USER)), lambda c: c.auth.sign_in(**USER),
     ),
     Operation(
         "aerostack", "cache.cache_get",
-        lambda c: c.cache.cache_get(**_ask(key="a b#")), lambda c: c.cache.get("a b#"),
+        lambda c: c.cache.cache_get(**_request(key="a b#")), lambda c: c.cache.get("a b#"),
     ),
     Operation(
         "aerostack", "cache.cache_set",
-        lambda c: c.cache.cache_set(**_ask(key="k", value={"n": [1, None]})),
+        lambda c: c.cache.cache_set(**_request(key="k", value={"n": [1, None]})),
         lambda c: c.cache.set("k", {"n": [1, None]}),
     ),
     Operation(
         "aerostack", "cache.cache_set: ttl",
-        lambda c: c.cache.cache_set(**_ask(key="k", value="v", ttl=60)), lambda c: c.cache.set("k", "v", ttl=60),
+        lambda c: c.cache.cache_set(**_request(key="k", value="v", ttl=60)), lambda c: c.cache.set("k", "v", ttl=60),
     ),
     Operation(
         "aerostack", "database.db_query",
-        lambda c: c.database.db_query(**_ask(sql="SELECT 1")), lambda c: c.db.query("SELECT 1"),
+        lambda c: c.database.db_query(**_request(sql="SELECT 1")), lambda c: c.db.query("SELECT 1"),
     ),
     Operation(
         "aerostack", "database.db_query: parameters",
-        lambda c: c.database.db_query(**_ask(sql="SELECT ?, ?", params=[1, "a"])),
+        lambda c: c.database.db_query(**_request(sql="SELECT ?, ?", params=[1, "a"])),
         lambda c: c.db.query("SELECT ?, ?", (1, "a")),
     ),
     Operation(
         "aerostack", "queue.queue_enqueue",
-        lambda c: c.queue.queue_enqueue(**_ask(type="mail", data={"to": "ama"})),
+        lambda c: c.queue.queue_enqueue(**_request(type="mail", data={"to": "ama"})),
         lambda c: c.queue.enqueue("mail", {"to": "ama"}),
     ),
     Operation(
         "aerostack", "queue.queue_enqueue: delay",
-        lambda c: c.queue.queue_enqueue(**_ask(type="mail", data={}, delay=5)),
+        lambda c: c.queue.queue_enqueue(**_request(type="mail", data={}, delay=5)),
         lambda c: c.queue.enqueue("mail", {}, delay=5),
     ),
     Operation(
         "aerostack", "services.services_invoke",
-        lambda c: c.services.services_invoke(**_ask(service_name="echo", data={"a": 1})),
+        lambda c: c.services.services_invoke(**_request(service_name="echo", data={"a": 1})),
         lambda c: c.services.invoke("echo", {"a": 1}),
     ),
     Operation(
         "aerostack", "storage.storage_upload",
-        lambda c: c.storage.storage_upload(**_ask(file=FILE, key="pictures/fox.png", content_type="image/png")),
+        lambda c: c.storage.storage_upload(**_request(file=FILE, key="pictures/fox.png", content_type="image/png")),
         lambda c: c.storage.upload("pictures/fox.png", PICTURE, content_type="image/png"),
     ),
     Operation(
         "aerostack", "storage.storage_upload: untyped",
-        lambda c: c.storage.storage_upload(**_ask(file={"content": PICTURE, "file_name": "fox.png"}, key="fox.png")),
+        lambda c: c.storage.storage_upload(**_request(file=UNTYPED_FILE, key="fox.png")),
         lambda c: c.storage.upload("fox.png", PICTURE),
     ),
     Operation(
         "aerostack", "storage.storage_upload: an odd name",
-        lambda c: c.storage.storage_upload(**_ask(file=FILE | ODD, key="ɛ", content_type="image/png")),
+        lambda c: c.storage.storage_upload(**_request(file=FILE | ODD, key="ɛ", content_type="image/png")),
         lambda c: c.storage.upload("ɛ", PICTURE, content_type="image/png", filename=ODD["file_name"]),
     ),
     #
@@ -306,7 +306,7 @@ OPERATIONS = (
         "kelly", "text2voice: a voice", lambda c: c.text2voice("hi", "f"), lambda c: c.synthesize("hi", voice="f")
     ),
     Operation(
-        "kelly", "voice2text", lambda c: c.voice2text(base64.b64encode(HEARD).decode()), lambda c: c.transcribe(WAV)
+        "kelly", "voice2text", lambda c: c.voice2text(base64.b64encode(WAV_BYTES).decode()), lambda c: c.transcribe(WAV)
     ),
     Operation("kelly", "text2write", lambda c: c.text2write("hi"), lambda c: c.write_notes("hi")),
     Operation("kelly", "code2image", lambda c: c.code2image("x = 1"), lambda c: c.render_code("x = 1")),
@@ -314,5 +314,5 @@ OPERATIONS = (
 
 
 def of(provider: str) -> list[Operation]:
-    """Give the operations of one provider."""
+    """Return the operations of one provider."""
     return [operation for operation in OPERATIONS if operation.provider == provider]

@@ -1,6 +1,6 @@
-"""A loopback server that keeps what it is asked, and the form in which the requests of two clients are compared.
+"""A loopback server that records requests, and the form in which the requests of two clients are compared.
 
-User-Agent, Accept, Host, lengths and the like are not kept: no operation depends on them.
+User-Agent, Accept, Host, lengths and similar headers are left out: no operation depends on them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ PAGE = {"data": [PREDICTION], "pagination": {"current_page": 1, "per_page": 20, 
 MODEL = {"name": "Fox", "namespace": "fox"}
 _KELLY = {"image": "aW1hZ2U=", "voice": "dm9pY2U=", "content": "a fox", "message": "hi", "result": "a fox"}
 
-# What is answered at an address: the first entry that the path starts with, of the provider's kind and in its words.
-_ANSWERS: tuple[tuple[str, bytes], ...] = (
+# The response is that of the first entry with which the method and path begin.
+_RESPONSES: tuple[tuple[str, bytes], ...] = (
     ("POST /v1/translate", answer(body=b'"Maakye"')),
     ("POST /v2/translate", answer(body=b'"Maakye"')),
     ("POST /asr/v1", answer(body=b'"a fox"')),
@@ -48,28 +48,28 @@ _ANSWERS: tuple[tuple[str, bytes], ...] = (
 
 
 def recorder() -> Server:
-    """Give a server that answers every operation with a success; `requests` is what it was asked."""
+    """Return a server that responds to every operation with a success and records the `requests`."""
 
     async def reply(exchange: Exchange) -> None:
         await exchange.read()
-        asked = f"{exchange.seen.method} {exchange.seen.target}"
-        await exchange.write(next(said for start, said in _ANSWERS if asked.startswith(start)))
+        request_line = f"{exchange.seen.method} {exchange.seen.target}"
+        await exchange.write(next(response for start, response in _RESPONSES if request_line.startswith(start)))
 
     return Server(reply)
 
 
 def in_order(requests: list[Seen]) -> list[Seen]:
-    """Put requests that clients may send at once into one order: what is sent before what is looked at."""
+    """Sort requests that clients may send concurrently: GET requests last."""
     return sorted(requests, key=lambda seen: (seen.method == "GET", bytes(seen.body)))
 
 
-def called(seen: Seen) -> str:
-    """Give method and path, as they were on the wire."""
+def method_and_path(seen: Seen) -> str:
+    """Return the method and the path, as sent."""
     return f"{seen.method} {seen.target.partition('?')[0]}"
 
 
 def fields(seen: Seen) -> dict[str, Any]:
-    """Give the query, the key, the type of the body and the body: JSON by its fields, forms by their parts."""
+    """Return the query, the key, the content type and the body: JSON by its fields, forms by their parts."""
     kind = seen.headers.get("content-type")
     read = next((read for start, read in _READERS if (kind or "").startswith(start)), _raw)
     return {
@@ -87,7 +87,7 @@ def _raw(kind: str, body: bytes) -> dict[str, Any]:
 def _json(kind: str, body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
-    except ValueError:  # Khaya's own client says JSON of audio
+    except ValueError:  # Khaya's own client sends audio with the type application/json
         return _raw(kind, body)
     return {f"body {name}": item for name, item in value.items()} if isinstance(value, dict) else {"body": value}
 

@@ -1,5 +1,4 @@
-"""The released `khaya` 0.3.0, unchanged, against the sandbox, and ours on the same input. Stand-ins speak and listen in
-place of the engines."""
+"""The released `khaya` 0.3.0, unchanged, and ours with the same input, against the sandbox with fake engines."""
 
 from __future__ import annotations
 
@@ -27,8 +26,8 @@ def engines() -> str:
     return "fake_engines"
 
 
-def in_one_form(result: Any) -> Any:
-    """Give a result of either client in one form."""
+def normalize(result: Any) -> Any:
+    """Return a result of either client in a common form."""
     match result:
         case TranslationResult() | Translation():
             return result.text, result.source_language, result.target_language
@@ -63,10 +62,10 @@ RESULTS = {
 @pytest.mark.parametrize("operation", of("khaya"), ids=str)
 async def test_both_give_the_same_result(sandbox: Sandbox, operation: Operation, form: str) -> None:
     url = sandbox.urls["khaya"]
-    async with official("khaya", url, form, **operation.options) as ask:
-        theirs = in_one_form(await ask(operation.official))
+    async with official("khaya", url, form, **operation.options) as call_official:
+        theirs = normalize(await call_official(operation.official))
     async with our_client("khaya", url, **operation.options) as client:
-        ours = in_one_form(await operation.ours(client))
+        ours = normalize(await operation.ours(client))
     assert theirs == ours
     if operation.methods == ["mcp"]:
         assert "twi" in theirs
@@ -75,9 +74,9 @@ async def test_both_give_the_same_result(sandbox: Sandbox, operation: Operation,
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
-async def test_both_hear_the_advice_on_an_old_code(sandbox: Sandbox, version: str, form: str) -> None:
-    async with official("khaya", sandbox.urls["khaya"], form, asr_version=version) as ask:
-        theirs = await ask(lambda client: client.transcribe(WAV, "en"))
+async def test_both_pass_on_the_warning_about_an_old_code(sandbox: Sandbox, version: str, form: str) -> None:
+    async with official("khaya", sandbox.urls["khaya"], form, asr_version=version) as call_official:
+        theirs = await call_official(lambda client: client.transcribe(WAV, "en"))
     async with our_client("khaya", sandbox.urls["khaya"], asr_version=version) as client:
         ours = await client.transcribe(WAV, "en")
     assert tuple(theirs.warnings) == ours.warnings
@@ -85,8 +84,8 @@ async def test_both_hear_the_advice_on_an_old_code(sandbox: Sandbox, version: st
 
 
 async def test_both_save_the_same_file(sandbox: Sandbox, form: str, tmp_path: Path) -> None:
-    async with official("khaya", sandbox.urls["khaya"], form) as ask:
-        (await ask(lambda client: client.synthesize("Maakye", "twi"))).save(str(tmp_path / "theirs.wav"))
+    async with official("khaya", sandbox.urls["khaya"], form) as call_official:
+        (await call_official(lambda client: client.synthesize("Maakye", "twi"))).save(str(tmp_path / "theirs.wav"))
     async with our_client("khaya", sandbox.urls["khaya"]) as client:
         await (await client.synthesize("Maakye", "twi")).save(tmp_path / "ours.wav")
     assert (tmp_path / "theirs.wav").read_bytes() == (tmp_path / "ours.wav").read_bytes() == b"RIFF twi None Maakye"
@@ -95,10 +94,10 @@ async def test_both_save_the_same_file(sandbox: Sandbox, form: str, tmp_path: Pa
 async def both_errors(
     sandbox: Sandbox, form: str, call: Callable[[Any], Any], key: str = "right"
 ) -> tuple[APIError, Exception]:
-    """Give the error of each for a call that is written the same for both."""
-    async with official("khaya", sandbox.urls["khaya"], form, key) as ask:
+    """Return the errors of both clients for the same call."""
+    async with official("khaya", sandbox.urls["khaya"], form, key) as call_official:
         with pytest.raises(APIError) as theirs:
-            await ask(call)
+            await call_official(call)
     async with our_client("khaya", sandbox.urls["khaya"], key) as client:
         with pytest.raises((KellyAPIError, ValueError, OSError)) as ours:
             await call(client)
@@ -146,16 +145,16 @@ async def test_a_refusal_has_the_same_code_and_details_for_both(
         (lambda c: c.transcribe(WAV, "eng", timestamps="letter"), ASRTranscriptionError, ValueError),
     ],
 )
-async def test_what_the_client_itself_refuses_is_refused_by_both(
+async def test_both_refuse_wrong_arguments_themselves(
     sandbox: Sandbox, call: Callable[[Any], Any], official_class: type, our_class: type, form: str
 ) -> None:
     theirs, ours = await both_errors(sandbox, form, call)
     assert (type(theirs), type(ours)) == (official_class, our_class)
 
 
-async def test_every_route_that_it_knows_is_there(sandbox: Sandbox, form: str) -> None:
-    async with official("khaya", sandbox.urls["khaya"], form) as ask:
+async def test_every_route_of_the_official_client_exists(sandbox: Sandbox, form: str) -> None:
+    async with official("khaya", sandbox.urls["khaya"], form) as call_official:
         for path in API_ENDPOINTS.values():
             with pytest.raises(APIError) as raised:
-                await ask(lambda c, path=path: c.http_client.request("POST", sandbox.urls["khaya"] + path))
+                await call_official(lambda c, path=path: c.http_client.request("POST", sandbox.urls["khaya"] + path))
             assert raised.value.status_code == 400, path

@@ -1,4 +1,4 @@
-"""The same operation from the official client and from ours, as it arrives at a server: equal but for `DIFFERENCES`."""
+"""Requests of the official clients and ours for the same operations: equal except for `DIFFERENCES`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from kellyapi import NO_RETRY, KellyAPI
 from official.clients import FORMS, KEY, official, our_client, run_old_names
 from official.differences import ABSENT, DIFFERENCES
 from official.operations import OPERATIONS, Operation, of
-from official.recorder import called, fields, in_order, recorder
+from official.recorder import fields, in_order, method_and_path, recorder
 
 _BASE = {"kelly": "", "khaya": "", "skytells": "/v1", "aerostack": "/v1"}
 
 
 def differences(theirs: list[Seen], ours: list[Seen]) -> dict[str, tuple[Any, Any]]:
-    """Give what differs, by field, as (theirs, ours)."""
+    """Return the differences by field, as (theirs, ours)."""
     found: dict[str, tuple[Any, Any]] = {}
-    requests = [called(seen) for seen in theirs], [called(seen) for seen in ours]
+    requests = [method_and_path(seen) for seen in theirs], [method_and_path(seen) for seen in ours]
     if requests[0] != requests[1]:
         found["requests"] = requests
     for their, our in zip(map(fields, theirs), map(fields, ours), strict=False):
@@ -37,7 +37,7 @@ def differences(theirs: list[Seen], ours: list[Seen]) -> dict[str, tuple[Any, An
 
 
 def check(operation: Operation, theirs: list[Seen], ours: list[Seen]) -> None:
-    """Compare the requests for an operation: what differs is in the table, and what is in the table differs."""
+    """Compare the requests for an operation: the differences must be exactly those of the table."""
     assert theirs
     found = differences(theirs, ours)
     rows = [row for row in DIFFERENCES if row.concerns(operation)]
@@ -56,18 +56,20 @@ async def requests_of_ours(operation: Operation) -> list[Seen]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("operation", [each for each in OPERATIONS if each.provider != "kelly"], ids=str)
-async def test_the_requests_differ_in_nothing_but_what_is_intended(operation: Operation, form: str) -> None:
+async def test_requests_differ_only_where_intended(operation: Operation, form: str) -> None:
     async with (
         recorder() as server,
-        official(operation.provider, server.url + _BASE[operation.provider], form, **operation.options) as ask,
+        official(
+            operation.provider, server.url + _BASE[operation.provider], form, **operation.options
+        ) as call_official,
     ):
-        await ask(operation.official)
+        await call_official(operation.official)
     check(operation, in_order(server.requests), await requests_of_ours(operation))
 
 
 @pytest.fixture(scope="module")
 def of_the_release(released: Path) -> dict[str, list[Seen]]:
-    """What kellyapi 0.0.2.5 asks, by operation."""
+    """Requests of kellyapi 0.0.2.5 by operation."""
 
     async def run() -> list[Seen]:
         async with recorder() as server:
@@ -79,24 +81,24 @@ def of_the_release(released: Path) -> dict[str, list[Seen]]:
 
 
 @pytest.mark.parametrize("operation", of("kelly"), ids=str)
-async def test_kelly_ais_requests_differ_in_nothing_but_what_is_intended(
+async def test_kelly_ais_requests_differ_only_where_intended(
     operation: Operation, of_the_release: dict[str, list[Seen]]
 ) -> None:
     check(operation, of_the_release[str(operation)], await requests_of_ours(operation))
 
 
 @pytest.mark.parametrize("operation", of("kelly"), ids=str)
-async def test_the_old_names_ask_the_same_as_the_new_ones(operation: Operation) -> None:
+async def test_the_old_names_send_the_same_requests_as_the_new_ones(operation: Operation) -> None:
     async with recorder() as server, KellyAPI(KEY, f"{server.url}/", retry=NO_RETRY) as api:
         await operation.official(api)
     assert differences(server.requests, await requests_of_ours(operation)) == {}
 
 
-def test_every_intended_difference_is_that_of_an_operation() -> None:
+def test_every_intended_difference_belongs_to_an_operation() -> None:
     assert [each for each in DIFFERENCES if not any(map(each.concerns, OPERATIONS))] == []
 
 
-# What the official packages are made of, by the path to it from a client, and what of it asks nothing by itself.
+# Classes of the official packages, by the path from a client, and their methods that send no request.
 _AEROSTACK = {name: getattr(import_module(module), kind) for name, (module, kind) in aerostack.SDK._sub_sdk_map.items()}
 GROUPS: dict[str, dict[str, type]] = {
     "khaya": {"": khaya.KhayaClient},

@@ -1,4 +1,4 @@
-"""The released `skytells` 1.0.0, unchanged, in both of its forms, against the sandbox, and ours on the same input."""
+"""The released `skytells` 1.0.0, unchanged, in both forms, and ours with the same input, against the sandbox."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from kellyapi import (
     TransportError,
     WaitTimeoutError,
 )
-from official.clients import FORMS, Ask, closed_port, official, our_client
-from official.comparing import told, told_prediction
+from official.clients import FORMS, CallOfficial, closed_port, official, our_client
+from official.comparing import normalize, normalize_prediction
 
 FOX = {"prompt": "a fox", "width": 64, "height": 64}
 HOOK = {"url": "https://bot.example/hook", "events": ["completed"]}
@@ -36,9 +36,9 @@ _ITS_OWN = ("id", "output", "urls", "metrics", "metadata", "success", *_TIMES)
 
 
 @pytest.fixture(params=FORMS)
-async def ask(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[Ask]:
-    async with official("skytells", sandbox.urls["skytells"], request.param) as ask:
-        yield ask
+async def call_official(request: pytest.FixtureRequest, sandbox: Sandbox) -> AsyncIterator[CallOfficial]:
+    async with official("skytells", sandbox.urls["skytells"], request.param) as call_official:
+        yield call_official
 
 
 @pytest.fixture
@@ -47,85 +47,93 @@ async def ours(sandbox: Sandbox) -> AsyncIterator[Skytells]:
         yield client
 
 
-def kind_of(prediction: Any) -> Any:
-    """Give what two jobs of the same input have in common."""
-    return {name: value for name, value in told_prediction(prediction).items() if name not in _ITS_OWN}
+def common_fields(prediction: Any) -> Any:
+    """Return the fields that two predictions with the same input have in common."""
+    return {name: value for name, value in normalize_prediction(prediction).items() if name not in _ITS_OWN}
 
 
-async def test_both_run_a_job_to_the_same_picture(ask: Ask, ours: Skytells) -> None:
-    theirs = await ask(lambda c: c.run("truefusion", FOX).raw())
+async def test_both_run_a_prediction_to_the_same_picture(call_official: CallOfficial, ours: Skytells) -> None:
+    theirs = await call_official(lambda c: c.run("truefusion", FOX).raw())
     done = await ours.run("truefusion", FOX)
-    assert kind_of(theirs) == kind_of(done)
+    assert common_fields(theirs) == common_fields(done)
     assert (done.status, done.model, done.input) == ("succeeded", "truefusion", FOX)
     (url,) = done.outputs
-    pictures = await ask(lambda c: [urllib.request.urlopen(each).read() for each in (*theirs["output"], url)])
+    pictures = await call_official(lambda c: [urllib.request.urlopen(each).read() for each in (*theirs["output"], url)])
     assert pictures[0] == pictures[1]
     assert pictures[0].startswith(b"\x89PNG")
     assert theirs["metadata"]["billing"]["credits_used"] == done.credits_used == 0.03
 
 
-async def test_both_see_the_same_job(ask: Ask, ours: Skytells) -> None:
-    made = await ask(lambda c: c.run("truefusion", FOX, webhook=HOOK, stream=True))
-    id = made.id
-    seen = await ours.predictions.get(id)
-    for look in (
+async def test_both_get_the_same_prediction(call_official: CallOfficial, ours: Skytells) -> None:
+    created = await call_official(lambda c: c.run("truefusion", FOX, webhook=HOOK, stream=True))
+    id = created.id
+    fetched = await ours.predictions.get(id)
+    for get in (
         lambda c: c.predictions.get(id),
         lambda c: c.stream_prediction(id),
         lambda c: c.get_prediction(id),
         lambda c: c.wait({"id": id, "status": "pending"}, {"interval": 1}),
     ):
-        assert told_prediction(await ask(look)) == told_prediction(seen)
-    for look in (ours.predictions.stream_info, ours.predictions.wait):
-        assert await look(id) == seen
-    assert (seen.stream, seen.webhook, seen.urls["get"]) == (True, HOOK, f"{ours.base_url}/predictions/{id}")
-    assert (made.outputs(), made.output, made.status) == (seen.outputs[0], list(seen.outputs), seen.status)
+        assert normalize_prediction(await call_official(get)) == normalize_prediction(fetched)
+    for get in (ours.predictions.stream_info, ours.predictions.wait):
+        assert await get(id) == fetched
+    assert (fetched.stream, fetched.webhook, fetched.urls["get"]) == (True, HOOK, f"{ours.base_url}/predictions/{id}")
+    assert (created.outputs(), created.output, created.status) == (
+        fetched.outputs[0],
+        list(fetched.outputs),
+        fetched.status,
+    )
 
 
-async def test_both_follow_a_job_and_see_it_end(ask: Ask, ours: Skytells, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(skytells._client, "DEFAULT_POLL_INTERVAL", 1)  # ms; `run` cannot be told, and waits 5 s
+async def test_both_follow_a_prediction_to_its_end(
+    call_official: CallOfficial, ours: Skytells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(skytells._client, "DEFAULT_POLL_INTERVAL", 1)  # ms; `run` has no argument for its 5 s
     states: list[dict[str, Any]] = []
-    theirs = await ask(lambda c: c.run("truefusion", FOX, states.append).raw())
-    seen = [state async for state in ours.predictions.follow(theirs["id"])]
-    assert told_prediction(states[-1]) == told_prediction(theirs) == told_prediction(seen[-1])
+    theirs = await call_official(lambda c: c.run("truefusion", FOX, states.append).raw())
+    fetched = [state async for state in ours.predictions.follow(theirs["id"])]
+    assert normalize_prediction(states[-1]) == normalize_prediction(theirs) == normalize_prediction(fetched[-1])
 
 
-async def test_a_job_that_one_creates_is_finished_by_the_other(ask: Ask, ours: Skytells) -> None:
-    theirs = await ask(lambda c: c.predictions.create({"model": "truefusion", "input": FOX}))
-    made = await ours.predictions.create("truefusion", FOX)
-    waiting = await ask(lambda c: c.predict({"model": "truefusion", "input": FOX}))
-    assert kind_of(theirs) == kind_of(made) == kind_of(waiting)
+async def test_a_prediction_of_one_client_can_be_finished_by_the_other(
+    call_official: CallOfficial, ours: Skytells
+) -> None:
+    theirs = await call_official(lambda c: c.predictions.create({"model": "truefusion", "input": FOX}))
+    created = await ours.predictions.create("truefusion", FOX)
+    waiting = await call_official(lambda c: c.predict({"model": "truefusion", "input": FOX}))
+    assert common_fields(theirs) == common_fields(created) == common_fields(waiting)
     assert (await ours.predictions.wait(theirs["id"], interval=0.01)).status == "succeeded"
-    done = await ask(lambda c: c.wait({"id": made.id, "status": made.status}, {"interval": 1}))
+    done = await call_official(lambda c: c.wait({"id": created.id, "status": created.status}, {"interval": 1}))
     assert done["status"] == "succeeded"
 
 
-async def test_both_dispatch_what_is_queued(ask: Ask, ours: Skytells) -> None:
+async def test_both_create_many_predictions(call_official: CallOfficial, ours: Skytells) -> None:
     def dispatch(client: Any) -> Any:
         client.queue({"model": "truefusion", "input": FOX})
         client.queue({"model": "flux-pro", "input": FOX})
         return client.dispatch()
 
-    theirs = await ask(dispatch)
-    made = await ours.predictions.create_many([("truefusion", FOX), ("flux-pro", FOX)])
-    assert list(map(kind_of, theirs)) == list(map(kind_of, made))
-    assert [each.model for each in made] == ["truefusion", "flux-pro"]
+    theirs = await call_official(dispatch)
+    created = await ours.predictions.create_many([("truefusion", FOX), ("flux-pro", FOX)])
+    assert list(map(common_fields, theirs)) == list(map(common_fields, created))
+    assert [each.model for each in created] == ["truefusion", "flux-pro"]
 
 
-async def test_both_list_the_same_pages(ask: Ask, ours: Skytells) -> None:
-    made = [await ours.run(model, FOX) for model in ("truefusion", "flux-pro", "truefusion")]
-    day = made[0].created_at[:10]
+async def test_both_list_the_same_pages(call_official: CallOfficial, ours: Skytells) -> None:
+    created = [await ours.run(model, FOX) for model in ("truefusion", "flux-pro", "truefusion")]
+    day = created[0].created_at[:10]
     for filters, count in (
         ({}, 3),
         ({"model": "truefusion"}, 2),
         ({"page": 1, "since": day, "model": "flux-pro"}, 1),
         ({"until": "2000-01-01"}, 0),
     ):
-        theirs = await ask(lambda c, filters=filters: c.predictions.list(**filters))
+        theirs = await call_official(lambda c, filters=filters: c.predictions.list(**filters))
         page = await ours.predictions.list(**filters)
-        assert list(map(told_prediction, theirs.data)) == list(map(told_prediction, page.items))
-        assert theirs.pagination.to_dict() == told(page.pagination)
+        assert list(map(normalize_prediction, theirs.data)) == list(map(normalize_prediction, page.items))
+        assert theirs.pagination.to_dict() == normalize(page.pagination)
         assert (len(page.items), page.pagination.total) == (count, count)
-    both = [await ask(look) for look in (lambda c: c.list_predictions(1), lambda c: c.predictions.list())]
+    both = [await call_official(get) for get in (lambda c: c.list_predictions(1), lambda c: c.predictions.list())]
     assert both[0].to_dict() == both[1].to_dict()
 
 
@@ -134,62 +142,70 @@ def same_error(theirs: SkytellsError, ours: Any) -> None:
     assert theirs.details == (ours.details or ours.message)
 
 
-async def both_errors(ask: Ask, theirs: Callable[[Any], Any], ours: Any) -> tuple[SkytellsError, KellyAPIError]:
-    """Give the error of each."""
+async def both_errors(
+    call_official: CallOfficial, theirs: Callable[[Any], Any], ours: Any
+) -> tuple[SkytellsError, KellyAPIError]:
+    """Return the errors of both clients."""
     with pytest.raises(SkytellsError) as their_error:
-        await ask(theirs)
+        await call_official(theirs)
     with pytest.raises(KellyAPIError) as our_error:
         await ours
     return their_error.value, our_error.value
 
 
 @pytest.mark.parametrize("prediction_time", [AGES])
-async def test_both_cancel_a_job_once(ask: Ask, ours: Skytells) -> None:
-    job = await ask(lambda c: c.predictions.create({"model": "truefusion", "input": FOX}))
-    theirs = await ask(lambda c: c.cancel_prediction(job["id"]))
+async def test_both_can_cancel_a_prediction_once(call_official: CallOfficial, ours: Skytells) -> None:
+    prediction = await call_official(lambda c: c.predictions.create({"model": "truefusion", "input": FOX}))
+    theirs = await call_official(lambda c: c.cancel_prediction(prediction["id"]))
     cancelled = await ours.predictions.cancel(await ours.predictions.create("truefusion", FOX))
-    assert kind_of(theirs) == kind_of(cancelled)
+    assert common_fields(theirs) == common_fields(cancelled)
     assert cancelled is not None
     assert cancelled.status == "cancelled"
-    again = await both_errors(ask, lambda c: c.cancel_prediction(job["id"]), ours.predictions.cancel(job["id"]))
+    again = await both_errors(
+        call_official, lambda c: c.cancel_prediction(prediction["id"]), ours.predictions.cancel(prediction["id"])
+    )
     same_error(*again)
     assert isinstance(again[1], BadRequestError)
 
 
-async def test_a_prediction_of_theirs_cancels_and_deletes_itself(ask: Ask, ours: Skytells) -> None:
+async def test_the_official_prediction_object_can_cancel_and_delete(
+    call_official: CallOfficial, ours: Skytells
+) -> None:
     def cancel_and_delete(client: Any) -> Any:
-        made = client.run("truefusion", FOX)
+        created = client.run("truefusion", FOX)
         with pytest.raises(SkytellsError) as error:
-            made.cancel()
-        return made.id, error.value, made.delete()
+            created.cancel()
+        return created.id, error.value, created.delete()
 
-    id, error, deleted = await ask(cancel_and_delete)
-    made = await ours.run("truefusion", FOX)
+    id, error, deleted = await call_official(cancel_and_delete)
+    created = await ours.run("truefusion", FOX)
     with pytest.raises(BadRequestError) as our_error:
-        await ours.predictions.cancel(made)
+        await ours.predictions.cancel(created)
     assert (error.error_id, error.http_status) == (our_error.value.code, our_error.value.status)
-    assert str(error).replace(id, made.id) == our_error.value.message
-    assert kind_of(deleted) == kind_of(await ours.predictions.delete(made))
+    assert str(error).replace(id, created.id) == our_error.value.message
+    assert common_fields(deleted) == common_fields(await ours.predictions.delete(created))
 
 
-async def test_what_one_deletes_is_gone_for_both(ask: Ask, ours: Skytells) -> None:
+async def test_a_deleted_prediction_is_unknown_to_both(call_official: CallOfficial, ours: Skytells) -> None:
     first, second = [await ours.run("truefusion", FOX) for _ in range(2)]
-    theirs = await ask(lambda c: c.delete_prediction(first.id))
-    assert kind_of(theirs) == kind_of(await ours.predictions.delete(second))
+    theirs = await call_official(lambda c: c.delete_prediction(first.id))
+    assert common_fields(theirs) == common_fields(await ours.predictions.delete(second))
     for id in (first.id, second.id, "unknown"):
-        errors = await both_errors(ask, lambda c, id=id: c.predictions.get(id), ours.predictions.get(id))
+        errors = await both_errors(call_official, lambda c, id=id: c.predictions.get(id), ours.predictions.get(id))
         same_error(*errors)
         assert (type(errors[1]), errors[1].code) == (ServerError, "PREDICTION_FAILED")
 
 
 @pytest.mark.parametrize("fields", [None, ["input_schema"], ["input_schema", "output_schema"]])
-async def test_both_read_the_same_catalogue(ask: Ask, ours: Skytells, fields: list[str] | None) -> None:
+async def test_both_read_the_same_catalogue(
+    call_official: CallOfficial, ours: Skytells, fields: list[str] | None
+) -> None:
     models = await ours.models.list(fields=fields or ())
     for listing in (lambda c: c.models.list(fields), lambda c: c.list_models(fields)):
-        assert told(await ask(listing)) == told(models)
+        assert normalize(await call_official(listing)) == normalize(models)
     model = await ours.models.get("truefusion-pro", fields=fields or ())
-    for look in (lambda c: c.models.get("truefusion-pro", fields), lambda c: c.get_model("truefusion-pro", fields)):
-        assert told(await ask(look)) == told(model)
+    for get in (lambda c: c.models.get("truefusion-pro", fields), lambda c: c.get_model("truefusion-pro", fields)):
+        assert normalize(await call_official(get)) == normalize(model)
     assert model in models
     assert (model.namespace, model.pricing and model.pricing.amount) == ("truefusion-pro", 0.05)
     assert (model.input_schema is not None, model.output_schema is not None) == (
@@ -229,9 +245,14 @@ async def test_both_read_the_same_catalogue(ask: Ask, ours: Skytells, fields: li
     ],
 )  # fmt: skip
 async def test_a_refusal_has_the_same_code_status_and_text_for_both(
-    ask: Ask, ours: Skytells, theirs: Callable[[Any], Any], call: Callable[[Any], Any], code: str, error: type
+    call_official: CallOfficial,
+    ours: Skytells,
+    theirs: Callable[[Any], Any],
+    call: Callable[[Any], Any],
+    code: str,
+    error: type,
 ) -> None:
-    errors = await both_errors(ask, theirs, call(ours))
+    errors = await both_errors(call_official, theirs, call(ours))
     same_error(*errors)
     assert (errors[1].code, type(errors[1])) == (code, error)
 
@@ -239,15 +260,19 @@ async def test_a_refusal_has_the_same_code_status_and_text_for_both(
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_wrong_key_has_the_same_code_status_and_text_for_both(sandbox: Sandbox, form: str) -> None:
     url = sandbox.urls["skytells"]
-    async with official("skytells", url, form, "wrong") as ask, our_client("skytells", url, "wrong") as ours:
-        errors = await both_errors(ask, lambda c: c.models.list(), ours.models.list())
+    async with official("skytells", url, form, "wrong") as call_official, our_client("skytells", url, "wrong") as ours:
+        errors = await both_errors(call_official, lambda c: c.models.list(), ours.models.list())
     same_error(*errors)
     assert (errors[1].code, type(errors[1])) == ("UNAUTHORIZED", AuthenticationError)
 
 
-async def test_a_job_that_fails_is_an_error_with_the_same_reason_for_both(ask: Ask, ours: Skytells) -> None:
+async def test_a_failed_prediction_is_an_error_with_the_same_reason_for_both(
+    call_official: CallOfficial, ours: Skytells
+) -> None:
     prompt = {"prompt": "fail please"}
-    theirs, error = await both_errors(ask, lambda c: c.run("truefusion", prompt), ours.run("truefusion", prompt))
+    theirs, error = await both_errors(
+        call_official, lambda c: c.run("truefusion", prompt), ours.run("truefusion", prompt)
+    )
     assert isinstance(error, PredictionFailedError)
     assert theirs.error_id == error.code == "PREDICTION_FAILED"
     assert str(theirs) == error.prediction.error
@@ -255,28 +280,28 @@ async def test_a_job_that_fails_is_an_error_with_the_same_reason_for_both(ask: A
 
 
 @pytest.mark.parametrize("prediction_time", [AGES])
-async def test_a_job_that_does_not_end_in_time_is_an_error_of_the_same_code_for_both(ask: Ask, ours: Skytells) -> None:
-    job = await ours.predictions.create("truefusion", FOX)
+async def test_a_wait_that_times_out_has_the_same_code_for_both(call_official: CallOfficial, ours: Skytells) -> None:
+    prediction = await ours.predictions.create("truefusion", FOX)
     theirs, error = await both_errors(
-        ask,
-        lambda c: c.wait({"id": job.id, "status": "pending"}, {"interval": 1, "max_wait": 0}),
-        ours.predictions.wait(job, timeout=0),
+        call_official,
+        lambda c: c.wait({"id": prediction.id, "status": "pending"}, {"interval": 1, "max_wait": 0}),
+        ours.predictions.wait(prediction, timeout=0),
     )
     assert isinstance(error, WaitTimeoutError)
     assert theirs.error_id == error.code == "WAIT_TIMEOUT"
-    assert error.prediction.id == job.id
+    assert error.prediction.id == prediction.id
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_nobody_listening_has_the_same_code_for_both(form: str) -> None:
+async def test_a_refused_connection_has_the_same_code_for_both(form: str) -> None:
     url = closed_port()
-    async with official("skytells", url, form) as ask, our_client("skytells", url) as ours:
-        theirs, error = await both_errors(ask, lambda c: c.models.list(), ours.models.list())
+    async with official("skytells", url, form) as call_official, our_client("skytells", url) as ours:
+        theirs, error = await both_errors(call_official, lambda c: c.models.list(), ours.models.list())
     assert (theirs.error_id, theirs.http_status, type(error)) == (error.code, 0, TransportError)
     assert error.code == "NETWORK_ERROR"
 
 
-# The shapes of errors that the sandbox has no reason to send: status and body, and what each client makes of it.
+# Forms of errors that the sandbox does not send, and the code in each client.
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize(
     ("reply", "their_code", "our_code", "error"),
@@ -289,25 +314,25 @@ async def test_nobody_listening_has_the_same_code_for_both(form: str) -> None:
         (answer(200, b"{"), "INVALID_JSON", "INVALID_JSON", DecodingError),
     ],
 )
-async def test_other_shapes_of_errors_are_errors_of_both(
+async def test_other_error_forms_are_errors_in_both(
     form: str, reply: bytes, their_code: str, our_code: str, error: type[KellyAPIError]
 ) -> None:
     async with (
         Server(reply) as server,
-        official("skytells", server.url, form) as ask,
+        official("skytells", server.url, form) as call_official,
         our_client("skytells", server.url) as ours,
     ):
-        errors = await both_errors(ask, lambda c: c.models.list(), ours.models.list())
+        errors = await both_errors(call_official, lambda c: c.models.list(), ours.models.list())
     assert (errors[0].error_id, errors[1].code, type(errors[1])) == (their_code, our_code, error)
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_a_queued_prediction_in_old_words_is_an_error_of_theirs_and_a_prediction_of_ours(form: str) -> None:
+async def test_a_queued_prediction_in_the_old_form_is_an_error_there_and_a_prediction_in_ours(form: str) -> None:
     async with (
         Server(answer(200, b'{"status": false, "id": "p1"}')) as server,
-        official("skytells", server.url, form) as ask,
+        official("skytells", server.url, form) as call_official,
         our_client("skytells", server.url) as ours,
     ):
         with pytest.raises(SkytellsError, match="HTTP error 200"):
-            await ask(lambda c: c.predictions.get("p1"))
+            await call_official(lambda c: c.predictions.get("p1"))
         assert (await ours.predictions.get("p1")).status == "pending"

@@ -1,4 +1,4 @@
-"""The sandbox's engines, with fakes for those whose packages the tests' extra does not bring."""
+"""The sandbox's engines, with fakes for the engines whose packages the `test` extra does not install."""
 
 import sys
 
