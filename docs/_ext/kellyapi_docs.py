@@ -75,6 +75,14 @@ def process_docstring(
     lines[:] = to_rst(lines)
 
 
+def hide_signature(
+    app: Sphinx, what: str, name: str, value: Any, *rest: object
+) -> tuple[str, None] | None:
+    """Show no constructor of results and errors, which users do not create."""
+    ours = (kellyapi.Result, kellyapi.KellyAPIError)
+    return ("", None) if inspect.isclass(value) and issubclass(value, ours) else None
+
+
 def operations(resource: type) -> Iterator[tuple[str, Any]]:
     """Yield the public methods of a group of operations, in the order of the source."""
     for kind in reversed(resource.__mro__):
@@ -188,6 +196,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("resource", ResourceDirective)
     app.add_directive("command-help", CommandHelp)
     app.connect("autodoc-process-docstring", process_docstring)
+    app.connect("autodoc-process-signature", hide_signature)
     app.connect("include-read", move_links)
     app.connect("env-check-consistency", missing_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
