@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a test compares the two
     from ._core.limits import Rate as Rate
     from ._core.messages import NO_TIMEOUT as NO_TIMEOUT
-    from ._core.messages import Request as Request
+    from ._core.messages import PreparedRequest as PreparedRequest
     from ._core.messages import Response as Response
     from ._core.messages import Timeout as Timeout
     from ._core.options import Options as Options
@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from ._core.retry import RetryPolicy as RetryPolicy
     from ._core.streams import ByteStream as ByteStream
     from ._data.media import Base64 as Base64
+    from ._data.result import Result as Result
     from .client import PROVIDERS as PROVIDERS
     from .client import KellyAPI as KellyAPI
     from .errors import AuthenticationError as AuthenticationError
@@ -110,11 +111,12 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
 
 _MODULES = {
     "_core.limits": "Rate",
-    "_core.messages": "NO_TIMEOUT Request Response Timeout",
+    "_core.messages": "NO_TIMEOUT PreparedRequest Response Timeout",
     "_core.options": "Options",
     "_core.retry": "NO_RETRY RetryPolicy",
     "_core.streams": "ByteStream",
     "_data.media": "Base64",
+    "_data.result": "Result",
     "client": "KellyAPI PROVIDERS",
     "errors": "AuthenticationError BadRequestError ConfigurationError ConflictError DecodingError KellyAPIError "
     "NotFoundError PayloadTooLargeError PaymentRequiredError PermissionDeniedError PredictionFailedError "

@@ -1,4 +1,4 @@
-"""`KellyAPI`: the four providers behind one session, and the services that any of them may answer."""
+"""`KellyAPI`: one client of four providers, and the services that any of them may answer."""
 
 from __future__ import annotations
 
@@ -41,11 +41,19 @@ the three.
 
 
 class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
-    """Kelly AI, Khaya, Skytells and Aerostack behind one session.
+    """One client of Kelly AI, Khaya, Skytells and Aerostack, with one session.
 
     The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `edit_image`, `describe_image`,
-    `upscale_image`, `remove_background`, `chat`) go to the first provider that has a key and can answer; `provider=`
-    names one. All that one provider can do is in `kelly`, `khaya`, `skytells`, `aerostack`.
+    `upscale_image`, `remove_background`, `chat`, `chat_stream`) call the first provider that has a key and supports the
+    arguments. Pass `provider=` to choose one. The operations of a single provider are methods of `kelly`, `khaya`,
+    `skytells` and `aerostack`.
+
+    Example::
+
+        async with KellyAPI() as api:
+            hello = await api.translate("Good morning", "en-tw")
+            speech = await api.synthesize(hello.text, "twi")
+            await speech.save("hello.wav")
     """
 
     kelly: Kelly
@@ -64,13 +72,18 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         aerostack: Key | Aerostack | None = None,
         **options: Unpack[Options],
     ) -> None:
-        """Make the clients; nothing is opened or sent.
+        """Create the clients. Nothing is opened or sent.
 
-        `api_key` and `api` are Kelly AI's key and address. The others take a key, or a client: its sibling here keeps
-        its address and options and uses the common session, unless it was given one of its own. Missing keys come from
-        `KELLYAI_API_KEY`, `KHAYA_API_KEY`, `SKYTELLS_API_KEY`, `AEROSTACK_API_KEY`. `session` is an
-        `aiohttp.ClientSession`, which is never closed here, or a function that makes one. For `options` see
-        `kellyapi.Options`.
+        Args:
+            api_key: The key of Kelly AI, or a function that returns it; by default `KELLYAI_API_KEY` from the
+                environment.
+            api: The address of Kelly AI; by default `KELLYAI_BASE_URL`, otherwise the provider's own.
+            session: An `aiohttp.ClientSession`, which is never closed here, or a function that creates one.
+            khaya: A key, or a client. A copy of the client is used: it keeps its address and its options, and shares
+                the session of `KellyAPI` unless it has one of its own. By default `KHAYA_API_KEY`.
+            skytells: A key or a client, as for `khaya`; by default `SKYTELLS_API_KEY`.
+            aerostack: A key or a client, as for `khaya`; by default `AEROSTACK_API_KEY`.
+            **options: See `kellyapi.Options`.
         """
         api_key, khaya, skytells, aerostack = (
             as_secret(api_key),
@@ -78,7 +91,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
             as_secret(skytells),
             as_secret(aerostack),
         )
-        options = cast(Options, read_options(options))  # once: what it has to say is said once
+        options = cast(Options, read_options(options))  # here and not in each client, so that it warns once
         self._transport = open_transport(session, options.pop("max_connections", None))
 
         self._circuits = {name: Circuit() for name in PROVIDERS}
@@ -91,20 +104,43 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
 
     @classmethod
     def sandbox(cls, **options: Unpack[Options]) -> AbstractAsyncContextManager[KellyAPI]:
-        """Give a client of a local server that answers like all four providers: `async with KellyAPI.sandbox() as api`.
+        """Return a client of a local server that responds like all four providers.
 
-        It needs neither keys nor network, but the extra `kellyapi[sandbox]`.
+        It needs no key and no network, only the extra `kellyapi[sandbox]`.
+
+        Example::
+
+            async with KellyAPI.sandbox() as api:
+                hello = await api.translate("Hello", "en-tw")
         """
         from .sandbox.app import sandbox_client
 
         return sandbox_client(cls, **options)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
-        """Stream a link to a file and give its path; no key goes to it. See `Skytells.download`."""
+        """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
+
+        The file appears when it is complete. If a download fails, its `.part` file is kept, and the next download to
+        the same path resumes from it if the server allows.
+
+        Args:
+            url: An http or https URL.
+            path: Where to save the file. A file of the same name is replaced.
+            on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
+                bytes, or `None` if the server does not send the size.
+
+        Returns:
+            The path.
+        """
         return await self.skytells.download(url, path, on_progress=on_progress)
 
     def with_options(self, **options: Unpack[Options]) -> Self:
-        """Give a sibling on the same session that differs in these options."""
+        """Return a copy of the client with other options, on the same session.
+
+        Example::
+
+            quick = api.with_options(timeout=5, retry=NO_RETRY)
+        """
         options = cast(Options, read_options(options))
         sibling = copy.copy(self)
         for name in PROVIDERS:
@@ -112,7 +148,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
         return sibling
 
     async def close(self) -> None:
-        """Close the session of the running loop if it is ours. A later call opens a new one."""
+        """Close the session of the running loop, unless you passed it. A later call opens a new one."""
         await self._transport.close()
 
     async def __aenter__(self) -> Self:

@@ -1,10 +1,11 @@
 """Every error of the library, in one tree.
 
-    KellyAPIError                          .message .code .provider .outcome_unknown .prediction .partial
+    KellyAPIError                          .message .code .provider .status .retry_after .request_id .body
+    │                                      .outcome_unknown .prediction .partial
     ├── ConfigurationError                 no or blank key, an unusable address; raised at the first call
-    ├── TransportError                     no whole answer: refused, reset, DNS, TLS, cut off, malformed HTTP
-    │   └── RequestTimeoutError            also a built-in TimeoutError
-    ├── StatusError                        .status .details .request_id .body .headers
+    ├── TransportError                     no complete response: refused, reset, DNS, TLS, cut off, malformed HTTP
+    │   └── RequestTimeoutError            .limit; also a built-in TimeoutError
+    ├── StatusError                        .details .headers
     │   ├── BadRequestError                400, 422
     │   ├── AuthenticationError            401
     │   ├── PaymentRequiredError           402
@@ -12,15 +13,15 @@
     │   ├── NotFoundError                  404
     │   ├── ConflictError                  409
     │   ├── PayloadTooLargeError           413
-    │   ├── RateLimitError                 429, .retry_after
+    │   ├── RateLimitError                 429
     │   └── ServerError                    5xx
-    ├── DecodingError                      a success whose body is not what the protocol says
-    ├── PredictionFailedError              a job that ended without success
-    ├── WaitTimeoutError                   a job that did not end in time
-    └── WebhookError
+    ├── DecodingError                      a success whose body does not follow the protocol
+    ├── PredictionFailedError              a prediction that failed or was cancelled
+    ├── WaitTimeoutError                   a prediction that has not ended in time
+    └── WebhookError                       a webhook request that is not signed, or is not an event
 
 Wrong arguments raise `ValueError` or `TypeError` before anything is sent. The names of kellyapi 0.0.2.5 (`BaseError`,
-`InvalidApiKey`, …) stand between the root and the new classes, so that an old `except` clause catches what it caught.
+`InvalidApiKey`, …) are base classes of the new ones, so that an old `except` clause still catches what it caught.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from typing import Any, ClassVar
 
 
 class KellyAPIError(Exception):
-    """The root of all errors that are not wrong arguments."""
+    """The base class of all errors of the library, except those for wrong arguments."""
 
     default_code: ClassVar[str] = "SDK_ERROR"
 
@@ -41,27 +42,44 @@ class KellyAPIError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        """What happened, without the provider and the status."""
         self.code = code or self.default_code
+        """The code of the provider, such as "MODEL_NOT_FOUND", or of the library, such as "NETWORK_ERROR"."""
         self.provider = provider
+        """The name of the provider, such as "khaya"."""
+        self.status = 0
+        """The HTTP status; 0 without a response."""
+        self.retry_after: float | None = None
+        """Seconds after which the server accepts another call, if it sends them."""
+        self.request_id: str | None = None
+        """The server's id of the request; quote it to the provider's support."""
+        self.body: Any = None
+        """The error body: parsed JSON, or text."""
         self.prediction = prediction
-        """The last known state of the job that the call was about, if there is one: it may go on, and can be followed.
-        """
+        """The last known state of the prediction that the call was about, if any: it may still run."""
         self.partial: Any = None
-        """What had arrived of a stream that failed: a `ChatCompletion`, a `ModelResponse`, the number of bytes."""
+        """What had arrived of a stream that failed: a `ChatCompletion`, a `ModelResponse`, or the number of bytes."""
         self.outcome_unknown = False
-        """True when a request that must not be sent twice failed after sending began: it may have been carried out and
-        billed.
-        """
+        """True if the call may have been carried out and billed although it failed."""
 
     def __str__(self) -> str:
-        return f"{self.provider}: {self.message}" if self.provider else self.message
+        text = f"{self.provider}: {self.message}" if self.provider else self.message
+        if marks := ", ".join(self._marks()):
+            text += f" ({marks})"
+        return f"{text}; the call may have been carried out and billed" if self.outcome_unknown else text
+
+    def _marks(self) -> list[str]:
+        """Return the facts that stand in brackets after the message."""
+        if not self.status:
+            return []
+        return [str(self.status), self.code, *([f"request {self.request_id}"] if self.request_id else [])]
 
 
-# The names of kellyapi 0.0.2.5. They are never raised themselves.
+# The names of kellyapi 0.0.2.5. They are base classes, and are not raised themselves.
 
 
 class BaseError(KellyAPIError):
-    """Old base of the old transport errors."""
+    """Old name: the base class of the other old names, except `InvalidApiKey`."""
 
     def __init__(self, message: str = "", *, error: str | None = None, **fields: Any) -> None:
         super().__init__(error or message, **fields)
@@ -70,19 +88,19 @@ class BaseError(KellyAPIError):
 
 
 class InvalidApiKey(KellyAPIError):
-    """Old name: the key was refused (401, 403)."""
+    """Old name: the provider refused the key (401, 403)."""
 
 
 class InvalidRequest(BaseError):
-    """Old name, never raised by any version."""
+    """Old name, which no version has ever raised."""
 
 
 class GenericApiError(BaseError):
-    """Old name, never raised by any version."""
+    """Old name, which no version has ever raised."""
 
 
 class InvalidContent(BaseError):
-    """Old name: the answer was not JSON."""
+    """Old name: the response was not JSON."""
 
 
 class ConnectionError(BaseError):
@@ -90,37 +108,51 @@ class ConnectionError(BaseError):
 
 
 class TimeoutError(BaseError):
-    """Old name: the answer took too long."""
+    """Old name: the response took too long."""
 
 
-# The tree of today.
+# The current names.
 
 
 class ConfigurationError(KellyAPIError):
-    """The client cannot be used as it was set up: no key, a blank key, an unusable address."""
+    """The client is not set up correctly: no key, a blank key, or an unusable address."""
 
     default_code = "CONFIGURATION_ERROR"
 
 
 class TransportError(ConnectionError):
-    """No whole answer arrived."""
+    """No complete response arrived."""
 
     default_code = "NETWORK_ERROR"
 
     def __init__(self, message: str = "", *, sent: bool = True, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.sent = sent
-        """False when the request never left: refused, DNS, TLS, no connection in time."""
+        """`False` if nothing was sent: connection refused, DNS, TLS, or no connection in time."""
 
 
 class RequestTimeoutError(TransportError, TimeoutError, builtins.TimeoutError):
-    """The deadline of the call passed, or the line was silent for too long."""
+    """A time limit of the call was reached."""
 
     default_code = "REQUEST_TIMEOUT"
 
+    def __init__(self, message: str = "", *, limit: str | None = None, **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.limit = limit
+        """The field of `Timeout` whose limit was reached: "total", "connect" or "idle"."""
+        self._is_named = False
+
+    def name_limit(self, timeout: Any) -> None:
+        """Add the limit to the message, and how to raise it. `timeout` is the `Timeout` of the call."""
+        seconds = getattr(timeout, self.limit, None) if self.limit else None
+        if seconds is not None and not self._is_named:
+            right = "timeout=…" if self.limit == "total" else f"timeout=Timeout({self.limit}=…)"
+            self.message += f": the limit is {self.limit}={seconds:g} s, raise it with {right}"
+            self._is_named = True
+
 
 class StatusError(KellyAPIError):
-    """The server answered, and the answer is an error."""
+    """The server responded with an error."""
 
     default_code = "HTTP_ERROR"
 
@@ -140,19 +172,14 @@ class StatusError(KellyAPIError):
         super().__init__(message, **fields)
         self.status = status
         self.details = details
+        """More about the error: any JSON value, such as a list of the wrong fields."""
         self.request_id = request_id
-        """The server's own id of the exchange: quote it to the provider's support."""
         self.body = body
-        """The error body: parsed JSON, else text."""
         self.headers = headers
+        """The headers of the response."""
         self.retry_after = retry_after
-        """Seconds after which the server wants to be asked again."""
         self.final = final
-        """True when asking again would give the same, whatever the status says."""
-
-    def __str__(self) -> str:
-        marks = [str(self.status), self.code, self.request_id and f"request {self.request_id}"]
-        return f"{super().__str__()} ({', '.join(mark for mark in marks if mark)})"
+        """True if another attempt would fail in the same way, whatever the status says."""
 
 
 class BadRequestError(StatusError):
@@ -172,19 +199,19 @@ class PermissionDeniedError(StatusError, InvalidApiKey):
 
 
 class NotFoundError(StatusError):
-    """404: there is no such thing."""
+    """404: there is no such model, prediction, file or address."""
 
 
 class ConflictError(StatusError):
-    """409: it exists already, or has changed."""
+    """409: what you create already exists, or what you change was changed meanwhile."""
 
 
 class PayloadTooLargeError(StatusError):
-    """413: the body is larger than the server takes."""
+    """413: the body is larger than the server accepts."""
 
 
 class RateLimitError(StatusError):
-    """429: too many requests; `retry_after` says when to ask again, if the server said so."""
+    """429: too many requests. Wait for `retry_after` seconds, if the server sent it."""
 
 
 class ServerError(StatusError, ConnectionError):
@@ -192,25 +219,25 @@ class ServerError(StatusError, ConnectionError):
 
 
 class DecodingError(InvalidContent):
-    """The server said success, and the body is not what the protocol says."""
+    """The status is a success, but the body does not follow the protocol."""
 
     default_code = "INVALID_JSON"
 
 
 class PredictionFailedError(KellyAPIError):
-    """The job ended without success; `prediction` is its last state."""
+    """The prediction failed or was cancelled. `prediction` is its last state."""
 
     default_code = "PREDICTION_FAILED"
 
 
 class WaitTimeoutError(KellyAPIError):
-    """The job did not end in time; it goes on, and `prediction` is its last known state."""
+    """The prediction has not ended in time. It continues, and `prediction` is its last known state."""
 
     default_code = "WAIT_TIMEOUT"
 
 
 class WebhookError(KellyAPIError):
-    """A call to a webhook is not what it claims to be."""
+    """The request of a webhook has no valid signature, or is not an event."""
 
     default_code = "WEBHOOK_SIGNATURE_INVALID"
 
@@ -231,5 +258,5 @@ STATUS_ERRORS: Mapping[int, type[StatusError]] = MappingProxyType(
 
 
 def status_error(status: int) -> type[StatusError]:
-    """Choose the class for an HTTP status."""
+    """Return the class of the error for an HTTP status."""
     return STATUS_ERRORS.get(status) or (ServerError if status >= 500 else StatusError)

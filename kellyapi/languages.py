@@ -1,7 +1,7 @@
-"""Names and codes of languages and voices, for pickers and documentation.
+"""Names and codes of the languages and voices of Khaya, for menus and documentation.
 
-Never for checks: the services add languages without a release of this library, so a code is sent as it was given and
-the service decides.
+The library does not check codes against these lists, because Khaya may add languages at any time. A code is sent as you
+pass it, and the provider decides.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from attrs import evolve, frozen
 
 @frozen
 class Language:
-    """A language as Khaya's catalogues list it."""
+    """A language, as the catalogues of Khaya list it."""
 
     code: str
-    """ISO 639-3 where the vendor follows it, else the vendor's own (`xon_likoonli`)."""
+    """The code: ISO 639-3, or a code of the provider's own, such as "xon_likoonli"."""
     name: str
-    """The English name, as the vendor writes it."""
+    """The English name, as the provider writes it."""
     short: str | None = None
-    """The two-letter ISO 639-1 form, if the language has one. Not every service accepts it."""
+    """The two-letter code of ISO 639-1, if there is one. Not every service accepts it."""
 
 
 _LANGUAGES = {
@@ -66,7 +66,7 @@ _BY_EITHER_FORM = _LANGUAGES | {language.short: language for language in _LANGUA
 
 
 def find(code: str) -> Language | None:
-    """Look a language up by its code or its two-letter form, in any case; None when neither is known here."""
+    """Return the language with this code or two-letter code, in upper or lower case; `None` if it is not known."""
     return _BY_EITHER_FORM.get(code.strip().lower())
 
 
@@ -75,19 +75,19 @@ def _named(codes: str) -> tuple[Language, ...]:
 
 
 TRANSLATION = _named("eng twi ewe gaa fat yor dag kik gur luo mer kus")
-"""English, and the languages that are translated from and into it.
+"""English, and the languages that can be translated from and into English.
 
 Source: https://github.com/Khaya-AI/khaya-claude-skills (khaya-translate)"""
 
 PAIRS = tuple(pair for other in TRANSLATION[1:] for pair in (f"eng-{other.code}", f"{other.code}-eng"))
-"""The 22 directions of translation, in ISO 639-3.
+"""The 22 pairs of translation, with codes of ISO 639-3.
 
 Source: https://github.com/Khaya-AI/khaya-claude-skills (khaya-translate)"""
 
 SHORT_PAIRS = tuple(
     pair for other in TRANSLATION[1:] for code in (other.short or other.code,) for pair in (f"en-{code}", f"{code}-en")
 )
-"""The same 22 directions in the form that Khaya's own client lists.
+"""The same 22 pairs, with the codes that Khaya's own client lists.
 
 Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-sdk"""
 
@@ -100,14 +100,14 @@ TRANSCRIPTION = _named(
 Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-sdk"""
 
 SYNTHESIS = tuple(
-    # Beside Akuapem Twi this catalogue, which goes from name to code, says which Twi is meant.
+    # This catalogue also lists Akuapem Twi, so its name for "twi" is "Asante Twi".
     evolve(language, name="Asante Twi") if language.code == "twi" else language
     for language in _named(
         "atw twi dga dag ada eng ewe fat fra gaa gjn gur hau ibo xsm kik lxn xon kri kus luo maw men mer nzi pcm sna"
         " swa tem wlx wol yor"
     )
 )
-"""The 32 languages of speech synthesis. Konkomba has other codes than in `TRANSCRIPTION`.
+"""The 32 languages of speech synthesis. The codes of Konkomba differ from those in `TRANSCRIPTION`.
 
 Source: khaya 0.3.0, khaya/constants.py; https://github.com/Khaya-AI/khaya-claude-skills (khaya-tts)"""
 

@@ -1,7 +1,7 @@
-"""The names of kellyapi 0.0.2.5, which go on working: its attributes, its 14 methods, their arguments and return
-values.
+"""The names of kellyapi 0.0.2.5: its attributes and its 14 methods, with their arguments and return values.
 
-They take pictures and sound as bare base64 text and never open a file. New code uses the names of `client`.
+These methods accept images and audio only as base64 text, and never open a file. New code should use the methods of
+`KellyAPI`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ._core.provider_client import open_transport
 from ._data.media import Base64
-from .providers.kelly import NEGATIVE_PROMPT, Kelly
+from .providers.kelly import CHARACTER, CHAT_MODEL, MODEL, NEGATIVE_PROMPT, SIZE, VOICE, Kelly
 
 if TYPE_CHECKING:
     from ._core.secrets import Key
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Legacy:
-    """Kelly AI's old surface over today's client.
+    """The old methods of Kelly AI.
 
     Source: https://pypi.org/project/kellyapi/0.0.2.5/
     """
@@ -27,7 +27,7 @@ class Legacy:
 
     @property
     def api(self) -> str:
-        """Kelly AI's address, with the trailing slash it used to have."""
+        """The address of Kelly AI, with a trailing slash as in version 0.0.2.5."""
         return f"{self.kelly.base_url}/"
 
     @api.setter
@@ -36,7 +36,7 @@ class Legacy:
 
     @property
     def api_key(self) -> Key | None:
-        """Kelly AI's key."""
+        """The key of Kelly AI."""
         return self.kelly.api_key
 
     @api_key.setter
@@ -45,7 +45,7 @@ class Legacy:
 
     @property
     def session(self) -> SessionSource:
-        """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
+        """What creates sessions: what you passed, otherwise `aiohttp.ClientSession`."""
         return self.kelly.session
 
     @session.setter
@@ -72,11 +72,11 @@ class Legacy:
         self,
         prompt: str,
         negative_prompt: str = NEGATIVE_PROMPT,
-        model: str = "PhotoPerfect",
-        width: int = 1024,
-        height: int = 1024,
+        model: str = MODEL,
+        width: int = SIZE,
+        height: int = SIZE,
     ) -> bytes:
-        """Old name of `generate_image`; gives the bytes."""
+        """Old name of `generate_image`. Returns the bytes of the image."""
         image = await self.kelly.generate_image(
             prompt, negative_prompt=negative_prompt, model=model, width=width, height=height
         )
@@ -87,43 +87,43 @@ class Legacy:
         prompt: str,
         image_data: str,
         negative_prompt: str = NEGATIVE_PROMPT,
-        width: int = 1024,
-        height: int = 1024,
+        width: int = SIZE,
+        height: int = SIZE,
     ) -> bytes:
-        """Old name of `edit_image`; takes base64, gives the bytes."""
+        """Old name of `edit_image`. Accepts base64 text and returns the bytes of the image."""
         image = await self.kelly.edit_image(
             Base64(image_data), prompt, negative_prompt=negative_prompt, width=width, height=height
         )
         return image.data
 
     async def img2text(self, prompt: str, image_data: str) -> str:
-        """Old name of `describe_image`; takes base64, gives the text."""
+        """Old name of `describe_image`. Accepts base64 text and returns the text."""
         return (await self.kelly.describe_image(Base64(image_data), prompt)).text
 
     async def upscale(self, image_data: str) -> bytes:
-        """Old name of `upscale_image`; takes base64, gives the bytes."""
+        """Old name of `upscale_image`. Accepts base64 text and returns the bytes of the image."""
         return (await self.kelly.upscale_image(Base64(image_data))).data
 
     async def removebg(self, image_data: str) -> bytes:
-        """Old name of `remove_background`; takes base64, gives the bytes."""
+        """Old name of `remove_background`. Accepts base64 text and returns the bytes of the image."""
         return (await self.kelly.remove_background(Base64(image_data))).data
 
-    async def llm(self, prompt: str, model: str = "chatgpt", character: str = "KelyAI") -> str:
-        """Old name of `chat`; gives the text."""
+    async def llm(self, prompt: str, model: str = CHAT_MODEL, character: str = CHARACTER) -> str:
+        """Old name of `chat`. Returns the text."""
         return (await self.kelly.chat(prompt, model=model, character=character)).text
 
-    async def text2voice(self, text: str, model: str = "en-US_LisaExpressive") -> bytes:
-        """Old name of `kelly.synthesize`; gives the bytes."""
+    async def text2voice(self, text: str, model: str = VOICE) -> bytes:
+        """Old name of `kelly.synthesize`. Returns the bytes of the audio."""
         return (await self.kelly.synthesize(text, voice=model)).audio
 
     async def voice2text(self, audio: str) -> str:
-        """Old name of `kelly.transcribe`; takes base64, gives the text."""
+        """Old name of `kelly.transcribe`. Accepts base64 text and returns the text."""
         return (await self.kelly.transcribe(Base64(audio))).text
 
     async def text2write(self, text: str) -> bytes:
-        """Old name of `kelly.write_notes`; gives the bytes."""
+        """Old name of `kelly.write_notes`. Returns the bytes of the image."""
         return (await self.kelly.write_notes(text)).data
 
     async def code2image(self, text: str) -> bytes:
-        """Old name of `kelly.render_code`; gives the bytes."""
+        """Old name of `kelly.render_code`. Returns the bytes of the image."""
         return (await self.kelly.render_code(text)).data

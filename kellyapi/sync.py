@@ -1,7 +1,7 @@
-"""The library from code without an event loop: one background loop that runs our coroutines.
+"""Use the library from code without an event loop: a background loop runs its coroutines.
 
-The loop is kept, so sessions stay open from one call to the next. It serves any number of threads, and code inside a
-running loop, as in a notebook.
+There is one loop per program, so that sessions stay open from one call to the next. It can be used from several threads
+at once, and by code that a running loop calls, as in a notebook.
 """
 
 from __future__ import annotations
@@ -20,9 +20,21 @@ _thread: _LoopThread | None = None
 
 
 def run_sync(awaitable: Awaitable[T]) -> T:
-    """Wait for a coroutine of ours from code that has no event loop, and give its result.
+    """Run a coroutine of the library from code without an event loop, and return its result.
 
-    It may be called from several threads at once and inside a running loop, which it blocks. Ctrl-C cancels the call.
+    It can be called from several threads at once. Inside a running loop it blocks that loop. Ctrl-C cancels the call.
+
+    Args:
+        awaitable: A coroutine, such as `api.translate("Hello", "en-tw")`.
+
+    Raises:
+        RuntimeError: It was called by a coroutine that `run_sync` runs. Use `await` there.
+
+    Example::
+
+        api = KellyAPI()
+        hello = run_sync(api.translate("Good morning", "en-tw"))
+        run_sync(api.close())
     """
     if not hasattr(awaitable, "__await__"):
         raise TypeError(f"run_sync takes a coroutine, such as api.translate(…), not {type(awaitable).__name__}")
@@ -34,13 +46,19 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     try:
         return future.result()
     except BaseException:
-        future.cancel()  # after Ctrl-C the call still runs
+        future.cancel()  # without this the call would still run after Ctrl-C
         raise
 
 
 def iterate_sync(iterable: AsyncIterable[T]) -> Iterator[T]:
-    """Iterate over an async iterator of ours from code that has no event loop; leaving the loop early frees what it
-    holds.
+    """Iterate over an async iterator of the library from code without an event loop.
+
+    If you leave the loop early, the iterator is closed.
+
+    Example::
+
+        for state in iterate_sync(skytells.predictions.follow(wolf)):
+            print(state.status)
     """
     items = aiter(iterable)
     try:
@@ -69,7 +87,7 @@ def _background_loop() -> asyncio.AbstractEventLoop:
 
 
 class _LoopThread(threading.Thread):
-    """A thread that runs a loop until the program ends."""
+    """A thread that runs an event loop until the program ends."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -87,7 +105,7 @@ class _LoopThread(threading.Thread):
 
 
 def _stop() -> None:
-    """End the loop, with the program. A later call, from another exit handler, starts another."""
+    """Stop the loop when the program ends. A later call, from another exit handler, starts a new one."""
     global _thread
     with _lock:
         thread, _thread = _thread, None
@@ -96,12 +114,13 @@ def _stop() -> None:
         thread.join(5)
 
 
-# Here and not with the first call: handlers run in reverse order, and those of the program still need the loop.
+# Registered here and not at the first call: exit handlers run in reverse order, and those of the program still need the
+# loop.
 atexit.register(_stop)
 
 
 def _forget() -> None:
-    """Leave the parent's loop to the parent: its thread does not exist in a forked child."""
+    """Forget the loop of the parent process. Its thread does not exist in a forked child."""
     global _thread
     _thread = None
 

@@ -1,7 +1,7 @@
-"""A pytest plugin for the tests of programs that use the library: the fixtures `kelly_sandbox` and `kelly_api`.
+"""A pytest plugin with the fixtures `kelly_sandbox` and `kelly_api`, for tests of programs that use the library.
 
-pytest loads it by itself wherever kellyapi is installed, so it imports nothing else of ours until a fixture is asked
-for. Faults are the sandbox's.
+pytest loads the plugin wherever kellyapi is installed. So the plugin imports the library only when a test uses a
+fixture.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _MARK = "kelly_sandbox(**arguments): how the sandbox of this test is made, such 
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the marker `kelly_sandbox`."""
     config.addinivalue_line("markers", _MARK)
 
 
 @pytest.fixture
 def kelly_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A local server that answers like all four providers, and an environment that leads `KellyAPI()` to it.
+    """Run a local server that responds like all four providers, and set the environment so that `KellyAPI()` uses it.
 
-    `@pytest.mark.kelly_sandbox(schema=…)` makes it with arguments of `kellyapi.Sandbox`.
+    `@pytest.mark.kelly_sandbox(schema=…)` passes arguments to `kellyapi.Sandbox`.
     """
     from kellyapi import Sandbox, run_sync
 
     mark = request.node.get_closest_marker("kelly_sandbox")
     sandbox = Sandbox(**mark.kwargs) if mark else Sandbox()
-    # On the background loop: it answers whatever the test does with its own, blocks it included.
+    # On the background loop, so that the server responds even while the test blocks its own loop.
     run_sync(sandbox.start())
     try:
         for name, value in sandbox.environment.items():
@@ -45,9 +45,9 @@ def kelly_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture
 def kelly_api(kelly_sandbox: Sandbox) -> Iterator[KellyAPI]:
-    """A client of the test's sandbox, for any event loop and for `run_sync`."""
+    """Return a client of the sandbox of the test. It works in any event loop, and with `run_sync`."""
     from kellyapi import run_sync
 
     api = kelly_sandbox.api()
     yield api
-    run_sync(api.close())  # the session of run_sync; the loop of a test closes its own when it ends
+    run_sync(api.close())  # the session of run_sync; that of the loop of a test is closed when the loop ends

@@ -20,7 +20,7 @@ from typing import Any
 
 import pytest
 from attrs import field, frozen
-from faults.clock import run as patiently
+from fake_clock import run as patiently
 from servers import KEY, Exchange, Seen, Server, Shop, answer, asked
 
 from kellyapi import NO_RETRY, ChatStream, Rate, ResponseStream, Skytells, WebhookReceiver

@@ -306,7 +306,7 @@ def test_a_doubt_whether_it_was_billed_is_told(khaya: Server, run: Run) -> None:
     code, _, err = run("synthesize", "Hello")
     assert code == 1
     assert "Out of order" in err
-    assert err.endswith("; it may have been carried out and billed\n")
+    assert err.endswith("; the call may have been carried out and billed\n")
     assert len(khaya.asked) == 1
 
 

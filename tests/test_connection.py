@@ -19,9 +19,10 @@ from attrs import evolve, frozen
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
 
 from kellyapi._core.limits import Rate, RetryQuota
-from kellyapi._core.messages import NO_TIMEOUT, FromResponse, Headers, Request, Response, Timeout
+from kellyapi._core.messages import NO_TIMEOUT, FromResponse, Headers, PreparedRequest, Response, Timeout
 from kellyapi._core.retry import NO_RETRY, RetryPolicy
 from kellyapi._data import json_text
+from kellyapi._data.decoding import Shape
 from kellyapi.errors import (
     ConfigurationError,
     DecodingError,
@@ -340,7 +341,7 @@ class Fox:
     ("body", "kind", "into", "reason"),
     [
         (b"<html>Sign in to the hotel</html>", "text/html", Fox, "text/html instead of JSON: <html>Sign in"),
-        (b"x" * 900, "text/plain", Fox, "x" * 200 + "$"),
+        (b"x" * 900, "text/plain", Fox, "x" * 200 + "(;|$)"),
         (b"", "application/json", Fox, "instead of JSON: nothing"),
         (b"{", "application/json", Fox, "instead of JSON: {"),
         (b"\xff\xfe", "application/json", Fox, "instead of JSON"),
@@ -350,7 +351,6 @@ class Fox:
         (b'"text"', "application/json", Fox, "expected an object"),
         (b"[]", "application/json", Fox, "expected an object"),
         (b'{"age": 1}', "application/json", Fox, r"\$.name: missing"),
-        (b'{"name": "a", "age": "old"}', "application/json", Fox, r"\$.age"),
         (b'{"name": null}', "application/json", Fox, r"\$.name"),
         (b"{}", "application/json", str, "expected a string"),
     ],
@@ -407,7 +407,7 @@ async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) ->
         return threading.current_thread().name, len(value)
 
     async with asked(answer(body=b'"' + b"x" * size + b'"')) as (shop, _):
-        assert await shop.look(into=where) == (thread, size)
+        assert await shop.look(into=Shape(str, where)) == (thread, size)
 
 
 # -- observation -------------------------------------------------------------------------------------------------------
@@ -415,9 +415,9 @@ async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) ->
 
 @pytest.mark.parametrize("plain", [True, False])
 async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
-    seen: list[tuple[Request, Response]] = []
+    seen: list[tuple[PreparedRequest, Response]] = []
 
-    async def watch(request: Request, response: Response) -> None:
+    async def watch(request: PreparedRequest, response: Response) -> None:
         await asyncio.sleep(0)
         seen.append((request, response))
 
@@ -431,7 +431,7 @@ async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
 
 
 async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_not_repeated() -> None:
-    def fail(request: Request, response: Response) -> None:
+    def fail(request: PreparedRequest, response: Response) -> None:
         raise LookupError("mine")
 
     async with asked(answer(body=b'{"id": "p1", "key": "%s"}' % KEY.encode()), on_response=fail) as (shop, server):
@@ -554,7 +554,7 @@ def test_a_timeout_of_hours_warns_that_seconds_are_meant() -> None:
 
 
 async def timeout_of(shop: Shop, call: Callable[[Shop], Any]) -> Timeout:
-    seen: list[Request] = []
+    seen: list[PreparedRequest] = []
     await call(shop.with_options(on_response=lambda request, response: seen.append(request)))
     return seen[0].timeout
 

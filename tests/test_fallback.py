@@ -110,7 +110,7 @@ async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -
         with pytest.raises(ServerError) as caught:
             await api.chat("Who are you?", fallback=True)
         assert caught.value.provider == "aerostack"
-        assert caught.value.__notes__ == ["asked before: kelly: no credits (402, HTTP_ERROR)"]
+        assert caught.value.__notes__ == ["tried before: kelly: no credits (402, HTTP_ERROR)"]
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ async def test_going_on_to_the_next_one_is_logged(caplog: pytest.LogCaptureFixtu
     caplog.set_level(logging.INFO, "kellyapi")
     async with two(answer(402, b'{"detail": "no credits"}'), AEROSTACK_SAYS) as (api, *_):
         await api.chat("Who are you?", fallback=True)
-    assert "kelly failed, the next is asked: kelly: no credits (402, HTTP_ERROR)" in caplog.messages
+    assert "kelly failed, the next provider is tried: kelly: no credits (402, HTTP_ERROR)" in caplog.messages
 
 
 @pytest.mark.parametrize("script", [answer(402), answer(429), hang], ids=["402", "429", "hang"])

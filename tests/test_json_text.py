@@ -17,9 +17,8 @@ import pytest
 @pytest.fixture(params=[*(["orjson"] if find_spec("orjson") else []), "json"])
 def json_text(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Import the module afresh, with orjson and with the standard library's json in its place."""
-    import kellyapi._data.json_text as usual
-
     import kellyapi
+    import kellyapi._data.json_text as usual
 
     if request.param == "json":
         monkeypatch.setitem(sys.modules, "orjson", None)

@@ -3,32 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from fake_clock import run
 
 from kellyapi._core.limits import Limits, Rate, RetryQuota, ServerRateLimit
 from kellyapi.services.circuit import Circuit
-
-
-class JumpingLoop(asyncio.SelectorEventLoop):
-    """A loop whose clock jumps to the next timer when there is nothing to do: nothing waits, and times are exact."""
-
-    now = 1000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def _run_once(self) -> None:
-        if not self._ready and self._scheduled:
-            self.now = max(self.now, self._scheduled[0].when())
-        super()._run_once()
-
-
-def run(main: Coroutine[Any, Any, None]) -> None:
-    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
-        runner.run(main)
 
 
 def clock() -> float:

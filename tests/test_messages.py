@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 from yarl import URL
 
-from kellyapi._core.messages import Request, Response
+from kellyapi._core.messages import Call, PreparedRequest, Response
 from kellyapi._core.redirects import redirected_request
 from kellyapi._core.resource import drop_none
 from kellyapi._core.secrets import Secret
@@ -64,9 +64,15 @@ def test_an_id_that_is_no_string_is_a_type_error(id: Any) -> None:
 
 # Redirects
 
-GET = Request(method="GET", url="https://api.example/v1/a?b=1", repeatable=True)
-POST = Request(method="POST", url="https://api.example/v1/a", body=b"{}", repeatable=False)
-DOWNLOAD = Request(method="GET", url="https://cdn.example/a", repeatable=True, keyless=True)
+
+def prepared(url: str, *, body: bytes | None = None, **fields: Any) -> PreparedRequest:
+    """Make the first request of a call."""
+    return PreparedRequest(call=Call(url=url, **fields), url=url, headers={}, body=body)
+
+
+GET = prepared("https://api.example/v1/a?b=1", method="GET", repeatable=True)
+POST = prepared("https://api.example/v1/a", body=b"{}", method="POST", repeatable=False)
+DOWNLOAD = prepared("https://cdn.example/a", method="GET", repeatable=True, keyless=True)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +89,11 @@ DOWNLOAD = Request(method="GET", url="https://cdn.example/a", repeatable=True, k
         (DOWNLOAD, 302, "/b", "https://cdn.example/b"),
     ],
 )
-def test_a_safe_redirect_keeps_method_and_body(request_: Request, status: int, location: str, url: str) -> None:
+def test_a_safe_redirect_keeps_method_and_body(request_: PreparedRequest, status: int, location: str, url: str) -> None:
     target = redirected_request(request_, status, location)
     assert target is not None
     assert target.url == url
-    assert (target.method, target.body, target.keyless) == (request_.method, request_.body, request_.keyless)
+    assert (target.call, target.body) == (request_.call, request_.body)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,7 @@ def test_a_safe_redirect_keeps_method_and_body(request_: Request, status: int, l
     ],
 )
 def test_a_redirect_that_would_carry_the_key_away_or_change_the_method_is_not_followed(
-    request_: Request, status: int, location: str
+    request_: PreparedRequest, status: int, location: str
 ) -> None:
     assert redirected_request(request_, status, location) is None
 
@@ -130,7 +136,7 @@ def test_what_browsers_take_for_another_host_stays_on_this_one(location: str) ->
 
 
 def test_a_body_that_can_be_read_once_is_not_sent_to_a_second_address() -> None:
-    one_shot = Request(method="POST", url="https://api.example/a", repeatable=False, one_shot=True)
+    one_shot = prepared("https://api.example/a", method="POST", repeatable=False, one_shot=True)
     assert redirected_request(one_shot, 307, "/b") is None
 
 
@@ -161,8 +167,9 @@ def test_a_secret_is_itself_on_the_wire_and_nothing_in_a_log() -> None:
 
 
 def test_a_request_shows_no_secret_header() -> None:
-    request = Request(method="GET", url="/", headers={"Authorization": Secret("Bearer sk-secret")}, repeatable=True)
-    assert "sk-secret" not in repr(request)
+    headers = {"Authorization": Secret("Bearer sk-secret")}
+    call = Call(method="GET", url="/", headers=headers, repeatable=True, bearer="sk-secret")
+    assert "sk-secret" not in repr((call, PreparedRequest(call=call, url="/", headers=headers)))
 
 
 @pytest.mark.parametrize(

@@ -93,9 +93,7 @@ TABLE: list[Operation] = [
     ("kelly", "Kelly.transcribe", "POST", "/voice/transcribe", ONCE),
     ("kelly", "Kelly.upscale_image", "POST", "/image/upscale", ONCE),
     ("kelly", "Kelly.write_notes", "POST", "/write/notes", ONCE),
-    ("khaya", "Khaya.languages", "GET", "/asr/v3/languages", AGAIN),
-    ("khaya", "Khaya.languages", "GET", "/tts/{self._versions['tts']}/languages", AGAIN),
-    ("khaya", "Khaya.languages", "GET", "/{self._versions['translation']}/languages", AGAIN),
+    ("khaya", "Khaya.languages", "GET", "{path.format(**self._versions)}", AGAIN),
     ("khaya", "Khaya.synthesize", "POST", "{self._path('tts') if format is None else _ROUTES['tts']['v2']}", ONCE),
     ("khaya", "Khaya.synthesize_stream", "POST", "{_ROUTES['tts']['v2']}", ONCE),
     ("khaya", "Khaya.transcribe", "POST", "{self._path('asr')}", ONCE),
@@ -107,11 +105,11 @@ TABLE: list[Operation] = [
     ("skytells", "ModelsResource.get", "GET", "/model/{}", AGAIN),
     ("skytells", "ModelsResource.get", "GET", "/models/{}", AGAIN),
     ("skytells", "ModelsResource.list", "GET", "/models", AGAIN),
-    ("skytells", "PredictionsResource._order", "POST", "/predict", ONCE),
-    ("skytells", "PredictionPolling.cancel", "POST", "/predictions/{}/cancel", AGAIN),
+    ("skytells", "PredictionsResource._create", "POST", "/predict", ONCE),
+    ("skytells", "PredictionsResource.cancel", "POST", "/predictions/{}/cancel", AGAIN),
     ("skytells", "PredictionsResource.delete", "DELETE", "/predictions/{}", AGAIN),
     ("skytells", "PredictionsResource.delete", "DELETE", "/predictions/{}/delete", AGAIN),
-    ("skytells", "PredictionPolling._look", "GET", "/predictions/{}", AGAIN),
+    ("skytells", "PredictionsResource._get", "GET", "/predictions/{}", AGAIN),
     ("skytells", "PredictionsResource.list", "GET", "/predictions", AGAIN),
     ("skytells", "PredictionsResource.stream_info", "GET", "/predictions/{}/stream", AGAIN),
     ("skytells", "ResponsesResource.create", "POST", "/responses", ONCE),
@@ -177,12 +175,12 @@ def test_a_post_is_sent_once_unless_it_says_otherwise(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
 def test_the_verbs_that_repeat_always_say_so_in_their_request(verb: str) -> None:
-    asks = resource._link_request if verb in ("_download", "_save_link") else getattr(Resource, verb)
+    asks = resource._link_call if verb in ("_download", "_save_link") else getattr(Resource, verb)
     source = textwrap.dedent(inspect.getsource(asks))
     (words,) = [
         {word.arg: ast.unparse(word.value) for word in call.keywords}
         for call in ast.walk(ast.parse(source))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Request"
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Call"
     ]
     assert (words["method"], words["repeatable"]) == (repr(VERBS[verb]), "True")
 

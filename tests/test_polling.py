@@ -36,7 +36,7 @@ def test_following_for_days_is_no_overflow() -> None:
     [
         (0.5, 900, None, 0.5),
         (5, float("inf"), None, 5),
-        (5, 4, None, 3),  # a last look, one second before the deadline
+        (5, 4, None, 3),  # a last poll, one second before the deadline
         (5, 1, None, None),
         (0.1, 1, None, 0.1),
         (0.1, 0.1, None, None),

@@ -45,7 +45,7 @@ CHANGES = {
         ("    aerostack: Aerostack\n", "    aerostack: Aerostack\n    lugha: Lugha\n"),
     ],
     "services/routing.py": [('"skytells", "aerostack"]', '"skytells", "aerostack", "lugha"]')],
-    "services/translate.py": [("TRANSLATE = (\n", "TRANSLATE = (\n@ROW@")],
+    "services/translate.py": [("TRANSLATE = (\n", "@ROUTE@\n\nTRANSLATE = (\n    _LUGHA,\n")],
 }
 """What the guide says to change, by file: a piece of today's text, and what takes its place."""
 
@@ -66,10 +66,10 @@ asyncio.run(main())
 
 
 def blocks() -> tuple[str, str]:
-    """Return the two Python blocks of the guide's section: the client, and the row of a service."""
+    """Return the two Python blocks of the guide's section: the client, and the route of a service."""
     section = GUIDE.read_text("utf-8").partition("## Add a provider")[2].partition("\n## ")[0]
-    client, row = re.findall(r"^   ```python\n(.*?)^   ```", section, re.MULTILINE | re.DOTALL)
-    return textwrap.dedent(client), textwrap.indent(textwrap.dedent(row), "    ")
+    client, route = re.findall(r"^   ```python\n(.*?)^   ```", section, re.MULTILINE | re.DOTALL)
+    return textwrap.dedent(client), textwrap.dedent(route)
 
 
 @pytest.fixture
@@ -77,13 +77,13 @@ def extended(tmp_path: Path) -> Path:
     """A copy of the package with the changes of the guide."""
     copy = tmp_path / "kellyapi"
     shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "fonts"))
-    client, row = blocks()
+    client, route = blocks()
     (copy / "providers" / "lugha.py").write_text(client, "utf-8")
     for name, changes in CHANGES.items():
         text = (copy / name).read_text("utf-8")
         for before, after in changes:
             assert text.count(before) == 1, (name, before)
-            text = text.replace(before, after.replace("@ROW@", row))
+            text = text.replace(before, after.replace("@ROUTE@", route))
         (copy / name).write_text(text, "utf-8")
     return tmp_path
 

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 
-from kellyapi import NO_RETRY, DecodingError, Request, RequestTimeoutError, RetryPolicy, TransportError
+from kellyapi import NO_RETRY, DecodingError, RequestTimeoutError, RetryPolicy, TransportError
+from kellyapi._core.messages import Call
 from kellyapi._core.retry import is_throttled, outcome_unknown, read_retry_after, retry_delay
 from kellyapi.errors import KellyAPIError, StatusError, status_error
 
-FREE = Request(method="GET", url="/", repeatable=True)
-METERED = Request(method="POST", url="/", repeatable=False)
-ONE_SHOT = Request(method="POST", url="/", repeatable=True, one_shot=True)
-METERED_ONE_SHOT = Request(method="POST", url="/", repeatable=False, one_shot=True)
+FREE = Call(method="GET", url="/", repeatable=True)
+METERED = Call(method="POST", url="/", repeatable=False)
+ONE_SHOT = Call(method="POST", url="/", repeatable=True, one_shot=True)
+METERED_ONE_SHOT = Call(method="POST", url="/", repeatable=False, one_shot=True)
 UNSENT = TransportError("refused", sent=False)
 RESET = TransportError("reset")
 LATE = RequestTimeoutError("late")
@@ -109,7 +110,7 @@ def test_what_is_repeated_depends_on_the_failure_and_on_the_bill(error: KellyAPI
     ],
 )
 def test_a_policy_can_widen_and_narrow_it(
-    policy: RetryPolicy, error: KellyAPIError, request_: Request, again: bool
+    policy: RetryPolicy, error: KellyAPIError, request_: Call, again: bool
 ) -> None:
     assert (retry_delay(policy, 1, error, request_, dice=0.5, remaining=None) is not None) == again
 

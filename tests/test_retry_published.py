@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from attrs import field, frozen
-from faults.clock import run
+from fake_clock import run
 from faults.scripts import torn
 from servers import KEY, OK, Exchange, Script, Server, Shop, answer
 

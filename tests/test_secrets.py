@@ -34,13 +34,14 @@ from kellyapi import (
     KellyAPIError,
     Khaya,
     Prediction,
-    Request,
+    PreparedRequest,
     Sandbox,
     Skytells,
     StatusError,
     WebhookReceiver,
     verify_webhook,
 )
+from kellyapi._core.messages import Call
 from kellyapi._core.secrets import Secret, redact_error
 
 PASSWORD = "pass-word-of-the-proxy"
@@ -301,8 +302,13 @@ def objects() -> dict[str, Any]:
     made: dict[str, Any] = {kind.__name__: kind(KEY, **options) for kind in ALL_PROVIDERS}
     made["KellyAPI"] = api
     made["WebhookReceiver"] = WebhookReceiver(KEY, skytells=Skytells(KEY))
-    made["Request"] = Request(method="GET", url="/", repeatable=True, bearer=KEY, headers={"X-Key": Secret(KEY)})
     return made
+
+
+def values() -> dict[str, Any]:
+    """Make one of each value that carries a key to the wire."""
+    call = Call(method="GET", url="/", repeatable=True, bearer=KEY, headers={"X-Key": Secret(KEY)})
+    return {"Call": call, "PreparedRequest": PreparedRequest(call=call, url="/", headers={"X-Key": Secret(KEY)})}
 
 
 def parts(thing: Any) -> Iterator[Any]:
@@ -320,7 +326,7 @@ def parts(thing: Any) -> Iterator[Any]:
 
 
 def test_no_repr_of_what_holds_a_key_shows_it() -> None:
-    made = objects()
+    made = objects() | values()
     for name, thing in list(made.items()):
         if hasattr(thing, "with_options"):
             made[f"{name}, a sibling"] = thing.with_options(timeout=5, proxy=with_password(FAR))

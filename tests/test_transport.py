@@ -792,6 +792,6 @@ async def test_an_upload_that_no_longer_moves_ends(kind: str, tmp_path: Path) ->
     async with asked(deaf, retry=NO_RETRY, timeout=timeout) as (shop, _):
         form = FormField("file", (await open_media(path, "audio")).body, "a.wav")
         sending = shop.fill(form) if kind == "form" else shop.send(path if kind == "path" else silent())
-        with pytest.raises(RequestTimeoutError, match=r"nothing moved for 0\.1 s") as caught:
+        with pytest.raises(RequestTimeoutError, match=r"the body did not move: the limit is idle=0\.1 s") as caught:
             await sending
         assert caught.value.outcome_unknown

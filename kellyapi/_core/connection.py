@@ -1,7 +1,7 @@
-"""How a provider is asked: its address and key, its limits, retries.
+"""One call: its key, its limits, its attempts, and the way from response to result.
 
-It completes a request and sends it through the transport it is handed. What is asked belongs to the services, the wire
-to the transport, the arithmetic of retries to `retry`, what an answer means to `reading`.
+A call goes down and comes back in this order: `call` or `open`, the loop `_send_with_retries`, one `_attempt`, the
+transport, then `_read_result` or `_check_head`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import cached_property
 from typing import Any, NoReturn, Protocol, TypeVar
 from urllib.parse import urlencode
@@ -26,10 +27,11 @@ from .messages import (
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
     TRANSFER_TIMEOUT,
+    Call,
     FromResponse,
     Headers,
     OnResponse,
-    Request,
+    PreparedRequest,
     Response,
     Timeout,
 )
@@ -38,26 +40,22 @@ from .responses import read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .secrets import Key, Secret, as_secret, redact_error, redact_text
 
-A = TypeVar("A")
 T = TypeVar("T")
+
+_MAX_WARNINGS = 1000
 
 
 class IncomingResponse(Protocol):
-    """What the connection needs of an answer that is still arriving."""
+    """What the connection needs of a response that is still arriving."""
 
     status: int
     headers: Headers
     sent: Headers
     """The headers of the request, with the key."""
 
-    def arrived(self) -> bytes: ...
     async def read(self) -> bytes: ...
     def chunks(self) -> AsyncIterator[bytes]: ...
     def close(self) -> None: ...
-
-
-TakeResponse = Callable[[Request, IncomingResponse, float | None, A], Awaitable[T]]
-"""Takes an answer in: the request, its answer, when it was sent if that is logged, and what is wanted of it."""
 
 
 class Transport(Protocol):
@@ -66,13 +64,33 @@ class Transport(Protocol):
     source: Any
     """What sessions are made with."""
 
-    async def send(self, request: Request) -> IncomingResponse: ...
+    async def send(self, request: PreparedRequest) -> IncomingResponse: ...
     async def close(self) -> None: ...
+
+
+@frozen
+class _Head:
+    """Stands for the result of `open`: the response itself, as soon as its head is what is expected."""
+
+    accepts: Callable[[Headers], bool]
+
+
+@frozen
+class _Deadline:
+    """The time of one call, by the clock of the loop."""
+
+    timeout: Timeout
+    started: float
+    at: float | None
+    """When the call must have ended."""
+
+    def left(self, now: float) -> Timeout:
+        return self.timeout.after(now - self.started)
 
 
 @frozen(kw_only=True, slots=False)  # with slots, attrs keeps cached properties behind a `__getattr__`: 0.5 us a call
 class Connection:
-    """One provider as one client asks it; `attrs.evolve` makes the variants of `with_options`."""
+    """One provider as one client uses it; `attrs.evolve` makes the variants of `with_options`."""
 
     provider: Provider
     base_url: str
@@ -89,82 +107,50 @@ class Connection:
     allow_http: bool = False
     on_response: OnResponse | None = None
     logger: logging.Logger
+    _warned: set[str] = field(factory=set)
+    """What `warn` has said already; siblings share it."""
 
     @cached_property
-    def once(self) -> Connection:
-        """The same without further attempts."""
+    def without_retries(self) -> Connection:
+        """The same connection with one attempt per call."""
         return evolve(self, retry=NO_RETRY)
 
-    def call(self, request: Request, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
-        """Send a request and decode its answer; `NoneType` reads nothing from it."""
-        return self._send_with_retries(
-            _without_compression(request) if isinstance(into, FromResponse) else request, self._read, into
-        )
+    def limited_to(self, seconds: float) -> Connection:
+        """Return a connection whose calls take so many seconds at most, or this one if its calls do already."""
+        timeout = self.timeout or DEFAULT_TIMEOUT
+        if seconds == math.inf or (timeout.total is not None and timeout.total <= seconds):
+            return self
+        return evolve(self, timeout=evolve(timeout, total=seconds))
 
-    def open(self, request: Request, accepts: Callable[[Headers], bool]) -> Coroutine[Any, Any, IncomingResponse]:
-        """Send a request and give its answer as soon as its head has arrived, if that is what is expected."""
-        return self._send_with_retries(_without_compression(request), self._begin, accepts)
+    async def call(self, call: Call, into: Into[T] | FromResponse[T]) -> T:
+        """Send a call and return its result; `NoneType` reads nothing from the response."""
+        if isinstance(into, FromResponse):
+            call = _without_compression(call)
+        result: T = await self._send_with_retries(call, into)
+        return result
 
-    async def _read(
-        self, request: Request, incoming: IncomingResponse, started: float | None, into: Into[T] | FromResponse[T]
-    ) -> T:
-        body = incoming.arrived() or await incoming.read()
-        response = Response(status=incoming.status, headers=incoming.headers, body=body)
-        self._note(request, response, started, len(body))
-        if self.on_response is not None:
-            await _call_hook(self.on_response, request, response)
-        if len(body) < OFF_LOOP_SIZE:  # most are, and need no coroutine
-            return read_response(self.provider, response, into)
-        return await run_off_loop(read_response, self.provider, response, into, size=len(body))
+    async def open(self, call: Call, accepts: Callable[[Headers], bool]) -> IncomingResponse:
+        """Send a call and return its response as soon as its head has arrived, if that is what is expected."""
+        response: IncomingResponse = await self._send_with_retries(_without_compression(call), _Head(accepts))
+        return response
 
-    async def _begin(
-        self, request: Request, incoming: IncomingResponse, started: float | None, accepts: Callable[[Headers], bool]
-    ) -> IncomingResponse:
-        self._note(request, incoming, started, None)
-        refused = not 200 <= incoming.status < 300
-        if refused or not accepts(incoming.headers):
-            body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
-            incoming.close()
-            head = Response(status=incoming.status, headers=incoming.headers, body=body)
-            read_response(self.provider, head, FromResponse(_raise_not_a_stream))
-        return incoming
-
-    async def _send_with_retries(self, request: Request, take: TakeResponse[A, T], argument: A) -> T:
-        """Send a request until there is an answer to `take`; fewer coroutines in one another are faster, 1 us each."""
+    async def _send_with_retries(self, call: Call, into: Any) -> Any:
+        """Repeat attempts until one succeeds, or its error is not worth another."""
         if self.problem is not None:
             raise ConfigurationError(self.problem, provider=self.provider.name)
         clock = asyncio.get_running_loop().time
-        started = now = clock()
-        timeout = self.timeout or (TRANSFER_TIMEOUT if request.transfer else DEFAULT_TIMEOUT)
-        deadline = None if timeout.total is None else started + timeout.total
+        deadline = self._start(call, clock())
         number, cost = 1, 0
         while True:
-            if not self.limits.enter(now):
-                await self._wait_for_turn(deadline)
-                now = clock()
-            whole = None
             try:
-                try:
-                    left = timeout.after(now - started)
-                    key = self._static_key_header(request)
-                    if key is None:
-                        key = await self._current_key_header(request.bearer, left.total)
-                        left = timeout.after(clock() - started)
-                    whole = self._prepare(request, key, left)
-                    sent = self._started()
-                    incoming = await self.transport.send(whole)
-                    result = await take(whole, incoming, sent, argument)
-                finally:
-                    self.limits.release()
+                result = await self._attempt(call, into, deadline)
             except KellyAPIError as error:
-                if whole is not None:
-                    redact_error(error, whole.headers)
-                self.annotate_error(error, request)
+                self.annotate_error(error, call, deadline.timeout)
                 now = clock()
                 if wanted := pause_for_all(self.retry, error):
                     self.limits.server.stop(wanted, now)
-                remaining = None if deadline is None else deadline - now
-                delay = retry_delay(self.retry, number, error, request, dice=random.random(), remaining=remaining)
+                remaining = None if deadline.at is None else deadline.at - now
+                delay = retry_delay(self.retry, number, error, call, dice=random.random(), remaining=remaining)
                 cost = 0 if delay is None else self.limits.quota.take(throttled=is_throttled(error))
                 if delay is None or not cost:
                     raise
@@ -173,64 +159,118 @@ class Connection:
                 self.limits.quota.refund(cost)
                 return result
             await asyncio.sleep(delay)
-            now = clock()
             number += 1
 
-    def annotate_error(self, error: KellyAPIError, request: Request) -> None:
-        """Say in an error whose it is, and whether the request may have been carried out."""
-        error.provider = self.provider.name
-        error.outcome_unknown = outcome_unknown(error, request)
-
-    async def _wait_for_turn(self, deadline: float | None) -> None:
+    async def _attempt(self, call: Call, into: Any, deadline: _Deadline) -> Any:
+        """Make one attempt: take a turn, find the key, send one request, read its response."""
+        clock = asyncio.get_running_loop().time
+        if not self.limits.enter(clock()):
+            await self._wait_for_turn(deadline)
+        request = None
         try:
-            await self.limits.acquire(deadline)
-        except TimeoutError:
-            raise RequestTimeoutError("no turn in time", provider=self.provider.name, sent=False) from None
+            key = self._fixed_key_header(call)
+            if key is None:
+                key = await self._fetch_key_header(call.bearer, deadline.left(clock()).total)
+            sent_at = clock()
+            request = self._prepare(call, key, deadline.left(sent_at))
+            response = await self.transport.send(request)
+            if isinstance(into, _Head):
+                return await self._check_head(request, response, into, sent_at)
+            return await self._read_result(request, response, into, sent_at)
+        except KellyAPIError as error:
+            if request is not None:
+                redact_error(error, request.headers)
+            raise
+        finally:
+            self.limits.release()
 
-    def _prepare(self, request: Request, key: Mapping[str, str], timeout: Timeout) -> Request:
-        """Make a request whole for one attempt: its address and body, the key of this moment, the time that is left."""
-        url, body, headers = request.url, request.body, {**request.headers, **key}
-        if not request.keyless:
+    async def _read_result(
+        self, request: PreparedRequest, incoming: IncomingResponse, into: Any, sent_at: float
+    ) -> Any:
+        """Read the whole response and make the result of it."""
+        body = await incoming.read()
+        response = Response(status=incoming.status, headers=incoming.headers, body=body)
+        self._note_response(request, response, sent_at, len(body))
+        if self.on_response is not None:
+            await _call_hook(self.on_response, request, response)
+        if len(body) < OFF_LOOP_SIZE:  # most are, and need no thread
+            return read_response(self.provider, response, into, request.headers, self.warn)
+        arguments = (self.provider, response, into, request.headers, self.warn)
+        return await run_off_loop(read_response, *arguments, size=len(body))
+
+    async def _check_head(
+        self, request: PreparedRequest, incoming: IncomingResponse, into: _Head, sent_at: float
+    ) -> IncomingResponse:
+        """Return the response if its head is what is expected; raise the error that it is otherwise."""
+        self._note_response(request, incoming, sent_at, None)
+        refused = not 200 <= incoming.status < 300
+        if refused or not into.accepts(incoming.headers):
+            body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
+            incoming.close()
+            head = Response(status=incoming.status, headers=incoming.headers, body=body)
+            read_response(self.provider, head, FromResponse(_raise_not_a_stream), request.headers, self.warn)
+        return incoming
+
+    def annotate_error(self, error: KellyAPIError, call: Call, timeout: Timeout | None = None) -> None:
+        """Add to an error whose it is, whether the call may have been carried out, and which time limit was hit."""
+        error.provider = self.provider.name
+        error.outcome_unknown = outcome_unknown(error, call)
+        if isinstance(error, RequestTimeoutError):
+            error.name_limit(timeout or self._timeout_of(call))
+
+    def _timeout_of(self, call: Call) -> Timeout:
+        return self.timeout or (TRANSFER_TIMEOUT if call.transfer else DEFAULT_TIMEOUT)
+
+    def _start(self, call: Call, now: float) -> _Deadline:
+        timeout = self._timeout_of(call)
+        return _Deadline(timeout, now, None if timeout.total is None else now + timeout.total)
+
+    async def _wait_for_turn(self, deadline: _Deadline) -> None:
+        try:
+            await self.limits.acquire(deadline.at)
+        except TimeoutError:
+            raise RequestTimeoutError("there was no turn in time", limit="total", sent=False) from None
+
+    def _prepare(self, call: Call, key: Mapping[str, str], timeout: Timeout) -> PreparedRequest:
+        """Make the request of one attempt: its address and body, the key of this moment, the time that is left."""
+        url, body, headers = call.url, call.body, {**call.headers, **key}
+        if not call.keyless:
             url, headers = self.base_url + url, {**self.headers, **headers}
-        if request.json is not None:
+        if call.json is not None:
             headers.setdefault("Content-Type", "application/json")
-            body = dumps(request.json)
-        return Request(  # evolve takes twice the time
-            method=request.method,
-            url=f"{url}?{urlencode(request.query)}" if request.query else url,
+            body = dumps(call.json)
+        return PreparedRequest(
+            call=call,
+            url=f"{url}?{urlencode(call.query)}" if call.query else url,
             headers=headers,
             body=body,
-            repeatable=request.repeatable,
-            one_shot=request.one_shot,
-            keyless=request.keyless,
             timeout=timeout,
             proxy=self.proxy,
             max_response_bytes=self.max_response_bytes,
         )
 
-    def _static_key_header(self, request: Request) -> dict[str, str] | None:
-        """Give the header of the key, unless somebody has to be asked for it."""
-        if request.keyless:
+    def _fixed_key_header(self, call: Call) -> dict[str, str] | None:
+        """Return the header of a key that stays the same; `None` if a function must be called for it."""
+        if call.keyless:
             return {}
-        return self._key_header if request.bearer is None else None
+        return self._key_header if call.bearer is None else None
 
     @cached_property
     def _key_header(self) -> dict[str, str] | None:
-        """The header of a key that stays the same."""
-        return None if callable(self.key) else self._key_to_header(self.key)
+        return None if callable(self.key) else self._header_of(self.key)
 
-    async def _current_key_header(self, bearer: Key | None, seconds: float | None) -> dict[str, str]:
+    async def _fetch_key_header(self, bearer: Key | None, seconds: float | None) -> dict[str, str]:
         if bearer is not None:
-            return {"Authorization": Secret("Bearer " + self._check_key(await _ask_for_key(bearer, seconds)))}
-        return self._key_to_header(await _ask_for_key(self.key, seconds))
+            return {"Authorization": Secret("Bearer " + self._checked_key(await _call_for_key(bearer, seconds)))}
+        return self._header_of(await _call_for_key(self.key, seconds))
 
-    def _key_to_header(self, key: Any) -> dict[str, str]:
-        return {self.provider.key_header: Secret(self.provider.key_prefix + self._check_key(key))}
+    def _header_of(self, key: Any) -> dict[str, str]:
+        return {self.provider.key_header: Secret(self.provider.key_prefix + self._checked_key(key))}
 
-    def _check_key(self, given: Any) -> str:
+    def _checked_key(self, given: Any) -> str:
         title, name = self.provider.title, self.provider.name
         if not isinstance(given, (str, type(None))):
-            raise TypeError(f"the function given as api_key must give a string, not {type(given).__name__}")
+            raise TypeError(f"the function given as api_key must return a string, not {type(given).__name__}")
         right = f"pass api_key=… or set {self.provider.variables}_API_KEY"
         if given is None:
             problem = f"no API key for {title}: {right}; KellyAPI.sandbox() needs none"
@@ -242,41 +282,43 @@ class Connection:
             raise ConfigurationError(f"the API key for {title} has characters that no header can carry", provider=name)
         return key
 
-    def _started(self) -> float | None:
-        """Give the time if exchanges are logged."""
-        return _now() if self.logger.isEnabledFor(logging.DEBUG) else None
-
-    def _note(
-        self, request: Request, answer: Response | IncomingResponse, started: float | None, size: int | None
+    def _note_response(
+        self, request: PreparedRequest, response: Response | IncomingResponse, sent_at: float, size: int | None
     ) -> None:
-        """Log an exchange, and learn what the server says of its own limits."""
-        if started is not None:
-            id = redact_text(answer.headers.get("X-Request-Id", ""), request.headers) or None
+        """Log a response, and learn what the server says of its own limits."""
+        if self.logger.isEnabledFor(logging.DEBUG):
+            id = redact_text(response.headers.get("X-Request-Id", ""), request.headers) or None
             sent = len(request.body) if isinstance(request.body, bytes) else None
-            facts = (request.method, request.url, answer.status, (_now() - started) * 1000, sent, size, id)
+            facts = (request.method, request.url, response.status, (_now() - sent_at) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
-        if self.provider.read_rate_limit and (said := self.provider.read_rate_limit(answer.headers)):
-            self.limits.server.learn(*said, _now())
+        if self.provider.read_rate_limit and (found := self.provider.read_rate_limit(response.headers)):
+            self.limits.server.learn(*found, _now())
+
+    def warn(self, problem: str) -> None:
+        """Log an optional field of a response that was left out, once for this client and its siblings."""
+        if problem not in self._warned and len(self._warned) < _MAX_WARNINGS:
+            self._warned.add(problem)
+            self.logger.warning("left out of a result, see its .raw: %s", problem)
 
 
-def _without_compression(request: Request) -> Request:
+def _without_compression(call: Call) -> Call:
     """Ask for a file as it is: aiohttp does not notice that a compressed one lacks its end."""
-    return evolve(request, headers={"Accept-Encoding": "identity", **request.headers})
+    return evolve(call, headers={"Accept-Encoding": "identity", **call.headers})
 
 
-async def _call_hook(hook: OnResponse, request: Request, response: Response) -> None:
-    """Show an exchange to the user's hook; what it raises keeps the answer, which may be a paid job's id, in a note."""
+async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Response) -> None:
+    """Call the `on_response` hook; an error of it gets a note with the response, which may hold a paid id."""
     try:
         waiting = hook(request, response)
         if inspect.isawaitable(waiting):
             await waiting
     except BaseException as error:
-        said = redact_text(response.beginning, request.headers)
-        error.add_note(f"{request.method} {request.url} was answered with status {response.status}: {said}")
+        body = redact_text(response.beginning, request.headers)
+        error.add_note(f"{request.method} {request.url} was answered with status {response.status}: {body}")
         raise
 
 
-async def _ask_for_key(source: Key | None, seconds: float | None) -> Any:
+async def _call_for_key(source: Key | None, seconds: float | None) -> Any:
     key = source() if callable(source) else source
     if not inspect.isawaitable(key):
         return as_secret(key)
@@ -287,7 +329,7 @@ async def _ask_for_key(source: Key | None, seconds: float | None) -> Any:
     except TimeoutError:
         if not timer.expired():
             raise
-        raise RequestTimeoutError("the key did not come in time", sent=False) from None
+        raise RequestTimeoutError("the key did not come in time", limit="total", sent=False) from None
 
 
 def _now() -> float:

@@ -1,6 +1,7 @@
-"""A link, streamed to a file: gone on with where it broke off, checked, and put in its place whole.
+"""Downloading a link to a file: a pure plan for each response, and the loop that carries it out.
 
-How a request is sent belongs to the connection, how a file is written to `saving`.
+A download that breaks off is resumed if the server allows it, and started again if not. How a file is written is in
+`_data.files`, how a request is sent in `connection`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import random
 import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
+from email.utils import parsedate_to_datetime
+from enum import Enum
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -19,48 +22,82 @@ from attrs import evolve, frozen
 from .._data.files import PartialFile
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection, IncomingResponse
-from .messages import TRANSFER_TIMEOUT, Headers, Request, media_type
+from .messages import TRANSFER_TIMEOUT, Call, Headers, media_type
 from .retry import retry_delay
 
 OnBytes = Callable[[int, int | None], Awaitable[None] | None]
-"""Called with (bytes that are here, bytes of the whole file or `None`); plain or async."""
+"""Called with (bytes received, bytes of the whole file or `None`); plain or async."""
 
 _UNCOMPRESSED = {"Accept-Encoding": "identity"}
-"""A compressed answer could not be gone on with, since its ranges are of what was compressed."""
-_BROKEN_OFF = TransportError("the answer broke off")
+"""A compressed response could not be resumed: its ranges are of the compressed bytes."""
+_BROKEN_OFF = TransportError("the response broke off")
+
+
+# The plan
+
+
+class Step(Enum):
+    """What is done with a response."""
+
+    START = "write it from the first byte of the file"
+    RESUME = "append it; if it is the whole file, request the rest instead"
+    RESTART = "throw away what is here, and request the whole file"
+    DONE = "nothing: the whole file is here"
 
 
 @frozen
 class RemoteFile:
-    """What a server says of a file before it sends it."""
+    """What a server says about a file before it sends it."""
 
     size: int | None = None
-    """Bytes; `None` when only the end tells."""
+    """Bytes; `None` if only the end tells."""
     validator: str | None = None
-    """What `If-Range` compares: a strong ETag, else the date of the last change."""
-    resumable: bool = False
-    """Whether the rest can be asked for in this download."""
+    """What identifies this content: a strong ETag, or a date that is as good as one."""
+    is_etag: bool = False
+    ranges: bool = False
+    """Whether the server sends a part of the file."""
 
-    def mark(self, url: str) -> str | None:
-        """Give a word for this very content; `None` when there is nothing to tell it from other content."""
-        where = re.sub(r"[?#].*", "", url)  # what stands there signs the link, and is another each time
-        return f"{where} {self.size} {self.validator}" if self.resumable and self.validator else None
+    @property
+    def resumable(self) -> bool:
+        """Whether the rest can be requested: only if it is sure to be of the same content."""
+        return self.ranges and self.size is not None and self.validator is not None
+
+    def content_key(self, url: str) -> str | None:
+        """Return a text that stands for this content of this link; `None` if it cannot be told from other content."""
+        return f"{url.partition('#')[0]} {self.size} {self.validator}" if self.resumable else None
 
 
-def describe_file(status: int, headers: Headers) -> RemoteFile:
-    """Read the head of a 200 or 206.
+def plan(status: int, headers: Headers, *, requested_from: int, kept: int, file: RemoteFile) -> Step:
+    """Decide what is done with a response.
+
+    Args:
+        status: Of the response: 200, 206 or another success.
+        headers: Of the response.
+        requested_from: The first byte that was requested.
+        kept: The number of bytes that are here.
+        file: What is known about the content of these bytes.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-range-requests
     """
+    if status == 206:
+        return Step.RESUME if requested_from and _continues(headers, requested_from, file) else Step.RESTART
+    if requested_from or not kept:  # it is the whole file, whether the rest was requested or not
+        return Step.START
+    if file.size is None or kept > file.size:
+        return Step.START
+    return Step.DONE if kept == file.size else Step.RESUME
+
+
+def describe_file(status: int, headers: Headers) -> RemoteFile:
+    """Read the head of a 200 or 206."""
     if headers.get("Content-Encoding", "identity") != "identity":
         return RemoteFile()
     size = read_range(headers)[1] if status == 206 else _number(headers.get("Content-Length"))
     tag = headers.get("ETag", "")
-    validator = tag if tag.startswith('"') else headers.get("Last-Modified")
-    accepts = headers.get("Accept-Ranges", "").strip().lower()
-    return RemoteFile(
-        size, validator, size is not None and (bool(validator) or accepts == "bytes") and accepts != "none"
-    )
+    is_etag = tag.startswith('"')
+    validator = tag if is_etag else _strong_date(headers)
+    ranges = headers.get("Accept-Ranges", "bytes").strip().lower() != "none"
+    return RemoteFile(size, validator, is_etag, ranges)
 
 
 def read_range(headers: Headers) -> tuple[int | None, int | None]:
@@ -69,123 +106,146 @@ def read_range(headers: Headers) -> tuple[int | None, int | None]:
     return (_number(found[1]), _number(found[2])) if found else (None, None)
 
 
+def _continues(headers: Headers, kept: int, file: RemoteFile) -> bool:
+    """Return whether a 206 is the rest of what is here."""
+    start, size = read_range(headers)
+    if start != kept or size not in (None, file.size):
+        return False
+    if file.is_etag:
+        return headers.get("ETag") == file.validator
+    return headers.get("Last-Modified") in (None, file.validator)  # a 206 need not repeat the date
+
+
+def _strong_date(headers: Headers) -> str | None:
+    """Return `Last-Modified` if it identifies the content: it is at least a second older than the response.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.8.2.2
+    """
+    try:
+        modified, sent = (parsedate_to_datetime(headers[name]) for name in ("Last-Modified", "Date"))
+        return headers["Last-Modified"] if (sent - modified).total_seconds() >= 1 else None
+    except (KeyError, ValueError, TypeError, OverflowError):  # absent, unreadable, or one of them without a zone
+        return None
+
+
 def _number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
-async def download_to_file(
-    connection: Connection, request: Request, path: str | os.PathLike[str], on_progress: OnBytes | None = None
-) -> Path:
-    """Stream the answer to a file and give its path.
+# The loop
 
-    A download that breaks off is gone on with, if the server can, and begun anew if not. It fails when as many attempts
-    in a row as calls have brought nothing that can be kept; what can be kept stays for the next download to this path.
+
+async def download_to_file(
+    connection: Connection, call: Call, path: str | os.PathLike[str], on_progress: OnBytes | None = None
+) -> Path:
+    """Stream a response to a file and return its path.
+
+    It fails when as many attempts in a row as a call has have brought nothing that can be kept. If the content can be
+    identified, what has arrived stays in a `.part` file, from which the next download to this path resumes.
     """
     total = (connection.timeout or TRANSFER_TIMEOUT).total
     timer = asyncio.timeout(total)
     try:
         try:
             async with timer:
-                return await _download(connection, request, path, on_progress)
+                return await _download(connection, call, path, on_progress)
         except TimeoutError:
             if not timer.expired():
                 raise
-            raise RequestTimeoutError(f"the file was not whole after {total:g} s") from None
+            raise RequestTimeoutError("the file was not whole in time", limit="total") from None
     except KellyAPIError as error:
-        connection.annotate_error(error, request)
+        connection.annotate_error(error, call)
         raise
 
 
 async def _download(
-    connection: Connection, request: Request, path: str | os.PathLike[str], on_progress: OnBytes | None
+    connection: Connection, call: Call, path: str | os.PathLike[str], on_progress: OnBytes | None
 ) -> Path:
     part: PartialFile | None = None
-    entity, failures = RemoteFile(), 0
-    async with AsyncExitStack() as parts:
+    file, failures = RemoteFile(), 0
+    async with AsyncExitStack() as open_parts:
         while True:
-            kept = part.size if part is not None and entity.resumable else 0
+            kept = part.size if part is not None and file.resumable else 0
             opened = False
             try:
-                asked = evolve(request, headers={**_UNCOMPRESSED, **_range_headers(kept, entity)})
-                with closing(await connection.open(asked, lambda _: True)) as answer:
+                ranged = evolve(call, headers={**_UNCOMPRESSED, **_range_headers(kept, file)})
+                with closing(await connection.open(ranged, lambda _: True)) as response:
                     opened = True
-                    _check_head(asked, answer)
-                    if part is None or not kept or answer.status != 206:
-                        found = describe_file(answer.status, answer.headers)
+                    _check_is_file(call.url, response)
+                    step = plan(response.status, response.headers, requested_from=kept, kept=kept, file=file)
+                    if step is Step.RESTART and part is None:
+                        raise DecodingError("a part of the file, which was not asked for")
+                    if step is Step.RESTART:
+                        await part.empty()  # type: ignore[union-attr]  # mypy does not join the two conditions
+                        raise TransportError("the server sent another range than the one that was requested")
+                    if step is Step.START:
+                        found = describe_file(response.status, response.headers)
+                        key = found.content_key(call.url)
                         if part is not None and part.size:
                             await part.empty()
-                        if part is None or found.mark(request.url) != entity.mark(request.url):
-                            part = await parts.enter_async_context(
-                                await PartialFile.open(path, found.mark(request.url))
-                            )
-                        entity = found
-                        if part.size and entity.size is not None and part.size < entity.size:
-                            continue  # an earlier program left a beginning: only the rest is asked for
-                        if part.size != entity.size:
+                        if part is None or key != file.content_key(call.url):
+                            part = await open_parts.enter_async_context(await PartialFile.open(path, key))
+                        file = found
+                        # An earlier program may have left a beginning.
+                        step = plan(response.status, response.headers, requested_from=0, kept=part.size, file=file)
+                        if step is Step.RESUME:
+                            continue
+                        if step is Step.START:
                             await part.empty()
-                    elif not _continues(answer.headers, kept, entity):
-                        await part.empty()
-                        raise TransportError("the server sent another range than it was asked for")
-                    await _receive(answer, part, entity, on_progress)
-                if entity.size is not None and part.size != entity.size:
-                    raise TransportError(f"{part.size} of {entity.size} bytes arrived")
+                    assert part is not None  # it was opened by the first response
+                    if step is not Step.DONE:
+                        await _receive(response, part, file, on_progress)
+                    else:
+                        await _report(on_progress, part, file)
+                if file.size is not None and part.size != file.size:
+                    raise TransportError(f"{part.size} of {file.size} bytes arrived")
                 return await part.finish()
             except (TransportError, StatusError) as error:
                 if isinstance(error, StatusError) and error.status == 416 and part is not None and kept:
                     await part.empty()  # the file has become shorter
                 elif not opened:
-                    raise  # the connection has tried as often as it may
-                brought = part is not None and entity.resumable and part.size > kept
-                failures = 0 if brought else failures + 1
+                    raise  # the connection has made all its attempts
+                has_more = part is not None and file.resumable and part.size > kept
+                failures = 0 if has_more else failures + 1
                 delay = retry_delay(
-                    connection.retry, max(failures, 1), _BROKEN_OFF, request, dice=random.random(), remaining=None
+                    connection.retry, max(failures, 1), _BROKEN_OFF, call, dice=random.random(), remaining=None
                 )
-                if delay is None or not (brought or connection.limits.quota.take(throttled=False)):
+                if delay is None or not (has_more or connection.limits.quota.take(throttled=False)):
                     raise
-                size = part.size if part is not None and entity.resumable else 0
-                connection.logger.info("a download broke off; from byte %d on again in %.2f s: %s", size, delay, error)
+                start = part.size if part is not None and file.resumable else 0
+                connection.logger.info("a download broke off; it resumes at byte %d in %.2f s: %s", start, delay, error)
             await asyncio.sleep(delay)
 
 
-def _range_headers(kept: int, entity: RemoteFile) -> dict[str, str]:
-    """Give the headers that ask for what is missing."""
-    if not kept:
-        return {}
-    condition = {} if entity.validator is None else {"If-Range": entity.validator}
-    return {"Range": f"bytes={kept}-", **condition}
+def _range_headers(kept: int, file: RemoteFile) -> dict[str, str]:
+    """Make the headers that request the rest of a file."""
+    return {"Range": f"bytes={kept}-", "If-Range": file.validator} if kept and file.validator else {}
 
 
-def _check_head(asked: Request, answer: IncomingResponse) -> None:
-    """Refuse what is no file: a part that nobody asked for, an answer without a body, and a page in place of one."""
-    if answer.status == 206 and "Range" not in asked.headers:
-        raise DecodingError("a part of the file, which nobody asked for")
-    if answer.status == 204:
-        raise DecodingError("an answer without a file")
-    page = media_type(answer.headers) == "text/html"
-    if page and not re.search(r"(?i)\.html?$", re.sub(r"[?#].*", "", asked.url)):
+def _check_is_file(url: str, response: IncomingResponse) -> None:
+    """Refuse a response without a body, and a page in place of a file."""
+    if response.status == 204:
+        raise DecodingError("a response without a file")
+    page = media_type(response.headers) == "text/html"
+    if page and not re.search(r"(?i)\.html?$", re.sub(r"[?#].*", "", url)):
         raise DecodingError("a page in HTML in place of the file")
 
 
-def _continues(headers: Headers, kept: int, entity: RemoteFile) -> bool:
-    """Tell whether a 206 is the rest of what is here."""
-    start, size = read_range(headers)
-    validator = describe_file(206, headers).validator
-    return start == kept and size in (None, entity.size) and validator in (None, entity.validator)
-
-
 async def _receive(
-    answer: IncomingResponse, part: PartialFile, entity: RemoteFile, on_progress: OnBytes | None
+    response: IncomingResponse, part: PartialFile, file: RemoteFile, on_progress: OnBytes | None
 ) -> None:
-    async def report() -> None:
-        if on_progress is not None:
-            waiting = on_progress(part.size, entity.size)
-            if inspect.isawaitable(waiting):
-                await waiting
-
-    await report()
-    if part.size == entity.size:
-        return
-    async for piece in answer.chunks():
+    await _report(on_progress, part, file)
+    async for piece in response.chunks():
+        if file.size is not None and part.size + len(piece) > file.size:
+            await part.empty()
+            raise TransportError(f"more than the {file.size} bytes of the file arrived")
         if await part.write(piece):
-            await report()
-    await report()
+            await _report(on_progress, part, file)
+    await _report(on_progress, part, file)
+
+
+async def _report(on_progress: OnBytes | None, part: PartialFile, file: RemoteFile) -> None:
+    if on_progress is not None:
+        waiting = on_progress(part.size, file.size)
+        if inspect.isawaitable(waiting):
+            await waiting

@@ -1,4 +1,4 @@
-"""Requests and responses: the values that travel between a resource, its connection and the transport."""
+"""Calls, requests and responses: the values that travel between a resource, its connection and the transport."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from attrs import define, field, frozen, validators
+from attrs import field, frozen, validators
 
 from .._data.media import Chunks
 from .._data.text import excerpt
@@ -40,14 +40,14 @@ class Timeout:
     """
 
     total: float | None = field(default=60.0, validator=_SECONDS_LEFT)
-    """From the first wait for a connection to the last byte, every attempt and pause included."""
+    """From the first wait for a connection to the last byte, with every attempt and pause."""
     connect: float | None = field(default=10.0, validator=_SECONDS)
     """TCP and TLS of one connection."""
     idle: float | None = field(default=None, validator=_SECONDS)
-    """The longest silence while a body moves."""
+    """The longest silence while a body moves, or between a sent request and its response."""
 
     def after(self, seconds: float) -> Timeout:
-        """Give what is left when some seconds have passed; a millisecond is not counted."""
+        """Return what is left when some seconds have passed; less than a millisecond does not count."""
         if self.total is None or seconds < 0.001:
             return self
         return Timeout(total=max(self.total - seconds, 0.0), connect=self.connect, idle=self.idle)
@@ -57,50 +57,56 @@ NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
 DEFAULT_TIMEOUT = Timeout()
 DEFAULT_MAX_RESPONSE_BYTES = 64 * 2**20
 TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
-"""Streams, downloads and streamed uploads: a slow line is fine, a silent one is not."""
+"""For streams, downloads and streamed uploads: a slow line is fine, a silent one is not."""
+
+_EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-
-@define(kw_only=True)  # not frozen, since each call makes two: 0.4 us instead of 1.1
-class Request:
-    """One request: what a service asks, and after the connection has prepared it, what goes over the wire.
-
-    Nobody changes one.
-    """
+@frozen(kw_only=True)
+class Call:
+    """One use of an operation: what a resource asks of its provider."""
 
     method: str
     url: str
-    """A path such as `/v1/translate`, already encoded; the connection puts the address before it."""
-    query: Mapping[str, str] = _NO_HEADERS
-    """Joined to the URL, encoded, when the connection prepares the request."""
-    headers: Headers = _NO_HEADERS
+    """A path such as `/v1/translate`, already encoded; with `keyless` a whole URL."""
+    query: Mapping[str, str] = _EMPTY
+    headers: Headers = _EMPTY
     json: Any = None
     body: bytes | Chunks | tuple[FormField, ...] | None = None
+    """The body where it is not JSON."""
     repeatable: bool
     """Sending it twice is free: nothing is billed, and the second time changes nothing."""
     one_shot: bool = False
     """The body can be read only once."""
     transfer: bool = False
-    """The body or the answer is long: time is measured by silence, not in total."""
+    """The body or the response is long: time is limited by silence, not in total."""
     bearer: Key | None = field(default=None, repr=False)
-    """A key of somebody else's, sent as a bearer token in place of the provider's own."""
+    """A key that is sent as a bearer token in place of the provider's own."""
     keyless: bool = False
-    """The address is not the provider's own, and must not see its key."""
+    """The address is not the provider's own, and must not get its key."""
+
+
+@frozen(kw_only=True)
+class PreparedRequest:
+    """One request of a call as it is sent: with its address, its key, its body and the time that is left."""
+
+    call: Call = field(repr=False)
+    url: str
+    headers: Headers
+    body: bytes | Chunks | tuple[FormField, ...] | None = field(default=None, repr=False)
     timeout: Timeout = DEFAULT_TIMEOUT
     proxy: str | None = None
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
 
+    @property
+    def method(self) -> str:
+        """The HTTP method."""
+        return self.call.method
 
-def media_type(headers: Headers) -> str:
-    """Give the media type of a body in lower case, without its parameters; empty when the server named none."""
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
-
-@define(kw_only=True)
+@frozen(kw_only=True)
 class Response:
-    """One whole answer; nobody changes it."""
+    """One whole response."""
 
     status: int
     headers: Headers
@@ -108,7 +114,7 @@ class Response:
 
     @property
     def content_type(self) -> str:
-        """The media type in lower case, without its parameters; empty when the server named none."""
+        """The media type in lower case, without its parameters; empty if the server sent none."""
         return media_type(self.headers)
 
     @property
@@ -117,11 +123,17 @@ class Response:
         return excerpt(self.body[:2000].decode(errors="replace")) or "nothing"
 
 
+def media_type(headers: Headers) -> str:
+    """Return the media type of a body in lower case, without its parameters; empty if the server sent none."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
 @frozen
 class FromResponse(Generic[T]):
-    """Marks a reader of the answer itself, for a body that is not JSON."""
+    """Makes a result from a whole response, for a body that is not JSON."""
 
     read: Callable[[Response], T]
 
 
-OnResponse = Callable[[Request, Response], Awaitable[None] | None]
+OnResponse = Callable[[PreparedRequest, Response], Awaitable[None] | None]
+"""The `on_response` option: called with each request and its whole response; plain or async."""

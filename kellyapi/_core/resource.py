@@ -15,7 +15,7 @@ from .._data.decoding import Into
 from .._data.media import Media
 from .connection import Connection
 from .downloads import OnBytes, download_to_file
-from .messages import FormField, FromResponse, Headers, Request, Response
+from .messages import Call, FormField, FromResponse, Headers, Response
 from .secrets import Key
 from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
 
@@ -40,8 +40,8 @@ class Resource:
         bearer: Key | None = None,
     ) -> Coroutine[Any, Any, T]:
         """GET, which is always free to repeat."""
-        request = Request(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
-        return self._connection.call(request, into)
+        call = Call(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
+        return self._connection.call(call, into)
 
     def _post_json(
         self,
@@ -53,8 +53,8 @@ class Resource:
         bearer: Key | None = None,
     ) -> Coroutine[Any, Any, T]:
         """POST a JSON body; what may be billed stays unrepeatable. `bearer` goes in place of the provider's key."""
-        request = Request(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
-        return self._connection.call(request, into)
+        call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
+        return self._connection.call(call, into)
 
     def _post_form(
         self,
@@ -66,10 +66,8 @@ class Resource:
     ) -> Coroutine[Any, Any, T]:
         """POST a multipart form; `one_shot` says that a part can be read only once."""
         streamed = any(callable(part.body) for part in parts)
-        request = Request(
-            method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed
-        )
-        return self._connection.call(request, into)
+        call = Call(method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed)
+        return self._connection.call(call, into)
 
     def _post_bytes(
         self,
@@ -82,7 +80,7 @@ class Resource:
     ) -> Coroutine[Any, Any, T]:
         """POST a file as it is, streamed unless it is in memory."""
         length = {} if media.size is None else {"Content-Length": str(media.size)}
-        request = Request(
+        call = Call(
             method="POST",
             url=path,
             query=query or {},
@@ -92,11 +90,11 @@ class Resource:
             one_shot=media.one_shot,
             transfer=callable(media.body),
         )
-        return self._connection.call(request, into)
+        return self._connection.call(call, into)
 
     def _delete(self, path: str, *, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
         """DELETE, which is free to repeat."""
-        return self._connection.call(Request(method="DELETE", url=path, repeatable=True), into)
+        return self._connection.call(Call(method="DELETE", url=path, repeatable=True), into)
 
     def _stream(
         self,
@@ -111,12 +109,12 @@ class Resource:
 
         `blank` says what is wrong with an answer without a byte.
         """
-        request = Request(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
-        return ByteStream(StreamRequest(self._connection, request, accepts, blank))
+        call = Call(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
+        return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
         """POST a JSON body and give the events of its answer as they arrive; what it asks for is billed."""
-        request = Request(
+        call = Call(
             method="POST",
             url=path,
             json={**data, "stream": True},
@@ -125,19 +123,19 @@ class Resource:
             bearer=bearer,
             transfer=True,
         )
-        return into(StreamRequest(self._connection, request, is_event_stream))
+        return into(StreamRequest(self._connection, call, is_event_stream))
 
     async def _save_link(self, url: str, path: str | os.PathLike[str], on_progress: OnBytes | None = None) -> Path:
         """GET a foreign address without the key, and stream the response to a file, resumably."""
-        return await download_to_file(self._connection, _link_request(url), path, on_progress)
+        return await download_to_file(self._connection, _link_call(url), path, on_progress)
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET a foreign address without the key."""
-        return self._connection.call(_link_request(url), FromResponse(lambda response: response))
+        return self._connection.call(_link_call(url), FromResponse(lambda response: response))
 
 
-def _link_request(url: str) -> Request:
-    return Request(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
+def _link_call(url: str) -> Call:
+    return Call(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
 
 
 def drop_none(**fields: Any) -> dict[str, Any]:

@@ -1,11 +1,12 @@
-"""What an answer means: a status becomes an error, a body the type that was asked for.
+"""From a whole response to a result or an error: what a status and a body mean.
 
-It reads what has arrived. Whether an error is worth another attempt is `retry`'s question.
+It reads what has arrived. Whether an error is worth another attempt is decided in `retry`.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar
@@ -15,48 +16,68 @@ from multidict import CIMultiDict
 
 from .._data.decoding import Into, decode
 from .._data.json_text import loads
+from .._data.result import Origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
 from .messages import FromResponse, Headers, Response
 from .provider import ErrorBody, Provider
 from .redirects import REDIRECT_STATUSES
 from .retry import read_retry_after
+from .secrets import redact_text
 from .urls import origin
 
 T = TypeVar("T")
 
 
-def read_response(provider: Provider, response: Response, into: Into[T] | FromResponse[T]) -> T:
-    """Give what an answer says, or raise the error that it is; `NoneType` reads nothing from it."""
+def read_response(
+    provider: Provider,
+    response: Response,
+    into: Into[T] | FromResponse[T],
+    sent: Headers,
+    warn: Callable[[str], None] | None = None,
+) -> T:
+    """Make the result of a response, or raise the error that it is; `NoneType` reads nothing from it.
+
+    `sent` are the headers of the request, whose key is kept out of everything. `warn` is called with each optional
+    field that was left out.
+    """
     if not 200 <= response.status < 300:
         raise _status_error(provider, response)
     if response.status == 206:
-        raise DecodingError("a part of the answer, which nobody asked for")
+        raise DecodingError("a part of the response, which was not asked for")
     if into is NoneType:
         return None  # type: ignore[return-value]  # T is None here
-    if isinstance(into, FromResponse) and response.content_type != "application/json":
-        return into.read(response)
-    parse = (
-        _parse_leniently if isinstance(into, FromResponse) else _parse_body
-    )  # a file is no less one for being broken JSON
-    value = parse(response)
-    if error := provider.read_error(response.status, response.headers, value):
-        raise _make_error(response, value, error)
+    value: Any = None
+    if not isinstance(into, FromResponse) or response.content_type == "application/json":
+        value = _parse_body(response, strict=not isinstance(into, FromResponse))
+        if error := provider.read_error(response.status, response.headers, value):
+            raise _make_error(response, value, error)
+    id = redact_text(printable(response.headers.get("X-Request-Id", "")), sent) or None
     if isinstance(into, FromResponse):
-        return into.read(response)
-    return _decode_body(response, value, into)
+        return stamp(into.read(response), Origin(None, id))
+
+    def report(problem: str) -> None:
+        if warn is not None:
+            warn(redact_text(problem, sent))
+
+    try:
+        result = decode(value, into, report)
+    except DecodingError as error:
+        raise DecodingError(f"{error.message}; the response reads {response.beginning}") from None
+    size = len(response.body)
+    return stamp(result, Origin(shortened(value, size), id), size)
 
 
 def error_from_event(provider: Provider, headers: Headers, value: Any) -> KellyAPIError:
-    """Give the error that an event of a stream reports, by its code; without one it is the server's."""
+    """Make the error that an event of a stream reports, by its code; without a code it is the server's."""
     body = value if "error" in value or "status" in value else {"error": value}
     error = provider.read_error(500, headers, body) or ErrorBody(message=excerpt(str(value)))
-    answer = Response(status=200, headers=headers, body=b"")
-    return _make_error(answer, value, evolve(error, status=error.status or 500))
+    response = Response(status=200, headers=headers, body=b"")
+    return _make_error(response, value, evolve(error, status=error.status or 500))
 
 
 def _status_error(provider: Provider, response: Response) -> KellyAPIError:
-    body = _parse_leniently(response)
+    body = _parse_body(response, strict=False)
     error = provider.read_error(response.status, response.headers, body)
     return _make_error(response, body, error or _describe_error(response, body))
 
@@ -76,26 +97,15 @@ def _make_error(response: Response, body: Any, error: ErrorBody) -> KellyAPIErro
     )
 
 
-def _parse_body(response: Response) -> Any:
+def _parse_body(response: Response, *, strict: bool) -> Any:
+    """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
     try:
         return loads(response.body)
     except ValueError:
+        if not strict:
+            return response.body[:100_000].decode(errors="replace")
         kind = response.content_type or "no content type"
         raise DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}") from None
-
-
-def _decode_body(response: Response, value: Any, into: Into[T]) -> T:
-    try:
-        return decode(value, into)
-    except DecodingError as error:
-        raise DecodingError(f"{error.message}; the answer reads {response.beginning}") from None
-
-
-def _parse_leniently(response: Response) -> Any:
-    try:
-        return loads(response.body)
-    except ValueError:
-        return response.body[:100_000].decode(errors="replace")
 
 
 def _describe_error(response: Response, body: Any) -> ErrorBody:
@@ -105,6 +115,8 @@ def _describe_error(response: Response, body: Any) -> ErrorBody:
         where = repr(origin(location).removeprefix(":") or excerpt(location)) if location else "nowhere"
         return ErrorBody(message=f"redirected to {where}, which is not followed")
     text = body if isinstance(body, str) else ""
-    # A title without its end goes to the end of the text: looked for from each "<title>" of 100 kB, it takes 8 s.
+    code = "SERVER_ERROR" if response.status >= 500 and isinstance(body, str) else None
+    # A title without its end goes to the end of the text: searched from each "<title>" of 100 kB, it takes 8 s.
     title = re.search(r"<title[^<>]*>(.*?)(?:</title|\Z)", text, re.IGNORECASE | re.DOTALL)
-    return ErrorBody(message=excerpt(title[1] if title else text) or f"HTTP status {response.status}")
+    message = excerpt(title[1] if title else text) or f"HTTP status {response.status}"
+    return ErrorBody(message=message, code=code)

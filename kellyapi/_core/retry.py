@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from attrs import field, frozen, validators
 
 from ..errors import DecodingError, KellyAPIError, StatusError, TransportError
-from .messages import Request
+from .messages import Call
 
 MAX_RETRY_AFTER = 60.0
 """Seconds; a server that wants a longer pause is not waited for."""
@@ -51,9 +51,9 @@ def is_throttled(error: KellyAPIError) -> bool:
     return isinstance(error, StatusError) and (error.status == 429 or error.retry_after is not None)
 
 
-def outcome_unknown(error: KellyAPIError, request: Request) -> bool:
+def outcome_unknown(error: KellyAPIError, call: Call) -> bool:
     """Tell whether a request that must not be sent twice may have been carried out although it failed."""
-    if request.repeatable:
+    if call.repeatable:
         return False
     if isinstance(error, TransportError):
         return error.sent
@@ -69,13 +69,13 @@ def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
 
 
 def retry_delay(
-    policy: RetryPolicy, attempt: int, error: KellyAPIError, request: Request, *, dice: float, remaining: float | None
+    policy: RetryPolicy, attempt: int, error: KellyAPIError, call: Call, *, dice: float, remaining: float | None
 ) -> float | None:
     """Give the pause before the next attempt, or `None` to give up.
 
     `attempt` counts from 1, `dice` is in 0..1, `remaining` is what is left of the call's time.
     """
-    if attempt >= policy.attempts or not _may_repeat(policy, error, request):
+    if attempt >= policy.attempts or not _may_repeat(policy, error, call):
         return None
     hint = error.retry_after if isinstance(error, StatusError) else None
     if hint is not None and hint > MAX_RETRY_AFTER:
@@ -85,12 +85,12 @@ def retry_delay(
     return None if remaining is not None and delay >= remaining else delay
 
 
-def _may_repeat(policy: RetryPolicy, error: KellyAPIError, request: Request) -> bool:
+def _may_repeat(policy: RetryPolicy, error: KellyAPIError, call: Call) -> bool:
     if isinstance(error, TransportError) and not error.sent:
         return policy.connection_errors
-    if request.one_shot:
+    if call.one_shot:
         return False
-    free = request.repeatable or policy.repeat_metered
+    free = call.repeatable or policy.repeat_metered
     if isinstance(error, StatusError):
         return error.status in policy.statuses and not error.final and (free or error.status in UNBILLED_STATUSES)
     return isinstance(error, TransportError) and policy.connection_errors and free

@@ -15,10 +15,14 @@ from weakref import WeakKeyDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
+from . import aiohttp_compat
+
 SessionHolder = AsyncGenerator[aiohttp.ClientSession, None]
 NEVER_ROUND = float("inf")
 _READ_SIZE = 96 * 2**10
-"""Bytes. glibc maps what is larger than 128 KiB: https://man7.org/linux/man-pages/man3/mallopt.3.html"""
+"""Bytes that are read at once. asyncio asks for 256 KiB, and glibc maps and unmaps what is larger than 128 KiB: up to
+20 us a call, by the state of the heap. https://man7.org/linux/man-pages/man3/mallopt.3.html
+"""
 NOTHING_SENT = "there was no connection yet"
 """A note on a `CancelledError`."""
 
@@ -41,26 +45,14 @@ class _Connector(aiohttp.TCPConnector):
                 error.add_note(NOTHING_SENT)  # as the cause of a timeout it says that nothing was sent
                 raise
             protocol = connection.protocol
-            assert protocol is not None  # it is open
             has_news = self._given.get(protocol)
             if has_news is None:
-                _limit_read_size(connection.transport)
+                aiohttp_compat.limit_read_size(connection.transport, _READ_SIZE)
                 self._given[protocol] = _make_idle_check(connection.transport)
                 return connection
-            if not (protocol.should_close or has_news()):
+            if not (aiohttp_compat.should_close(connection) or has_news()):
                 return connection
             connection.close()
-
-
-def _limit_read_size(transport: asyncio.Transport | None) -> None:
-    """Let a connection be read in pieces for which malloc needs no mapping of its own.
-
-    asyncio asks for 256 KiB each time. Mapping and unmapping them takes up to 20 us a call, by the state of the heap.
-    """
-    layers: tuple[Any, ...] = (transport, getattr(transport, "_ssl_protocol", None))  # not public
-    for layer in layers:
-        if hasattr(layer, "max_size"):  # of asyncio's own loops
-            layer.max_size = _READ_SIZE
 
 
 def _make_idle_check(transport: asyncio.Transport | None) -> Callable[[], Any]:
@@ -78,8 +70,7 @@ def make_session(max_connections: int) -> aiohttp.ClientSession:
     """Make a session of our own: without cookies, with connections that are looked at before they are used again."""
     connector = _Connector(limit=max_connections, timeout_ceil_threshold=NEVER_ROUND)
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
-    if hasattr(session, "_retry_connection"):  # not public; the transport has a way for every session, which takes 4 us
-        session._retry_connection = False
+    aiohttp_compat.disable_resending(session)
     return session
 
 

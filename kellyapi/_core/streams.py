@@ -20,7 +20,7 @@ from .._data.text import excerpt
 from .._data.threads import run_off_loop
 from ..errors import DecodingError, KellyAPIError, TransportError
 from .connection import Connection, IncomingResponse
-from .messages import Headers, Request, Response, media_type
+from .messages import Call, Headers, Response, media_type
 from .responses import error_from_event, read_response
 from .secrets import redact_error
 from .sse import ServerSentEventParser
@@ -42,7 +42,7 @@ class StreamRequest:
     """What a stream asks, of whom, and the heads that it takes for an answer."""
 
     connection: Connection
-    request: Request
+    call: Call
     accepts: Callable[[Headers], bool] = lambda _: True
     blank: str | None = None
     """What is wrong with an answer without a single byte, if anything is."""
@@ -82,15 +82,15 @@ class Stream(ABC, Generic[T]):
 
     async def _open(self) -> AsyncIterator[bytes]:
         if self._pieces is None:
-            self._incoming = await self._source.connection.open(self._source.request, self._source.accepts)
+            self._incoming = await self._source.connection.open(self._source.call, self._source.accepts)
             self._pieces = self._incoming.chunks()
         return self._pieces
 
-    def _fail(self, error: KellyAPIError, partial: Any) -> None:
+    def _complete_error(self, error: KellyAPIError, partial: Any) -> None:
         """Give an error all that errors carry, and free the connection."""
-        self._source.connection.annotate_error(error, self._source.request)
+        self._source.connection.annotate_error(error, self._source.call)
         if self._received:
-            error.outcome_unknown = not self._source.request.repeatable
+            error.outcome_unknown = not self._source.call.repeatable
             error.partial = partial
         if self._incoming is not None:
             redact_error(error, self._incoming.sent)
@@ -111,7 +111,7 @@ class ByteStream(Stream[bytes]):
             if piece is None and self._source.blank and not self._received:
                 raise DecodingError(self._source.blank)
         except KellyAPIError as error:
-            self._fail(error, self._received)
+            self._complete_error(error, self._received)
             raise
         if piece is None:
             raise StopAsyncIteration
@@ -135,7 +135,7 @@ class EventStream(Stream[T]):
         self._ended = False
 
     @abstractmethod
-    def _take(self, value: Any) -> T | None:
+    def _handle_event(self, value: Any) -> T | None:
         """Read the value of one event, and give what the user gets of it, if anything."""
 
     @abstractmethod
@@ -143,14 +143,14 @@ class EventStream(Stream[T]):
         """Give what has arrived so far, for errors."""
 
     @abstractmethod
-    def _may_end(self) -> bool:
+    def _is_complete(self) -> bool:
         """Tell whether the stream may end here: whether all that is needed has arrived."""
 
-    def _from_whole(self, value: Any) -> Iterable[Any]:
+    def _events_of_whole(self, value: Any) -> Iterable[Any]:
         """Give the events that stand for an answer that came whole."""
         return (value,)
 
-    def _finish(self) -> None:
+    def _check_complete(self) -> None:
         """Look at what has arrived, now that all of it has."""
 
     async def __anext__(self) -> T:
@@ -162,14 +162,14 @@ class EventStream(Stream[T]):
                 value = next(self._values, None)
                 if value is not None:
                     self._in_a_row += 1
-                    if (item := self._take(value)) is not None:
+                    if (item := self._handle_event(value)) is not None:
                         return item
                 elif not self._ended:
-                    await self._more()
-            self._finish()
-            await self._part()
+                    await self._read_more()
+            self._check_complete()
+            await self._drain()
         except KellyAPIError as error:
-            self._fail(error, self._partial())
+            self._complete_error(error, self._partial())
             raise
         raise StopAsyncIteration
 
@@ -180,20 +180,20 @@ class EventStream(Stream[T]):
             try:
                 self._check(value := await self._read_whole(self._incoming))
             except KellyAPIError as error:
-                self._fail(error, None)
+                self._complete_error(error, None)
                 raise
-            self._values = iter(self._from_whole(value))
+            self._values = iter(self._events_of_whole(value))
             self._whole = True
         return pieces
 
     async def _read_whole(self, incoming: IncomingResponse) -> Any:
         """Read an answer to its end that is plain JSON."""
         answer = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
-        return await run_off_loop(
-            read_response, self._source.connection.provider, answer, object, size=len(answer.body)
-        )
+        connection = self._source.connection
+        arguments = (connection.provider, answer, object, incoming.sent, connection.warn)
+        return await run_off_loop(read_response, *arguments, size=len(answer.body))
 
-    async def _more(self) -> None:
+    async def _read_more(self) -> None:
         was_open = self._pieces is not None
         pieces = await self._open()
         if not was_open and self._whole:
@@ -204,7 +204,7 @@ class EventStream(Stream[T]):
             self._rest = memoryview(await anext(pieces, b""))
             self._received += len(self._rest)
         if not self._rest:
-            if not (self._whole or self._may_end()):
+            if not (self._whole or self._is_complete()):
                 raise TransportError("the stream broke off: it ended before its last event")
             self._ended = True
             return
@@ -238,7 +238,7 @@ class EventStream(Stream[T]):
         if "error" in (type, value.get("type")) or (value.get("error") and value.get("object") != "response"):
             raise error_from_event(self._source.connection.provider, self._headers, value)
 
-    def _refuse(self, value: dict[str, Any]) -> None:
+    def _raise_reported_error(self, value: dict[str, Any]) -> None:
         """Raise what an event reports that says nothing of what is asked; pass over one that is no error."""
         if self._source.connection.provider.read_error(500, self._headers, value):
             raise error_from_event(self._source.connection.provider, self._headers, value)
@@ -247,7 +247,7 @@ class EventStream(Stream[T]):
     def _headers(self) -> Headers:
         return {} if self._incoming is None else self._incoming.headers
 
-    async def _part(self) -> None:
+    async def _drain(self) -> None:
         """Read the end of the answer, so that its connection is kept; one that does not end soon is closed."""
         assert self._pieces is not None
         try:

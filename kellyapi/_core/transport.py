@@ -1,7 +1,7 @@
 """One request over aiohttp, and aiohttp's errors turned into ours.
 
-It owns the sessions: one of our own per running loop, opened on first use, or the user's. Keys, retries and what a body
-means are the connection's.
+It owns the sessions: one of our own per running loop, opened on first use, or the user's. Keys, retries and the meaning
+of a body belong to the connection.
 """
 
 from __future__ import annotations
@@ -10,100 +10,29 @@ import asyncio
 import io
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
-from typing import Any, NoReturn
+from types import TracebackType
+from typing import Any
 
 import aiohttp
 from attrs import define, evolve
 from yarl import URL
 
 from .._data.text import excerpt, without_credentials
-from ..errors import ConfigurationError, DecodingError, RequestTimeoutError, TransportError
+from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
+from . import aiohttp_compat
 from .environment import find_proxy, split_proxy
-from .messages import Headers, Request, Timeout
+from .messages import Headers, PreparedRequest, Timeout
 from .redirects import REDIRECT_STATUSES, redirected_request
 from .sessions import NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
-"""A session of the user's, or what makes one; it is called once per loop."""
+"""A session of the user's, or a function that makes one; the function is called once per loop."""
 
 MAX_REDIRECTS = 5
 _LARGE_BODY = 2**20
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
 _RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
-
-
-class _SentOnce(Exception):
-    """Carries a failure past aiohttp, which would send the request again; it looks only at errors of its own tree."""
-
-
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    try:
-        return await handler(request)
-    except aiohttp.ClientConnectorError:
-        raise
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _SentOnce(_error_text(error)) from None
-
-
-@define(eq=False)
-class IncomingResponse:
-    """An answer whose body is still arriving."""
-
-    status: int
-    headers: Headers
-    sent: Headers
-    _response: aiohttp.ClientResponse
-    _limit: int
-
-    def arrived(self) -> bytes:
-        """Give the body if all of it came with the head, else nothing; aiohttp's own reading takes 3 us more."""
-        content = self._response.content
-        # As long as there is a connection, the request is still being written, which `read` waits for.
-        whole = content.is_eof() and self._response.connection is None and content.total_bytes <= self._limit
-        try:
-            return content.read_nowait() if whole else b""
-        except Exception as error:  # whatever aiohttp left in it, such as when a middleware has closed the answer
-            _raise_mapped(error)
-
-    async def read(self) -> bytes:
-        """Read the whole body, refusing one above the limit while it arrives."""
-        response, limit = self._response, self._limit
-        try:
-            if response.content.is_eof() and response.content.total_bytes <= limit:
-                return await response.read()
-            body = io.BytesIO()  # whose value is no copy, which of 4 MiB takes 4 ms
-            async for piece in self.chunks():
-                body.write(piece)
-                if body.tell() > limit and self.status < 300:
-                    raise DecodingError(f"the answer is larger than max_response_bytes={limit}")
-                if body.tell() > limit:
-                    self.close()
-                    break
-            return body.getvalue()[:limit]
-        except BaseException as error:
-            self.close()
-            _raise_mapped(error)
-
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Give the body as it arrives, decompressed."""
-        content = self._response.content
-        try:
-            try:
-                async for chunk in content.iter_any():
-                    yield chunk
-            except aiohttp.ClientError:
-                content._exception = None  # not public; with it aiohttp withholds what arrived before the failure
-                if rest := content.read_nowait():
-                    yield rest
-                raise
-        except BaseException as error:
-            self.close()
-            _raise_mapped(error)
-
-    def close(self) -> None:
-        """Free the connection; one whose answer was not read to its end is closed."""
-        self._response.close()
 
 
 class Transport:
@@ -121,39 +50,21 @@ class Transport:
         self._ours = session is None
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, SessionHolder | None]] = {}
 
-    async def send(self, request: Request) -> IncomingResponse:
-        """Send a request and wait for the head of its answer, following the redirects that are safe."""
-        loop = asyncio.get_running_loop()
-        session, _ = self._sessions.get(loop, (None, None))
-        if session is None or session.closed:
-            session = await self._session_of(loop)
-        hops = 0
-        while True:
-            started = loop.time()
-            if request.timeout.total == 0:  # which aiohttp takes for no limit
-                raise RequestTimeoutError("no time is left", sent=False)
-            if not (request.repeatable or self._ours):
-                # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us.
-                await asyncio.sleep(0)
-                await asyncio.sleep(0)
-            upload = _Upload(request.timeout.idle)
-            try:
-                sending = self._request(session, request, upload)
-                response = await (upload.guard(sending) if upload.in_pieces else sending)
-            except BaseException as error:
-                if upload.failure is not None:
-                    raise upload.failure from None
-                _raise_mapped(error)
-            status, largest = response.status, request.max_response_bytes
-            limit = largest if status < 300 else min(largest, _ERROR_LIMIT)
-            incoming = IncomingResponse(status, response.headers, request.headers, response, limit)
-            if status not in REDIRECT_STATUSES or hops == MAX_REDIRECTS:
-                return incoming
-            if (target := redirected_request(request, status, incoming.headers.get("Location", ""))) is None:
-                return incoming
-            incoming.close()
-            hops += 1
-            request = evolve(target, timeout=target.timeout.after(loop.time() - started))
+    async def send(self, request: PreparedRequest) -> IncomingResponse:
+        """Send a request and wait for the head of its response, following the redirects that are safe."""
+        session = await self._current_session()
+        clock = asyncio.get_running_loop().time
+        for hop in range(MAX_REDIRECTS + 1):
+            started = clock()
+            response = await self._send_one(session, request)
+            if response.status not in REDIRECT_STATUSES or hop == MAX_REDIRECTS:
+                break
+            target = redirected_request(request, response.status, response.headers.get("Location", ""))
+            if target is None:
+                break
+            response.close()
+            request = evolve(target, timeout=target.timeout.after(clock() - started))
+        return response
 
     async def close(self) -> None:
         """Close our session of the running loop; the next request opens another."""
@@ -161,41 +72,65 @@ class Transport:
         if holder is not None:
             await holder.aclose()
 
-    def _request(
-        self, session: aiohttp.ClientSession, request: Request, upload: _Upload
+    async def _send_one(self, session: aiohttp.ClientSession, request: PreparedRequest) -> IncomingResponse:
+        if request.timeout.total == 0:  # which aiohttp takes for no limit
+            raise RequestTimeoutError("no time is left", limit="total", sent=False)
+        if not (request.call.repeatable or self._ours):
+            # A close that has already reached this machine is noticed so: failures 300 of 300 -> 0 to 5, for 3 us.
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        upload = _Upload(request.timeout.idle)
+        body = _request_data(request.body, upload)
+        with _MappedErrors(request.timeout, upload):
+            sending = self._start_request(session, request, body)
+            response = await (upload.guard(sending) if upload.in_pieces else sending)
+        largest = request.max_response_bytes
+        limit = largest if response.status < 300 else min(largest, _ERROR_LIMIT)
+        return IncomingResponse(response, request, limit)
+
+    def _start_request(
+        self, session: aiohttp.ClientSession, request: PreparedRequest, body: Any
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """Make what sends one request when it is awaited."""
+        """Make the awaitable that sends one request."""
         url = URL(request.url, encoded=True)
         proxy = find_proxy(url.scheme, url.host or "") if self._ours and request.proxy is None else request.proxy
-        headers = request.headers
+        headers, tunnel_headers = request.headers, None
         options: dict[str, Any] = {} if self._ours else {"raise_for_status": False, "auto_decompress": True}
         if proxy is not None:
             options["proxy"], login = split_proxy(proxy)
-            if url.scheme == "https":  # a tunnel is asked for in a request of its own
-                options["proxy_headers"] = login
+            if url.scheme == "https":
+                tunnel_headers = login
             else:
                 headers = {**headers, **login}
-        if request.body is None and request.method != "GET":  # else a POST of nothing has a type; a GET has none
+        if body is None and request.method != "GET":  # otherwise a POST without a body has a type; a GET has none
             options["skip_auto_headers"] = ("Content-Type",)
-        if request.method in _RESENT_BY_AIOHTTP and getattr(session, "_retry_connection", True):  # not public
-            options["middlewares"] = (_send_once, *session._middlewares)  # not public, and ours would replace them
+        if request.method in _RESENT_BY_AIOHTTP and aiohttp_compat.resends(session):
+            others = aiohttp_compat.middlewares_of(session)
+            if others is not None:
+                options["middlewares"] = (_send_once, *others)
         return session.request(
             request.method,
             url,
-            headers=headers,
-            data=_request_data(request.body, upload),
+            headers=_plain(headers),
+            proxy_headers=tunnel_headers and _plain(tunnel_headers),
+            data=body,
             allow_redirects=False,
             timeout=_client_timeout(request.timeout, self._ours),
-            **options,  # no more than are needed: Python looks for each among some 30
+            **options,  # only what is needed: Python looks for each among some 30
         )
 
-    async def _session_of(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
+    async def _current_session(self) -> aiohttp.ClientSession:
+        """Return the session of the running loop, and open one if there is none."""
+        loop = asyncio.get_running_loop()
+        session, _ = self._sessions.get(loop, (None, None))
+        if session is not None and not session.closed:
+            return session
         for other in [each for each in tuple(self._sessions) if each.is_closed()]:
             self._sessions.pop(other, None)  # in place, since another thread may be adding its own
         session, holder = await self._open_session()
         if session.closed:
             raise ConfigurationError("the given session is closed")
-        if getattr(session, "_loop", loop) is not loop:
+        if aiohttp_compat.loop_of(session) not in (None, loop):
             raise ConfigurationError("the given session belongs to another event loop: give a function that makes one")
         self._sessions[loop] = session, holder
         return session
@@ -212,18 +147,129 @@ class Transport:
         return await anext(holder), holder
 
 
-@lru_cache(64)  # most calls have the same one
-def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
-    total = timeout.total
-    return aiohttp.ClientTimeout(
-        total=total,
-        # Includes the wait for a free slot. It ends just before the total, which cannot tell that nothing was sent,
-        # unless the connector is ours; it costs 4 us a call.
-        connect=None if total is None or ours else max(total - 0.01, total / 2),
-        sock_connect=timeout.connect,
-        sock_read=timeout.idle,
-        ceil_threshold=NEVER_ROUND,
-    )
+class IncomingResponse:
+    """A response whose body is still arriving."""
+
+    def __init__(self, response: aiohttp.ClientResponse, request: PreparedRequest, limit: int) -> None:
+        self.status = response.status
+        self.headers: Headers = response.headers
+        self.sent = request.headers
+        """The headers of the request, with the key."""
+        self._response = response
+        self._timeout = request.timeout
+        self._limit = limit
+
+    async def read(self) -> bytes:
+        """Read the whole body, refusing one above the limit while it arrives."""
+        response, limit = self._response, self._limit
+        try:
+            with _MappedErrors(self._timeout):
+                if response.content.is_eof() and response.content.total_bytes <= limit:
+                    return await response.read()
+            body = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
+            async for piece in self.chunks():
+                body.write(piece)
+                if body.tell() > limit and self.status < 300:
+                    raise DecodingError(f"the response is larger than max_response_bytes={limit}")
+                if body.tell() > limit:
+                    self.close()
+                    break
+            return body.getvalue()[:limit]
+        except BaseException:
+            self.close()
+            raise
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, decompressed."""
+        content = self._response.content
+        try:
+            with _MappedErrors(self._timeout):
+                try:
+                    async for chunk in content.iter_any():
+                        yield chunk
+                except aiohttp.ClientError:
+                    if rest := aiohttp_compat.read_rest(content):
+                        yield rest
+                    raise
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Free the connection; one whose response was not read to its end is closed."""
+        self._response.close()
+
+
+class _MappedErrors:
+    """A block in which aiohttp's errors become ours, and nothing leaves with the frames of aiohttp, which hold keys."""
+
+    def __init__(self, timeout: Timeout, upload: _Upload | None = None) -> None:
+        self._timeout = timeout
+        self._upload = upload
+        self._started = asyncio.get_running_loop().time()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, GeneratorExit):
+            return
+        cut_frames(error)
+        if self._upload is not None and self._upload.failure is not None:
+            raise self._upload.failure from None
+        ours = map_error(error, self._timeout, asyncio.get_running_loop().time() - self._started)
+        del error, frames  # this frame is shown too, and aiohttp's error shows the headers
+        if ours is not None:
+            raise ours from None
+
+
+def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> TransportError | None:
+    """Return the error of ours that stands for one of aiohttp's; `None` for errors that are not aiohttp's."""
+    if isinstance(error, KellyAPIError):
+        return None
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        # `connect=` of a user's session includes the wait for a free slot, which ends just before the total.
+        waited = timeout.total is not None and elapsed > timeout.total - 0.05
+        limit = "total" if waited and timeout.connect != timeout.total else "connect"
+        return RequestTimeoutError("there was no connection in time", limit=limit, sent=False)
+    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL)):
+        return TransportError(_error_text(error), sent=False)
+    if isinstance(error, TimeoutError) and NOTHING_SENT in getattr(error.__cause__, "__notes__", ()):
+        return RequestTimeoutError("there was no connection in time", limit="total", sent=False)
+    if isinstance(error, aiohttp.SocketTimeoutError):
+        return RequestTimeoutError("nothing arrived in time", limit="idle")
+    if isinstance(error, TimeoutError):
+        return RequestTimeoutError("there was no whole response in time", limit="total")
+    if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
+        return TransportError(_error_text(error))
+    return None
+
+
+def cut_frames(error: BaseException) -> None:
+    """Take the frames out of an error and of all that led to it: aiohttp's hold the headers, and so the key."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        each = left.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            left += [each.__cause__, each.__context__]
+
+
+class _SentOnce(Exception):
+    """Carries a failure past aiohttp, which would send the request again; it only catches errors of its own tree."""
+
+
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _SentOnce(_error_text(error)) from None
 
 
 @define(eq=False)
@@ -233,22 +279,22 @@ class _Upload:
     idle: float | None
     in_pieces: bool = False
     failure: Exception | None = None
-    """The body's own, which aiohttp would wrap in one of the connection."""
+    """The body's own failure, which aiohttp would wrap in one of the connection."""
     _timer: asyncio.Timeout | None = None
 
     async def watch(self, pieces: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-        """Pass a body on; each piece that is asked for says that the one before it went out."""
+        """Pass a body on; when a piece is requested, the one before it has been sent."""
         try:
             async for piece in pieces:
-                self._may_be_silent(self.idle)
+                self._restart_timer(self.idle)
                 yield piece
-            self._may_be_silent(None)  # from here on aiohttp measures
+            self._restart_timer(None)  # from here on aiohttp measures
         except Exception as error:  # whatever the user's iterator or file raises
             self.failure = error
             raise
 
     async def guard(self, sending: Awaitable[aiohttp.ClientResponse]) -> aiohttp.ClientResponse:
-        """Wait for the head of the answer as long as the body moves: aiohttp measures silence only while it reads."""
+        """Wait for the head of the response as long as the body moves: aiohttp limits silence only while it reads."""
         self._timer = timer = asyncio.timeout(self.idle)
         try:
             async with timer:
@@ -256,16 +302,17 @@ class _Upload:
         except TimeoutError:
             if not timer.expired():
                 raise
-            raise RequestTimeoutError(f"nothing moved for {self.idle:g} s") from None
+            raise RequestTimeoutError("the body did not move", limit="idle") from None
         finally:
             self._timer = None
 
-    def _may_be_silent(self, seconds: float | None) -> None:
+    def _restart_timer(self, seconds: float | None) -> None:
         if self._timer is not None and not self._timer.expired():
             self._timer.reschedule(None if seconds is None else asyncio.get_running_loop().time() + seconds)
 
 
 def _request_data(body: Any, upload: _Upload) -> Any:
+    """Make what aiohttp sends of a body."""
     if isinstance(body, tuple):
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:
@@ -282,21 +329,25 @@ def _request_data(body: Any, upload: _Upload) -> Any:
     return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
 
 
-def _raise_mapped(error: BaseException) -> NoReturn:
-    """Raise the error of ours that stands for one of aiohttp's; others pass as they are."""
-    if isinstance(error, aiohttp.ConnectionTimeoutError):
-        raise RequestTimeoutError("no connection in time", sent=False) from None
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL)):
-        raise TransportError(_error_text(error), sent=False) from None
-    if isinstance(error, TimeoutError) and NOTHING_SENT in getattr(error.__cause__, "__notes__", ()):
-        raise RequestTimeoutError("no connection in time", sent=False) from None
-    if isinstance(error, TimeoutError):
-        raise RequestTimeoutError(_error_text(error) if str(error) else "no whole answer in time") from None
-    if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
-        raise TransportError(_error_text(error)) from None
-    raise error
+def _plain(headers: Headers) -> dict[str, str]:
+    """Return headers as plain strings: recorders and other tools do not know `Secret`."""
+    return {name: str(value) for name, value in headers.items()}
+
+
+@lru_cache(64)  # most calls have the same one
+def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
+    total = timeout.total
+    return aiohttp.ClientTimeout(
+        total=total,
+        # Includes the wait for a free slot. It ends just before the total, which cannot tell that nothing was sent,
+        # unless the connector is ours; it costs 4 us a call.
+        connect=None if total is None or ours else max(total - 0.01, total / 2),
+        sock_connect=timeout.connect,
+        sock_read=timeout.idle,
+        ceil_threshold=NEVER_ROUND,
+    )
 
 
 def _error_text(error: BaseException) -> str:
-    said = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # it names no true status
-    return excerpt(without_credentials(said)) or type(error).__name__
+    message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # it names no true status
+    return excerpt(without_credentials(message)) or type(error).__name__

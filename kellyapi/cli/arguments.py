@@ -7,12 +7,12 @@ from collections.abc import Collection
 from typing import NoReturn
 
 COMMON_OPTIONS = ("json", "output", "provider", "sandbox")
-"""Options that may stand before or after the command. Each command lists the ones that it takes."""
+"""Options that may stand before or after the command. Each command lists the ones that it accepts."""
 DEFAULTS = {"command": None, "action": None, "json": False, "provider": None, "output": None, "sandbox": False}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that raises `ValueError` where argparse would end the program."""
+    """A parser that raises `ValueError` instead of ending the program."""
 
     def error(self, message: str) -> NoReturn:
         """Raise an error that names the help page."""
@@ -20,12 +20,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] = COMMON_OPTIONS) -> None:
-    """Add common options; one that is absent leaves the value that stood before the command."""
+    """Add common options. A value that was given before the command is kept if the option is not given again."""
     options = parser.add_argument_group("options for every command")
 
     def add(name: str, *flags: str, **rest: str) -> None:
         if name in names:
-            options.add_argument(*flags, dest=name, default=argparse.SUPPRESS, **rest)  # type: ignore[arg-type]  # typeshed wants each keyword apart
+            options.add_argument(*flags, dest=name, default=argparse.SUPPRESS, **rest)  # type: ignore[arg-type]  # typeshed does not accept **rest here
 
     add("json", "--json", action="store_true", help="print one JSON value; errors are JSON too, on standard error")
     add(
@@ -40,22 +40,24 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
 
 
 def add_polling_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--timeout` and `--interval` of a command that waits for a prediction."""
+    """Add `--timeout` and `--interval`, for commands that wait for a prediction."""
     parser.add_argument(
         "--timeout", type=float, default=900.0, metavar="SECONDS", help="how long to wait (%(default)g)"
     )
-    parser.add_argument("--interval", type=float, metavar="SECONDS", help="between two polls, by default 0.5 to 5")
+    parser.add_argument(
+        "--interval", type=float, metavar="SECONDS", help="between two polls, by default 0.5 growing to 5"
+    )
 
 
 def port(text: str) -> int:
-    """Read a port number."""
+    """Return a port number."""
     if not text.isdecimal() or int(text) not in range(65536):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 65535")
     return int(text)
 
 
 def model_input(text: str) -> tuple[str, object]:
-    """Read NAME=VALUE: what parses as JSON is taken as JSON, anything else as text."""
+    """Return the name and the value of NAME=VALUE. The value is parsed as JSON if possible, otherwise it is text."""
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")

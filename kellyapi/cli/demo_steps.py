@@ -1,6 +1,6 @@
-"""The steps of `kellyapi demo`, in their order, and the files they write.
+"""The steps of `kellyapi demo`, in their order, and the files that they write.
 
-The steps that need the speech engines are the last ones, so that a machine without them still makes the rest.
+The steps that need the speech engines come last, so that the others still run if the engines are missing.
 """
 
 from __future__ import annotations
@@ -11,13 +11,15 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from kellyapi import Image, KellyAPI, ServerError
 
-_RECOGNITION_VERSIONS = ((3, 11), (3, 13))  # the versions of CPython that pocketsphinx has wheels for
-SENTENCE = "Hello. What is your name?"  # the phrasebook has it, and the recogniser heard all of it 40 times of 40
-PROMPT = "A red fox in snow under northern lights"
+from .formatting import plain_fields
+
+_RECOGNITION_VERSIONS = ((3, 11), (3, 12), (3, 13))  # the versions of CPython that pocketsphinx has wheels for
+SENTENCE = "Hello. What is your name?"  # in the sandbox's phrasebook, and recognised in full in 40 runs of 40
+PROMPT = "Snowy mountains under an aurora"
 CODE = """\
 import asyncio
 
@@ -37,12 +39,12 @@ asyncio.run(main())
 
 @frozen
 class FinishedStep:
-    """What a step did."""
+    """The result of a step."""
 
     step: str
     result: str
     file: str
-    """In the demo's folder."""
+    """The name of the file in the folder of the demo."""
     seconds: float
 
 
@@ -56,7 +58,7 @@ class Step:
     """Writes the file, and returns one line about it."""
 
     async def run(self, api: KellyAPI, folder: Path) -> FinishedStep:
-        """Do the step, and time it."""
+        """Run the step, and measure its time."""
         started = time.perf_counter()
         result = await self.work(api, folder / self.file)
         return FinishedStep(self.name, result, self.file, time.perf_counter() - started)
@@ -95,7 +97,7 @@ async def _listen(api: KellyAPI, path: Path) -> str:
             raise
         _write(path, json.dumps({"text": None, "reason": error.message}))
         return "nothing: pocketsphinx has no wheel for this Python"
-    _write(path, json.dumps(asdict(heard), ensure_ascii=False, indent=2))
+    _write(path, json.dumps(plain_fields(heard), ensure_ascii=False, indent=2))
     return f"“{heard.text}”, {len(heard.words)} words with their times"
 
 

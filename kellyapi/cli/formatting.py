@@ -1,9 +1,11 @@
-"""Results and predictions as plain text: one line of facts, columns, amounts. Nothing is drawn or printed here."""
+"""Format results and predictions as plain text. Nothing is printed here."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+
+from attrs import AttrsInstance, asdict
 
 from kellyapi import (
     ChatReply,
@@ -22,17 +24,25 @@ _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(1
 
 
 def printable(text: str) -> str:
-    """Replace the control characters of a text, which could steer the terminal."""
+    """Replace the control characters of a text, which could change the state of the terminal."""
     return text.translate(_CONTROLS)
 
 
 def format_amount(number: float) -> str:
-    """Write a number of credits or money without an exponent: 0.00007, not 7e-05."""
+    """Format an amount of credits or money without an exponent: 0.00007, not 7e-05."""
     return f"{number:.10f}".rstrip("0").rstrip(".")
 
 
+def plain_fields(result: AttrsInstance) -> dict[str, Any]:
+    """Return the fields of a result as plain values, without its bytes."""
+    return asdict(result, filter=lambda _, value: not isinstance(value, bytes))
+
+
 def result_text(result: ServiceResult) -> str:
-    """Write a result for pipes and files; a transcript with times has one line per word or segment, between tabs."""
+    """Format a result for pipes and files.
+
+    A transcript with times has one line per word or segment: start, end and text, separated by tabs.
+    """
     if isinstance(result, Transcript) and (result.words or result.segments):
         return "\n".join("\t".join(row) for row in timed_rows(result))
     return str(result)
@@ -47,7 +57,7 @@ def timed_rows(transcript: Transcript) -> Iterator[tuple[str, str, str]]:
 
 
 def result_facts(result: ServiceResult) -> str:
-    """Write the facts about a result in one line: languages, length, size, provider."""
+    """Format the facts about a result in one line: languages, length, size, provider."""
     match result:
         case Translation():
             known: tuple[object, ...] = (f"{result.source_language} → {result.target_language}",)
@@ -64,17 +74,17 @@ def result_facts(result: ServiceResult) -> str:
 
 
 def prediction_id(prediction: Prediction | str) -> str:
-    """Return the id of a prediction, given as its last state or as the id."""
+    """Return the id of a prediction, given as the id or as a state."""
     return prediction if isinstance(prediction, str) else prediction.id
 
 
 def has_ended(prediction: Prediction | str | None) -> bool:
-    """Tell whether a prediction is known to have ended."""
+    """Return whether a prediction is known to have ended."""
     return isinstance(prediction, Prediction) and prediction.ended
 
 
 def prediction_facts(state: Prediction) -> str:
-    """Write the facts about a prediction in one line: status, progress, model, seconds, credits, error."""
+    """Format the facts about a prediction in one line: status, progress, model, seconds, credits, error."""
     seconds, credits = state.metrics.predict_time, state.credits_used
     known = (
         str(state.status),
@@ -103,7 +113,7 @@ def interruption_message(prediction: Prediction | str | None, *, sandbox: bool) 
 
 
 def model_price(model: SkytellsModel) -> str:
-    """Write the price of a model, or nothing when it has none."""
+    """Format the price of a model; an empty text if it has none."""
     price = model.pricing
     if price is None or price.amount is None:
         return ""
@@ -111,7 +121,7 @@ def model_price(model: SkytellsModel) -> str:
 
 
 def model_inputs(model: SkytellsModel) -> Iterator[tuple[str, str, str, str]]:
-    """Yield (name, type, default, description) of each input in the model's JSON Schema; other forms are left out."""
+    """Yield name, type, default and description of each input in the JSON Schema of a model."""
     schema: Any = model.input_schema or {}
     properties, required = schema.get("properties"), schema.get("required")
     for name, about in properties.items() if isinstance(properties, dict) else ():
@@ -122,10 +132,9 @@ def model_inputs(model: SkytellsModel) -> Iterator[tuple[str, str, str, str]]:
 
 
 def error_message(error: Exception) -> str:
-    """Write an error for a person: without the name of its class where the message says enough."""
+    """Format an error for a person. The name of its class is left out if the message is clear without it."""
     if isinstance(error, KellyAPIError):
-        doubt = "; it may have been carried out and billed" if error.outcome_unknown else ""
-        return f"{error}{doubt}"
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     if isinstance(error, (ValueError, TypeError, ImportError)) and str(error):

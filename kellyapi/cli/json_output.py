@@ -1,4 +1,4 @@
-"""Results as one JSON value on standard output, and errors as one on standard error."""
+"""Print results as one JSON value on standard output, and errors as one JSON value on standard error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from attrs import asdict
 from kellyapi import Prediction, PredictionPage, SkytellsModel
 
 from .demo_steps import FinishedStep
-from .formatting import ServiceResult, error_message, interruption_message, prediction_id
+from .formatting import ServiceResult, error_message, interruption_message, plain_fields, prediction_id
 from .output import ProgressDisplay
 
 _COMPUTED = ("sample_rate", "duration", "width", "height")
@@ -21,15 +21,15 @@ _ERROR_FIELDS = ("code", "provider", "status", "request_id", "retry_after")
 
 
 class JsonOutput:
-    """One JSON value on standard output."""
+    """Print one JSON value on standard output."""
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
         """Show nothing."""
         return nullcontext()
 
     def service_result(self, result: ServiceResult, path: Path | None) -> None:
-        """Print the fields of the result except its bytes, and the path."""
-        fields = asdict(result, filter=lambda _, value: not isinstance(value, bytes))
+        """Print the fields of the result, without its bytes, and the path."""
+        fields = plain_fields(result)
         computed = {name: getattr(result, name) for name in _COMPUTED if hasattr(result, name)}
         self._print({**fields, **computed, **({"path": str(path)} if path else {})})
 
@@ -56,9 +56,9 @@ class JsonOutput:
         """Show nothing."""
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
-        """Print the fields, and the paths."""
+        """Print the fields of the prediction, and the paths."""
         computed = {"outputs": state.outputs, "progress": state.progress, "credits_used": state.credits_used}
-        self._print({**asdict(state), **computed, "paths": [str(path) for path in paths]})
+        self._print({**plain_fields(state), **computed, "paths": [str(path) for path in paths]})
 
     def prediction_changed(self, id: str, change: str) -> None:
         """Print the id and the change."""
@@ -66,15 +66,15 @@ class JsonOutput:
 
     def prediction_list(self, page: PredictionPage) -> None:
         """Print the fields of each prediction, and of the page."""
-        self._print(asdict(page))
+        self._print(plain_fields(page))
 
     def model_list(self, models: Sequence[SkytellsModel]) -> None:
         """Print the fields of each model."""
-        self._print([asdict(model) for model in models])
+        self._print([plain_fields(model) for model in models])
 
     def model_details(self, model: SkytellsModel) -> None:
-        """Print the fields."""
-        self._print(asdict(model))
+        """Print the fields of the model."""
+        self._print(plain_fields(model))
 
     def _print(self, value: object) -> None:
         indent = 2 if sys.stdout.isatty() else None
@@ -82,7 +82,7 @@ class JsonOutput:
 
 
 class _NoProgress:
-    """Shows nothing of a prediction."""
+    """Show no progress."""
 
     def show_state(self, state: Prediction) -> None: ...
     def show_bytes(self, received: int, total: int | None) -> None: ...

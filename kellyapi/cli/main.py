@@ -1,7 +1,7 @@
 """The `kellyapi` command: parse the arguments, run the command, turn errors into exit codes.
 
-Exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted. Each command is a module of `commands` with its name.
-The modules that this one imports stay small, so that `--help` is quick: a command imports what it needs when it runs.
+The exit codes are 0 for success, 1 for a failure, 2 for wrong arguments, and 130 for an interruption. Each command is a
+module of `commands` with the same name. A command imports what it needs when it runs, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -44,12 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
-    except (
-        BrokenPipeError
-    ):  # the reader has left: without this the interpreter would complain when it flushes at its end
+    except BrokenPipeError:
+        # The reader of the pipe has ended. Without this the interpreter would print an error when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:  # a user gets a line that says what happened, and never a traceback
+    except Exception as error:  # the user gets one line about the error, and never a traceback
         _print_error(error, as_json="--json" in words)
         return 2 if isinstance(error, (ValueError, TypeError, kellyapi.ConfigurationError)) else 1
     return 0
@@ -71,7 +70,7 @@ def _make_parser() -> Parser:
 
 def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     arguments, left = parser.parse_known_args(words, argparse.Namespace(**DEFAULTS))
-    # Before Python 3.13 an option between TEXT and PAIR makes argparse take PAIR for absent:
+    # Before Python 3.13 argparse does not see PAIR if an option stands between TEXT and PAIR:
     # https://github.com/python/cpython/issues/59317
     if len(left) == 1 and getattr(arguments, "pair", "") is None and not left[0].startswith("-"):
         arguments.pair = left.pop()
@@ -85,14 +84,14 @@ def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
 
 
 def _write_utf8() -> None:
-    """Write UTF-8 into files and pipes on every system, and never fail for a letter that a terminal lacks."""
+    """Write UTF-8 into files and pipes on every system, and never fail for a character that a terminal cannot show."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
 
 
 def _open_output(*, as_json: bool) -> Output:
-    """Choose the output: JSON, or a terminal, which needs rich."""
+    """Return the output: JSON, or text for a terminal, which needs rich."""
     if as_json:
         from .json_output import JsonOutput
 
@@ -105,7 +104,7 @@ def _open_output(*, as_json: bool) -> Output:
 
 
 def _print_error(error: Exception, *, as_json: bool) -> None:
-    """Print an error on standard error: one JSON value, or one line, which is red where rich is installed."""
+    """Print an error on standard error: one JSON value, or one line, which is red if rich is installed."""
     if as_json:
         from .json_output import print_json_error
 

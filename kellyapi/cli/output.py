@@ -1,4 +1,4 @@
-"""What a command needs of its output: `json_output` and `terminal_output` implement it."""
+"""The protocol of the output of a command. `json_output` and `terminal_output` implement it."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class ProgressDisplay(Protocol):
-    """Shows how a prediction goes on."""
+    """Show the progress of a prediction."""
 
     def show_state(self, state: Prediction) -> None:
         """Show a new state."""
 
     def show_bytes(self, received: int, total: int | None) -> None:
-        """Show how many bytes of the outputs have been downloaded."""
+        """Show how many bytes of the outputs were downloaded."""
 
 
 class Output(Protocol):
-    """Shows the results of a command."""
+    """Show the results of a command."""
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
-        """Show that something is being done."""
+        """Show that the command is at work."""
 
     def service_result(self, result: ServiceResult, path: Path | None) -> None:
         """Show the result of a service, and the file that holds it."""
@@ -37,16 +37,16 @@ class Output(Protocol):
         """Show where a sandbox listens."""
 
     def demo_finished(self, folder: Path, steps: Sequence[FinishedStep], seconds: float) -> None:
-        """Show the steps of the demo that were done."""
+        """Show the steps of the demo that have run."""
 
     def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
-        """Show how a prediction goes on."""
+        """Return a context manager whose display shows the progress of a prediction."""
 
     def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
-        """Say how to go on with a prediction after Ctrl-C, and return whether it is to be cancelled."""
+        """Say how to continue with a prediction after Ctrl-C, and return whether to cancel it."""
 
     def note(self, text: str) -> None:
-        """Say something beside the result."""
+        """Show a message that is not part of the result."""
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Show a prediction, and the files with its outputs."""

@@ -1,4 +1,4 @@
-"""What `run`, `predictions` and `models` share: a client of Skytells, progress on screen, downloads, Ctrl-C."""
+"""What `run`, `predictions` and `models` share: the client of Skytells, the progress display, downloads and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .formatting import prediction_id
 from .output import Output, ProgressDisplay
 
 Wait = Callable[..., Awaitable[Prediction]]
-"""Waits for a prediction: called with a client, and the arguments of `predictions.wait`."""
+"""A function that waits for a prediction. It is called with a client and the arguments of `predictions.wait`."""
 _YES = ("y", "yes")
 
 
 def open_skytells(arguments: Namespace) -> AbstractAsyncContextManager[Skytells]:
-    """Open a client of Skytells, or of a sandbox with `--sandbox`."""
+    """Return a client of Skytells, or of a sandbox with `--sandbox`."""
 
     @asynccontextmanager
     async def sandboxed() -> AsyncIterator[Skytells]:
@@ -35,7 +35,10 @@ def open_skytells(arguments: Namespace) -> AbstractAsyncContextManager[Skytells]
 
 
 def check_output_folder(arguments: Namespace) -> None:
-    """Refuse a folder that could only fail after the prediction was paid for; a missing folder is made when needed."""
+    """Raise an error if the output folder cannot be used, before the prediction is paid for.
+
+    A folder that is missing is created later.
+    """
     if arguments.output is None:
         return
     folder = Path(arguments.output)
@@ -47,9 +50,16 @@ def check_output_folder(arguments: Namespace) -> None:
 
 
 def watch_prediction(arguments: Namespace, output: Output, what: str, wait: Wait, known: str | None = None) -> None:
-    """Wait for a prediction, show how it goes on, and download its outputs.
+    """Wait for a prediction, show its progress, and download its outputs.
 
-    Ctrl-C leaves the prediction running unless the user wants it cancelled. `known` is its id, if it exists already.
+    After Ctrl-C the prediction continues, unless the user wants to cancel it.
+
+    Args:
+        arguments: The arguments of the command.
+        output: The output of the command.
+        what: The text of the progress display until there is a first state.
+        wait: Waits for the prediction.
+        known: The id of the prediction, if it exists already.
     """
     latest: list[Prediction | str] = [] if known is None else [known]
     try:
@@ -82,12 +92,12 @@ async def save_outputs(
     try:
         return await skytells.predictions.download(state, folder, on_progress=display.show_bytes)
     except OSError as error:
-        error.prediction = state  # type: ignore[attr-defined]  # as our own errors have it: the prediction was paid for
+        error.prediction = state  # type: ignore[attr-defined]  # as all errors of the library have it, since the prediction was paid for
         raise
 
 
 def _offer_to_cancel(arguments: Namespace, output: Output, prediction: Prediction | str | None) -> None:
-    # A second Ctrl-C ends the program itself: Python would not notice one that comes just before it reads.
+    # A second Ctrl-C ends the program at once: Python would not notice one that comes just before it reads.
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         cancel = output.interrupted(prediction, sandbox=arguments.sandbox, ask=_read_yes)

@@ -1,4 +1,4 @@
-"""What the commands of the services share: read standard input, call the service, write the result to a file."""
+"""What the commands of services share: read standard input, call the service, and show or save the result."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .formatting import ServiceResult, result_text
 from .output import Output
 
 STANDARD_STREAM = "-"
-"""Stands for standard input or standard output in place of a text or a file."""
+"""In place of a text or a file, this means standard input or standard output."""
 _ENDINGS = {"mpeg": "mp3", "jpeg": "jpg"}
 
 
@@ -28,7 +28,11 @@ def call_service(
 ) -> None:
     """Call a service, and show or save its result.
 
-    `media_name` is the file name, without its ending, of a result that is audio or an image.
+    Args:
+        arguments: The arguments of the command.
+        output: The output of the command.
+        call: Calls the service.
+        media_name: The file name, without its ending, of a result that is audio or an image.
     """
     asyncio.run(_call(arguments, output, call, media_name))
 
@@ -58,7 +62,7 @@ async def _call(
 
 
 def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
-    """Refuse an output that could only fail after the result was paid for."""
+    """Raise an error if the output file cannot be written, before the result is paid for."""
     if arguments.output is None:
         return
     if arguments.output == STANDARD_STREAM:
@@ -72,11 +76,11 @@ def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
         raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
 
 
-# Both are called before the loop starts: Ctrl-C could not end a read inside it.
+# Both functions are called before the event loop starts: inside the loop Ctrl-C would not end a read.
 
 
 def read_text(text: str) -> str:
-    """Return a text of the command line, or standard input if it is `-`."""
+    """Return a text of the command line, or the text of standard input if it is `-`."""
     if text != STANDARD_STREAM:
         return text
     try:

@@ -1,4 +1,4 @@
-"""Results for people: colours and tables on a terminal, the bare text in a pipe. Everything that rich draws is here."""
+"""Print results with colours and tables on a terminal, and as bare text in a pipe. Only this module uses rich."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ from .output import ProgressDisplay
 
 
 class TerminalOutput:
-    """Standard output, whether it is a terminal or a pipe."""
+    """Print on standard output, which may be a terminal or a pipe."""
 
     def __init__(self) -> None:
         self._out = Console(highlight=False)
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
-        """Turn a spinner while standard error is a terminal."""
+        """Show a spinner if standard error is a terminal."""
         return Console(stderr=True).status(Text(what, "dim"))
 
     def service_result(self, result: ServiceResult, path: Path | None) -> None:
-        """Print the text or the path; on a terminal with the facts about it."""
+        """Print the text or the path, and on a terminal also the facts about the result."""
         if not self._out.is_terminal:
             print(path or result_text(result))
             return
@@ -84,12 +84,12 @@ class TerminalOutput:
         self._out.print(table)
 
     def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
-        """Draw a bar while standard error is a terminal, otherwise print a line for each state."""
+        """Show a progress bar if standard error is a terminal, otherwise print a line for each state."""
         errors = Console(stderr=True, highlight=False)
         return _progress_bar(errors, what) if errors.is_terminal else nullcontext(_ProgressLines(errors))
 
     def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
-        """Say how to go on; on a terminal ask whether to cancel a prediction that may still run."""
+        """Say how to continue. On a terminal, ask whether to cancel a prediction that may still run."""
         self.note(interruption_message(prediction, sandbox=sandbox))
         is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
         if prediction is None or has_ended(prediction) or sandbox or not is_terminal:
@@ -102,7 +102,7 @@ class TerminalOutput:
         Console(stderr=True, highlight=False).print(Text(printable(text)), soft_wrap=True)
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
-        """Print the paths, or the outputs if there are none; on a terminal with the facts about the prediction."""
+        """Print the paths, or the outputs if there are no paths; on a terminal also the facts about the prediction."""
         outputs = [str(path) for path in paths] or list(state.outputs)
         if not self._out.is_terminal:
             print("\n".join(printable(each) for each in outputs) or state.status)
@@ -117,7 +117,7 @@ class TerminalOutput:
         self._line(Text(f"{id} {change}"))
 
     def prediction_list(self, page: PredictionPage) -> None:
-        """Print a table; in a pipe columns between tabs."""
+        """Print a table; in a pipe, columns separated by tabs."""
         rows = [
             (
                 state.id,
@@ -133,7 +133,7 @@ class TerminalOutput:
         self._rows(("Id", "Status", "Model", "Created", "Credits"), rows, caption)
 
     def model_list(self, models: Sequence[SkytellsModel]) -> None:
-        """Print a table; in a pipe columns between tabs."""
+        """Print a table; in a pipe, columns separated by tabs."""
         rows = [(model.namespace, str(model.type or ""), _vendor(model), model_price(model)) for model in models]
         self._rows(("Model", "Makes", "Vendor", "Price"), rows)
 
@@ -164,25 +164,25 @@ class TerminalOutput:
 
 
 class _ProgressLines:
-    """The states of a prediction, one below the other."""
+    """Print the states of a prediction, one per line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._known = ""
 
     def show_state(self, state: Prediction) -> None:
-        """Print the id at first, and each state."""
+        """Print the state, and before the first one the id."""
         if self._known != state.id:
             self._known = state.id
             self._console.print(Text(printable(f"prediction {state.id}")), soft_wrap=True)
         self._console.print(Text(printable(prediction_facts(state))), soft_wrap=True)
 
     def show_bytes(self, received: int, total: int | None) -> None:
-        """Print nothing: the paths follow."""
+        """Print nothing: the paths are printed at the end."""
 
 
 class _ProgressBar:
-    """The state of a prediction in one line: status, percent, time, credits."""
+    """Show the state of a prediction in one line: status, percent, time, credits."""
 
     def __init__(self, progress: Progress, what: str) -> None:
         self._progress = progress
@@ -190,7 +190,7 @@ class _ProgressBar:
         self._known = ""
 
     def show_state(self, state: Prediction) -> None:
-        """Move the bar."""
+        """Update the bar."""
         if self._known != state.id:
             self._known = state.id
             self._progress.console.print(Text(printable(f"prediction {state.id}"), "dim"), soft_wrap=True)
@@ -208,7 +208,7 @@ class _ProgressBar:
 
 @contextmanager
 def _progress_bar(console: Console, what: str) -> Iterator[ProgressDisplay]:
-    """Draw a bar that disappears when the block ends."""
+    """Show a progress bar that disappears when the block ends."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),

@@ -1,7 +1,6 @@
-"""Kelly AI: pictures, chat, voice, handwriting.
+"""Kelly AI: images, chat, speech and handwriting.
 
-Owns its routes, its bodies and its errors. Pictures and sound travel as base64 inside JSON. The old names for the same
-operations are `kellyapi.legacy`'s.
+Images and audio are sent as base64 inside JSON. `kellyapi.legacy` has the old names of the same operations.
 """
 
 from __future__ import annotations
@@ -12,24 +11,32 @@ from .._core.messages import Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
 from .._core.urls import encode_path
-from .._data.decoding import decode
+from .._data.decoding import Shape
 from .._data.media import MediaSource, from_base64, sniff, to_base64
 from .._data.text import not_blank
 from ..errors import DecodingError
-from ..services.chat import ChatReply
-from ..services.images import Description, Image
-from ..services.synthesize import Speech
+from ..services.chat import CHAT, ChatReply
+from ..services.images import GENERATE_IMAGE, Description, Image
+from ..services.routing import default_of
+from ..services.synthesize import SYNTHESIZE, Speech
 from ..services.transcribe import Transcript
 
 NEGATIVE_PROMPT = "blurry, low quality, deformed, extra limbs, bad anatomy, watermark, text, nsfw"
-"""What pictures should not show unless the caller says otherwise."""
+"""The default negative prompt: what images should not show."""
+SIZE = 1024
+"""The default width and height, in pixels."""
+CHARACTER = "KelyAI"
+"""The default character of a chat, as the provider spells it."""
+MODEL = default_of(GENERATE_IMAGE, "kelly", "model")
+CHAT_MODEL = default_of(CHAT, "kelly", "model")
+VOICE = default_of(SYNTHESIZE, "kelly", "voice")
 
 _AS_BASE64 = {"responseType": "base64data"}
 _RESULT_FIELDS = frozenset({"image", "content", "message", "voice", "result"})
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
-    """Read `{"detail": …}`, a sentence or the list of what is wrong with each field.
+    """Read `{"detail": …}`, whose value is a sentence or a list with one item per wrong field.
 
     Source: https://github.com/NotReallyPrince/Kelly-API (api.py),
     https://fastapi.tiangolo.com/tutorial/handling-errors/
@@ -62,10 +69,10 @@ PROVIDER = Provider(
 
 
 class Kelly(ProviderClient):
-    """Kelly AI.
+    """Client of Kelly AI.
 
-    Every call but the lists of models is billed, and is not repeated once it may have been carried out. An `image` or
-    `audio` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+    Every call is billed, except `models`. A call is not sent again if the first attempt may have been carried out. An
+    `image` or `audio` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
 
     Source: https://github.com/NotReallyPrince/Kelly-API (api.py, generate, img2img, img2text, upscale, removebg,
     text2write, code2image, text2voice, voice2text, sd_models, sdxl_models, llm_models, voice_models)
@@ -77,19 +84,35 @@ class Kelly(ProviderClient):
         self,
         prompt: str,
         *,
-        negative_prompt: str = NEGATIVE_PROMPT,
-        model: str = "PhotoPerfect",
-        width: int = 1024,
-        height: int = 1024,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
     ) -> Image:
-        """Draw a picture, with sizes in pixels; `await kelly.models("sd")` and `models("sdxl")` list the models."""
+        """Generate an image from a prompt.
+
+        Args:
+            prompt: What the image should show.
+            negative_prompt: What the image should not show; by default "blurry, low quality, deformed" and the like.
+            model: One of `await kelly.models("sd")` or `await kelly.models("sdxl")`; by default "PhotoPerfect".
+            width: Width in pixels; by default 1024.
+            height: Height in pixels; by default 1024.
+
+        Raises:
+            ValueError: The prompt is blank.
+
+        Example::
+
+            fox = await kelly.generate_image("A red fox in snow", width=768)
+            await fox.save("fox.png")
+        """
         return await self._draw(
             "/image/generate",
             prompt=not_blank(prompt, "prompt"),
-            negative_prompt=negative_prompt,
-            model=model,
-            width=width,
-            height=height,
+            negative_prompt=NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
+            model=MODEL if model is None else model,
+            width=SIZE if width is None else width,
+            height=SIZE if height is None else height,
         )
 
     async def edit_image(
@@ -97,90 +120,167 @@ class Kelly(ProviderClient):
         image: MediaSource,
         prompt: str,
         *,
-        negative_prompt: str = NEGATIVE_PROMPT,
-        width: int = 1024,
-        height: int = 1024,
+        negative_prompt: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
     ) -> Image:
-        """Draw a picture of `width` × `height` pixels after another one and a prompt."""
+        """Generate an image from another image and a prompt.
+
+        Args:
+            image: The image to start from.
+            prompt: What the new image should show.
+            negative_prompt: What the new image should not show; the default is that of `generate_image`.
+            width: Width in pixels; by default 1024.
+            height: Height in pixels; by default 1024.
+        """
         return await self._draw(
             "/image/edit",
             prompt=not_blank(prompt, "prompt"),
-            negative_prompt=negative_prompt,
+            negative_prompt=NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
             image_data=await to_base64(image, "image"),
-            width=width,
-            height=height,
+            width=SIZE if width is None else width,
+            height=SIZE if height is None else height,
         )
 
     async def describe_image(self, image: MediaSource, prompt: str) -> Description:
-        """Answer a question about a picture."""
+        """Describe an image, or answer a question about it.
+
+        Args:
+            image: The image to look at.
+            prompt: The question, such as "What is in this picture?".
+        """
         data = {"prompt": not_blank(prompt, "prompt"), "image_data": await to_base64(image, "image")}
-        text = await self._post_json("/image/description", data, into=lambda value: _read_text(value, "content"))
-        return Description(text=text, provider="kelly")
+        return await self._post_json("/image/description", data, into=_DESCRIPTION)
 
     async def upscale_image(self, image: MediaSource) -> Image:
-        """Enlarge a picture, up to four times."""
+        """Enlarge an image, up to four times."""
         return await self._draw("/image/upscale", image_data=await to_base64(image, "image"))
 
     async def remove_background(self, image: MediaSource) -> Image:
-        """Cut the subject out of a picture; the rest becomes transparent."""
+        """Return the image with its background made transparent."""
         return await self._draw("/image/removebg", image_data=await to_base64(image, "image"))
 
     async def write_notes(self, text: str) -> Image:
-        """Draw a text as handwriting on paper, as PNG."""
+        """Return a PNG image of a text as handwriting on paper."""
         return await self._draw("/write/notes", code=not_blank(text, "text"))
 
     async def render_code(self, code: str) -> Image:
-        """Draw source code with its colours."""
+        """Return an image of source code with syntax highlighting."""
         return await self._draw("/write/code", code=not_blank(code, "code"))
 
-    async def chat(self, prompt: str, *, model: str = "chatgpt", character: str = "KelyAI") -> ChatReply:
-        """Send a prompt to a language model; `await kelly.models("chat")` lists the models."""
-        data = {"prompt": not_blank(prompt, "prompt"), "character": character}
-        path = encode_path("/chat/{}", model)
-        text = await self._post_json(path, data, into=lambda value: _read_text(value, "message"))
-        return ChatReply(text=text, model=model, provider="kelly")
+    async def chat(self, prompt: str, *, model: str | None = None, character: str | None = None) -> ChatReply:
+        """Send a prompt to a language model.
 
-    async def synthesize(self, text: str, *, voice: str = "en-US_LisaExpressive") -> Speech:
-        """Speak an English text; the voices are `await kelly.models("voice")`."""
-        data = {"text": not_blank(text, "text"), "model": voice, **_AS_BASE64}
-        audio = await self._post_json("/voice/generation", data, into=lambda value: _read_base64(value, "voice"))
-        return Speech(audio=audio, mime=sniff(audio) or "application/octet-stream", language="eng", provider="kelly")
+        Args:
+            prompt: The message to the model.
+            model: One of `await kelly.models("chat")`; by default "chatgpt".
+            character: The character that the model plays; by default "KelyAI", as the provider spells it.
+
+        Raises:
+            ValueError: The prompt is blank.
+
+        Example::
+
+            reply = await kelly.chat("Name three rivers of Ghana.")
+            print(reply.text)
+        """
+        model = CHAT_MODEL if model is None else model
+        data = {"prompt": not_blank(prompt, "prompt"), "character": CHARACTER if character is None else character}
+
+        def finish(body: dict[str, Any]) -> ChatReply:
+            return ChatReply(text=_text(body, "message"), model=model, provider="kelly")
+
+        return await self._post_json(encode_path("/chat/{}", model), data, into=Shape(_OBJECT, finish))
+
+    async def synthesize(self, text: str, *, voice: str | None = None) -> Speech:
+        """Turn an English text into speech.
+
+        Args:
+            text: The text to speak.
+            voice: One of `await kelly.models("voice")`; by default "en-US_LisaExpressive".
+
+        Returns:
+            One complete audio file.
+
+        Example::
+
+            speech = await kelly.synthesize("Good morning")
+            await speech.save("morning.wav")
+        """
+        data = {"text": not_blank(text, "text"), "model": VOICE if voice is None else voice, **_AS_BASE64}
+        return await self._post_json("/voice/generation", data, into=_SPEECH)
 
     async def transcribe(self, audio: MediaSource) -> Transcript:
-        """Write down English speech, without times."""
+        """Recognise English speech. The transcript has no timestamps.
+
+        Example::
+
+            transcript = await kelly.transcribe("meeting.wav")
+            print(transcript.text)
+        """
         data = {"audio": await to_base64(audio, "audio")}
-        text = await self._post_json("/voice/transcribe", data, into=lambda value: _read_text(value, "result"))
-        return Transcript(text=text, language="eng", provider="kelly")
+        return await self._post_json("/voice/transcribe", data, into=_TRANSCRIPT)
 
     async def models(self, kind: Literal["sd", "sdxl", "chat", "voice"]) -> Any:
-        """Give the models of one kind as the provider lists them: any JSON, in practice an array of names."""
+        """Return the models of one kind, as the provider lists them.
+
+        Args:
+            kind: "sd" and "sdxl" for images, "chat", or "voice".
+
+        Returns:
+            Any JSON value; in practice a list of names.
+        """
         if kind not in ("sd", "sdxl", "chat", "voice"):
             raise ValueError(f"kind must be 'sd', 'sdxl', 'chat' or 'voice', not {kind!r}")
-        return await self._fetch(f"/{kind}/models", into=_read_any)
+        return await self._fetch(f"/{kind}/models", into=Shape(object, _not_null))
 
     async def _draw(self, path: str, **data: Any) -> Image:
-        picture = await self._post_json(path, {**data, **_AS_BASE64}, into=lambda value: _read_base64(value, "image"))
-        return Image(data=picture, mime=sniff(picture) or "application/octet-stream", provider="kelly")
+        return await self._post_json(path, {**data, **_AS_BASE64}, into=_IMAGE)
 
 
-def _read_any(value: Any) -> Any:
+def _not_null(value: Any) -> Any:
     if value is None:
         raise DecodingError("null instead of a list")
     return value
 
 
-def _read_text(value: Any, name: str) -> str:
-    text = decode(value, dict[str, object]).get(name)
+def _text(body: dict[str, Any], name: str) -> str:
+    text = body.get(name)
     if not isinstance(text, str):
-        raise DecodingError(f"$.{name} is missing or no string")
+        raise DecodingError(f"$.{name} is missing or not a string")
     return text
 
 
-def _read_base64(value: Any, name: str) -> bytes:
+def _bytes(body: dict[str, Any], name: str) -> bytes:
     try:
-        data = from_base64(_read_text(value, name))
+        data = from_base64(_text(body, name))
     except ValueError:
         data = b""
     if not data:
-        raise DecodingError(f"$.{name} is empty or no base64")
+        raise DecodingError(f"$.{name} is empty or not base64")
     return data
+
+
+def _finish_image(body: dict[str, Any]) -> Image:
+    data = _bytes(body, "image")
+    return Image(data=data, mime=sniff(data) or "application/octet-stream", provider="kelly")
+
+
+def _finish_speech(body: dict[str, Any]) -> Speech:
+    audio = _bytes(body, "voice")
+    return Speech(audio=audio, mime=sniff(audio) or "application/octet-stream", language="eng", provider="kelly")
+
+
+def _finish_description(body: dict[str, Any]) -> Description:
+    return Description(text=_text(body, "content"), provider="kelly")
+
+
+def _finish_transcript(body: dict[str, Any]) -> Transcript:
+    return Transcript(text=_text(body, "result"), language="eng", provider="kelly")
+
+
+_OBJECT = dict[str, object]
+_IMAGE = Shape(_OBJECT, _finish_image)
+_SPEECH = Shape(_OBJECT, _finish_speech)
+_DESCRIPTION = Shape(_OBJECT, _finish_description)
+_TRANSCRIPT = Shape(_OBJECT, _finish_transcript)

@@ -1,7 +1,6 @@
 """Khaya / GhanaNLP: translation, speech recognition and speech synthesis for African languages.
 
-Owns its routes and their versions, its bodies and its errors. There is no public specification: each `Source:` names
-the code that shows a rule.
+The provider publishes no specification, so each `Source:` names public code that shows how the protocol works.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .._core.provider_client import ProviderClient
 from .._core.retry import RetryPolicy
 from .._core.secrets import Key, as_secret
 from .._core.streams import ByteStream
-from .._data.decoding import decode
+from .._data.decoding import Shape
 from .._data.media import MediaSource, open_media, sniff
 from .._data.text import not_blank
 from ..errors import DecodingError
@@ -44,7 +43,7 @@ _CODES = {"VALIDATION_FAILED": 400, "SYSTEM_ERROR": 500}
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
-    """Read the application's envelope or the gateway's.
+    """Read the error body of the application, `{"error": {…}}`, or of the gateway in front of it, `{"statusCode": …}`.
 
     Source: https://github.com/Khaya-AI/khaya-sdk
     """
@@ -78,9 +77,10 @@ PROVIDER = Provider(
 
 
 class Khaya(ProviderClient):
-    """Khaya / GhanaNLP.
+    """Client of Khaya / GhanaNLP.
 
-    `kellyapi.languages` lists the known codes. Every call but the lists is billed: it is not repeated once carried out.
+    `kellyapi.languages` lists the known language codes. Every call is billed, except `languages` and `voices`. A call
+    is not sent again if the first attempt may have been carried out.
 
     Source: https://pypi.org/project/khaya/0.3.0/, https://github.com/Khaya-AI/khaya-sdk (translation.py,
     tests/test_integration.py), https://github.com/Khaya-AI/khaya-claude-skills (speech recognition, speech synthesis)
@@ -99,10 +99,17 @@ class Khaya(ProviderClient):
         tts_version: Literal["v1", "v2"] | None = None,
         **options: Unpack[Options],
     ) -> None:
-        """Make a client as `Client` describes it; nothing is opened or sent.
+        """Create a client. Nothing is opened or sent.
 
-        The versions default to `KHAYA_TRANSLATION_VERSION`, `KHAYA_ASR_VERSION` and `KHAYA_TTS_VERSION`, else v1, v3
-        and v1. `KHAYA_TIMEOUT` (seconds) and `KHAYA_RETRY_ATTEMPTS` stand in for the options `timeout` and `retry`.
+        Args:
+            api_key: The key, or a function that returns it; by default `KHAYA_API_KEY` from the environment.
+            base_url: The address; by default `KHAYA_BASE_URL`, otherwise the provider's own.
+            session: An `aiohttp.ClientSession`, which is never closed here, or a function that creates one.
+            translation_version: By default `KHAYA_TRANSLATION_VERSION`, otherwise v1.
+            asr_version: The version of speech recognition; by default `KHAYA_ASR_VERSION`, otherwise v3.
+            tts_version: The version of speech synthesis; by default `KHAYA_TTS_VERSION`, otherwise v1.
+            **options: See `kellyapi.Options`. `timeout` and `retry` default to `KHAYA_TIMEOUT` (seconds) and
+                `KHAYA_RETRY_ATTEMPTS`.
         """
         api_key = as_secret(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
@@ -120,29 +127,58 @@ class Khaya(ProviderClient):
         target: str | None = None,
         split: bool = False,
     ) -> Translation:
-        """Translate a text of up to 1,000 characters, or a longer one in parts with `split=True`.
+        """Translate a text.
 
-        The languages are a pair ("en-tw") or `source` and `target`. Parts are cut at sentences and translated at once;
-        the first failure ends the call, and the others may be billed. An empty text or an incomplete pair raises
-        `ValueError`, a pair that the provider does not know `BadRequestError`.
+        Args:
+            text: Up to 1,000 characters, or any length with `split=True`.
+            pair: The languages, such as "en-tw".
+            source: The language of the text, if you pass no pair.
+            target: The language to translate into, if you pass no pair.
+            split: Cut a longer text at sentences and translate its parts concurrently. Each part is billed. The first
+                part that fails ends the call; the other parts may still be billed.
+
+        Raises:
+            ValueError: The text is blank, or the languages are incomplete.
+            BadRequestError: The provider does not support this pair of languages.
+
+        Example::
+
+            hello = await khaya.translate("Good morning", "en-tw")
+            print(hello.text)
         """
         source, target = read_pair(pair, source, target)
 
-        def ask(part: str) -> Awaitable[str]:
-            return self._post_json(self._path("translation"), {"in": part, "lang": f"{source}-{target}"}, into=str)
+        def finish(translated: str) -> Translation:
+            return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
+
+        def translate_one(part: str) -> Awaitable[Translation]:
+            data = {"in": part, "lang": f"{source}-{target}"}
+            return self._post_json(self._path("translation"), data, into=Shape(str, finish))
 
         text = not_blank(text, "text")
-        translated = await (translate_in_parts(text, ask) if split else ask(text))
-        return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
+        return await (translate_in_parts(text, translate_one) if split else translate_one(text))
 
     async def transcribe(
         self, audio: MediaSource, language: str, *, timestamps: Timestamps | None = None
     ) -> Transcript:
-        """Write down what is said in an audio file.
+        """Recognise the speech in an audio file.
 
-        `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
-        `Base64(text)`: WAV, MP3, FLAC or Ogg. `timestamps` fills `words` or `segments`, from version v2 on. A missing
-        file raises `FileNotFoundError`, an empty one `ValueError`, what is no audio `BadRequestError`.
+        Args:
+            audio: WAV, MP3, FLAC or Ogg, as a path (streamed, not read into memory), bytes, a binary file, an async
+                iterator of bytes, a `data:` URL or `Base64(text)`.
+            language: The code of the spoken language, such as "twi".
+            timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Needs version v2 or v3.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The audio is empty, or version v1 is used with timestamps.
+            BadRequestError: The provider cannot read the audio or does not support the language.
+
+        Example::
+
+            transcript = await khaya.transcribe("hello.wav", "twi", timestamps="word")
+            for word in transcript.words:
+                print(word.start, word.word)
         """
         query = {"language": not_blank(language, "language")}
         if timestamps is not None:
@@ -152,61 +188,92 @@ class Khaya(ProviderClient):
                 raise ValueError("timestamps need asr_version v2 or v3")
             query["timestamps"] = timestamps
         media = await open_media(audio, "audio")
-        heard = await self._post_bytes(self._path("asr"), media, query, into=_read_recognition)
-        for warning in heard.warnings:
+
+        def finish(found: _Recognition) -> Transcript:
+            return Transcript(
+                text=found.text,
+                language=language,
+                warnings=found.warnings,
+                words=found.timings.words,
+                segments=found.timings.segments,
+                provider="khaya",
+            )
+
+        shape = Shape(_Recognition, finish)
+        transcript = await self._post_bytes(self._path("asr"), media, query, into=shape)
+        for warning in transcript.warnings:
             self._connection.logger.warning("%s", warning)
-        return Transcript(
-            text=heard.text,
-            language=language,
-            warnings=heard.warnings,
-            words=heard.timings.words,
-            segments=heard.timings.segments,
-            provider="khaya",
-        )
+        return transcript
 
     async def synthesize(
         self, text: str, language: str, *, voice: str | None = None, format: Format | None = None
     ) -> Speech:
-        """Speak a text; the answer is one complete file.
+        """Turn a text into speech.
 
-        `voice` is one of `await khaya.voices()`, the provider's choice without one. `format` other than the default WAV
-        goes through version v2. A blank text, which would be billed, raises `ValueError`; an unknown language or voice
-        `BadRequestError`.
+        Args:
+            text: The text to speak.
+            language: The code of its language, such as "twi".
+            voice: One of `await khaya.voices()`. If you pass none, the provider chooses one.
+            format: "wav", "mp3" or "ogg"; by default WAV. If you pass a format, version v2 is used.
+
+        Returns:
+            One complete audio file.
+
+        Raises:
+            ValueError: The text is blank. The provider would bill it.
+            BadRequestError: The provider does not know the language or the voice.
+
+        Example::
+
+            speech = await khaya.synthesize("Maakye", "twi", voice="female")
+            await speech.save("maakye.wav")
         """
         data = _speech_request(text, language, voice, format)
         path = self._path("tts") if format is None else _ROUTES["tts"]["v2"]
-        response = await self._post_json(path, data, into=FromResponse(_check_audio))
-        return Speech(
-            audio=response.body, mime=sniff(response.body) or response.content_type, language=language, provider="khaya"
-        )
+
+        def finish(response: Response) -> Speech:
+            _check_audio(response)
+            mime = sniff(response.body) or response.content_type
+            return Speech(audio=response.body, mime=mime, language=language, provider="khaya")
+
+        return await self._post_json(path, data, into=FromResponse(finish))
 
     def synthesize_stream(
         self, text: str, language: str, *, voice: str | None = None, format: Literal["wav", "mp3"] | None = None
     ) -> ByteStream:
-        """Speak a text and give the audio while it is made: `async with khaya.synthesize_stream(…) as stream: async for
-        piece in stream: …`.
+        """Turn a text into speech, and receive the audio while it is generated.
 
-        Joined, the pieces are one file. Errors are those of `synthesize`, raised when the block is entered.
+        Args:
+            text: The text to speak.
+            language: The code of its language, such as "twi".
+            voice: One of `await khaya.voices()`. If you pass none, the provider chooses one.
+            format: "wav" or "mp3"; by default WAV.
+
+        Returns:
+            A stream of bytes. Joined, its pieces are one audio file. Errors of the provider are raised when the
+            `async with` block is entered.
+
+        Example::
+
+            async with khaya.synthesize_stream("Maakye", "twi") as stream:
+                async for piece in stream:
+                    player.write(piece)
         """
         if format not in (None, "wav", "mp3"):
             raise ValueError(f"the format of a stream must be 'wav' or 'mp3', not {format!r}")
         data = {**_speech_request(text, language, voice, format), "stream": True}
-        return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio, blank="no audio in the answer")
+        return self._stream(_ROUTES["tts"]["v2"], data, accepts=_is_audio, blank="no audio in the response")
 
     async def languages(self, service: Literal["translation", "transcription", "synthesis"]) -> dict[str, str]:
-        """Give the languages of a service as code -> name."""
-        if service == "translation":
-            return await self._fetch(f"/{self._versions['translation']}/languages", into=_read_named)
-        if service == "transcription":
-            return await self._fetch("/asr/v3/languages", into=_read_listed)
-        if service == "synthesis":
-            return await self._fetch(f"/tts/{self._versions['tts']}/languages", into=_read_reversed)
-        raise ValueError(f"service must be 'translation', 'transcription' or 'synthesis', not {service!r}")
+        """Return the languages of a service, as a dict from code to name."""
+        if service not in _LANGUAGE_LISTS:
+            raise ValueError(f"service must be 'translation', 'transcription' or 'synthesis', not {service!r}")
+        path, shape = _LANGUAGE_LISTS[service]
+        return await self._fetch(path.format(**self._versions), into=shape)
 
     async def voices(self) -> tuple[str, ...]:
-        """Give the names that `synthesize` takes as `voice`; every voice speaks every language."""
-        groups = await self._fetch(f"/tts/{self._versions['tts']}/speakers", into=_Speakers)
-        return tuple(dict.fromkeys(voice for voices in groups.speakers.values() for voice in voices))
+        """Return the voices of `synthesize`. Every voice speaks every language."""
+        return await self._fetch(f"/tts/{self._versions['tts']}/speakers", into=_VOICES)
 
     def _path(self, service: str) -> str:
         return _ROUTES[service][self._versions[service]]
@@ -225,7 +292,7 @@ class Khaya(ProviderClient):
         return _DEFAULT_VERSIONS[service]
 
     def _environment(self, given: Options) -> dict[str, Any]:
-        """Read the options that are not given and have a variable."""
+        """Return the options that were not passed and are set in the environment."""
         found: dict[str, Any] = {}
         for option, name, read, right in _VARIABLES:
             text = self._variable(name)
@@ -249,6 +316,11 @@ class _Recognition:
     warnings: tuple[str, ...] = ()
     timings: _Timings = _Timings()
 
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Turn the bare string that version v1 sends into the object that later versions send."""
+        return {"text": value} if isinstance(value, str) else value
+
 
 @frozen
 class _Named:
@@ -271,28 +343,28 @@ class _Speakers:
     speakers: dict[str, tuple[str, ...]]
 
 
-def _read_recognition(value: Any) -> _Recognition:
-    """Version v1 answers with a bare string, the later ones with an object."""
-    return _Recognition(value) if isinstance(value, str) else decode(value, _Recognition)
-
-
-def _read_named(value: Any) -> dict[str, str]:
-    return decode(value, _Named).languages
-
-
-def _read_reversed(value: Any) -> dict[str, str]:
-    """Synthesis alone lists name -> code."""
-    return {code: name for name, code in decode(value, _Named).languages.items()}
-
-
-def _read_listed(value: Any) -> dict[str, str]:
-    return {language.code: language.name for language in decode(value, _Listed).languages}
+_LANGUAGE_LISTS: dict[str, tuple[str, Shape[dict[str, str]]]] = {
+    "translation": ("/{translation}/languages", Shape(_Named, lambda found: found.languages)),
+    "transcription": (
+        "/asr/v3/languages",
+        Shape(_Listed, lambda found: {language.code: language.name for language in found.languages}),
+    ),
+    # Only synthesis lists its languages as name -> code.
+    "synthesis": (
+        "/tts/{tts}/languages",
+        Shape(_Named, lambda found: {code: name for name, code in found.languages.items()}),
+    ),
+}
+"""By service: the path of its list, with a placeholder for the version, and the shape of the response."""
+_VOICES = Shape(
+    _Speakers, lambda found: tuple(dict.fromkeys(voice for voices in found.speakers.values() for voice in voices))
+)
 
 
 def _speech_request(text: str, language: str, voice: str | None, format: str | None) -> dict[str, Any]:
     if format not in (None, "wav", "mp3", "ogg"):
         raise ValueError(f"format must be 'wav', 'mp3' or 'ogg', not {format!r}")
-    # The field is speaker_id: `speaker` would be dropped without a word, and the voice never change.
+    # The server reads `speaker_id`. It ignores a field `speaker` without an error.
     optional = {"speaker_id": voice, "format": format}
     return {
         "text": not_blank(text, "text"),
@@ -301,12 +373,11 @@ def _speech_request(text: str, language: str, voice: str | None, format: str | N
     }
 
 
-def _check_audio(response: Response) -> Response:
+def _check_audio(response: Response) -> None:
     if not (response.content_type.startswith("audio/") or (sniff(response.body) or "").startswith("audio/")):
         raise DecodingError(f"{response.content_type or 'no content type'} instead of audio: {response.beginning}")
     if not response.body:
-        raise DecodingError("no audio in the answer")
-    return response
+        raise DecodingError("no audio in the response")
 
 
 def _is_audio(headers: Headers) -> bool:

@@ -118,21 +118,41 @@ class BodyRecorder(AbstractStreamWriter):
 
 async def _record(request: web.Request, handler: Handler) -> _RecordedResponse:
     """Run a handler and record its response instead of sending it."""
-    recorder, connection = BodyRecorder(), request._payload_writer
-    request._payload_writer = recorder  # not public; aiohttp has no other way to read what a handler streams
-    try:
-        response = await handler(request)
-        if isinstance(response, web.FileResponse):
-            # Without this, aiohttp lets the kernel send the file, and the recorder gets nothing.
-            response.enable_compression(web.ContentCoding.identity)
-        await response.prepare(request)
-        await response.write_eof()
-    finally:
-        request._payload_writer = connection
+    recorder = BodyRecorder()
+    request = _with_writer(request, recorder)
+    response = await handler(request)
+    if isinstance(response, web.FileResponse):
+        # Without this, aiohttp lets the kernel send the file, and the recorder gets nothing.
+        response.enable_compression(web.ContentCoding.identity)
+    await response.prepare(request)
+    await response.write_eof()
     headers = response.headers.copy()
     for name in _FRAMING:
         headers.popall(name, None)
     return _RecordedResponse(response.status, response.reason, headers, len(recorder.body), [bytes(recorder.body)])
+
+
+def _with_writer(request: web.Request, writer: AbstractStreamWriter) -> web.Request:
+    """Return the same request with another writer for its response.
+
+    Source: https://docs.aiohttp.org/en/stable/testing.html#aiohttp.test_utils.make_mocked_request
+    """
+    from aiohttp.test_utils import make_mocked_request  # imports unittest.mock, and few sandboxes inject faults
+
+    copy = make_mocked_request(
+        request.method,
+        request.path_qs,
+        request.headers,
+        match_info=dict(request.match_info),
+        version=request.version,
+        app=request.app,
+        writer=writer,
+        transport=request.transport,
+        payload=request.content,
+        client_max_size=request.client_max_size,
+    )
+    copy.update(request)
+    return copy
 
 
 async def _make_replacement(

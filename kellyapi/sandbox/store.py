@@ -1,7 +1,7 @@
 """The sandbox's data: JSON records, tables and files in one folder, and the users' own SQL database.
 
 If the sandbox has a data folder, everything is kept there for the next start. Otherwise the folder is temporary and is
-deleted with the sandbox. All access to SQLite runs in the store's single thread, never on the event loop.
+deleted with the sandbox. All access to SQLite runs in threads, never on the event loop.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+from .._data.owner import Owner
+from .._data.sqlite import Database
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,17 +69,25 @@ class Store:
         self._data = data
         self._schema = schema
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
-        self._thread = ThreadPoolExecutor(1, "sandbox-store")
+        self._owner: Owner | None = None
+        self._databases: tuple[Database, ...] = ()
 
     async def open(self) -> None:
         """Open the folder and its tables; create what is missing.
 
         Raises:
-            OSError: If the folder cannot be written.
+            OSError: If the folder cannot be written, or another sandbox uses it.
             ValueError: If SQLite refuses the `schema`.
         """
         try:
-            await self._in_thread(self._open)
+            await asyncio.to_thread(self._prepare_folder)
+            # A data folder must survive a kill of the process; a temporary one need not reach the disk.
+            synchronous: Literal["NORMAL", "OFF"] = "OFF" if self._temporary else "NORMAL"
+            self._state = Database(self._folder / "state.db", _TABLES, synchronous=synchronous)
+            self._project = Database(self._folder / "project.db", synchronous=synchronous)
+            self._databases = (self._state, self._project)
+            await self._state.open()
+            await self._project.run_outside_transaction(apply_schema, self._schema or "")
         except BaseException:
             await self.close()
             raise
@@ -91,8 +101,12 @@ class Store:
     async def close(self) -> None:
         """Cancel the background tasks and close the files. A temporary folder is deleted."""
         await self.stop()
-        await self._in_thread(self._close)
-        self._thread.shutdown()
+        for database in self._databases:
+            await database.close()
+        if self._owner:
+            self._owner.release()
+        if self._temporary:
+            await asyncio.to_thread(self._temporary.cleanup)
 
     async def cleanup_context(self, _: object) -> AsyncIterator[None]:
         """Keep the store open while an aiohttp application runs; for its `cleanup_ctx`."""
@@ -133,50 +147,27 @@ class Store:
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Call a function with the connection to the sandbox's tables, in one transaction, in the store's thread."""
-        return await self._in_thread(lambda: self._transact(lambda db: function(db, *args, **kwargs)))
+        return await self._state.run(function, *args, **kwargs)
 
     async def run_project(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Call a function with the connection to the users' database, which commits each statement."""
-        return await self._in_thread(lambda: function(self._project, *args, **kwargs))
+        return await self._project.run_outside_transaction(function, *args, **kwargs)
 
-    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, lambda: function(*args, **kwargs))
-
-    def _transact(self, function: Callable[[sqlite3.Connection], T]) -> T:
-        with self._state:
-            return function(self._state)
-
-    def _open(self) -> None:
+    def _prepare_folder(self) -> None:
         if self._data is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="kellyapi-sandbox-", ignore_cleanup_errors=True)
         self._folder = Path(self._temporary.name if self._temporary else os.fspath(self._data or ""))
         for name in _FOLDERS:
             (self._folder / name).mkdir(parents=True, exist_ok=True)
+        if not self._temporary:
+            try:
+                self._owner = Owner(self._folder / "owner.lock")
+            except BlockingIOError:
+                raise BlockingIOError(f"another sandbox uses the data folder {self._folder}") from None
         for part in (self._folder / "parts").iterdir():  # left by a sandbox that was killed
             part.unlink()
-        self._state = self._connect("state.db")
-        self._state.executescript(f"BEGIN; {_TABLES} COMMIT;")
-        self._project = self._connect("project.db")
-        self._project.isolation_level = None
-        if self._schema:
-            apply_schema(self._project, self._schema)
-
-    def _connect(self, name: str) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._folder / name)
-        # A data folder must survive a kill of the process; a temporary one need not reach the disk.
-        journal, synchronous = ("MEMORY", "OFF") if self._temporary else ("WAL", "NORMAL")
-        connection.execute(f"PRAGMA journal_mode = {journal}")
-        connection.execute(f"PRAGMA synchronous = {synchronous}")
-        return connection
-
-    def _close(self) -> None:
-        for name in ("_state", "_project"):
-            if hasattr(self, name):
-                getattr(self, name).close()
-        if self._temporary:
-            self._temporary.cleanup()
 
 
 def apply_schema(project: sqlite3.Connection, schema: str) -> None:

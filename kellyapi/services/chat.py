@@ -1,65 +1,70 @@
-"""Chat: messages and replies, whole and as they arrive, who can answer, the routed calls.
+"""Chat: messages, replies, streams of replies, and the routes to the providers.
 
-The shape of completions and of their chunks is in `completion`.
+`openai_completions` reads the format of chat completions and of their chunks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol
 
 from attrs import asdict, frozen
 
-from .._core.resource import drop_none
 from .._core.streams import EventStream, StreamRequest
-from .._data.decoding import decode
+from .._data.result import with_origin_of
 from .._data.text import not_blank
 from ..errors import DecodingError
 from .openai_completions import ChatCompletion, ChunkAccumulator, Usage
 from .result import ServiceResult, provider_fields_last
-from .routing import Fallback, ProviderName, Route, RoutedService, accepts
-
-CHAT = (
-    Route(provider="kelly", method="chat", arguments=accepts("prompt", "model", "character"), model="chatgpt"),
-    Route(provider="aerostack", method="ai.chat", arguments=accepts("model", prompt="messages")),
-)
-CHAT_STREAM = (Route(provider="aerostack", method="ai.chat_stream", arguments=accepts("model", prompt="messages")),)
+from .routing import Fallback, ProviderName, Route, RoutedService
 
 
 @frozen
 class Message:
-    """One turn of a conversation."""
+    """One message of a conversation."""
 
     role: str
-    """Such as "system", "user" or "assistant"."""
+    """The author: "system", "user" or "assistant"."""
     content: str
+    """The text."""
 
 
 Messages = str | Sequence[Message | Mapping[str, Any]]
-"""`Message(role, content)` or dicts; a single string is one message of the user."""
+"""`Message(role, content)` objects or dicts. A string is one message of the user."""
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
 class ChatReply(ServiceResult):
-    """What a model said."""
+    """The reply of a language model."""
 
     text: str
     model: str | None = None
-    """Who said it, when the provider tells."""
+    """The model that replied; `None` if it is not known."""
     finish_reason: str | None = None
-    """Why it stopped: "stop", "length", "content_filter", …; `None` when the provider does not tell."""
+    """Why the reply ended: "stop", "length", "content_filter", …; `None` if the provider does not send it."""
     usage: Usage | None = None
+    """The tokens that the call used; `None` if the provider does not send them."""
 
     def __str__(self) -> str:
         return self.text
 
 
 class ChatStream(EventStream[str]):
-    """A reply that is still arriving: `async with … as stream: async for piece in stream: …` gives its text.
+    """A reply that arrives piece by piece.
 
-    `text`, `completion` and `reply` hold what has arrived; after the last piece they are whole, with what it cost. Of
-    several choices the text is the first one's, and `completion` has them all. Leaving the block early ends the stream.
-    An error on the way has what had arrived as `error.partial`, a `ChatCompletion`.
+    Iteration yields the pieces of the text. `text`, `completion` and `reply` hold what has arrived so far. After the
+    last piece they are complete, and include the tokens that the call used. If there are several choices, the text is
+    that of the first one, and `completion` has all of them.
+
+    If you leave the `async with` block early, the stream ends. If the stream breaks off, `error.partial` is a
+    `ChatCompletion` with what had arrived.
+
+    Example::
+
+        async with api.chat_stream("Tell me a story.") as stream:
+            async for piece in stream:
+                print(piece, end="")
+        print(stream.reply.usage)
     """
 
     def __init__(self, source: StreamRequest) -> None:
@@ -69,39 +74,37 @@ class ChatStream(EventStream[str]):
 
     @property
     def text(self) -> str:
-        """What the model has said so far."""
+        """The text that has arrived so far."""
         return "".join(self._accumulator.texts)
 
     @property
     def completion(self) -> ChatCompletion:
-        """What has arrived so far, calls of tools and findings of the content filter included."""
+        """What has arrived so far, including tool calls and the findings of the content filter."""
         return self._completion or self._accumulator.completion()
 
     @property
     def reply(self) -> ChatReply:
-        """What has arrived so far, as `chat` gives it."""
-        return _to_reply(self.completion, self._source.connection.provider.name)
+        """What has arrived so far, as a `ChatReply`."""
+        return to_reply(self.completion, self._source.connection.provider.name)
 
     async def finish(self) -> ChatReply:
-        """Wait for what is still to come, and give the whole reply."""
+        """Read the stream to its end, and return the complete reply."""
         async for _ in self:
             pass
         return self.reply
 
-    def _take(self, value: Any) -> str | None:
+    def _handle_event(self, value: Any) -> str | None:
         if "choices" not in value:
-            self._refuse(value)
-            if not isinstance(value.get("response"), str):
-                return None
-            # The first generation of Aerostack has a text and nothing else.
-            value = {"choices": [{"delta": {"content": value["response"]}}]}
+            self._raise_reported_error(value)
+            if isinstance(value.get("response"), str):  # the older API of Aerostack sends only a text
+                value = {"choices": [{"delta": {"content": value["response"]}}]}
         return self._accumulator.add(value) or None
 
-    def _may_end(self) -> bool:
+    def _is_complete(self) -> bool:
         return self._accumulator.finished
 
-    def _finish(self) -> None:
-        self._completion = self._accumulator.completion()
+    def _check_complete(self) -> None:
+        self._completion = self._accumulator.completion(self._source.connection.warn)
         if not self._completion.choices:
             raise DecodingError("the stream has no choices")
 
@@ -112,8 +115,66 @@ class ChatStream(EventStream[str]):
             return None
 
 
+@frozen(kw_only=True)
+class ChatArguments:
+    """The arguments of `chat` and `chat_stream`; `None` means that it was not passed."""
+
+    prompt: str
+    model: str | None = None
+    character: str | None = None
+
+
+class CharacterChat(Protocol):
+    """A client that replies to a prompt as one of its characters."""
+
+    def chat(self, prompt: str, *, model: str | None = None, character: str | None = None) -> Awaitable[ChatReply]:
+        """Return the reply to a prompt."""
+
+
+class LanguageModels(Protocol):
+    """A resource that replies to messages."""
+
+    def chat(self, messages: Messages, *, model: str | None = None) -> Awaitable[ChatReply]:
+        """Return the reply to messages."""
+
+    def chat_stream(self, messages: Messages, *, model: str | None = None) -> ChatStream:
+        """Return the reply to messages as a stream."""
+
+
+class HasLanguageModels(Protocol):
+    """A client with a `LanguageModels` resource."""
+
+    @property
+    def ai(self) -> LanguageModels:
+        """The resource."""
+
+
+def _call_kelly(client: CharacterChat, given: ChatArguments) -> Awaitable[ChatReply]:
+    return client.chat(given.prompt, model=given.model, character=given.character)
+
+
+def _call_aerostack(client: HasLanguageModels, given: ChatArguments) -> Awaitable[ChatReply]:
+    return client.ai.chat(given.prompt, model=given.model)
+
+
+def _stream_from_aerostack(client: HasLanguageModels, given: ChatArguments) -> ChatStream:
+    return client.ai.chat_stream(given.prompt, model=given.model)
+
+
+CHAT = (
+    Route(
+        provider="kelly",
+        call=_call_kelly,
+        accepts=("prompt", "model", "character"),
+        defaults={"model": "chatgpt"},
+    ),
+    Route(provider="aerostack", call=_call_aerostack, accepts=("prompt", "model")),
+)
+CHAT_STREAM = (Route(provider="aerostack", call=_stream_from_aerostack, accepts=("prompt", "model")),)
+
+
 class Chat(RoutedService):
-    """The service as `KellyAPI` offers it.
+    """The chat service of `KellyAPI`.
 
     Source: https://github.com/NotReallyPrince/Kelly-API, https://github.com/aerostackdev/sdk-python
     (aerostack/api/ai_api.py)
@@ -128,26 +189,51 @@ class Chat(RoutedService):
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> ChatReply:
-        """Say something to a language model.
+        """Send a prompt to a language model.
 
-        `character` is one of Kelly AI's. A blank prompt raises `ValueError`, a model that the provider does not know
-        `NotFoundError` or `BadRequestError`.
+        Args:
+            prompt: The message to the model.
+            model: A model of the provider. If you pass none, the provider's default is used.
+            character: The character that the model plays. Only Kelly AI has characters.
+            provider: The provider to use. By default the first one that has a key and supports the arguments.
+            fallback: `True` to try the other providers if this one fails, or a list of providers to try.
+
+        Raises:
+            ValueError: The prompt is blank, or no provider supports the arguments.
+            NotFoundError: The provider does not know the model. Some providers raise `BadRequestError`.
+
+        Example::
+
+            reply = await api.chat("Name three rivers of Ghana.")
+            print(reply.text)
         """
-        return await self._route(CHAT, ChatReply, provider, fallback, prompt=prompt, model=model, character=character)
+        arguments = ChatArguments(prompt=prompt, model=model, character=character)
+        return await self._route(CHAT, arguments, provider, fallback)
 
     def chat_stream(self, prompt: str, *, model: str | None = None, provider: ProviderName | None = None) -> ChatStream:
-        """Say something to a language model and get its reply as it is written: `async with api.chat_stream(…) as
-        stream: async for piece in stream: …`.
+        """Send a prompt to a language model, and receive the reply while it is written.
 
-        Who cannot stream is not asked. Errors are those of `chat`, raised when the block is entered.
+        Only providers that can stream are used. Errors of the provider are raised when the `async with` block is
+        entered.
+
+        Args:
+            prompt: The message to the model.
+            model: A model of the provider. If you pass none, the provider's default is used.
+            provider: The provider to use. By default the first one that has a key and can stream.
+
+        Example::
+
+            async with api.chat_stream("Tell me a story.") as stream:
+                async for piece in stream:
+                    print(piece, end="")
         """
-        named = {"prompt": prompt, **drop_none(model=model)}
-        stream: ChatStream = self._call(self._choose_routes(CHAT_STREAM, provider, False, named)[0], named)
-        return stream
+        arguments = ChatArguments(prompt=prompt, model=model)
+        (route,) = self._choose_routes(CHAT_STREAM, arguments, provider, False)
+        return route.call(self._client(route.provider), arguments)
 
 
 def write_messages(messages: Messages) -> list[dict[str, Any]]:
-    """Give messages in their wire form; a single string is one message of the user."""
+    """Return messages as a list of JSON objects. A string is one message of the user."""
     if isinstance(messages, str):
         messages = [Message("user", not_blank(messages, "prompt"))]
     if not messages:
@@ -155,18 +241,15 @@ def write_messages(messages: Messages) -> list[dict[str, Any]]:
     return [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]
 
 
-def read_completion(value: Any, provider: str) -> ChatReply:
-    """Read an OpenAI-shaped chat completion as a reply."""
-    return _to_reply(decode(value, ChatCompletion), provider)
-
-
-def _to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
+def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
+    """Return the first choice of a completion as a reply."""
     if not completion.choices:
         raise DecodingError("the completion has no choices")
-    return ChatReply(
+    reply = ChatReply(
         text=completion.text,
         model=completion.model,
         finish_reason=completion.choices[0].finish_reason,
         usage=completion.usage,
         provider=provider,
     )
+    return with_origin_of(completion, reply)

@@ -1,4 +1,4 @@
-"""Circuit breakers: providers that keep failing are passed over for a while by calls with `fallback=`."""
+"""Circuit breakers: calls with `fallback=` skip a provider that keeps failing, for a while."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ LONGEST_REST = 120.0
 
 @define
 class Circuit:
-    """Whether a provider is worth asking: after three failures in a row it rests 5 s, 10 s, … 120 s, each time ended by
-    one call that tries it.
+    """The circuit breaker of one provider.
+
+    After three failures in a row it opens for 5 s. Then one call may try the provider. If that call fails too, the
+    circuit opens again, each time for twice as long, up to 120 s.
 
     Source: https://martinfowler.com/bliki/CircuitBreaker.html
     """
@@ -22,21 +24,21 @@ class Circuit:
     _failed_at: float = float("-inf")
 
     def is_closed(self, now: float) -> bool:
-        """Tell whether the provider may be asked."""
+        """Return whether calls may use the provider."""
         return now >= self._rests_until
 
     def enter(self, now: float) -> None:
-        """Note a call that is about to start; while one tries a provider after its rest, others pass over it."""
+        """Note that a call starts. After a pause it is the one that tries the provider, and other calls skip it."""
         if self._failures >= FAILURES_BEFORE_REST:
             rest = FIRST_REST * 2.0 ** min(self._failures - FAILURES_BEFORE_REST, 60)
             self._rests_until = now + min(rest, LONGEST_REST)
 
     def fail(self, started: float, now: float) -> None:
-        """Note that the provider failed a call; one that began before another one failed says nothing new."""
+        """Note that a call failed. It is not counted if it started before the last failure."""
         if started >= self._failed_at:
             self._failures, self._failed_at = self._failures + 1, now
             self.enter(now)
 
     def succeed(self) -> None:
-        """Note that the provider answered, be it that the input was wrong."""
+        """Note that the provider responded, even if it refused the input."""
         self._failures, self._rests_until = 0, 0.0

@@ -1,6 +1,6 @@
-"""Chat completions in the shape that OpenAI made common, and that Skytells and Aerostack share: whole, and in chunks.
+"""Chat completions in OpenAI's format, which Skytells and Aerostack use: complete, and in chunks.
 
-What is Skytells' own (filter results) is empty elsewhere.
+Only Skytells sends the filter results. They are empty for other providers.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from .._data.decoding import decode
+from .._data.decoding import Report, decode
+from .._data.json_text import dumps
+from .._data.result import Result
 from .._data.text import excerpt
 from ..errors import DecodingError
 
 
 @frozen
 class Usage:
-    """What a reply cost, in tokens."""
+    """The tokens that a call used."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -27,7 +29,7 @@ class Usage:
 
 @frozen
 class FilterResult:
-    """What the content filter says of one category."""
+    """The finding of the content filter in one category."""
 
     filtered: bool = False
     severity: str | None = None
@@ -37,16 +39,21 @@ class FilterResult:
 
 @frozen
 class FunctionCall:
-    """A function that the model wants called."""
+    """The function of a tool call."""
 
     name: str
     arguments: str = ""
-    """JSON, as the model wrote it."""
+    """The arguments: JSON text as the model wrote it, which may be invalid."""
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Accept the arguments as an object, which some servers send in place of its text."""
+        return value if not isinstance(value, dict) else {**value, "arguments": _json_text(value.get("arguments"))}
 
 
 @frozen
 class ToolCall:
-    """A tool that the model wants called."""
+    """A tool that the model asks you to call."""
 
     id: str
     function: FunctionCall
@@ -55,37 +62,44 @@ class ToolCall:
 
 @frozen
 class CompletionMessage:
-    """What the model said."""
+    """The message of the model."""
 
+    content: str | None
+    """`None` if it called tools, or refused."""
     role: str = "assistant"
-    content: str | None = None
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Join a content that comes in parts."""
+        content = _dict(value).get("content")
+        return {**value, "content": _joined_parts(content)} if isinstance(content, list) else value
 
 
 @frozen
 class Choice:
-    """One of the answers."""
+    """One of the replies to the same messages; usually the only one."""
 
     message: CompletionMessage
     index: int = 0
     finish_reason: str | None = None
-    """"stop", "length", "content_filter", "tool_calls"; others may come."""
+    """"stop", "length", "content_filter", "tool_calls", or another string."""
     content_filter_results: dict[str, FilterResult] = field(factory=dict)
-    """By category: "hate", "violence", "sexual", "self_harm", …"""
+    """By category: "hate", "violence", "sexual", "self_harm", …."""
 
 
 @frozen
 class PromptFilter:
-    """What the content filter says of one prompt."""
+    """The findings of the content filter in one prompt."""
 
     prompt_index: int = 0
     content_filter_results: dict[str, FilterResult] = field(factory=dict)
 
 
 @frozen(kw_only=True)
-class ChatCompletion:
-    """A whole reply.
+class ChatCompletion(Result):
+    """A chat completion.
 
     Source: https://platform.openai.com/docs/api-reference/chat/object
     """
@@ -101,65 +115,60 @@ class ChatCompletion:
 
     @property
     def text(self) -> str:
-        """What the first choice says; empty when it says nothing."""
+        """The text of the first choice; empty if it has none."""
         return (self.choices[0].message.content or "") if self.choices else ""
 
 
 @define
 class ChunkAccumulator:
-    """Puts the chunks of a streamed completion together.
+    """Build a completion from the chunks of a stream.
 
-    Each chunk is read by hand, since there may be thousands; what they make is decoded once, strictly, at the end.
+    The chunks are read without the decoder, since there may be thousands of them. The completion is decoded at the end.
+    A value of a wrong type is left out, except the text of a choice, which is needed.
+
     Source: https://platform.openai.com/docs/api-reference/chat/streaming
     """
 
     texts: list[str] = field(factory=list)
-    """What the first choice says, in the pieces in which it came."""
+    """The pieces of the text of the first choice."""
     _head: dict[str, Any] = field(factory=dict)
     _choices: dict[int, _ChoiceAccumulator] = field(factory=dict)
 
     @property
     def finished(self) -> bool:
-        """Whether every choice has said why it stopped."""
+        """Whether every choice has a finish reason."""
         return bool(self._choices) and all(choice.finish_reason for choice in self._choices.values())
 
     def add(self, chunk: dict[str, Any]) -> str:
-        """Take a chunk, or a whole completion, and give what it adds to the text of the first choice."""
-        try:
-            for name in _TOP_LEVEL_FIELDS:
-                if value := chunk.get(name):
-                    self._head[name] = value
-            return "".join([self._add(choice) for choice in chunk["choices"]])
-        except (TypeError, AttributeError):  # of a wrong type somewhere: none is looked at before it is needed
-            raise DecodingError(f"a chunk does not fit the protocol: {excerpt(repr(chunk))}") from None
+        """Add a chunk, or a complete completion, and return what it adds to the text of the first choice."""
+        for name in _TOP_LEVEL_FIELDS:
+            if value := chunk.get(name):
+                self._head[name] = value
+        return "".join([self._add(choice) for choice in _list(chunk.get("choices")) if isinstance(choice, dict)])
 
-    def completion(self) -> ChatCompletion:
-        """Give what has been gathered so far."""
+    def completion(self, report: Report | None = None) -> ChatCompletion:
+        """Return what has arrived so far. `report` is called for each field that is left out."""
         choices = [{"index": index, **self._choices[index].whole()} for index in sorted(self._choices)]
-        return decode({**self._head, "choices": choices}, ChatCompletion)
+        return decode({**self._head, "choices": choices}, ChatCompletion, report)
 
     def _add(self, choice: dict[str, Any]) -> str:
-        index = _read_index(choice.get("index"), 0)
+        index = _index(choice.get("index"), 0)
         kept = self._choices.get(index)
         if kept is None:
             kept = self._choices[index] = _ChoiceAccumulator(self.texts if index == 0 else [])
         kept.finish_reason = choice.get("finish_reason") or kept.finish_reason
-        for category, result in (choice.get("content_filter_results") or {}).items():
-            if not kept.filters.get(category, {}).get("filtered"):
+        for category, result in _dict(choice.get("content_filter_results")).items():
+            if not _dict(kept.filters.get(category)).get("filtered"):
                 kept.filters[category] = result
-        delta = choice.get("delta") or choice.get("message")
-        if not delta:
-            return ""
-        for place, call in enumerate(delta.get("tool_calls") or ()):
-            kept.add_call(call, place)
-        if refusal := delta.get("refusal"):
-            kept.refusals.append(_read_text(refusal))
+        delta = _dict(choice.get("delta")) or _dict(choice.get("message"))
+        for place, call in enumerate(_list(delta.get("tool_calls"))):
+            kept.add_call(_dict(call), place)
+        if isinstance(refusal := delta.get("refusal"), str):
+            kept.refusals.append(refusal)
         content = delta.get("content")
         if content is None:
             return ""
-        text = (
-            content if isinstance(content, str) else "".join([_read_text(part.get("text") or "") for part in content])
-        )
+        text = content if isinstance(content, str) else _joined_parts(content)
         kept.texts.append(text)
         return text if index == 0 else ""
 
@@ -173,16 +182,18 @@ class _ChoiceAccumulator:
     finish_reason: Any = None
 
     def add_call(self, call: dict[str, Any], place: int) -> None:
-        """Take a fragment: the first one of a call names it, all of them bring its arguments."""
-        index = _read_index(call.get("index"), place)
-        kept = self.calls.setdefault(index, {"id": "", "name": "", "type": "function", "arguments": []})
-        function = call.get("function") or {}
+        """Add a fragment of a tool call. The first one has its name, and each one has a part of its arguments."""
+        kept = self.calls.setdefault(
+            _index(call.get("index"), place), {"id": "", "name": "", "type": "function", "arguments": []}
+        )
+        function = _dict(call.get("function"))
         for name, value in (("id", call.get("id")), ("type", call.get("type")), ("name", function.get("name"))):
             kept[name] = value or kept[name]
-        kept["arguments"].append(_read_text(function.get("arguments") or ""))
+        if isinstance(arguments := _json_text(function.get("arguments")), str):
+            kept["arguments"].append(arguments)
 
     def whole(self) -> dict[str, Any]:
-        """Give it in the form of a completion that was not streamed."""
+        """Return the choice as it stands in a completion that is not streamed."""
         calls = [
             {
                 "id": call["id"],
@@ -202,15 +213,25 @@ class _ChoiceAccumulator:
 _TOP_LEVEL_FIELDS = ("id", "model", "created", "usage", "system_fingerprint", "prompt_filter_results")
 
 
-def _read_index(index: Any, default: int) -> int:
-    if index is None:
-        return default
-    if type(index) is not int:
-        raise TypeError(index)
-    return index
+def _index(value: Any, default: int) -> int:
+    return value if type(value) is int else default
 
 
-def _read_text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(value)
-    return value
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _json_text(arguments: Any) -> Any:
+    return dumps(arguments).decode() if isinstance(arguments, dict) else arguments
+
+
+def _joined_parts(content: Any) -> str:
+    """Return the text of a content that is a list of parts."""
+    texts = [_dict(part).get("text") or "" for part in _list(content)]
+    if not isinstance(content, list) or not all(isinstance(text, str) for text in texts):
+        raise DecodingError(f"the text of a message is no string: {excerpt(repr(content))}")
+    return "".join(texts)

@@ -1,4 +1,4 @@
-"""What the results of all services have in common."""
+"""The base class of the results of services."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from typing import Any
 
 from attrs import Attribute, Factory, frozen
 
+from .._data.result import Result
+
 
 def provider_fields_last(_: type[Any], fields: list[Attribute[Any]]) -> list[Attribute[Any]]:
-    """Order a result's own fields before `provider` and `tried`, as a reader of its `repr` wants them."""
+    """Order the fields of a result so that its `repr` ends with `provider` and `tried`."""
     return sorted(fields, key=lambda field: field.name in ("provider", "tried"))
 
 
 @frozen(kw_only=True)
-class ServiceResult:
-    """What every service result carries."""
+class ServiceResult(Result):
+    """The base class of all results of services."""
 
     provider: str
-    """Who answered: "khaya", "kelly", "skytells" or "aerostack"."""
+    """The provider that returned the result: "khaya", "kelly", "skytells" or "aerostack"."""
     tried: tuple[str, ...] = Factory(lambda self: (self.provider,), takes_self=True)
-    """Everyone who was asked, in order; the last one answered."""
+    """The providers that were tried, in order. The last one returned the result."""

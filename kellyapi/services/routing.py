@@ -1,7 +1,7 @@
-"""Who routes: the rows of the one table, and the choice of a provider by it.
+"""Routes: which provider answers a service.
 
-Each service module states its rows: which providers can route, in which order, which arguments each honours and under
-what name, its default model and its languages. What a provider does with a call is its own.
+Each service module has a tuple of routes. A route names a provider, the arguments that it accepts, its defaults and its
+languages, and holds the function that calls it. Providers are tried in the order of the tuple.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
-from operator import attrgetter
-from typing import Any, Literal, TypeVar
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar
 
-from attrs import evolve, frozen
+import attrs
+from attrs import field, frozen
 
 from ..errors import (
     ConfigurationError,
@@ -29,54 +29,64 @@ from .circuit import Circuit
 from .result import ServiceResult
 
 ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
-"""The names that `provider=` and `fallback=` take; `kellyapi.PROVIDERS` has their clients."""
+"""The names of the providers, for `provider=` and `fallback=`. `kellyapi.PROVIDERS` has their clients."""
 
+Fallback = bool | Sequence[ProviderName]
+"""The providers to try if one fails: `False` for none, `True` for all in the order of the routes, or a sequence."""
 
-@frozen(kw_only=True)
-class Route:
-    """One row of the table: how one provider routes one service."""
-
-    provider: ProviderName
-    method: str
-    """The method of its client, dotted where it belongs to a group."""
-    arguments: Mapping[str, str]
-    """The service's arguments that it honours -> the method's own names for them."""
-    model: str | None = None
-    """The model that routes unless another is asked for."""
-    languages: frozenset[str] | None = None
-    """The only languages it knows; `None` leaves the judgement to its server."""
-
-    def unsupported_argument(self, given: Mapping[str, Any]) -> str | None:
-        """Say which of the given arguments it cannot honour; `None` when it can route."""
-        language = str(given.get("language", "")).lower().partition("-")[0]
-        if language and self.languages is not None and language not in self.languages:
-            return f"{self.provider} knows only the language {' or '.join(sorted(self.languages))}"
-        unknown = [name for name in given if name not in self.arguments and name != "language"]
-        return f"{self.provider} has no {unknown[0]}" if unknown else None
-
-
-def accepts(*same: str, **renamed: str) -> dict[str, str]:
-    """Write down the arguments of a row: those under the same name, and those the provider calls differently."""
-    return {**{name: name for name in same}, **renamed}
-
-
+A = TypeVar("A")
+C = TypeVar("C", covariant=True)
 R = TypeVar("R", bound=ServiceResult)
 
 ENGLISH = frozenset({"en", "eng"})
 
-Fallback = bool | Sequence[ProviderName]
-"""Who is asked when a provider fails: nobody (False), the others in the order of the table (True), or these in turn."""
-
-_PROVIDER_SPECIFIC = frozenset({"model", "voice", "character"})
-"""Arguments that are names which one provider gave: whoever is asked after it chooses its own."""
+_PROVIDER_SPECIFIC = ("model", "voice", "character")
+"""Arguments whose values only one provider knows. The next provider uses its defaults instead."""
 
 _log = logging.getLogger("kellyapi")
 
 
-def is_outage(error: KellyAPIError) -> bool:
-    """Tell whether a failure is the provider's, so that another one may do better.
+@frozen(kw_only=True)
+class Route(Generic[A, C]):
+    """How to call one provider for one service.
 
-    An error of the input is not, nor one that came after a job was created and paid for.
+    `A` is the attrs class of the arguments of the service, and `C` is the type that the call returns.
+    """
+
+    provider: ProviderName
+    call: Callable[[Any, A], C]
+    """Calls the client of the provider with the arguments."""
+    accepts: Collection[str]
+    """The arguments that the provider supports."""
+    defaults: Mapping[str, str] = field(factory=dict)
+    """The model or the voice that is used if none is passed."""
+    languages: frozenset[str] | None = None
+    """The languages that the provider supports; `None` if its server decides."""
+
+    def refusal(self, arguments: A) -> str | None:
+        """Return why the provider cannot be called with these arguments, or `None` if it can."""
+        language = str(getattr(arguments, "language", None) or "").lower().partition("-")[0]
+        if language and self.languages is not None and language not in self.languages:
+            return f"{self.provider} knows only the language {' or '.join(sorted(self.languages))}"
+        unknown = [name for name in given_names(arguments) if name not in self.accepts and name != "language"]
+        return f"{self.provider} has no {unknown[0]}" if unknown else None
+
+
+def given_names(arguments: Any) -> list[str]:
+    """Return the names of the arguments that were passed, which means that they are not `None`."""
+    return [each.name for each in attrs.fields(type(arguments)) if getattr(arguments, each.name) is not None]
+
+
+def default_of(routes: Sequence[Route[Any, Any]], provider: ProviderName, name: str) -> str:
+    """Return a default of a provider, such as its default model."""
+    (default,) = [route.defaults[name] for route in routes if route.provider == provider]
+    return default
+
+
+def is_outage(error: KellyAPIError) -> bool:
+    """Return whether the provider caused the error, so that another provider may succeed.
+
+    Wrong input is not an outage. Nor is an error after a prediction was created and paid for.
     """
     if error.prediction is not None or (isinstance(error, StatusError) and error.final):
         return False
@@ -84,52 +94,51 @@ def is_outage(error: KellyAPIError) -> bool:
 
 
 class RoutedService:
-    """What a service needs of `KellyAPI`: its configured clients, and the choice among them."""
+    """The base class of services: choose a provider and call it."""
 
     _circuits: Mapping[str, Circuit]
-    """By provider; siblings share them."""
+    """The circuit breaker of each provider. Siblings share them."""
 
     @abstractmethod
     def _client(self, provider: str) -> Any:
-        """Give the client of a provider, configured or not."""
+        """Return the client of a provider, whether it has a key or not."""
 
     async def _route(
         self,
-        routes: tuple[Route, ...],
-        returns: type[R],
+        routes: Sequence[Route[A, Awaitable[R]]],
+        arguments: A,
         provider: ProviderName | None,
         fallback: Fallback,
-        **arguments: Any,
     ) -> R:
-        """Ask the first configured provider that can honour all arguments that were given (not `None`).
+        """Call the first provider that has a key and supports the arguments.
 
-        With `fallback` the next one is asked when it fails, and whoever keeps failing is passed over.
+        With `fallback` the next provider is tried if it fails, and a provider that keeps failing is skipped.
         """
-        given = {name: value for name, value in arguments.items() if value is not None}
-        given.setdefault(*next(iter(arguments.items())))  # every service needs its first: the method refuses a None
-        chosen = self._choose_routes(routes, provider, fallback, given)
+        chosen = self._choose_routes(routes, arguments, provider, fallback)
         failures: list[str] = []
-        for left, route in zip(reversed(range(len(chosen))), chosen, strict=True):
+        for place, route in enumerate(chosen):
             try:
-                result: R = await self._call_with_circuit(route, given)
+                result = await self._call_with_circuit(route, arguments)
             except KellyAPIError as error:
-                if not left or not is_outage(error):
+                if place == len(chosen) - 1 or not is_outage(error):
                     for failure in failures:
-                        error.add_note(f"asked before: {failure}")
+                        error.add_note(f"tried before: {failure}")
                     raise
                 failures.append(str(error))
-                _log.info("%s failed, the next is asked: %s", route.provider, error)
-                given = {name: value for name, value in given.items() if name not in _PROVIDER_SPECIFIC}
+                _log.info("%s failed, the next provider is tried: %s", route.provider, error)
+                arguments = _without_specific_names(arguments)
             else:
-                return evolve(result, tried=tuple(each.provider for each in chosen[: len(failures) + 1]))
-        raise AssertionError  # one is always chosen
+                tried = tuple(each.provider for each in chosen[: place + 1])
+                object.__setattr__(result, "tried", tried)  # `evolve` would lose `raw` and `request_id`
+                return result
+        raise AssertionError  # `_choose_routes` returns at least one route
 
-    async def _call_with_circuit(self, route: Route, given: Mapping[str, Any]) -> Any:
+    async def _call_with_circuit(self, route: Route[A, Awaitable[R]], arguments: A) -> R:
         circuit, clock = self._circuits[route.provider], asyncio.get_running_loop().time
         started = clock()
         circuit.enter(started)
         try:
-            result = await self._call(route, given)
+            result = await route.call(self._client(route.provider), arguments)
         except KellyAPIError as error:
             if is_outage(error):
                 circuit.fail(started, clock())
@@ -139,42 +148,45 @@ class RoutedService:
         circuit.succeed()
         return result
 
-    def _call(self, route: Route, given: Mapping[str, Any]) -> Any:
-        """Call the method of a row with those arguments that it honours, in its own words."""
-        named = {route.arguments[name]: value for name, value in given.items() if name in route.arguments}
-        return attrgetter(route.method)(self._client(route.provider))(**named)
-
     def _choose_routes(
-        self, routes: tuple[Route, ...], provider: ProviderName | None, fallback: Fallback, given: Mapping[str, Any]
-    ) -> tuple[Route, ...]:
-        """Give who is asked, in order: one, or with `fallback` all that can route."""
-        named = _routes_in_order(routes, provider, fallback)
-        objections = [route.unsupported_argument(given) for route in named]
-        able = [route for route, objection in zip(named, objections, strict=True) if objection is None]
-        if not able or (provider is not None and objections[0]):
-            raise ValueError("; ".join(filter(None, objections)))
-        configured = [route for route in able if self._client(route.provider).configured]
-        if not configured:
+        self, routes: Sequence[Route[A, C]], arguments: A, provider: ProviderName | None, fallback: Fallback
+    ) -> list[Route[A, C]]:
+        """Return the routes to try, in order: one, or with `fallback` all that support the arguments."""
+        allowed = _allowed_routes(routes, provider, fallback)
+        refusals = [route.refusal(arguments) for route in allowed]
+        able = [route for route, refusal in zip(allowed, refusals, strict=True) if refusal is None]
+        if not able or (provider is not None and refusals[0]):
+            raise ValueError("; ".join(filter(None, refusals)))
+        with_key = [route for route in able if self._client(route.provider).configured]
+        if not with_key:
             variables = " or ".join(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
             raise ConfigurationError(
                 f"no API key for this: set {variables}, or pass the key; KellyAPI.sandbox() needs none"
             )
         if not fallback:
-            return (configured[0],)
+            return with_key[:1]
         now = asyncio.get_running_loop().time()
-        closed = [route for route in configured if self._circuits[route.provider].is_closed(now)]
-        return tuple(closed or configured)
+        closed = [route for route in with_key if self._circuits[route.provider].is_closed(now)]
+        return closed or with_key
 
 
-def _routes_in_order(routes: tuple[Route, ...], provider: ProviderName | None, fallback: Fallback) -> list[Route]:
-    """Give the rows of the providers that may be asked, the one that was named first."""
-    rows = {route.provider: route for route in routes}
+def _allowed_routes(
+    routes: Sequence[Route[A, C]], provider: ProviderName | None, fallback: Fallback
+) -> list[Route[A, C]]:
+    """Return the routes that `provider` and `fallback` allow, that of `provider` first."""
+    by_name: dict[str, Route[A, C]] = {route.provider: route for route in routes}
     if isinstance(fallback, str) or not isinstance(fallback, (bool, Sequence)):
         raise TypeError(f'fallback must be True, or providers such as ("khaya", "kelly"), not {fallback!r}')
-    order = list(fallback) if fallback and not isinstance(fallback, bool) else list(rows)
+    order: list[str] = list(by_name) if isinstance(fallback, bool) or not fallback else list(fallback)
     if provider is not None:
         order = [provider, *order] if fallback else [provider]
     for name in order:
-        if name not in rows:
-            raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(rows)} can")
-    return [rows[name] for name in dict.fromkeys(order)]
+        if name not in by_name:
+            raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(by_name)} can")
+    return [by_name[name] for name in dict.fromkeys(order)]
+
+
+def _without_specific_names(arguments: Any) -> Any:
+    """Return the arguments without model, voice and character, which no other provider knows."""
+    names = {each.name for each in attrs.fields(type(arguments))}
+    return attrs.evolve(arguments, **{name: None for name in _PROVIDER_SPECIFIC if name in names})

@@ -1,62 +1,98 @@
-"""Speech synthesis: its result, who can answer, the routed call."""
+"""Speech synthesis: the result, the service, and the routes to the providers."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from attrs import field, frozen
 
 from .._data.files import save
 from .._data.media import wav_shape
 from .result import ServiceResult, provider_fields_last
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, accepts
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 
 Format = Literal["wav", "mp3", "ogg"]
-
-SYNTHESIZE = (
-    Route(provider="khaya", method="synthesize", arguments=accepts("text", "language", "voice", "format")),
-    Route(
-        provider="kelly",
-        method="synthesize",
-        arguments=accepts("text", "voice"),
-        model="en-US_LisaExpressive",
-        languages=ENGLISH,
-    ),
-)
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
 class Speech(ServiceResult):
-    """A text, spoken."""
+    """A spoken text."""
 
     audio: bytes = field(repr=lambda audio: f"<{len(audio)} bytes>")
-    """A complete file with its own header: joining two of them gives no valid file."""
+    """One complete audio file with its own header. Two files cannot be joined byte by byte."""
     mime: str
-    """Such as "audio/wav"."""
+    """The MIME type, such as "audio/wav"."""
     language: str
-    """The code that was asked for, or "eng" of a provider that knows only that."""
+    """The language code as you passed it, or "eng" if the provider speaks only English."""
 
     @property
     def sample_rate(self) -> int | None:
-        """Samples per second; `None` when the audio is not WAV."""
+        """Samples per second; `None` if the audio is not WAV."""
         shape = wav_shape(self.audio)
         return shape and shape[0]
 
     @property
     def duration(self) -> float | None:
-        """Seconds; `None` when the audio is not WAV."""
+        """The length in seconds; `None` if the audio is not WAV."""
         shape = wav_shape(self.audio)
         return shape and shape[1]
 
     async def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the audio to a file, atomically and off the loop; gives its path."""
+        """Write the audio to a file, atomically and without blocking the event loop, and return the path."""
         return await save(path, self.audio)
 
 
+@frozen(kw_only=True)
+class SynthesizeArguments:
+    """The arguments of `synthesize`; `None` means that it was not passed."""
+
+    text: str
+    language: str
+    voice: str | None = None
+    format: Format | None = None
+
+
+class KhayaSpeaker(Protocol):
+    """A client that speaks many languages."""
+
+    def synthesize(
+        self, text: str, language: str, *, voice: str | None = None, format: Format | None = None
+    ) -> Awaitable[Speech]:
+        """Turn a text into speech."""
+
+
+class EnglishSpeaker(Protocol):
+    """A client that speaks English."""
+
+    def synthesize(self, text: str, *, voice: str | None = None) -> Awaitable[Speech]:
+        """Turn an English text into speech."""
+
+
+def _call_khaya(client: KhayaSpeaker, given: SynthesizeArguments) -> Awaitable[Speech]:
+    return client.synthesize(given.text, given.language, voice=given.voice, format=given.format)
+
+
+def _call_kelly(client: EnglishSpeaker, given: SynthesizeArguments) -> Awaitable[Speech]:
+    return client.synthesize(given.text, voice=given.voice)
+
+
+SYNTHESIZE = (
+    Route(provider="khaya", call=_call_khaya, accepts=("text", "language", "voice", "format")),
+    Route(
+        provider="kelly",
+        call=_call_kelly,
+        accepts=("text", "voice"),
+        defaults={"voice": "en-US_LisaExpressive"},
+        languages=ENGLISH,
+    ),
+)
+
+
 class Synthesize(RoutedService):
-    """The service as `KellyAPI` offers it.
+    """The speech synthesis service of `KellyAPI`.
 
     Source: https://github.com/Khaya-AI/khaya-claude-skills
     """
@@ -71,11 +107,27 @@ class Synthesize(RoutedService):
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Speech:
-        """Speak a text.
+        """Turn a text into speech.
 
-        `voice` is one of the provider's own; without one it chooses. A blank text, which would be billed, raises
-        `ValueError`, an unknown language or voice `BadRequestError`.
+        Args:
+            text: The text to speak.
+            language: The code of its language, such as "twi"; by default "eng". Kelly AI speaks only English.
+            voice: A voice of the provider. If you pass none, the provider chooses one.
+            format: "wav", "mp3" or "ogg". Only Khaya supports it; its default is WAV.
+            provider: The provider to use. By default the first one that has a key and supports the arguments.
+            fallback: `True` to try the other providers if this one fails, or a list of providers to try.
+
+        Returns:
+            One complete audio file.
+
+        Raises:
+            ValueError: The text is blank, or no provider supports the arguments.
+            BadRequestError: The provider does not know the language or the voice.
+
+        Example::
+
+            speech = await api.synthesize("Maakye", "twi")
+            await speech.save("maakye.wav")
         """
-        return await self._route(
-            SYNTHESIZE, Speech, provider, fallback, text=text, language=language, voice=voice, format=format
-        )
+        arguments = SynthesizeArguments(text=text, language=language, voice=voice, format=format)
+        return await self._route(SYNTHESIZE, arguments, provider, fallback)

@@ -1,64 +1,100 @@
-"""Speech recognition: its result, who can answer, the routed call."""
+"""Speech recognition: the result, the service, and the routes to the providers."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable
-from typing import Literal
+from collections.abc import AsyncIterable, Awaitable
+from typing import Literal, Protocol
 
 from attrs import frozen
 
 from .._data.media import MediaSource, read_media
 from .result import ServiceResult, provider_fields_last
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, accepts
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 
 Timestamps = Literal["word", "segment"]
-
-TRANSCRIBE = (
-    Route(provider="khaya", method="transcribe", arguments=accepts("audio", "language", "timestamps")),
-    Route(provider="kelly", method="transcribe", arguments=accepts("audio"), languages=ENGLISH),
-)
 
 
 @frozen
 class Word:
-    """A word that was heard."""
+    """A word of a transcript."""
 
     word: str
     start: float
     """Seconds from the beginning of the audio."""
     end: float
+    """Seconds from the beginning of the audio."""
 
 
 @frozen
 class Segment:
-    """A stretch of speech between two pauses."""
+    """A segment of a transcript: the speech between two pauses."""
 
     text: str
     start: float
     """Seconds from the beginning of the audio."""
     end: float
+    """Seconds from the beginning of the audio."""
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
 class Transcript(ServiceResult):
-    """What was said."""
+    """The text of recorded speech."""
 
     text: str
     language: str
-    """What was listened for: the code that was asked for, or "eng" of a provider that knows only that."""
+    """The language code as you passed it, or "eng" if the provider understands only English."""
     warnings: tuple[str, ...] = ()
-    """Advice of the provider, for example that a language code is outdated."""
+    """Messages of the provider, for example that a language code is outdated."""
     words: tuple[Word, ...] = ()
-    """Filled when `timestamps="word"` was asked for."""
+    """The words with their times, if you passed `timestamps="word"`."""
     segments: tuple[Segment, ...] = ()
-    """Filled when `timestamps="segment"` was asked for."""
+    """The segments with their times, if you passed `timestamps="segment"`."""
 
     def __str__(self) -> str:
         return self.text
 
 
+@frozen(kw_only=True)
+class TranscribeArguments:
+    """The arguments of `transcribe`; `None` means that it was not passed."""
+
+    audio: MediaSource
+    language: str
+    timestamps: Timestamps | None = None
+
+
+class KhayaTranscriber(Protocol):
+    """A client that recognises many languages."""
+
+    def transcribe(
+        self, audio: MediaSource, language: str, *, timestamps: Timestamps | None = None
+    ) -> Awaitable[Transcript]:
+        """Recognise speech."""
+
+
+class EnglishTranscriber(Protocol):
+    """A client that recognises English."""
+
+    def transcribe(self, audio: MediaSource) -> Awaitable[Transcript]:
+        """Recognise English speech."""
+
+
+def _call_khaya(client: KhayaTranscriber, given: TranscribeArguments) -> Awaitable[Transcript]:
+    return client.transcribe(given.audio, given.language, timestamps=given.timestamps)
+
+
+def _call_kelly(client: EnglishTranscriber, given: TranscribeArguments) -> Awaitable[Transcript]:
+    return client.transcribe(given.audio)
+
+
+TRANSCRIBE = (
+    Route(provider="khaya", call=_call_khaya, accepts=("audio", "language", "timestamps")),
+    Route(provider="kelly", call=_call_kelly, accepts=("audio",), languages=ENGLISH),
+)
+
+
 class Transcribe(RoutedService):
-    """The service as `KellyAPI` offers it.
+    """The speech recognition service of `KellyAPI`.
 
     Source: https://github.com/Khaya-AI/khaya-claude-skills
     """
@@ -72,14 +108,29 @@ class Transcribe(RoutedService):
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Transcript:
-        """Write down what is said.
+        """Recognise the speech in an audio file.
 
-        `audio` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
-        `Base64(text)`: WAV, MP3, FLAC or Ogg; 16 kHz mono is heard best. A missing file raises `FileNotFoundError`, an
-        empty one `ValueError`, what is no audio `BadRequestError`.
+        Args:
+            audio: WAV, MP3, FLAC or Ogg, best at 16 kHz mono. A path (streamed, not read into memory), bytes, a binary
+                file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+            language: The code of the spoken language, such as "twi"; by default "eng". Kelly AI understands only
+                English.
+            timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Only Khaya supports it.
+            provider: The provider to use. By default the first one that has a key and supports the arguments.
+            fallback: `True` to try the other providers if this one fails, or a list of providers to try.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: The audio is empty, or no provider supports the arguments.
+            BadRequestError: The provider cannot read the audio or does not support the language.
+
+        Example::
+
+            transcript = await api.transcribe("hello.wav", "twi", timestamps="word")
+            for word in transcript.words:
+                print(word.start, word.word)
         """
         if fallback and (hasattr(audio, "read") or isinstance(audio, AsyncIterable)):
-            audio = await read_media(audio, "audio")  # whole for whoever is asked next
-        return await self._route(
-            TRANSCRIBE, Transcript, provider, fallback, audio=audio, language=language, timestamps=timestamps
-        )
+            audio = await read_media(audio, "audio")  # a stream could not be sent to a second provider
+        arguments = TranscribeArguments(audio=audio, language=language, timestamps=timestamps)
+        return await self._route(TRANSCRIBE, arguments, provider, fallback)

@@ -1,27 +1,25 @@
-"""Translation: its result, who can answer, the routed call, and the cutting of texts that are too long for one."""
+"""Translation: the result, the service, the routes to the providers, and the splitting of long texts."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from typing import Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .._data.result import Origin, stamp
 from .._data.text import not_blank
 from .result import ServiceResult, provider_fields_last
-from .routing import Fallback, ProviderName, Route, RoutedService, accepts
-
-TRANSLATE = (
-    Route(provider="khaya", method="translate", arguments=accepts("text", "pair", "source", "target", "split")),
-)
+from .routing import Fallback, ProviderName, Route, RoutedService
 
 MAX_CHARACTERS = 1000
-"""What the provider takes at once. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
+"""The longest text that the provider accepts. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
 _CUT_PATTERNS = (
-    re.compile(r"(?<=[.!?…])[\"'”’»)\]]*(?=\s)|(?<=\n)"),  # a sentence has ended, its closing quotes and brackets too
-    re.compile(r"(?<=\S)(?=\s)"),  # a word has ended
-    re.compile(r"(?<=\s)(?=\S)"),  # the first word begins
+    re.compile(r"(?<=[.!?…])[\"'”’»)\]]*(?=\s)|(?<=\n)"),  # the end of a sentence, with its closing quotes and brackets
+    re.compile(r"(?<=\S)(?=\s)"),  # the end of a word
+    re.compile(r"(?<=\s)(?=\S)"),  # the beginning of the first word
 )
 
 
@@ -31,15 +29,49 @@ class Translation(ServiceResult):
 
     text: str
     source_language: str
-    """As it was asked for: "en" or "eng"."""
+    """The code as you passed it, such as "en" or "eng"."""
     target_language: str
+    """The code as you passed it, such as "tw" or "twi"."""
 
     def __str__(self) -> str:
         return self.text
 
 
+@frozen(kw_only=True)
+class TranslateArguments:
+    """The arguments of `translate`; `None` means that it was not passed."""
+
+    text: str
+    pair: str | None = None
+    source: str | None = None
+    target: str | None = None
+    split: bool | None = None
+
+
+class Translator(Protocol):
+    """A client that translates."""
+
+    def translate(
+        self, text: str, pair: str | None = None, *, source: str | None = None, target: str | None = None, split: bool
+    ) -> Awaitable[Translation]:
+        """Translate a text."""
+
+
+def _call_khaya(client: Translator, given: TranslateArguments) -> Awaitable[Translation]:
+    return client.translate(given.text, given.pair, source=given.source, target=given.target, split=bool(given.split))
+
+
+TRANSLATE = (
+    Route(
+        provider="khaya",
+        call=_call_khaya,
+        accepts=("text", "pair", "source", "target", "split"),
+    ),
+)
+
+
 class Translate(RoutedService):
-    """The service as `KellyAPI` offers it.
+    """The translation service of `KellyAPI`.
 
     Source: https://github.com/Khaya-AI/khaya-sdk
     """
@@ -57,25 +89,30 @@ class Translate(RoutedService):
     ) -> Translation:
         """Translate a text.
 
-        Give the languages as a pair ("en-tw") or as `source` and `target`, in two letters or ISO 639-3. At most 1,000
-        characters; with `split=True` a longer text is translated in parts, cut at sentences, each billed for itself. An
-        empty text raises `ValueError`, a pair that the provider does not know `BadRequestError`.
+        Args:
+            text: Up to 1,000 characters, or any length with `split=True`.
+            pair: The languages, such as "en-tw", with codes of two letters or of ISO 639-3.
+            source: The language of the text, if you pass no pair.
+            target: The language to translate into, if you pass no pair.
+            split: Cut a longer text at sentences and translate its parts concurrently. Each part is billed.
+            provider: The provider to use. By default the first one that has a key and supports the arguments.
+            fallback: `True` to try the other providers if this one fails, or a list of providers to try.
+
+        Raises:
+            ValueError: The text is blank, or the languages are incomplete.
+            BadRequestError: The provider does not support this pair of languages.
+
+        Example::
+
+            hello = await api.translate("Good morning", "en-tw")
+            print(hello.text)
         """
-        return await self._route(
-            TRANSLATE,
-            Translation,
-            provider,
-            fallback,
-            text=text,
-            pair=pair,
-            source=source,
-            target=target,
-            split=split or None,
-        )
+        arguments = TranslateArguments(text=text, pair=pair, source=source, target=target, split=split or None)
+        return await self._route(TRANSLATE, arguments, provider, fallback)
 
 
 def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:
-    """Read the languages, given as a pair or as source and target."""
+    """Return the source and the target language, given as a pair or one by one."""
     if pair is not None and (source is not None or target is not None):
         raise ValueError("give the languages as a pair or as source and target, not both")
     if pair is not None:
@@ -88,14 +125,14 @@ def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple
 
 
 def cut_text(text: str, size: int = MAX_CHARACTERS) -> Iterator[str]:
-    """Cut a text into parts of at most `size` characters which, joined, are the text.
+    """Yield a text in parts of at most `size` characters. Joined, the parts are the text.
 
-    Each part ends at its last end of a sentence (. ! ? … or a new line); one without any ends at a space, and one
-    without a space where it is full.
+    Each part ends at the last end of a sentence (. ! ? … or a new line) that fits. If there is none, the part ends at
+    the last space, and if there is no space, after `size` characters.
     """
     start = 0
     while len(text) - start > size:
-        window = text[start : start + size + 1]  # one more, to see whether what stands there is a space
+        window = text[start : start + size + 1]  # one more character, which may be a space
         places = (
             max((cut.end() for cut in kind.finditer(window) if 0 < cut.end() <= size), default=0)
             for kind in _CUT_PATTERNS
@@ -106,25 +143,30 @@ def cut_text(text: str, size: int = MAX_CHARACTERS) -> Iterator[str]:
     yield text[start:]
 
 
-async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[str]]) -> str:
-    """Translate the parts of a text at once and join them with the white space that was around them.
+async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[Translation]]) -> Translation:
+    """Translate the parts of a text concurrently, and join them with the white space that was around them.
 
-    The first failure cancels the others and is raised itself.
+    If a part fails, the other parts are cancelled and its error is raised. The `raw` of the result is a list with one
+    item per part.
     """
     parts = list(cut_text(text))
     if len(parts) == 1:
         return await translate(text)
+    done: list[Translation] = []
 
     async def one(part: str) -> str:
         core = part.strip()
         if not core:
             return part
         before, _, after = part.partition(core)
-        return before + await translate(core) + after
+        translated = await translate(core)
+        done.append(translated)
+        return before + translated.text + after
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(part)) for part in parts]
-    except ExceptionGroup as failures:  # of one call, whose callers know single errors
+    except ExceptionGroup as failures:  # this is one call, and its callers expect a single error
         raise failures.exceptions[0] from None
-    return "".join(task.result() for task in tasks)
+    joined = evolve(done[0], text="".join(task.result() for task in tasks))
+    return stamp(joined, Origin([each.raw for each in done], done[0].request_id))

@@ -9,13 +9,13 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
+from fake_clock import run
 from servers import KEY, Script, Server, answer, asked, hang, late, pausing
 
 from kellyapi import KellyAPIError, Khaya, RequestTimeoutError, RetryPolicy, StatusError
 from kellyapi._core.messages import NO_TIMEOUT, Timeout
 
 from .calls import OPERATIONS, Operation, ask
-from .clock import run
 from .scripts import drip
 
 PRECISION = 0.15

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from fake_clock import run
 from servers import KEY, Server
 
 from kellyapi import (
@@ -23,7 +24,6 @@ from kellyapi import (
 from kellyapi._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
 
 from .calls import OPERATIONS, REFUSED, Operation, Outcome, ask
-from .clock import run
 from .scripts import broken, cut_short, drip, html, silent
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)

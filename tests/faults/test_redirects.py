@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from attrs import frozen
+from fake_clock import run
 from servers import KEY, Exchange, Seen, Server, answer
 
 from kellyapi import StatusError, TransportError
 
 from .calls import OPERATIONS, Operation, Outcome, ask
-from .clock import run
 
 STATUSES = (301, 302, 303, 307, 308)
 HERE = {

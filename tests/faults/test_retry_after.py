@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
+from fake_clock import run
 from servers import answer
 
 from kellyapi import NO_RETRY, NO_TIMEOUT, RetryPolicy, StatusError
 from kellyapi._core.retry import MAX_RETRY_AFTER
 
 from .calls import OPERATIONS, Operation, ask
-from .clock import run
 
 BACKOFF = RetryPolicy().throttle_base * (1 + 2)
 """Seconds that two pauses without a hint take at most."""

@@ -14,7 +14,7 @@ def normalize(value: Any) -> Any:
     if isinstance(value, BaseModel):
         value = value.model_dump(by_alias=True)
     if attrs.has(type(value)):
-        value = {each.metadata.get("wire", each.name): getattr(value, each.name) for each in attrs.fields(type(value))}
+        value = {each.metadata.get("json", each.name): getattr(value, each.name) for each in attrs.fields(type(value))}
     if isinstance(value, dict):
         return {
             name: normalized for name, item in value.items() if (normalized := normalize(item)) not in (None, {}, [])

@@ -13,6 +13,8 @@ from urllib.parse import parse_qsl
 
 from servers import Exchange, Seen, Server, answer
 
+from .operations import ID
+
 KEY_HEADERS = ("authorization", "ocp-apim-subscription-key", "x-aerostack-key", "x-api-key")
 PREDICTION = {"id": "p1", "status": "succeeded", "output": ["https://files.example/p1.png"], "model": {"name": "m"}}
 PAGE = {"data": [PREDICTION], "pagination": {"current_page": 1, "per_page": 20, "total": 1, "last_page": 1}}
@@ -28,6 +30,7 @@ _RESPONSES: tuple[tuple[str, bytes], ...] = (
     ("GET /asr/", answer(body=b'{"languages": [{"code": "twi", "name": "Asante Twi"}]}')),
     ("GET /tts/", answer(body=b'{"languages": {"Asante Twi": "twi"}}')),
     ("POST /tts/", answer(body=b"RIFF", kind="audio/wav")),
+    (f"GET /v1/predictions/{ID}", answer(body=json.dumps({**PREDICTION, "id": ID}).encode())),
     ("GET /v1/predictions/", answer(body=json.dumps(PREDICTION).encode())),
     ("GET /v1/predictions", answer(body=json.dumps(PAGE).encode())),
     ("GET /v1/models", answer(body=json.dumps([MODEL]).encode())),

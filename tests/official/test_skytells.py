@@ -309,7 +309,7 @@ async def test_a_refused_connection_has_the_same_code_for_both(form: str) -> Non
         (answer(401, b'{"status": false, "response": "Unauthorized"}'), "API_ERROR", "API_ERROR", AuthenticationError),
         (answer(200, b'{"status": false, "response": "No"}'), "API_ERROR", "API_ERROR", StatusError),
         (answer(500, b"{}"), "HTTP_ERROR", "HTTP_ERROR", ServerError),
-        (answer(502, b"<html>", "text/html"), "SERVER_ERROR", "HTTP_ERROR", ServerError),
+        (answer(502, b"<html>", "text/html"), "SERVER_ERROR", "SERVER_ERROR", ServerError),
         (answer(200, b"<html>", "text/html"), "SERVER_ERROR", "INVALID_JSON", DecodingError),
         (answer(200, b"{"), "INVALID_JSON", "INVALID_JSON", DecodingError),
     ],

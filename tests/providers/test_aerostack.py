@@ -93,6 +93,7 @@ async def test_what_a_completion_leaves_out_is_left_out(
         '{"choices": []}',
         '{"choices": [{}]}',
         '{"choices": [{"message": {"content": 1}}]}',
+        '{"choices": [{"message": {"content": [{"text": 1}]}}]}',
         "<html>",
     ],
 )

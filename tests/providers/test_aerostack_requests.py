@@ -69,7 +69,13 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         {"results": [{"a": None}], "count": 1},
         QueryResult(rows=({"a": None},), count=1),
     ),
-    (lambda it: it.db.query("SELECT 1"), "/db/query", {"sql": "SELECT 1"}, {"results": [], "count": 0}, QueryResult()),
+    (
+        lambda it: it.db.query("SELECT 1"),
+        "/db/query",
+        {"sql": "SELECT 1"},
+        {"results": [], "count": 0},
+        QueryResult(()),
+    ),
     (
         lambda it: it.db.batch([("SELECT 1", ()), ("SELECT ?", (2,))]),
         "/db/batch",

@@ -35,6 +35,7 @@ from kellyapi import (
     Wallet,
     Webhook,
 )
+from kellyapi.providers.skytells.predictions.resource import PredictionsResource
 
 KELLY, KHAYA = "https://api.kellyai.pro", "https://translation-api.ghananlp.org"
 SKYTELLS, AEROSTACK = "https://api.skytells.ai/v1", "https://api.aerostack.ai/v1"
@@ -322,7 +323,7 @@ async def test_one_header_carries_the_key(
 
 
 def test_1_times_are_seconds_and_clients_are_closed_by_a_block() -> None:
-    assert inspect.signature(Skytells.run).parameters["timeout"].default == 900.0
+    assert inspect.signature(PredictionsResource.wait).parameters["timeout"].default == 900.0
     assert hasattr(Skytells, "__aexit__")
 
 

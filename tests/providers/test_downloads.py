@@ -28,9 +28,10 @@ from kellyapi import (
     Timeout,
     TransportError,
 )
-from kellyapi._core.downloads import RemoteFile, describe_file, read_range
+from kellyapi._core.downloads import RemoteFile, Step, describe_file, plan, read_range
 
 DATA = os.urandom(300_000)
+DAY = "Sat, 07 Mar 2026 12:00:00 GMT"
 TAG = '"fox-1"'
 
 
@@ -242,7 +243,7 @@ async def test_attempts_that_bring_nothing_are_paid_from_the_quota_of_retries_an
         with caplog.at_level(logging.INFO, "kellyapi"), pytest.raises(TransportError):
             await skytells.download(url, tmp_path / "fox.png")
     assert len(delivery.asked) == 2
-    assert f"from byte {HALF} on again in 0.00 s" in caplog.text
+    assert f"it resumes at byte {HALF} in 0.00 s" in caplog.text
 
 
 async def test_without_retries_a_cut_is_the_end(tmp_path: Path) -> None:
@@ -257,12 +258,14 @@ async def test_without_retries_a_cut_is_the_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "condition"),
     [
-        ({"headers": {"Last-Modified": "Sat, 07 Mar 2026 12:00:00 GMT"}}, "Sat, 07 Mar 2026 12:00:00 GMT"),
+        ({"headers": {"Last-Modified": "Sat, 07 Mar 2026 12:00:00 GMT"}}, None),
+        ({"headers": {"Last-Modified": DAY, "Date": "Sat, 07 Mar 2026 12:00:01 GMT"}}, DAY),
+        ({"headers": {"Last-Modified": DAY, "Date": DAY}}, None),
         ({"headers": {"ETag": 'W/"weak"'}}, None),
         ({}, None),
     ],
 )
-async def test_without_a_strong_tag_the_date_or_the_size_must_do(
+async def test_without_a_strong_tag_only_a_date_older_than_the_response_will_do(
     changes: Any, condition: str | None, tmp_path: Path
 ) -> None:
     delivery = Delivery(tag=None, cuts=[HALF], **changes)
@@ -345,7 +348,7 @@ async def test_another_range_than_was_asked_for_is_not_taken(content_range: str,
         (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/{len(DATA)}", "ETag": TAG}, "a part of the file"),
         (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/*"}, "a part of the file"),
         (206, {}, "a part of the file"),
-        (204, {}, "an answer without a file"),
+        (204, {}, "a response without a file"),
         (200, {"Content-Type": "text/html; charset=utf-8"}, "a page in HTML"),
     ],
 )
@@ -427,10 +430,23 @@ async def test_a_part_is_gone_on_with_by_the_next_download(tmp_path: Path) -> No
         assert part.read_bytes() == DATA[:HALF]
         delivery.cuts.clear()
         delivery.asked.clear()
-        again = url.replace("sig=1", "sig=2")  # another signature of the same link
-        await skytells.download(again, tmp_path / "fox.png")
+        await skytells.download(url, tmp_path / "fox.png")
     assert ((tmp_path / "fox.png").read_bytes(), names(tmp_path)) == (DATA, ["fox.png"])
     assert delivery.asked == [{}, {"range": f"bytes={HALF}-", "if-range": TAG}]
+
+
+async def test_a_part_of_a_link_with_another_query_is_not_resumed(tmp_path: Path) -> None:
+    delivery = Delivery(cuts=[HALF, *[0] * 9])
+    async with delivered(delivery) as (skytells, url, _):
+        with pytest.raises(TransportError):
+            await skytells.download(url, tmp_path / "fox.png")
+        part = only(tmp_path)
+        delivery.cuts.clear()
+        delivery.asked.clear()
+        await skytells.download(url.replace("sig=1", "sig=2"), tmp_path / "fox.png")
+    assert (tmp_path / "fox.png").read_bytes() == DATA
+    assert names(tmp_path) == ["fox.png", part.name]
+    assert delivery.asked == [{}]
 
 
 async def test_a_part_that_is_whole_is_only_put_in_its_place(tmp_path: Path) -> None:
@@ -730,20 +746,22 @@ async def test_a_link_that_stays_expired_is_an_error_that_says_so(status: int, t
 @pytest.mark.parametrize(
     ("status", "headers", "entity"),
     [
-        (200, {}, RemoteFile()),
-        (200, {"Content-Length": "5"}, RemoteFile(5)),
-        (200, {"Content-Length": "5", "Accept-Ranges": "bytes"}, RemoteFile(5, None, True)),
-        (200, {"Content-Length": "5", "ETag": '"a"'}, RemoteFile(5, '"a"', True)),
-        (200, {"Content-Length": "5", "ETag": '"a"', "Last-Modified": "day"}, RemoteFile(5, '"a"', True)),
-        (200, {"Content-Length": "5", "ETag": 'W/"a"', "Last-Modified": "day"}, RemoteFile(5, "day", True)),
-        (200, {"Content-Length": "5", "ETag": '"a"', "Accept-Ranges": "none"}, RemoteFile(5, '"a"')),
-        (200, {"ETag": '"a"'}, RemoteFile(None, '"a"')),
+        (200, {}, RemoteFile(ranges=True)),
+        (200, {"Content-Length": "5"}, RemoteFile(5, ranges=True)),
+        (200, {"Content-Length": "5", "Accept-Ranges": "bytes"}, RemoteFile(5, ranges=True)),
+        (200, {"Content-Length": "5", "ETag": '"a"'}, RemoteFile(5, '"a"', is_etag=True, ranges=True)),
+        (200, {"ETag": '"a"', "Last-Modified": DAY}, RemoteFile(None, '"a"', is_etag=True, ranges=True)),
+        (200, {"ETag": 'W/"a"', "Last-Modified": DAY}, RemoteFile(ranges=True)),
+        (200, {"Last-Modified": DAY, "Date": "Sat, 07 Mar 2026 12:00:01 GMT"}, RemoteFile(None, DAY, ranges=True)),
+        (200, {"Last-Modified": DAY, "Date": DAY}, RemoteFile(ranges=True)),
+        (200, {"Last-Modified": "day", "Date": DAY}, RemoteFile(ranges=True)),
+        (200, {"ETag": '"a"', "Accept-Ranges": "none"}, RemoteFile(None, '"a"', is_etag=True)),
         (200, {"Content-Length": "5", "ETag": '"a"', "Content-Encoding": "gzip"}, RemoteFile()),
-        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/5", "ETag": '"a"'}, RemoteFile(5, '"a"', True)),
-        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/*"}, RemoteFile()),
+        (206, {"Content-Range": "bytes 3-4/5", "ETag": '"a"'}, RemoteFile(5, '"a"', is_etag=True, ranges=True)),
+        (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/*"}, RemoteFile(ranges=True)),
     ],
 )
-def test_a_head_says_whether_a_download_can_be_gone_on_with(
+def test_a_head_says_whether_a_download_can_be_resumed(
     status: int, headers: dict[str, str], entity: RemoteFile
 ) -> None:
     assert describe_file(status, headers) == entity
@@ -774,4 +792,36 @@ DIGITS = "9" * 5_000
     ("status", "headers"), [(200, {"Content-Length": DIGITS}), (206, {"Content-Range": f"bytes 0-1/{DIGITS}"})]
 )
 def test_a_size_that_no_file_has_is_none(status: int, headers: dict[str, str]) -> None:
-    assert describe_file(status, headers) == RemoteFile()
+    assert describe_file(status, headers).size is None
+
+
+# The plan
+
+FILE = RemoteFile(10, TAG, is_etag=True, ranges=True)
+REST = {"Content-Range": "bytes 4-9/10", "ETag": TAG}
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "requested_from", "kept", "file", "step"),
+    [
+        (200, {}, 0, 0, FILE, Step.START),
+        (200, {}, 0, 4, FILE, Step.RESUME),
+        (200, {}, 0, 10, FILE, Step.DONE),
+        (200, {}, 0, 11, FILE, Step.START),
+        (200, {}, 0, 4, RemoteFile(), Step.START),
+        (200, {}, 4, 4, FILE, Step.START),
+        (206, REST, 4, 4, FILE, Step.RESUME),
+        (206, REST, 0, 0, FILE, Step.RESTART),
+        (206, REST, 3, 3, FILE, Step.RESTART),
+        (206, {**REST, "ETag": '"other"'}, 4, 4, FILE, Step.RESTART),
+        (206, {"Content-Range": "bytes 4-9/10"}, 4, 4, FILE, Step.RESTART),
+        (206, {**REST, "Content-Range": "bytes 4-9/11"}, 4, 4, FILE, Step.RESTART),
+        (206, {**REST, "Content-Range": "bytes 4-9/*"}, 4, 4, FILE, Step.RESUME),
+        (206, {"Content-Range": "bytes 4-9/10"}, 4, 4, RemoteFile(10, DAY, ranges=True), Step.RESUME),
+        (206, {**REST, "Last-Modified": "other"}, 4, 4, RemoteFile(10, DAY, ranges=True), Step.RESTART),
+    ],
+)
+def test_the_plan_never_joins_two_contents(
+    status: int, headers: dict[str, str], requested_from: int, kept: int, file: RemoteFile, step: Step
+) -> None:
+    assert plan(status, headers, requested_from=requested_from, kept=kept, file=file) is step

@@ -79,13 +79,15 @@ def row(
     body: Any,
     kind: type[StatusError],
     message: str,
-    code: str = "HTTP_ERROR",
+    code: str | None = None,
     *,
     details: Any = None,
     request_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[Any, ...]:
     """One row of the table; what is left out is what an error says that knows no better."""
+    if code is None:
+        code = "SERVER_ERROR" if status >= 500 and isinstance(body, str) else "HTTP_ERROR"
     return status, headers or {}, body, kind, code, message, details, request_id
 
 

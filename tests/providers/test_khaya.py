@@ -205,8 +205,6 @@ async def test_a_missing_file_and_a_directory_are_the_errors_of_opening_them(
     [
         ({"text": None}, r"\$\.text"),
         ({}, r"\$\.text: missing"),
-        ({**HEARD, "timings": {"words": [{"word": "Me", "start": None, "end": 1}]}}, r"\$\.timings\.words\[0\]\.start"),
-        ({**HEARD, "warnings": "careful"}, r"\$\.warnings"),
     ],
 )
 async def test_a_transcript_of_wrong_shape_names_the_place(

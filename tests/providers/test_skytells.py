@@ -177,7 +177,6 @@ async def test_each_form_of_a_prediction_is_understood(
         ("{}", r"\$\.(id|status)"),
         ('{"id": 1, "status": "failed"}', r"\$\.id"),
         ('{"id": "a1", "status": null}', r"\$\.status"),
-        ('{"id": "a1", "status": "x", "metrics": {"image_count": 1.5}}', r"\$\.metrics\.image_count"),
     ],
 )
 async def test_a_prediction_of_wrong_shape_names_the_place(

@@ -13,7 +13,7 @@ from itertools import accumulate, count, takewhile
 from typing import Any
 
 import pytest
-from faults.clock import run as run_patiently
+from fake_clock import run as run_patiently
 from servers import Exchange, Script, Server, answer, hang, reset, run_script
 
 from kellyapi import (
@@ -182,7 +182,7 @@ async def test_looks_take_nothing_from_the_quota_of_retries() -> None:
 
 async def test_a_server_that_wants_a_pause_is_left_alone() -> None:
     async with followed(refusal(429, Retry_After="30")) as (skytells, server):
-        with pytest.raises(WaitTimeoutError, match="the last look failed") as caught:
+        with pytest.raises(WaitTimeoutError, match="the last poll failed") as caught:
             await skytells.predictions.wait("a1", interval=0, timeout=0.1)
         assert len(server.requests) == 1
     assert caught.value.code == "WAIT_TIMEOUT"
@@ -473,9 +473,9 @@ async def test_a_second_cancelling_does_not_wait_for_the_first_and_does_not_stop
         with pytest.raises(asyncio.CancelledError):
             await task
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        assert [one for one in others if "_cancel_quietly" in repr(one)]
+        assert [one for one in others if "_cancel_and_log" in repr(one)]
         go_on.set()
-        await asyncio.gather(*(one for one in others if "_cancel_quietly" in repr(one)))
+        await asyncio.gather(*(one for one in others if "_cancel_and_log" in repr(one)))
 
 
 # Many

@@ -512,22 +512,23 @@ MALFORMED: dict[str, bytes] = {
     "null": events(None),
     "an event too large": events({"type": "ping", "padding": "x" * MAX_EVENT_BYTES}),
 }
+MALFORMED_TEXTS: dict[str, bytes] = {
+    "content of a wrong type": events(chunk(5)),
+    "parts of a wrong type": events(chunk([5, {"text": 5}])),
+    "a part of a wrong type": events(chunk([{"text": 5}])),
+}
 MALFORMED_CHUNKS: dict[str, bytes] = {
     "choices of a wrong type": events({"choices": 5}),
     "no choices": events({"choices": None}),
+    "usage only": events({"usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}}),
     "a choice of a wrong type": events({"choices": [5]}),
     "a delta of a wrong type": events({"choices": [{"delta": "x"}]}),
-    "content of a wrong type": events(chunk(5)),
-    "parts of a wrong type": events(chunk([5])),
-    "a part of a wrong type": events(chunk([{"text": 5}])),
     "an index that is no number": events({"choices": [{"index": [], "delta": {}}]}),
-    "an index that is a text": events({"choices": [{"index": "1", "delta": {"content": "x"}}]}),
-    "a call's index that is a text": events(chunk(delta={"tool_calls": [{"index": "1"}]})),
     "a refusal of a wrong type": events(chunk(delta={"refusal": 5})),
     "calls of a wrong type": events(chunk(delta={"tool_calls": 5})),
-    "a call of a wrong type": events(chunk(delta={"tool_calls": [5]})),
-    "arguments of a wrong type": events(chunk(delta={"tool_calls": [{"function": {"arguments": {"a": 1}}}]})),
     "filter results of a wrong type": events(chunk(content_filter_results=[5])),
+    "usage of a wrong type": events({"choices": [], "usage": 5}),
+    "an id of a wrong type": events({"choices": [], "id": 5}),
 }
 MALFORMED_EVENTS: dict[str, bytes] = {
     "a delta without text": events(added(None)),
@@ -541,7 +542,7 @@ MALFORMED_EVENTS: dict[str, bytes] = {
     ("name", "malformed"),
     [
         *((name, event) for name in MAKERS for event in MALFORMED.values()),
-        *((CHATS[0], event) for event in MALFORMED_CHUNKS.values()),
+        *((CHATS[0], event) for event in MALFORMED_TEXTS.values()),
         *(("skytells responses", event) for event in MALFORMED_EVENTS.values()),
     ],
 )
@@ -556,14 +557,32 @@ async def test_what_is_not_of_the_protocol_is_a_decoding_error_with_what_had_arr
         await server.until(lambda: server.open == 0)
 
 
+@pytest.mark.parametrize("malformed", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
+async def test_an_optional_part_of_a_chunk_of_a_wrong_type_is_left_out(malformed: bytes) -> None:
+    """A reply that has been paid for is worth more than one of its parts."""
+    name = CHATS[0]
+    async with asked(name, streamed(BEGUN[name], malformed, WHOLE[name])) as (make, _), make() as stream:
+        assert "".join([piece async for piece in stream]) == f"Hello{stream.text.removeprefix('Hello')}"
+        assert stream.completion.choices[0].finish_reason == "stop"
+
+
+async def test_arguments_of_a_tool_call_may_be_an_object() -> None:
+    calls = [{"id": "t", "function": {"name": "f", "arguments": {"a": 1}}}]
+    streams = streamed(events(chunk(delta={"tool_calls": calls})), WHOLE[CHATS[0]])
+    whole = answer(body=json.dumps({"choices": [{"message": {"tool_calls": calls}}]}).encode())
+    async with asked(CHATS[0], streams, whole) as (make, _):
+        for _ in range(2):
+            async with make() as stream:
+                _ = [piece async for piece in stream]
+            (call,) = stream.completion.choices[0].message.tool_calls
+            assert json.loads(call.function.arguments) == {"a": 1}
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [
         ("skytells chat", DONE),
         ("skytells chat", events({"choices": []}) + DONE),
-        ("skytells chat", events(chunk("hi"), {"choices": [], "usage": 5}) + DONE),
-        ("skytells chat", events({**chunk("hi"), "id": 5}) + DONE),
-        ("skytells chat", events(chunk("hi", finish_reason=True)) + DONE),
         ("skytells responses", DONE),
         ("skytells responses", events(CREATED) + DONE),
     ],
@@ -752,7 +771,7 @@ async def test_speech_that_breaks_off_says_how_much_had_arrived() -> None:
 
 async def test_speech_without_a_byte_is_a_decoding_error() -> None:
     async with Server(answer(body=b"", kind="audio/wav")) as server, Khaya("key", base_url=server.url) as khaya:
-        with pytest.raises(DecodingError, match="no audio in the answer") as caught:
+        with pytest.raises(DecodingError, match="no audio in the response") as caught:
             await read(lambda: khaya.synthesize_stream("Maakye", "twi"))
         assert (caught.value.provider, caught.value.outcome_unknown, len(server.requests)) == ("khaya", True, 1)
 

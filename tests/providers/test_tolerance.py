@@ -14,11 +14,13 @@ from typing import Any
 import pytest
 from servers import Server, answer
 
-from kellyapi import NO_RETRY, DecodingError
+from kellyapi import NO_RETRY, DecodingError, Result
 
 from .replies import REPLIES
 
 NEEDED = [(name, where) for name, row in REPLIES.items() for where in row[3]]
+CONTENT = "$.choices[0].message.content"
+"""May be null, but not wrong: it is what was paid for."""
 FREE_FORM = {"query", "entry"}
 """Replies that hold any JSON: there a new field is one more to give."""
 
@@ -77,17 +79,41 @@ async def test_numbers_may_be_text_where_numbers_are_due(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_each_place_that_is_not_needed_may_be_null_or_missing(name: str) -> None:
-    _, _, whole, needed = REPLIES[name]
-    for where, container, key in places(whole):
-        if where in needed or isinstance(container, list) or key in ("hate", "jailbreak"):
-            continue
-        reply = copy.deepcopy(whole)
-        found, key = at(where, reply)
-        found[key] = None
-        nothing = await read(name, reply)
+async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name: str) -> None:
+    """Nobody loses a paid result to a field that the result can do without."""
+    client, call, whole, needed = REPLIES[name]
+    optional = [
+        where
+        for where, container, _ in places(whole)
+        if not (isinstance(container, list) or where == CONTENT or any(each.startswith(where) for each in needed))
+    ]
+    replies = []
+    for where in optional:
+        for value in ([], {}, None, 7, "text", True):
+            replies.append(copy.deepcopy(whole))
+            found, key = at(where, replies[-1])
+            found[key] = value
+        replies.append(copy.deepcopy(whole))
+        found, key = at(where, replies[-1])
         del found[key]
-        assert type(await read(name, reply)) is type(nothing)
+    kind = type(await read(name, whole))
+    scripts = [answer(body=json.dumps(reply).encode()) for reply in replies]
+    async with Server(*scripts) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
+        for reply in replies:
+            result = await call(one)
+            assert isinstance(result, kind) or name in FREE_FORM, reply
+            if isinstance(result, Result):
+                assert result.raw == reply or isinstance(reply.get("job"), dict), reply
+
+
+@pytest.mark.parametrize("content", [{}, 7, True, [7, {"text": 7}]])
+@pytest.mark.parametrize("name", ["chat", "gateway"])
+async def test_a_content_that_is_no_text_is_refused(name: str, content: Any) -> None:
+    reply = copy.deepcopy(REPLIES[name][2])
+    container, key = at(CONTENT, reply)
+    container[key] = content
+    with pytest.raises(DecodingError):
+        await read(name, reply)
 
 
 @pytest.mark.parametrize("wrong", [None, "another kind"])
@@ -98,7 +124,7 @@ async def test_a_wrong_value_in_a_needed_place_is_refused_with_its_place(name: s
     container[key] = wrong and (True if is_number(container[key]) else 7)
     with pytest.raises(DecodingError) as caught:
         await read(name, reply)
-    assert where in caught.value.message.partition("; the answer reads")[0]
+    assert where[1:] in caught.value.message.partition("; the response")[0]
 
 
 @pytest.mark.parametrize(("name", "where"), [(name, where) for name, where in NEEDED if not where.endswith("]")])
@@ -108,7 +134,7 @@ async def test_a_needed_field_that_is_missing_is_refused_with_its_place(name: st
     del container[key]
     with pytest.raises(DecodingError) as caught:
         await read(name, reply)
-    assert where in caught.value.message.partition("; the answer reads")[0]
+    assert where[1:] in caught.value.message.partition("; the response")[0]
 
 
 @pytest.mark.parametrize("body", [None, 1, "text", True])

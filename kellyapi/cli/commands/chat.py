@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Say something to a language model"
+HELP = "Send a prompt to a language model"
 OPTIONS = ("json", "output", "provider", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the prompt, the model and the character."""
-    parser.add_argument("text", metavar="PROMPT", help="what to say, - for standard input")
+    parser.add_argument("text", metavar="PROMPT", help="the message, - for standard input")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
-    parser.add_argument("--character", metavar="NAME", help="who answers: one of Kelly AI's characters")
+    parser.add_argument("--character", metavar="NAME", help="one of the characters of Kelly AI")
 
 
 def run(arguments: Namespace, output: Output) -> None:

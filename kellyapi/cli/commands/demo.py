@@ -1,4 +1,4 @@
-"""`kellyapi demo`: all that the sandbox can do, into a folder. Its steps are in `demo_steps`."""
+"""`kellyapi demo`: show what the sandbox can do, and write the results into a folder. `demo_steps` has the steps."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from ..demo_steps import FinishedStep
     from ..output import Output
 
-HELP = "Speak, listen, translate, draw and write into a folder, without a key or a network"
+HELP = "Show what the library can do, without a key or a network, and write the results into a folder"
 OPTIONS = ("json", "output", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add nothing: the folder is the common option `--output`."""
+    """Add no arguments: the folder is the common option `--output`."""
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Do the steps of the demo, and show them as a table."""
+    """Run the steps of the demo, and show them as a table."""
     import asyncio
     from pathlib import Path
 
@@ -43,6 +43,6 @@ async def _run_steps(folder: Path, output: Output) -> None:
             for step in STEPS:
                 with output.spinner(step.name):
                     finished.append(await step.run(api, folder))
-    finally:  # a step that fails keeps the files of the steps before it
+    finally:  # if a step fails, the steps before it are still shown
         if finished:
             output.demo_finished(folder, finished, time.perf_counter() - started)

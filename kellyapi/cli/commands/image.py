@@ -1,4 +1,4 @@
-"""`kellyapi image`: draw a picture into a file."""
+"""`kellyapi image`: generate an image, and write it to a file."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Draw a picture"
+HELP = "Generate an image"
 OPTIONS = ("json", "output", "provider", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the prompt, the model and the size."""
-    parser.add_argument("text", metavar="PROMPT", help="what to draw, - for standard input")
-    parser.add_argument("--negative-prompt", metavar="TEXT", help="what not to draw")
+    parser.add_argument("text", metavar="PROMPT", help="what the image should show, - for standard input")
+    parser.add_argument("--negative-prompt", metavar="TEXT", help="what the image should not show")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--width", type=int, metavar="PIXELS")
     parser.add_argument("--height", type=int, metavar="PIXELS")
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Write the picture to a file, or into a pipe."""
+    """Write the image to a file, or into a pipe."""
     from ..service_call import call_service, check_output_file, read_text
 
     check_output_file(arguments, media=True)

@@ -1,4 +1,4 @@
-"""`kellyapi models list` and `show`."""
+"""`kellyapi models list` and `kellyapi models show`."""
 
 from __future__ import annotations
 
@@ -58,4 +58,4 @@ def _show(arguments: Namespace, output: Output) -> None:
     asyncio.run(work())
 
 
-_ACTIONS = {"list": ("List the models", _list), "show": ("Show a model, with the inputs it takes", _show)}
+_ACTIONS = {"list": ("List the models", _list), "show": ("Show a model and its inputs", _show)}

@@ -19,7 +19,7 @@ OPTIONS = ("json", "output", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the model, its inputs and the time to wait."""
+    """Add the model, its inputs, and how long and how often to poll."""
     parser.add_argument("model", metavar="MODEL", help="see kellyapi models list")
     parser.add_argument(
         "-i",
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         type=model_input,
-        help="an input of the model, as often as needed; what reads as JSON is taken as JSON, the rest as text",
+        help="an input of the model, may be repeated; VALUE is JSON if it can be parsed as JSON, otherwise text",
     )
     add_polling_options(parser)
 

@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Start a local server that answers like all four providers"
+HELP = "Start a local server that responds like all four providers"
 OPTIONS = ("json", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add where to listen."""
+    """Add the address and the port to listen at."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=port, default=8787, help="port to listen at, 0 for a free one (%(default)s)")
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Listen until SIGINT or SIGTERM."""
+    """Run the sandbox until SIGINT or SIGTERM."""
     import asyncio
 
     asyncio.run(_serve(arguments.host, arguments.port, output))
@@ -44,7 +44,7 @@ async def _serve(host: str, port: int, output: Output) -> None:
 
 @contextmanager
 def _on_signals(react: Callable[[], object]) -> Iterator[None]:
-    """Have the loop react to SIGINT and SIGTERM; `loop.add_signal_handler` would do, but not on Windows."""
+    """Call a function on SIGINT and SIGTERM. Windows has no `loop.add_signal_handler`."""
     import asyncio
     import signal
 

@@ -1,4 +1,4 @@
-"""`kellyapi synthesize`: speak a text into an audio file."""
+"""`kellyapi synthesize`: turn a text into speech, and write it to an audio file."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Speak a text"
+HELP = "Turn a text into speech"
 OPTIONS = ("json", "output", "provider", "sandbox")
 
 _FORMATS: dict[str, Literal["mp3", "ogg"]] = {".mp3": "mp3", ".ogg": "ogg"}
-"""By the ending of the output file."""
+"""The format, by the ending of the output file. Every other ending gets the default, which is WAV."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the text, its language, the voice and the format."""
-    parser.add_argument("text", metavar="TEXT", help="what to say, - for standard input")
-    parser.add_argument("--language", metavar="CODE", default="eng", help="of the text (%(default)s)")
+    parser.add_argument("text", metavar="TEXT", help="the text to speak, - for standard input")
+    parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (%(default)s)")
     parser.add_argument("--voice", metavar="NAME", help="one of the provider's voices")
     parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default the ending of FILE")
 

@@ -1,4 +1,4 @@
-"""`kellyapi transcribe`: recognise the speech of an audio file."""
+"""`kellyapi transcribe`: recognise the speech in an audio file."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Write down what is said in an audio file"
+HELP = "Recognise the speech in an audio file"
 OPTIONS = ("json", "output", "provider", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the file, its language and the times."""
+    """Add the file, its language and the timestamps."""
     parser.add_argument("file", metavar="FILE", help="WAV, MP3, FLAC or Ogg, - for standard input")
-    parser.add_argument("--language", metavar="CODE", default="eng", help="what is spoken (%(default)s)")
-    parser.add_argument("--timestamps", choices=("word", "segment"), help="also say when")
+    parser.add_argument("--language", metavar="CODE", default="eng", help="the spoken language (%(default)s)")
+    parser.add_argument("--timestamps", choices=("word", "segment"), help="add the times of words or segments")
 
 
 def run(arguments: Namespace, output: Output) -> None:

@@ -15,8 +15,8 @@ OPTIONS = ("json", "output", "provider", "sandbox")
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the text and its languages."""
-    parser.add_argument("text", metavar="TEXT", help="what to translate, - for standard input")
-    parser.add_argument("pair", metavar="PAIR", nargs="?", help="from which language into which, such as en-tw")
+    parser.add_argument("text", metavar="TEXT", help="the text to translate, - for standard input")
+    parser.add_argument("pair", metavar="PAIR", nargs="?", help="the languages, such as en-tw")
     parser.add_argument("--source", metavar="CODE", help="the first half of PAIR")
     parser.add_argument("--target", metavar="CODE", help="the second half of PAIR")
 

@@ -1,15 +1,19 @@
-"""Aerostack's language models."""
+"""`aerostack.ai`: language models."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from attrs import frozen
+
 from ..._core.resource import Resource, drop_none
-from ...services.chat import ChatReply, ChatStream, Messages, read_completion, write_messages
+from ..._data.decoding import Shape
+from ...services.chat import ChatReply, ChatStream, Messages, to_reply, write_messages
+from ...services.openai_completions import ChatCompletion
 
 
 class AI(Resource):
-    """`aerostack.ai`.
+    """Language models.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
     """
@@ -23,13 +27,22 @@ class AI(Resource):
         max_tokens: int | None = None,
         top_p: float | None = None,
     ) -> ChatReply:
-        """Say something to a language model.
+        """Send messages to a language model.
 
-        `messages` are `Message(role, content)` or dicts; a single string is one message of the user. `temperature` is 0
-        to 2.
+        Args:
+            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            model: The model. If you pass none, the provider chooses one.
+            temperature: How random the reply is, from 0 to 2.
+            max_tokens: The maximum length of the reply, in tokens.
+            top_p: Nucleus sampling, from 0 to 1.
+
+        Example::
+
+            reply = await aerostack.ai.chat("Name three rivers of Ghana.")
+            print(reply.text)
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
-        return await self._post_json("/ai/chat", {"messages": write_messages(messages), **options}, into=_read_reply)
+        return await self._post_json("/ai/chat", {"messages": write_messages(messages), **options}, into=_REPLY)
 
     def chat_stream(
         self,
@@ -40,18 +53,29 @@ class AI(Resource):
         max_tokens: int | None = None,
         top_p: float | None = None,
     ) -> ChatStream:
-        """Say something to a language model and get its reply as it is written: `async with aerostack.ai.chat_stream(…)
-        as stream: async for piece in stream: …`.
+        """Send messages to a language model, and receive the reply while it is written.
 
-        What it takes is what `chat` takes; so are the errors, raised when the block is entered.
+        The arguments are those of `chat`. Errors are raised when the `async with` block is entered.
+
+        Example::
+
+            async with aerostack.ai.chat_stream("Tell me a story.") as stream:
+                async for piece in stream:
+                    print(piece, end="")
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
         return self._stream_events("/ai/chat", data, into=ChatStream)
 
 
-def _read_reply(value: Any) -> ChatReply:
-    """The first generation answers `{"response"}`, the second with a chat completion."""
-    if isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value:
-        return ChatReply(text=value["response"], provider="aerostack")
-    return read_completion(value, "aerostack")
+@frozen(kw_only=True)
+class _Completion(ChatCompletion):
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Turn the `{"response": …}` of the older API into a chat completion, which the newer one sends."""
+        if isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value:
+            return {"choices": [{"message": {"content": value["response"]}}]}
+        return value
+
+
+_REPLY = Shape(_Completion, lambda completion: to_reply(completion, "aerostack"))

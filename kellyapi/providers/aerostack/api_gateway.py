@@ -1,4 +1,4 @@
-"""Aerostack's gateway: APIs that a project sells to consumers with keys of their own."""
+"""`aerostack.gateway`: APIs that a project sells to consumers, each with a key of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from attrs import frozen
 from ..._core.resource import Resource, drop_none
 from ..._core.secrets import Key, as_secret
 from ..._core.urls import encode_path
-from ..._data.decoding import json_name
+from ..._data.decoding import Shape, json_name
+from ..._data.result import Result
 from ..._data.text import not_blank
 from ...services.chat import ChatStream, Messages, write_messages
 from ...services.openai_completions import ChatCompletion
@@ -15,8 +16,8 @@ from .response_types import whole_number
 
 
 @frozen
-class Wallet:
-    """What a consumer has left."""
+class Wallet(Result):
+    """The balance of a consumer."""
 
     balance: float | None = None
     total_consumed: float | None = None
@@ -37,18 +38,26 @@ class _Held:
 
 
 class Gateway(Resource):
-    """`aerostack.gateway`. `consumer` is the consumer's own key (`ask_live_…`) or token, sent in place of the
-    project's.
+    """APIs sold to consumers.
+
+    `consumer` is the key (`ask_live_…`) or the token of a consumer. It is sent in place of the project's key.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/gateway_api.py),
     https://github.com/aerostackdev/sdk-node (src/gateway.ts)
     """
 
     async def log_usage(self, consumer_id: str, api_id: str, units: float, *, metric: str = "units") -> float:
-        """Bill a consumer for units, and give how many were billed."""
+        """Bill a consumer for usage of an API, and return how many units were billed.
+
+        Args:
+            consumer_id: The id of the consumer.
+            api_id: The id of the API.
+            units: How many units to bill.
+            metric: What is counted, such as "requests"; by default "units".
+        """
         ids = {"consumerId": not_blank(consumer_id, "consumer_id"), "apiId": not_blank(api_id, "api_id")}
         data = {**ids, "metric": metric, "units": units}
-        return whole_number((await self._post_json("/gateway/billing/log", data, into=_Logged)).logged_units)
+        return await self._post_json("/gateway/billing/log", data, into=_LOGGED_UNITS)
 
     async def chat(
         self,
@@ -60,7 +69,16 @@ class Gateway(Resource):
         temperature: float | None = None,
         max_tokens: int | None = None,
     ) -> ChatCompletion:
-        """Say something to an API of the gateway, named by its slug, at the consumer's expense."""
+        """Send messages to an API of the gateway. The consumer pays.
+
+        Args:
+            api: The slug of the API.
+            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            consumer: The key or the token of the consumer.
+            model: The model. If you pass none, the API chooses one.
+            temperature: How random the reply is, from 0 to 2.
+            max_tokens: The maximum length of the reply, in tokens.
+        """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens)
         consumer = as_secret(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
@@ -77,10 +95,15 @@ class Gateway(Resource):
         temperature: float | None = None,
         max_tokens: int | None = None,
     ) -> ChatStream:
-        """Say something to an API of the gateway, at the consumer's expense, and get its reply as it is written: `async
-        with aerostack.gateway.chat_stream(…) as stream: async for piece in stream: …`.
+        """Send messages to an API of the gateway, and receive the reply while it is written. The consumer pays.
 
-        What it takes is what `chat` takes; so are the errors, raised when the block is entered.
+        The arguments are those of `chat`. Errors are raised when the `async with` block is entered.
+
+        Example::
+
+            async with aerostack.gateway.chat_stream("tutor", "Hello", consumer="ask_live_…") as stream:
+                async for piece in stream:
+                    print(piece, end="")
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens)
         consumer = as_secret(consumer)
@@ -89,7 +112,11 @@ class Gateway(Resource):
         return self._stream_events(path, data, into=ChatStream, bearer=consumer)
 
     async def wallet(self, api: str, *, consumer: Key) -> Wallet:
-        """Give what a consumer has left with an API of the gateway."""
+        """Return the balance of a consumer for an API of the gateway, named by its slug."""
         consumer = as_secret(consumer)
         query = {"api_slug": not_blank(api, "api")}
-        return (await self._fetch("/ai/gateway/me/wallet", query, into=_Held, bearer=consumer)).wallet
+        return await self._fetch("/ai/gateway/me/wallet", query, into=_WALLET, bearer=consumer)
+
+
+_LOGGED_UNITS = Shape(_Logged, lambda found: whole_number(found.logged_units))
+_WALLET = Shape(_Held, lambda found: found.wallet)

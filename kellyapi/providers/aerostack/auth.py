@@ -1,4 +1,4 @@
-"""Aerostack's sign-up and sign-in."""
+"""`aerostack.auth`: sign-up and sign-in of the users of a project."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from attrs import field, frozen
 
 from ..._core.resource import Resource, drop_none
 from ..._data.decoding import json_name
+from ..._data.result import Result
 from ..._data.text import not_blank
 
 
 @frozen
-class User:
-    """Somebody who has signed up."""
+class User(Result):
+    """A user of a project."""
 
     id: str | None = None
     """A UUID."""
@@ -26,8 +27,8 @@ class User:
 
 
 @frozen
-class Authentication:
-    """What signing up or in gives."""
+class Authentication(Result):
+    """The result of signing up or signing in."""
 
     token: str | None = field(default=None, repr=False)
     """The user's token: a secret, so `repr` leaves it out."""
@@ -37,7 +38,7 @@ class Authentication:
 
 
 class Auth(Resource):
-    """`aerostack.auth`.
+    """Users of a project.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/authentication_api.py)
     """
@@ -45,11 +46,30 @@ class Auth(Resource):
     async def sign_up(
         self, email: str, password: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> Authentication:
-        """Make a user; the password has at least 8 characters. An email that is taken raises `ConflictError`."""
+        """Create a user.
+
+        Args:
+            email: The email address, which no other user of the project has.
+            password: At least 8 characters.
+            name: The display name.
+            metadata: Any JSON object to keep with the user.
+
+        Raises:
+            ConflictError: Another user has this email address.
+
+        Example::
+
+            signed_up = await aerostack.auth.sign_up("ama@example.com", "a long password", name="Ama")
+            print(signed_up.user)
+        """
         data = {"email": not_blank(email, "email"), "password": password, **drop_none(name=name, metadata=metadata)}
         return await self._post_json("/auth/signup", data, into=Authentication)
 
     async def sign_in(self, email: str, password: str) -> Authentication:
-        """Sign a user in; a wrong password raises `AuthenticationError`."""
+        """Sign a user in, and return the user's token.
+
+        Raises:
+            AuthenticationError: The email address or the password is wrong.
+        """
         data = {"email": not_blank(email, "email"), "password": password}
         return await self._post_json("/auth/signin", data, into=Authentication, repeatable=True)

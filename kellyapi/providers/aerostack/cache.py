@@ -1,4 +1,4 @@
-"""Aerostack's cache: JSON values by key, with expiry."""
+"""`aerostack.cache`: JSON values by key, which may expire."""
 
 from __future__ import annotations
 
@@ -8,45 +8,54 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
-from ..._data.decoding import decode
+from ..._data.decoding import Shape
+from ..._data.result import Result
 from ..._data.text import not_blank
 from ...errors import DecodingError
 from .pagination import CursorPage, batches, iterate_pages
-from .response_types import Success, whole_number
+from .response_types import SUCCESS, whole_number
 
 MAX_KEYS = 100
 MAX_DELETIONS = 500
 
 
 @frozen
-class CacheEntry:
-    """A key's value, or that it has none."""
+class CacheEntry(Result):
+    """The value of a key, if the key exists."""
 
     value: object = None
-    """Any JSON."""
+    """Any JSON value; `None` if the key does not exist."""
     exists: bool = True
+    """Whether the key exists."""
     key: str = ""
-    """Filled by `get_many`."""
+    """The key, in the results of `get_many`; empty in those of `get`."""
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Refuse an object that has neither `value` nor `exists`."""
+        if isinstance(value, dict) and not {"value", "exists"} & value.keys():
+            raise DecodingError("the response has neither $.value nor $.exists")
+        return value
 
 
 @frozen
 class CacheItem:
-    """A value to be set."""
+    """A key and its value, for `set_many`."""
 
     key: str
     value: Any
-    """Any JSON."""
+    """Any JSON value."""
     ttl: float | None = None
-    """Seconds; `None` keeps it."""
+    """Seconds until the key expires; `None` if it never does."""
 
 
 @frozen
-class CacheKey:
-    """A key in a list."""
+class CacheKey(Result):
+    """A key in a list of keys."""
 
     key: str
     expiration: float | None = None
-    """Seconds since 1970; `None` when it does not expire."""
+    """When the key expires, in seconds since 1970; `None` if it never does."""
 
 
 @frozen
@@ -79,50 +88,72 @@ class _Value:
 
 
 class Cache(Resource):
-    """`aerostack.cache`. More keys than the platform takes at once are sent in several requests.
+    """JSON values by key.
+
+    If you pass more keys than the platform accepts in one request, they are sent in several requests.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
     """
 
     async def get(self, key: str) -> CacheEntry:
-        """Give a key's value; a missing key is an entry whose `exists` is False."""
-        return await self._post_json("/cache/get", {"key": _key(key)}, into=_read_entry, repeatable=True)
+        """Return the value of a key.
+
+        Returns:
+            An entry. If there is no such key, its `exists` is `False`.
+
+        Example::
+
+            await aerostack.cache.set("greeting", {"twi": "Maakye"}, ttl=3600)
+            entry = await aerostack.cache.get("greeting")
+            print(entry.value)
+        """
+        return await self._post_json("/cache/get", {"key": _key(key)}, into=CacheEntry, repeatable=True)
 
     async def set(self, key: str, value: Any, *, ttl: float | None = None) -> bool:
-        """Set a key to any JSON value, for `ttl` seconds or for good."""
+        """Set the value of a key, and return whether the platform stored it.
+
+        Args:
+            key: The key.
+            value: Any JSON value.
+            ttl: Seconds until the key expires; `None` if it never does.
+        """
         data = {"key": _key(key), "value": value, **drop_none(ttl=ttl)}
-        return (await self._post_json("/cache/set", data, into=Success, repeatable=True)).success
+        return await self._post_json("/cache/set", data, into=SUCCESS, repeatable=True)
 
     async def delete(self, key: str) -> bool:
-        """Forget a key."""
-        return (await self._post_json("/cache/delete", {"key": _key(key)}, into=Success, repeatable=True)).success
+        """Delete a key, and return whether the platform did so."""
+        return await self._post_json("/cache/delete", {"key": _key(key)}, into=SUCCESS, repeatable=True)
 
     async def get_many(self, keys: Iterable[str]) -> tuple[CacheEntry, ...]:
-        """Give the values of several keys, in their order."""
+        """Return the values of several keys, in the same order."""
         found: list[CacheEntry] = []
-        for some in batches(_keys(keys), MAX_KEYS):
-            found += (await self._post_json("/cache/getMany", {"keys": some}, into=_Entries, repeatable=True)).results
+        for batch in batches(_keys(keys), MAX_KEYS):
+            found += await self._post_json("/cache/getMany", {"keys": batch}, into=_RESULTS, repeatable=True)
         return tuple(found)
 
     async def set_many(self, entries: Mapping[str, Any] | Iterable[CacheItem]) -> int:
-        """Set several keys, `{key: value}` or `CacheItem`s, and give their number."""
+        """Set the values of several keys, and return how many were set.
+
+        Args:
+            entries: A dict from key to value, whose keys never expire, or `CacheItem` objects.
+        """
         items = [CacheItem(*pair) for pair in entries.items()] if isinstance(entries, Mapping) else entries
         done = 0
-        for some in batches(
+        for batch in batches(
             ({**drop_none(key=_key(item.key), ttl=item.ttl), "value": item.value} for item in items), MAX_KEYS
         ):
-            done += (await self._post_json("/cache/setMany", {"entries": some}, into=_Count, repeatable=True)).count
+            done += await self._post_json("/cache/setMany", {"entries": batch}, into=_COUNT, repeatable=True)
         return done
 
     async def delete_many(self, keys: Iterable[str]) -> int:
-        """Forget several keys, and give the number of those that were there."""
+        """Delete several keys, and return how many of them existed."""
         done = 0
-        for some in batches(_keys(keys), MAX_DELETIONS):
-            done += (await self._post_json("/cache/deleteMany", {"keys": some}, into=_Count, repeatable=True)).deleted
+        for batch in batches(_keys(keys), MAX_DELETIONS):
+            done += await self._post_json("/cache/deleteMany", {"keys": batch}, into=_DELETED, repeatable=True)
         return done
 
     async def keys(self, *, prefix: str | None = None) -> tuple[str, ...]:
-        """Give the keys that start with a prefix, at most 10,000; `iterate` gives all."""
+        """Return the keys that start with a prefix, at most 10,000. `iterate` yields all of them."""
         found = await self._post_json("/cache/keys", drop_none(prefix=prefix), into=_Keys, repeatable=True)
         if found.truncated:
             self._connection.logger.warning(
@@ -133,34 +164,43 @@ class Cache(Resource):
     async def list(
         self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> CursorPage[CacheKey]:
-        """Give one page of keys: up to `limit`, 100 by default and 1,000 at most."""
+        """Return one page of keys.
+
+        Args:
+            prefix: Return only keys that start with it.
+            limit: The size of the page: 100 by default, 1,000 at most.
+            cursor: The `cursor` of the page before; `None` for the first page.
+        """
         data = drop_none(prefix=prefix, limit=limit, cursor=cursor)
-        page = await self._post_json("/cache/list", data, into=_Listed, repeatable=True)
-        return CursorPage(page.keys, None if page.list_complete else page.cursor)
+        return await self._post_json("/cache/list", data, into=_PAGE, repeatable=True)
 
     def iterate(self, *, prefix: str | None = None) -> AsyncIterator[CacheKey]:
-        """Give every key that starts with a prefix, page after page."""
+        """Yield every key that starts with a prefix, page by page."""
         return iterate_pages(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
 
     async def flush(self, *, prefix: str | None = None) -> int:
-        """Delete the keys that start with a prefix, or all, and return their number: up to 10,000, 5 times a minute."""
-        return (await self._post_json("/cache/flush", drop_none(prefix=prefix), into=_Count)).deleted
+        """Delete the keys that start with a prefix, or all keys, and return how many were deleted.
+
+        The platform deletes up to 10,000 keys per call and accepts 5 calls per minute.
+        """
+        return await self._post_json("/cache/flush", drop_none(prefix=prefix), into=_DELETED)
 
     async def expire(self, key: str, ttl: float) -> bool:
-        """Let a key expire in `ttl` seconds."""
+        """Let a key expire in `ttl` seconds, and return whether the platform did so."""
         data = {"key": _key(key), "ttl": ttl}
-        return (await self._post_json("/cache/expire", data, into=Success, repeatable=True)).success
+        return await self._post_json("/cache/expire", data, into=SUCCESS, repeatable=True)
 
     async def increment(self, key: str, amount: float = 1, *, initial: float = 0, ttl: float | None = None) -> float:
-        """Add to a number, `initial` when there is none, and give the sum. The platform does not do it atomically."""
+        """Add to a number, and return the sum. The platform does not do this atomically.
+
+        Args:
+            key: The key of the number.
+            amount: What to add; a negative number subtracts.
+            initial: The number to start from if the key does not exist.
+            ttl: Seconds until the key expires; `None` if it never does.
+        """
         data = {"key": _key(key), "amount": amount, "initialValue": initial, **drop_none(ttl=ttl)}
-        return whole_number((await self._post_json("/cache/increment", data, into=_Value)).value)
-
-
-def _read_entry(value: Any) -> CacheEntry:
-    if not {"value", "exists"} & decode(value, dict[str, object]).keys():
-        raise DecodingError("the answer has neither $.value nor $.exists")
-    return decode(value, CacheEntry)
+        return await self._post_json("/cache/increment", data, into=_NUMBER)
 
 
 def _key(key: str) -> str:
@@ -168,6 +208,13 @@ def _key(key: str) -> str:
 
 
 def _keys(keys: Iterable[str]) -> list[str]:
-    if isinstance(keys, str):  # which would be read as one key for each letter
+    if isinstance(keys, str):  # iterating over it would make a key of each letter
         raise TypeError("keys must be several strings, not one")
     return [_key(key) for key in keys]
+
+
+_RESULTS = Shape(_Entries, lambda found: found.results)
+_COUNT = Shape(_Count, lambda found: found.count)
+_DELETED = Shape(_Count, lambda found: found.deleted)
+_NUMBER = Shape(_Value, lambda found: whole_number(found.value))
+_PAGE = Shape(_Listed, lambda page: CursorPage(page.keys, None if page.list_complete else page.cursor))

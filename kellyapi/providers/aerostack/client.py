@@ -1,4 +1,4 @@
-"""Aerostack: chat, auth, cache, SQL, queue, storage, search, services and the gateway, one module each."""
+"""Aerostack: a client with one resource, in a module of its own, for each part of the platform."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ from .storage import Storage
 
 
 class Aerostack(ProviderClient):
-    """Aerostack. An operation that may be billed or would do something twice is sent once, unless nothing was sent.
+    """Client of Aerostack.
+
+    An operation that may be billed, or that would do something twice, is not sent again if the first attempt may have
+    been carried out.
 
     Source: https://github.com/aerostackdev/sdk-python
     """
@@ -35,47 +38,47 @@ class Aerostack(ProviderClient):
 
     PRODUCTION: ClassVar = PROVIDER.base_url
     DEV: ClassVar = "https://api.aerostack.dev/v1"
-    """Where the platform's newer clients go."""
+    """The address that the platform's newer clients use."""
     LOCAL: ClassVar = "http://localhost:8787/v1"
 
     @property
     def ai(self) -> AI:
-        """Language models."""
+        """Language models: `chat` and `chat_stream`."""
         return AI(self._connection)
 
     @property
     def auth(self) -> Auth:
-        """Users of a project: signing up and in."""
+        """Users of a project: sign-up and sign-in."""
         return Auth(self._connection)
 
     @property
     def cache(self) -> Cache:
-        """JSON values by key."""
+        """JSON values by key, which may expire."""
         return Cache(self._connection)
 
     @property
     def db(self) -> Database:
-        """SQL."""
+        """The SQL database."""
         return Database(self._connection)
 
     @property
     def queue(self) -> Queue:
-        """Jobs to be done later."""
+        """The queue of jobs."""
         return Queue(self._connection)
 
     @property
     def services(self) -> FunctionsResource:
-        """Functions that a project has deployed."""
+        """Functions that the project has deployed."""
         return FunctionsResource(self._connection)
 
     @property
     def storage(self) -> Storage:
-        """Files."""
+        """Stored files."""
         return Storage(self._connection)
 
     @property
     def search(self) -> Search:
-        """Search by meaning."""
+        """Search in documents by meaning."""
         return Search(self._connection)
 
     @property

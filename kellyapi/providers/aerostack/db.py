@@ -1,4 +1,4 @@
-"""Aerostack's SQL database."""
+"""`aerostack.db`: the SQL database."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ..._core.resource import Resource
 from ..._data.decoding import json_name
+from ..._data.result import Result, stamp_raw
 from ..._data.text import not_blank
 from .pagination import batches
 
@@ -16,55 +17,78 @@ MAX_QUERIES = 25
 
 
 @frozen
-class QueryResult:
-    """What one query gave."""
+class QueryResult(Result):
+    """The result of one statement."""
 
-    rows: tuple[dict[str, object], ...] = json_name("results", default=())
+    rows: tuple[dict[str, object], ...] = json_name("results")
+    """The rows, each as a dict from column to value."""
     count: int = 0
+    """How many rows there are, as the platform counts them."""
 
 
 @frozen
-class BatchedResult:
-    """What one query of a batch gave."""
+class BatchedResult(Result):
+    """The result of one statement of a batch."""
 
     success: bool
+    """Whether the statement was carried out."""
     rows: tuple[dict[str, object], ...] = json_name("results", default=())
+    """The rows, each as a dict from column to value."""
     error: str | None = None
-    """Why it failed; the others are done all the same."""
+    """Why the statement failed. The other statements are run all the same."""
 
 
 @frozen
-class BatchResult:
-    """What a batch gave, in its order."""
+class BatchResult(Result):
+    """The results of a batch of statements."""
 
     success: bool
-    """Whether every query succeeded."""
-    results: tuple[BatchedResult, ...] = ()
+    """Whether every statement succeeded."""
+    results: tuple[BatchedResult, ...]
+    """One result per statement, in the same order."""
 
 
 class Database(Resource):
-    """`aerostack.db`. Statements that change the schema are refused by the platform.
+    """The SQL database. The platform refuses statements that change the schema.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/database_api.py)
     """
 
     async def query(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
-        """Run one statement; `?` in it stands for the parameters. Wrong SQL raises `BadRequestError`.
+        """Run one SQL statement.
 
-        It is not repeated once it may have been carried out, whatever the statement is.
+        A call is not sent again if the first attempt may have been carried out, whatever the statement is.
+
+        Args:
+            sql: The statement, with `?` in place of each parameter.
+            params: The values of the parameters.
+
+        Raises:
+            BadRequestError: The SQL is wrong.
+
+        Example::
+
+            found = await aerostack.db.query("SELECT name FROM users WHERE id = ?", [1])
+            print(found.rows)
         """
         return await self._post_json("/db/query", _query(sql, params), into=QueryResult)
 
     async def batch(self, queries: Iterable[tuple[str, Sequence[Any]]]) -> BatchResult:
-        """Run several `(sql, params)`; more than 25 are sent in several requests. One that fails does not stop the
-        others.
+        """Run several SQL statements. A statement that fails does not stop the others.
+
+        Args:
+            queries: Pairs of a statement and its parameters. More than 25 are sent in several requests.
         """
         parts = []
-        for some in batches((_query(*query) for query in queries), MAX_QUERIES):
-            parts.append(await self._post_json("/db/batch", {"queries": some}, into=BatchResult))
-        return BatchResult(
+        for batch in batches((_query(*query) for query in queries), MAX_QUERIES):
+            parts.append(await self._post_json("/db/batch", {"queries": batch}, into=BatchResult))
+        if len(parts) == 1:
+            return parts[0]
+        whole = BatchResult(
             success=all(part.success for part in parts), results=tuple(one for part in parts for one in part.results)
         )
+        stamp_raw(whole, [part.raw for part in parts])
+        return whole
 
 
 def _query(sql: str, params: Sequence[Any] = ()) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Aerostack's error bodies: the platform's, the gateway's and the command line's, read as one."""
+"""The error bodies of Aerostack. The platform, the gateway and the vendor's command line have a form each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ STATUS_OF_CODE = {
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
-    """Read `{"code", "message", "details"}`, `{"error": "text", …}` and `{"error": {"code", "message"}}`.
+    """Read an error body in each of its forms.
+
+    They are `{"code", "message", "details"}`, `{"error": "text", …}` and `{"error": {"code", "message"}}`.
 
     Source: https://github.com/aerostackdev/sdk-core (src/client.ts)
     """
@@ -33,6 +35,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
         return None
     code = fields.get("code")
     meant = STATUS_OF_CODE.get(str(code))
-    if meant == 400 and status < 500:  # an email that is taken is a 409, and the first generation has no code for it
+    # The older API has no code of its own for an email address that is in use: its 409 comes with VALIDATION_ERROR.
+    if meant == 400 and status < 500:
         meant = None
     return ErrorBody(message=message, code=code, status=meant, details=fields.get("details"))

@@ -1,4 +1,4 @@
-"""Aerostack's services: functions that a project has deployed."""
+"""`aerostack.services`: functions that a project has deployed."""
 
 from __future__ import annotations
 
@@ -7,25 +7,31 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource
+from ..._data.result import Result
 from ..._data.text import not_blank
 
 
 @frozen
-class Invocation:
-    """What a service answered."""
+class Invocation(Result):
+    """The response of a function."""
 
     success: bool = True
     result: object = None
-    """Any JSON."""
+    """What the function returned: any JSON value."""
 
 
 class FunctionsResource(Resource):
-    """`aerostack.services`.
+    """Functions that a project has deployed.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/services_api.py)
     """
 
     async def invoke(self, name: str, data: Any) -> Invocation:
-        """Call a service with any JSON."""
+        """Call a function.
+
+        Args:
+            name: The name of the function.
+            data: Its input: any JSON value.
+        """
         body = {"serviceName": not_blank(name, "name"), "data": data}
         return await self._post_json("/services/invoke", body, into=Invocation)

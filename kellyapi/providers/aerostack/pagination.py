@@ -1,4 +1,4 @@
-"""What Aerostack's groups share: lists in pages, batches, the answer that is only a success."""
+"""Lists that come in pages, and arguments that are sent in batches."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
+from ..._data.result import Result
+
 T = TypeVar("T")
 
 
 @frozen
-class CursorPage(Generic[T]):
+class CursorPage(Result, Generic[T]):
     """One page of a list."""
 
     items: tuple[T, ...]
     cursor: str | None
-    """Asks for the next page; `None` on the last one, whichever of the platform's two flags says so."""
+    """Pass it as `cursor=` to get the next page; `None` on the last page."""
 
 
 async def iterate_pages(page: Callable[[str | None], Awaitable[CursorPage[T]]]) -> AsyncIterator[T]:
-    """Give the items of every page; a cursor that does not move ends it."""
+    """Yield the items of every page. A page that repeats its own cursor is the last one."""
     cursor: str | None = None
     while True:
         current = await page(cursor)
@@ -32,7 +34,7 @@ async def iterate_pages(page: Callable[[str | None], Awaitable[CursorPage[T]]]) 
 
 
 def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Cut items into lists of at most `size`; all of them are there before the first list is."""
+    """Yield the items in lists of at most `size`. All items are read, and so checked, before the first list comes."""
     whole = list(items)
     for start in range(0, len(whole), size):
         yield whole[start : start + size]

@@ -1,4 +1,4 @@
-"""Aerostack's queue of jobs."""
+"""`aerostack.queue`: jobs to be done later."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
-from ..._data.decoding import json_name
+from ..._data.decoding import Shape, json_name
+from ..._data.result import Result
 from ..._data.text import not_blank
 from .pagination import CursorPage, iterate_pages
 
 
 @frozen
-class QueueJob:
-    """A job, kept for seven days."""
+class QueueJob(Result):
+    """A job. The platform keeps it for seven days."""
 
     id: str
     status: str
-    """"queued", "processing", "completed", "failed" or "cancelled"; others may come."""
+    """"queued", "processing", "completed", "failed", "cancelled", or another string."""
     type: str | None = None
     data: object = None
-    """Any JSON."""
+    """The input of the job: any JSON value."""
     project_id: str | None = json_name("projectId", default=None)
     created_at: str | None = json_name("createdAt", default=None)
     """ISO 8601."""
 
 
 @frozen
-class Cancellation:
-    """Whether a job was cancelled; the platform promises nothing for one that has begun."""
+class Cancellation(Result):
+    """The result of cancelling a job. The platform may not cancel a job that has started."""
 
     success: bool
+    """Whether the platform accepted the request."""
     note: str | None = None
+    """A remark of the platform."""
 
 
 @frozen
@@ -43,7 +46,7 @@ class _Enqueued:
 
 @frozen
 class _Found:
-    job: QueueJob | None = None
+    job: QueueJob | None
 
 
 @frozen
@@ -54,20 +57,30 @@ class _Listed:
 
 
 class Queue(Resource):
-    """`aerostack.queue`.
+    """The queue of jobs.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
     """
 
     async def enqueue(self, type: str, data: Any, *, delay: float | None = None) -> str:
-        """Put a job in the queue, to begin in `delay` seconds or at once, and give its id."""
+        """Add a job to the queue, and return its id.
+
+        Args:
+            type: The type of the job, such as "send-email".
+            data: The input of the job: any JSON value.
+            delay: Seconds until the job may start; by default it may start at once.
+
+        Example::
+
+            id = await aerostack.queue.enqueue("send-email", {"to": "ama@example.com"}, delay=60)
+        """
         body = {"type": not_blank(type, "type"), "data": data, **drop_none(delay=delay)}
-        return (await self._post_json("/queue/enqueue", body, into=_Enqueued)).job_id
+        return await self._post_json("/queue/enqueue", body, into=_JOB_ID)
 
     async def job(self, id: str) -> QueueJob | None:
-        """Look at a job; `None` when there is none of this id."""
+        """Return a job, or `None` if there is no job with this id."""
         data = {"jobId": not_blank(id, "id")}
-        return (await self._post_json("/queue/job", data, into=_Found, repeatable=True)).job
+        return await self._post_json("/queue/job", data, into=_JOB, repeatable=True)
 
     async def jobs(
         self,
@@ -77,17 +90,28 @@ class Queue(Resource):
         limit: int | None = None,
         cursor: str | None = None,
     ) -> CursorPage[QueueJob]:
-        """Give one page of jobs: up to `limit`, 50 by default and 200 at most."""
+        """Return one page of jobs.
+
+        Args:
+            status: Return only jobs with this status.
+            type: Return only jobs of this type.
+            limit: The size of the page: 50 by default, 200 at most.
+            cursor: The `cursor` of the page before; `None` for the first page.
+        """
         data = drop_none(status=status, type=type, limit=limit, cursor=cursor)
-        page = await self._post_json("/queue/jobs", data, into=_Listed, repeatable=True)
-        return CursorPage(page.jobs, None if page.list_complete else page.cursor)
+        return await self._post_json("/queue/jobs", data, into=_PAGE, repeatable=True)
 
     def iterate(self, *, status: str | None = None, type: str | None = None) -> AsyncIterator[QueueJob]:
-        """Give every job, page after page."""
+        """Yield every job with this status and of this type, page by page."""
         return iterate_pages(lambda cursor: self.jobs(status=status, type=type, limit=200, cursor=cursor))
 
     async def cancel(self, id: str) -> Cancellation:
-        """Ask that a job be cancelled."""
+        """Cancel a job."""
         return await self._post_json(
             "/queue/cancel", {"jobId": not_blank(id, "id")}, into=Cancellation, repeatable=True
         )
+
+
+_PAGE = Shape(_Listed, lambda page: CursorPage(page.jobs, None if page.list_complete else page.cursor))
+_JOB_ID = Shape(_Enqueued, lambda found: found.job_id)
+_JOB = Shape(_Found, lambda found: found.job)

@@ -1,17 +1,21 @@
-"""Responses that several of Aerostack's resources share."""
+"""Shapes of responses that several of Aerostack's resources share."""
 
 from __future__ import annotations
 
 from attrs import frozen
 
+from ..._data.decoding import Shape
+
 
 @frozen
-class Success:
-    """An answer that says only whether it was done."""
-
+class _Success:
     success: bool = True
 
 
+SUCCESS = Shape(_Success, lambda found: found.success)
+"""A response that says only whether the operation succeeded."""
+
+
 def whole_number(number: float) -> float:
-    """Give a whole number as an `int`, as it looks on the wire."""
+    """Return a number as an `int` if it is whole."""
     return int(number) if number.is_integer() else number

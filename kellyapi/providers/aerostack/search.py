@@ -1,4 +1,4 @@
-"""Aerostack's search over ingested documents."""
+"""`aerostack.search`: search in documents by meaning."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.decoding import Shape
+from ..._data.result import Result
 from ..._data.text import not_blank
-from .response_types import Success
+from .response_types import SUCCESS
 
 
 @frozen
-class SearchResult:
-    """A document that was found."""
+class SearchResult(Result):
+    """A document, in the results of a search."""
 
     id: str
     content: str | None = None
     score: float | None = None
-    """The higher, the nearer."""
+    """How close the document is to the query. A higher score is closer."""
     type: str | None = None
     metadata: dict[str, object] = field(factory=dict)
 
@@ -31,7 +33,7 @@ class _Results:
 
 @frozen
 class _Found:
-    result: SearchResult | None = None
+    result: SearchResult | None
 
 
 @frozen
@@ -51,7 +53,7 @@ class _Types:
 
 
 class Search(Resource):
-    """`aerostack.search`.
+    """Search in documents by meaning.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/ai_api.py)
     """
@@ -59,13 +61,25 @@ class Search(Resource):
     async def ingest(
         self, content: str, type: str, *, id: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> bool:
-        """Add a document."""
+        """Add a document, and return whether the platform did so.
+
+        Args:
+            content: The text of the document.
+            type: A name for documents of this kind, such as "faq".
+            id: The id. If you pass none, the platform chooses one.
+            metadata: Any JSON object to keep with the document.
+
+        Example::
+
+            await aerostack.search.ingest("Offices open at eight.", "faq", id="opening-hours")
+            nearest = await aerostack.search.query("When do you open?", limit=1)
+        """
         data = {
             "content": not_blank(content, "content"),
             "type": not_blank(type, "type"),
             **drop_none(id=id, metadata=metadata),
         }
-        return (await self._post_json("/ai/search/ingest", data, into=Success)).success
+        return await self._post_json("/ai/search/ingest", data, into=SUCCESS)
 
     async def query(
         self,
@@ -75,48 +89,56 @@ class Search(Resource):
         types: Sequence[str] | None = None,
         filter: Mapping[str, Any] | None = None,
     ) -> tuple[SearchResult, ...]:
-        """Give up to `limit` documents that are near a text in meaning, the nearest first."""
+        """Return the documents that are closest in meaning to a text, the closest first.
+
+        Args:
+            text: The text to compare with.
+            limit: The maximum number of documents.
+            types: Search only documents of these types.
+            filter: Search only documents whose metadata have these values.
+        """
         data = {"text": not_blank(text, "text"), "topK": limit, **drop_none(types=types, filter=filter)}
-        return (await self._post_json("/ai/search/query", data, into=_Results)).results
+        return await self._post_json("/ai/search/query", data, into=_RESULTS)
 
     async def get(self, id: str) -> SearchResult | None:
-        """Give a document; `None` when there is none of this id."""
-        return (
-            await self._post_json("/ai/search/get", {"id": not_blank(id, "id")}, into=_Found, repeatable=True)
-        ).result
+        """Return a document, or `None` if there is no document with this id."""
+        return await self._post_json("/ai/search/get", {"id": not_blank(id, "id")}, into=_RESULT, repeatable=True)
 
     async def update(
         self, id: str, content: str, *, type: str | None = None, metadata: Mapping[str, Any] | None = None
     ) -> bool:
-        """Replace a document."""
+        """Replace a document, and return whether the platform did so."""
         data = {
             "id": not_blank(id, "id"),
             "content": not_blank(content, "content"),
             **drop_none(type=type, metadata=metadata),
         }
-        return (await self._post_json("/ai/search/update", data, into=Success)).success
+        return await self._post_json("/ai/search/update", data, into=SUCCESS)
 
     async def count(self, type: str | None = None) -> int:
-        """Count the documents, of one type or all."""
-        return (await self._post_json("/ai/search/count", drop_none(type=type), into=_Count, repeatable=True)).count
+        """Return the number of documents, of one type or of all types."""
+        return await self._post_json("/ai/search/count", drop_none(type=type), into=_COUNT, repeatable=True)
 
     async def delete(self, id: str) -> bool:
-        """Delete a document."""
-        return (
-            await self._post_json("/ai/search/delete", {"id": not_blank(id, "id")}, into=Success, repeatable=True)
-        ).success
+        """Delete a document, and return whether the platform did so."""
+        return await self._post_json("/ai/search/delete", {"id": not_blank(id, "id")}, into=SUCCESS, repeatable=True)
 
     async def delete_type(self, type: str) -> bool:
-        """Delete all documents of a type."""
+        """Delete all documents of a type, and return whether the platform did so."""
         data = {"type": not_blank(type, "type")}
-        return (await self._post_json("/ai/search/deleteByType", data, into=Success, repeatable=True)).success
+        return await self._post_json("/ai/search/deleteByType", data, into=SUCCESS, repeatable=True)
 
     async def configure(self, embedding_model: Literal["english", "multilingual"]) -> bool:
-        """Choose the model that measures meaning."""
+        """Choose the embedding model, and return whether the platform did so."""
         data = {"embeddingModel": embedding_model}
-        return (await self._post_json("/ai/search/configure", data, into=Success, repeatable=True)).success
+        return await self._post_json("/ai/search/configure", data, into=SUCCESS, repeatable=True)
 
     async def types(self) -> dict[str, int]:
-        """Give the types of documents and how many there are of each."""
-        found = await self._fetch("/ai/search/listTypes", into=_Types)
-        return {each.type: each.count for each in found.types}
+        """Return the number of documents of each type."""
+        return await self._fetch("/ai/search/listTypes", into=_COUNTS)
+
+
+_COUNTS = Shape(_Types, lambda found: {each.type: each.count for each in found.types})
+_RESULTS = Shape(_Results, lambda found: found.results)
+_RESULT = Shape(_Found, lambda found: found.result)
+_COUNT = Shape(_Count, lambda found: found.count)

@@ -1,4 +1,4 @@
-"""Aerostack's storage of files."""
+"""`aerostack.storage`: stored files."""
 
 from __future__ import annotations
 
@@ -11,21 +11,22 @@ from attrs import frozen
 
 from ..._core.messages import FormField, FromResponse
 from ..._core.resource import Resource, drop_none
-from ..._data.decoding import json_name
+from ..._data.decoding import Shape, json_name
 from ..._data.files import save_stream
 from ..._data.media import MediaSource, open_media
+from ..._data.result import Result
 from ..._data.text import not_blank
 from .pagination import CursorPage, iterate_pages
-from .response_types import Success
+from .response_types import SUCCESS
 
 
 @frozen
-class StoredObject:
-    """A file in a list."""
+class StoredObject(Result):
+    """A stored file, in a list of files."""
 
     key: str
     size: int | None = None
-    """Bytes."""
+    """The size in bytes."""
     last_modified: str | None = json_name("lastModified", default=None)
     """ISO 8601."""
     content_type: str | None = json_name("contentType", default=None)
@@ -33,12 +34,13 @@ class StoredObject:
 
 
 @frozen
-class ObjectMetadata:
-    """What is known of a file, or that there is none."""
+class ObjectMetadata(Result):
+    """Size, type and date of a stored file, if the file exists."""
 
     exists: bool
+    """Whether there is such a file. The other fields are `None` if not."""
     size: int | None = None
-    """Bytes."""
+    """The size in bytes."""
     content_type: str | None = json_name("contentType", default=None)
     last_modified: str | None = json_name("lastModified", default=None)
     """ISO 8601."""
@@ -63,7 +65,7 @@ class _Listed:
 
 
 class Storage(Resource):
-    """`aerostack.storage`.
+    """Stored files.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/storage_api.py)
     """
@@ -71,10 +73,18 @@ class Storage(Resource):
     async def upload(
         self, key: str, file: MediaSource, *, content_type: str | None = None, filename: str | None = None
     ) -> str:
-        """Store a file and give its URL; one that was there is replaced.
+        """Upload a file, and return its URL. A file with the same key is replaced.
 
-        `file` is a path (streamed, not read whole), bytes, a binary file, an async iterator of bytes, a `data:` URL or
-        `Base64(text)`. Type and name are taken from it unless they are given.
+        Args:
+            key: The key to store the file under, such as "reports/june.pdf".
+            file: A path (streamed, not read into memory), bytes, a binary file, an async iterator of bytes, a `data:`
+                URL or `Base64(text)`.
+            content_type: The MIME type. If you pass none, it is found out from the file.
+            filename: The file name. If you pass none, it is that of the file, or the last part of the key.
+
+        Example::
+
+            url = await aerostack.storage.upload("greetings/twi.wav", "hello.wav")
         """
         media = await open_media(file, "file")
         kind = content_type or media.mime
@@ -84,64 +94,78 @@ class Storage(Resource):
             FormField("key", _key(key).encode()),
             FormField("contentType", kind.encode()),
         )
-        stored = await self._post_form(
-            "/storage/upload", *parts, into=_Address, repeatable=True, one_shot=media.one_shot
-        )
-        return stored.url
+        return await self._post_form("/storage/upload", *parts, into=_URL, repeatable=True, one_shot=media.one_shot)
 
     @overload
     async def download(self, key: str, path: None = None) -> bytes: ...
     @overload
     async def download(self, key: str, path: str | os.PathLike[str]) -> Path: ...
     async def download(self, key: str, path: str | os.PathLike[str] | None = None) -> bytes | Path:
-        """Give a file's bytes, or stream them to `path` and give that. A missing key raises `NotFoundError`."""
+        """Download a file into memory, or to a path.
+
+        Args:
+            key: The key of the file.
+            path: Where to save the file. It is streamed, and replaces a file at this path when it is complete.
+
+        Returns:
+            The bytes of the file, or the path that it was saved to.
+
+        Raises:
+            NotFoundError: There is no file with this key.
+        """
         data = {"key": _key(key)}
         if path is None:
             return await self._post_json(
-                "/storage/get", data, into=FromResponse(lambda answer: answer.body), repeatable=True
+                "/storage/get", data, into=FromResponse(lambda response: response.body), repeatable=True
             )
         async with self._stream("/storage/get", data, repeatable=True) as pieces:
             return await save_stream(path, pieces)
 
     async def url(self, key: str) -> str:
-        """Give the URL of a file."""
-        return (await self._post_json("/storage/getUrl", {"key": _key(key)}, into=_Address, repeatable=True)).url
+        """Return the URL of a file."""
+        return await self._post_json("/storage/getUrl", {"key": _key(key)}, into=_URL, repeatable=True)
 
     async def list(
         self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
     ) -> CursorPage[StoredObject]:
-        """Give one page of files: up to `limit`, 100 by default and 1,000 at most."""
+        """Return one page of files.
+
+        Args:
+            prefix: Return only files whose key starts with it.
+            limit: The size of the page: 100 by default, 1,000 at most.
+            cursor: The `cursor` of the page before; `None` for the first page.
+        """
         data = drop_none(prefix=prefix, limit=limit, cursor=cursor)
-        page = await self._post_json("/storage/list", data, into=_Listed, repeatable=True)
-        return CursorPage(page.objects, page.cursor if page.truncated else None)
+        return await self._post_json("/storage/list", data, into=_PAGE, repeatable=True)
 
     def iterate(self, *, prefix: str | None = None) -> AsyncIterator[StoredObject]:
-        """Give every file whose key starts with a prefix, page after page."""
+        """Yield every file whose key starts with a prefix, page by page."""
         return iterate_pages(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
 
     async def delete(self, key: str) -> bool:
-        """Delete a file."""
-        return (await self._post_json("/storage/delete", {"key": _key(key)}, into=Success, repeatable=True)).success
+        """Delete a file, and return whether the platform did so."""
+        return await self._post_json("/storage/delete", {"key": _key(key)}, into=SUCCESS, repeatable=True)
 
     async def exists(self, key: str) -> bool:
-        """Tell whether there is a file."""
-        return (await self._post_json("/storage/exists", {"key": _key(key)}, into=_Exists, repeatable=True)).exists
+        """Return whether there is a file with this key."""
+        return await self._post_json("/storage/exists", {"key": _key(key)}, into=_EXISTS, repeatable=True)
 
     async def metadata(self, key: str) -> ObjectMetadata:
-        """Give size, type and date of a file."""
+        """Return size, type and date of a file."""
         return await self._post_json("/storage/getMetadata", {"key": _key(key)}, into=ObjectMetadata, repeatable=True)
 
     async def copy(self, source: str, target: str) -> str | None:
-        """Copy a file to another key and give the copy's URL, if the platform tells it."""
+        """Copy a file to another key, and return the URL of the copy if the platform sends it."""
         data = {"sourceKey": _key(source), "destKey": _key(target)}
-        return (await self._post_json("/storage/copy", data, into=_Moved, repeatable=True)).url
+        return await self._post_json("/storage/copy", data, into=_MOVED_URL, repeatable=True)
 
     async def move(self, source: str, target: str) -> str | None:
-        """Move a file to another key and give its URL, if the platform tells it. The platform does not do it
-        atomically.
+        """Move a file to another key, and return its new URL if the platform sends it.
+
+        The platform does not do this atomically.
         """
         data = {"sourceKey": _key(source), "destKey": _key(target)}
-        return (await self._post_json("/storage/move", data, into=_Moved)).url
+        return await self._post_json("/storage/move", data, into=_MOVED_URL)
 
 
 @frozen
@@ -151,3 +175,9 @@ class _Moved:
 
 def _key(key: str) -> str:
     return not_blank(key, "key")
+
+
+_PAGE = Shape(_Listed, lambda page: CursorPage(page.objects, page.cursor if page.truncated else None))
+_URL = Shape(_Address, lambda found: found.url)
+_EXISTS = Shape(_Exists, lambda found: found.exists)
+_MOVED_URL = Shape(_Moved, lambda found: found.url)

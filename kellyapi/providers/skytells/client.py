@@ -1,21 +1,21 @@
-"""Skytells: predictions that make images, video, audio, music and text."""
+"""Skytells: predictions that generate images, video, audio, music and text, and OpenAI-style inference."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
-from math import inf
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 from ..._core.downloads import OnBytes
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._data.media import sniff
+from ..._data.result import with_origin_of
 from ..._data.text import not_blank
 from ...errors import DecodingError, KellyAPIError
-from ...services.images import Image
+from ...services.images import GENERATE_IMAGE, Image
+from ...services.routing import default_of
 from .error_bodies import read_error
 from .inference.chat import ChatResource
 from .inference.embeddings import EmbeddingsResource
@@ -23,15 +23,16 @@ from .inference.responses_api import ResponsesResource
 from .inference.safety import SafetyResource
 from .models import ModelsResource
 from .predictions.outputs import is_link
-from .predictions.polling import OnState, PredictionPoller, read_pace
-from .predictions.requests import Webhook, creation_body
+from .predictions.requests import RunOptions
 from .predictions.resource import PredictionsResource
 from .predictions.types import Prediction
 from .ratelimit_headers import read_rate_limit
 
 
 class Skytells(ProviderClient):
-    """Skytells. Creating a prediction is billed, and is not repeated once it may have been carried out.
+    """Client of Skytells.
+
+    Creating a prediction is billed. It is not sent again if the first attempt may have been carried out.
 
     Source: https://github.com/Skytells/ts-sdk (src/client.ts), https://github.com/Skytells/cli (docs/predictions.md)
     """
@@ -48,11 +49,11 @@ class Skytells(ProviderClient):
 
     PRODUCTION: ClassVar = PROVIDER.base_url
     EDGE: ClassVar = "https://edge.skytells.ai/v1"
-    """Nearer to its users; for Business and Enterprise keys, with models of its own."""
+    """An address closer to its users, with models of its own. It accepts keys of the Business and Enterprise plans."""
 
     @property
     def predictions(self) -> PredictionsResource:
-        """Jobs: create, look at, list, follow, cancel, delete, download."""
+        """Predictions: create, follow, wait for, list, cancel, delete and download them."""
         return PredictionsResource(self._connection)
 
     @property
@@ -62,17 +63,17 @@ class Skytells(ProviderClient):
 
     @property
     def chat(self) -> ChatResource:
-        """Language models, by conversation."""
+        """Language models, as chat completions."""
         return ChatResource(self._connection)
 
     @property
     def responses(self) -> ResponsesResource:
-        """Language models, by the newer interface."""
+        """Language models, by the newer Responses API."""
         return ResponsesResource(self._connection)
 
     @property
     def embeddings(self) -> EmbeddingsResource:
-        """Texts as vectors."""
+        """Embeddings: texts as vectors."""
         return EmbeddingsResource(self._connection)
 
     @property
@@ -80,61 +81,69 @@ class Skytells(ProviderClient):
         """The content filter."""
         return SafetyResource(self._connection)
 
-    async def run(
-        self,
-        model: str,
-        input: Mapping[str, Any],
-        *,
-        webhook: str | Webhook | Mapping[str, Any] | None = None,
-        stream: bool = False,
-        interval: float | None = None,
-        timeout: float | None = 900.0,
-        on_progress: OnState | None = None,
-        cancel_on_exit: bool = False,
-    ) -> Prediction:
-        """Create a job, follow it, and give its last state.
+    async def run(self, model: str, input: Mapping[str, Any], **options: Unpack[RunOptions]) -> Prediction:
+        """Create a prediction, wait for its end, and return its last state.
 
-        One that fails or is cancelled raises `PredictionFailedError`, one that has not ended after `timeout` seconds
-        (`None`: never), creating it included, `WaitTimeoutError`, or `RequestTimeoutError` if the provider had not even
-        created it; errors after that carry the job as `error.prediction`.
-        `on_progress(prediction)`, plain or async, is called with each new state, the first before the job is looked at.
-        With `cancel_on_exit` the job is cancelled when waiting for it ends before it does, by an error, the timeout, or
-        cancelling the task. For the rest see `predictions.wait`.
+        Args:
+            model: The slug of a model, such as "truefusion-pro".
+            input: The input of the model.
+            **options: See `predictions.run`.
+
+        Raises:
+            PredictionFailedError: The prediction failed or was cancelled.
+            WaitTimeoutError: The prediction has not ended in time.
+
+        Example::
+
+            fox = await skytells.run("truefusion-pro", {"prompt": "A red fox in snow"})
+            paths = await skytells.predictions.download(fox, "pictures")
         """
-        pace = read_pace(interval, timeout, on_progress)
-        predictions = self.predictions
-        order = creation_body(model, input, webhook=webhook, stream=stream)
-        creating = predictions._within(pace.timeout or inf)._order(order)
-        started = asyncio.get_running_loop().time()
-        job = await (predictions._create_or_cancel(creating) if cancel_on_exit else creating)
-        watch = PredictionPoller(predictions, job, pace, cancel_on_exit, started=started, last=job)
-        return await predictions._wait(watch, on_progress)
+        return await self.predictions.run(model, input, **options)
 
     async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
-        """Stream a link, such as one of `prediction.outputs`, to a file and give its path; no key goes to it.
+        """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
 
-        The file is there only when it is whole, and takes the place of one that was there. A download that breaks off
-        is gone on with if the server can, and so is one that an earlier program left as a `.part` beside the path.
-        `on_progress(received, total)`, plain or async, counts bytes; `total` is `None` when the server does not tell.
+        The file appears when it is complete, and replaces a file of the same name. If a download fails, its `.part`
+        file is kept, and the next download to the same path resumes from it if the server allows.
+
+        Args:
+            url: An http or https URL.
+            path: Where to save the file.
+            on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
+                bytes, or `None` if the server does not send the size.
+
+        Returns:
+            The path.
         """
         if not is_link(not_blank(url, "url")):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {url[:40]!r}")
         return await self._save_link(url, path, on_progress)
 
     async def generate_image(
-        self, prompt: str, *, model: str = "truefusion-pro", input: Mapping[str, Any] | None = None
+        self, prompt: str, *, model: str | None = None, input: Mapping[str, Any] | None = None
     ) -> Image:
-        """Draw a picture and fetch it, before its link expires; `input` holds what else the model takes."""
+        """Generate an image from a prompt, and download it.
+
+        Args:
+            prompt: What the image should show.
+            model: The slug of a model; by default "truefusion-pro".
+            input: More inputs of the model, such as `{"aspect_ratio": "16:9"}`.
+
+        Raises:
+            PredictionFailedError: The prediction failed. All errors that are raised after the prediction was created
+                have it as `.prediction`.
+        """
+        model = default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model
         done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
         url = done.outputs[0] if done.outputs else ""
         try:
             if not is_link(url):
                 raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
-            answer = await self._download(url)
-            mime = sniff(answer.body) or answer.content_type
-            if not mime.startswith("image/") or not answer.body:
-                raise DecodingError(f"the output of prediction {done.id} is no picture", provider="skytells")
+            response = await self._download(url)
+            mime = sniff(response.body) or response.content_type
+            if not mime.startswith("image/") or not response.body:
+                raise DecodingError(f"the output of prediction {done.id} is not an image", provider="skytells")
         except KellyAPIError as error:
             error.prediction = done
             raise
-        return Image(data=answer.body, mime=mime, provider="skytells")
+        return with_origin_of(done, Image(data=response.body, mime=mime, provider="skytells"))

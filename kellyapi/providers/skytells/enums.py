@@ -1,4 +1,4 @@
-"""The words of Skytells' protocol that are known here, as open enums: an unknown word stays a string.
+"""The known values of some fields of Skytells, as enums. An unknown value stays a string.
 
 Source: https://github.com/Skytells/ts-sdk (src/types)
 """
@@ -7,20 +7,52 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from .error_bodies import STATUS_OF_CODE
 
-_OURS = (
-    *("WAIT_TIMEOUT", "REQUEST_TIMEOUT", "NETWORK_ERROR", "SERVER_ERROR", "INVALID_JSON", "HTTP_ERROR", "API_ERROR"),
-    *("SDK_ERROR", "ABORTED", "WEBHOOK_SIGNATURE_INVALID", "UNKNOWN_ERROR"),
-)
+class SkytellsErrorId(StrEnum):
+    """The known values of `error.code`: those of the server, and those that are set by clients."""
 
-_ids = {code: code for code in (*STATUS_OF_CODE, *_OURS)}
-SkytellsErrorId = StrEnum("SkytellsErrorId", _ids)  # type: ignore[misc]  # mypy wants the names written out a second time
-SkytellsErrorId.__doc__ = "What `error.code` can be: the ids of the server, and those that a client gives itself."
+    UNAUTHORIZED = "UNAUTHORIZED"
+    ACCOUNT_SUSPENDED = "ACCOUNT_SUSPENDED"
+    FORBIDDEN = "FORBIDDEN"
+    SECURITY_VIOLATION = "SECURITY_VIOLATION"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+    PAYMENT_REQUIRED = "PAYMENT_REQUIRED"
+    INVALID_PARAMETER = "INVALID_PARAMETER"
+    INVALID_PARAMETER_COMBINATION = "INVALID_PARAMETER_COMBINATION"
+    INVALID_DATE_FORMAT = "INVALID_DATE_FORMAT"
+    INVALID_DATE_RANGE = "INVALID_DATE_RANGE"
+    INVALID_INPUT = "INVALID_INPUT"
+    INVALID_REQUEST = "INVALID_REQUEST"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    MODEL_NOT_SUPPORTED = "MODEL_NOT_SUPPORTED"
+    MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+    ENDPOINT_NOT_FOUND = "ENDPOINT_NOT_FOUND"
+    RATE_LIMIT_EXCEEDED = "RATE_LIMIT_EXCEEDED"
+    RATE_LIMITED = "RATE_LIMITED"
+    INFERENCE_RATE_LIMITED = "INFERENCE_RATE_LIMITED"
+    CONTENT_POLICY_VIOLATION = "CONTENT_POLICY_VIOLATION"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+    INFERENCE_ERROR = "INFERENCE_ERROR"
+    PREDICTION_FAILED = "PREDICTION_FAILED"
+    INFRASTRUCTURE_ERROR = "INFRASTRUCTURE_ERROR"
+    SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
+    INFERENCE_TIMEOUT = "INFERENCE_TIMEOUT"
+    # Set by clients:
+    WAIT_TIMEOUT = "WAIT_TIMEOUT"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    NETWORK_ERROR = "NETWORK_ERROR"
+    SERVER_ERROR = "SERVER_ERROR"
+    INVALID_JSON = "INVALID_JSON"
+    HTTP_ERROR = "HTTP_ERROR"
+    API_ERROR = "API_ERROR"
+    SDK_ERROR = "SDK_ERROR"
+    ABORTED = "ABORTED"
+    WEBHOOK_SIGNATURE_INVALID = "WEBHOOK_SIGNATURE_INVALID"
+    UNKNOWN_ERROR = "UNKNOWN_ERROR"
 
 
 class ModelType(StrEnum):
-    """What a model makes."""
+    """The kind of output of a model."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -32,7 +64,7 @@ class ModelType(StrEnum):
 
 
 class PricingUnit(StrEnum):
-    """What is paid for."""
+    """The unit that a price is for."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -50,14 +82,14 @@ class PricingUnit(StrEnum):
 
 
 class PredictionType(StrEnum):
-    """What a job does."""
+    """The kind of a prediction."""
 
     INFERENCE = "inference"
     TRAINING = "training"
 
 
 class PredictionSource(StrEnum):
-    """Where a job was created."""
+    """Where a prediction was created."""
 
     API = "api"
     CLI = "cli"
@@ -66,14 +98,14 @@ class PredictionSource(StrEnum):
 
 
 class ModelPrivacy(StrEnum):
-    """Who may see it."""
+    """The visibility of a model or a prediction."""
 
     PUBLIC = "public"
     PRIVATE = "private"
 
 
 class SafetyCategory(StrEnum):
-    """What the content filter looks for."""
+    """The categories of the content filter."""
 
     HATE = "hate"
     VIOLENCE = "violence"
@@ -85,7 +117,7 @@ class SafetyCategory(StrEnum):
 
 
 class SafetySeverity(StrEnum):
-    """How bad it is."""
+    """How severe a finding of the content filter is."""
 
     SAFE = "safe"
     LOW = "low"

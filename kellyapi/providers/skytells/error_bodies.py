@@ -1,4 +1,4 @@
-"""Skytells' error bodies: four shapes, read as one."""
+"""The error bodies of Skytells, in their four forms."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ STATUS_OF_CODE = {
 
 
 def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
-    """Read the unified, the inference, the short and the flat shape.
+    """Read an error body in its unified, inference, short or flat form.
 
-    A success with `status: false` and an id is a queued prediction, not an error.
+    A response of status 200 with `"status": false` and an id is a queued prediction, not an error.
+
     Source: https://github.com/Skytells/ts-sdk (src/http.ts)
     """
     if not isinstance(body, dict) or (
@@ -60,10 +61,13 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
         status=STATUS_OF_CODE.get(str(code)) or error.get("status") or error.get("http_status"),
         details=error.get("details"),
         request_id=error.get("request_id"),
-        final=code == "PREDICTION_FAILED",  # what it says, with 502, of a job that failed or that it does not know
+        final=code == "PREDICTION_FAILED",  # a 502 about a prediction that failed, or that the server does not know
     )
 
 
 def is_missing_route(error: StatusError) -> bool:
-    """Tell whether an address is unknown, rather than the thing that it names: the two generations differ in some."""
+    """Return whether the path of the request is unknown to the server, rather than the prediction or model in it.
+
+    Some paths differ between the two versions of the API.
+    """
     return error.status in (404, 405) and error.code in (None, "ENDPOINT_NOT_FOUND", "HTTP_ERROR", "API_ERROR")

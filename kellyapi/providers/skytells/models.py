@@ -1,4 +1,4 @@
-"""Skytells' catalogue of models."""
+"""`skytells.models`: the catalogue of models."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from ..._core.resource import Resource
 from ..._core.urls import encode_path
+from ..._data.result import Result
 from ...errors import StatusError
 from .enums import ModelPrivacy, ModelType, PricingUnit
 from .error_bodies import is_missing_route
@@ -15,7 +16,7 @@ from .error_bodies import is_missing_route
 
 @frozen
 class Vendor:
-    """Who makes a model."""
+    """The maker of a model."""
 
     name: str | None = None
     description: str | None = None
@@ -26,7 +27,7 @@ class Vendor:
 
 @frozen
 class PriceRule:
-    """A price that holds when a field of the input has a value."""
+    """A price that applies if a field of the input has a certain value."""
 
     field: str | None = None
     description: str | None = None
@@ -39,12 +40,12 @@ class PriceRule:
 
 @frozen
 class Pricing:
-    """What a model costs."""
+    """The price of a model."""
 
     amount: float | None = None
     currency: str | None = None
     unit: PricingUnit | str | None = None
-    """What is paid for."""
+    """The unit that `amount` is for."""
     criterias: tuple[PriceRule, ...] = ()
     """Prices that depend on the input."""
     formula: dict[str, object] | None = None
@@ -52,7 +53,7 @@ class Pricing:
 
 
 @frozen(kw_only=True)
-class SkytellsModel:
+class SkytellsModel(Result):
     """A model of the catalogue.
 
     Source: https://github.com/skytells/ts-sdk (src/types/model.types.ts)
@@ -60,7 +61,7 @@ class SkytellsModel:
 
     name: str
     namespace: str
-    """Its slug, which `run` takes."""
+    """The slug, which `run` accepts as `model`."""
     description: str | None = None
     type: ModelType | str | None = None
     privacy: ModelPrivacy | str | None = None
@@ -74,23 +75,35 @@ class SkytellsModel:
     """"operational", …"""
     service: dict[str, object] = field(factory=dict)
     input_schema: dict[str, object] | None = None
-    """JSON Schema of `input`; only when it was asked for."""
+    """JSON Schema of the input, if it was requested with `fields=`."""
     output_schema: dict[str, object] | None = None
-    """JSON Schema of the output; only when it was asked for."""
+    """JSON Schema of the output, if it was requested with `fields=`."""
 
 
 class ModelsResource(Resource):
-    """`skytells.models`.
+    """The catalogue of models.
 
     Source: https://github.com/skytells/ts-sdk (src/endpoints.ts)
     """
 
     async def list(self, *, fields: Iterable[str] = ()) -> tuple[SkytellsModel, ...]:
-        """Give the catalogue; `fields` may ask for "input_schema" and "output_schema"."""
+        """Return all models.
+
+        Args:
+            fields: Fields to request in addition: "input_schema", "output_schema".
+        """
         return await self._fetch("/models", _query(fields), into=tuple[SkytellsModel, ...])
 
     async def get(self, model: str, *, fields: Iterable[str] = ()) -> SkytellsModel:
-        """Give one model by its slug; an unknown one raises `NotFoundError`."""
+        """Return one model.
+
+        Args:
+            model: The slug of the model.
+            fields: Fields to request in addition: "input_schema", "output_schema".
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
         query = _query(fields)
         try:
             return await self._fetch(encode_path("/model/{}", model), query, into=SkytellsModel)

@@ -1,4 +1,4 @@
-"""Skytells' headers of how much an account may still ask."""
+"""The rate limit headers of Skytells."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ _PREFIX = "x-skytells-ratelimit-"
 
 
 def read_rate_limit(headers: Headers) -> tuple[float, float, float] | None:
-    """Give (calls left, calls in a window, seconds of the window); `None` when the answer does not say.
+    """Return how many requests are left, how many a window has, and the seconds of a window.
 
-    No call is left when there are no more tokens. A window longer than the longest pause is not waited for.
+    If no tokens are left, no requests are left either.
+
+    Returns:
+        `None` if the response has no such headers, or if its window is longer than a client ever waits.
+
     Source: https://learn.skytells.ai/docs/api/v1/rate-limits
     """
     remaining = _number(headers, "remaining-requests")
@@ -24,5 +28,5 @@ def read_rate_limit(headers: Headers) -> tuple[float, float, float] | None:
 
 
 def _number(headers: Headers, name: str) -> float | None:
-    text = headers.get(_PREFIX + name, "")  # "-" where nothing is set
+    text = headers.get(_PREFIX + name, "")  # "-" if there is no limit
     return float(text) if text.isascii() and text.isdigit() else None

@@ -30,7 +30,7 @@ def run_request(request: bytes) -> bytes:
     except (BadInput, EngineMissing) as error:
         failure = error
     except ImportError as error:
-        advice = "it has wheels for CPython 3.11 and 3.13" if error.name == "pocketsphinx" else "the sandbox needs it"
+        advice = "it has wheels for CPython 3.11 to 3.13" if error.name == "pocketsphinx" else "the sandbox needs it"
         failure = EngineMissing(f'{error}: pip install "kellyapi[sandbox]" ({advice})')
     except Exception as error:  # broad: the parent may not have the error's class, so it gets a RuntimeError
         failure = RuntimeError(f"{type(error).__name__}: {error}")

@@ -1,7 +1,4 @@
-"""Skytells' inference in the shape that OpenAI made common: chat, responses, embeddings.
-
-The optional parameters of `create` are passed on under their own names, as the server's documentation has them.
-"""
+"""`skytells.chat`: chat completions in OpenAI's format."""
 
 from __future__ import annotations
 
@@ -15,23 +12,37 @@ from .parameters import ChatParameters, check_parameters
 
 
 class ChatResource(Resource):
-    """`skytells.chat`.
+    """Chat completions.
 
     Source: https://github.com/Skytells/ts-sdk (src/chat.ts)
     """
 
     async def create(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatCompletion:
-        """Say something to a language model.
+        """Send messages to a language model.
 
-        `messages` are `Message(role, content)` or dicts; a single string is one message of the user.
+        Args:
+            model: The slug of a model, such as "deepbrain-router".
+            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            **parameters: Optional parameters of a chat completion, such as `temperature=0.2` or `max_tokens=500`,
+                named as in the API documentation of Skytells. An unknown name raises `TypeError`.
+
+        Example::
+
+            completion = await skytells.chat.create("deepbrain-router", "Name three rivers of Ghana.")
+            print(completion.text)
         """
         return await self._post_json("/chat/completions", _chat_body(model, messages, parameters), into=ChatCompletion)
 
     def stream(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatStream:
-        """Say something to a language model and get its reply as it is written: `async with skytells.chat.stream(…) as
-        stream: async for piece in stream: …`.
+        """Send messages to a language model, and receive the reply while it is written.
 
-        What it takes is what `create` takes; so are the errors, raised when the block is entered.
+        The arguments are those of `create`. Errors are raised when the `async with` block is entered.
+
+        Example::
+
+            async with skytells.chat.stream("deepbrain-router", "Tell me a story.") as stream:
+                async for piece in stream:
+                    print(piece, end="")
         """
         data = {**_chat_body(model, messages, parameters), "stream_options": {"include_usage": True}}
         return self._stream_events("/chat/completions", data, into=ChatStream)

@@ -10,30 +10,32 @@ from typing import Any
 from attrs import frozen
 
 from ...._core.resource import Resource, drop_none
-from ...._data.decoding import decode
+from ...._data.decoding import Shape
+from ...._data.result import Result
 from ...._data.text import not_blank
 from ....errors import DecodingError
 
 
 @frozen
 class EmbeddingUsage:
-    """What embeddings cost, in tokens."""
+    """The tokens that embeddings used."""
 
     prompt_tokens: int = 0
     total_tokens: int = 0
 
 
 @frozen
-class Embeddings:
-    """Vectors, one for each input, in their order."""
+class Embeddings(Result):
+    """Vectors, one per input."""
 
     vectors: tuple[tuple[float, ...], ...]
+    """One vector per input, in the same order."""
     model: str | None = None
     usage: EmbeddingUsage | None = None
 
 
 class EmbeddingsResource(Resource):
-    """`skytells.embeddings`.
+    """Embeddings: texts as vectors.
 
     Source: https://github.com/Skytells/ts-sdk (src/embeddings.ts)
     """
@@ -47,11 +49,19 @@ class EmbeddingsResource(Resource):
         dimensions: int | None = None,
         user: str | None = None,
     ) -> Embeddings:
-        """Turn texts into vectors. `encoding_format="base64"` travels in fewer bytes and gives the same vectors."""
+        """Turn texts into vectors.
+
+        Args:
+            model: The slug of an embedding model.
+            input: One text, or several.
+            encoding_format: "float" or "base64". The vectors are the same; a "base64" response is smaller.
+            dimensions: The length of each vector, if the model can vary it.
+            user: An id of your user, which helps the provider to detect abuse.
+        """
         asked = not_blank(input, "input") if isinstance(input, str) else [not_blank(text, "input") for text in input]
         data = {"model": not_blank(model, "model"), "input": asked, "encoding_format": encoding_format}
         data |= drop_none(dimensions=dimensions, user=user)
-        return await self._post_json("/embeddings", data, into=_read_embeddings)
+        return await self._post_json("/embeddings", data, into=_EMBEDDINGS)
 
 
 @frozen
@@ -66,11 +76,15 @@ class _Vectors:
     model: str | None = None
     usage: EmbeddingUsage | None = None
 
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Decode the vectors that were sent as base64."""
+        if isinstance(value, dict) and isinstance(value.get("data"), list):
+            return {**value, "data": [_decode_vector(item, at) for at, item in enumerate(value["data"])]}
+        return value
 
-def _read_embeddings(value: Any) -> Embeddings:
-    if isinstance(value, dict) and isinstance(value.get("data"), list):
-        value = {**value, "data": [_decode_vector(item, at) for at, item in enumerate(value["data"])]}
-    found = decode(value, _Vectors)
+
+def _in_order(found: _Vectors) -> Embeddings:
     ordered = sorted(found.data, key=lambda vector: vector.index)
     return Embeddings(tuple(vector.embedding for vector in ordered), found.model, found.usage)
 
@@ -84,3 +98,6 @@ def _decode_vector(item: Any, at: int) -> Any:
         return {**item, "embedding": [number for (number,) in numbers]}
     except (ValueError, struct.error):
         raise DecodingError(f"$.data[{at}].embedding is not base64 of 32-bit floats") from None
+
+
+_EMBEDDINGS = Shape(_Vectors, _in_order)

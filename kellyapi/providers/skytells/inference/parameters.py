@@ -9,7 +9,7 @@ from ...._core.resource import drop_none
 
 
 class ChatParameters(TypedDict, total=False):
-    """What `skytells.chat` takes beside the model and the messages; `None` leaves it to the server."""
+    """The optional parameters of `skytells.chat`. The server uses its default for `None`."""
 
     max_tokens: int | None
     temperature: float | None
@@ -28,7 +28,7 @@ class ChatParameters(TypedDict, total=False):
 
 
 class ResponseParameters(TypedDict, total=False):
-    """What `skytells.responses` takes beside the model and the input; `None` leaves it to the server."""
+    """The optional parameters of `skytells.responses`. The server uses its default for `None`."""
 
     instructions: str | None
     temperature: float | None
@@ -54,7 +54,7 @@ class ResponseParameters(TypedDict, total=False):
 
 
 def check_parameters(parameters: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
-    """Give the parameters that were given, if all of them are parameters."""
+    """Return the parameters that are not `None`; raise `TypeError` for an unknown name."""
     if unknown := parameters.keys() - kind.__annotations__.keys():
         raise TypeError(f"unknown parameter {min(unknown)!r}; the parameters are {', '.join(kind.__annotations__)}")
     return drop_none(**parameters)

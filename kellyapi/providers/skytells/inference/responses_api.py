@@ -1,4 +1,4 @@
-"""`skytells.responses`: model responses, whole and as the events of a stream."""
+"""`skytells.responses`: the Responses API, in one piece and as a stream of events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 from ...._core.resource import Resource
 from ...._core.streams import EventStream, StreamRequest
 from ...._data.decoding import decode
+from ...._data.result import Result
 from ...._data.text import not_blank
 from ....errors import DecodingError
 from ....services.chat import Messages, write_messages
@@ -21,7 +22,7 @@ _TEXT_DELTA = "response.output_text.delta"
 
 @frozen
 class OutputContent:
-    """A piece of an output."""
+    """A part of an output item."""
 
     type: str
     text: str | None = None
@@ -30,7 +31,7 @@ class OutputContent:
 
 @frozen
 class OutputItem:
-    """One item of a response: a message, mostly."""
+    """One item of a response; usually a message."""
 
     id: str | None = None
     type: str | None = None
@@ -42,7 +43,7 @@ class OutputItem:
 
 @frozen
 class ResponseUsage:
-    """What a response cost, in tokens."""
+    """The tokens that a response used."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -52,15 +53,15 @@ class ResponseUsage:
 
 
 @frozen(kw_only=True)
-class ModelResponse:
-    """A whole response.
+class ModelResponse(Result):
+    """The complete response of a model.
 
     Source: https://github.com/Skytells/ts-sdk (src/types/inference.types.ts)
     """
 
     id: str
     status: str
-    """"completed", "incomplete", "failed", …; others may come."""
+    """"completed", "incomplete", "failed", or another string."""
     model: str | None = None
     created_at: float | None = None
     """Seconds since 1970."""
@@ -74,33 +75,39 @@ class ModelResponse:
 
     @property
     def text(self) -> str:
-        """All text of the output."""
+        """The whole text of the output."""
         return "".join(piece.text or "" for item in self.output for piece in item.content)
 
 
 @frozen(kw_only=True)
 class ResponseEvent:
-    """Something that happened while a response was made."""
+    """An event in the stream of a response."""
 
     type: str
-    """"response.created", "response.output_text.delta", "response.completed", …; others come, and are passed on."""
+    """"response.created", "response.output_text.delta", "response.completed", or another string."""
     sequence_number: int | None = None
     delta: str | None = None
-    """What was added, where something was."""
+    """The text that was added, in events whose type ends in ".delta"."""
     text: str | None = None
-    """The whole text of a piece that is done."""
+    """The whole text of a part, in the event that ends the part."""
     response: ModelResponse | None = None
-    """The response as it stands, at its beginning and at its end."""
+    """The response so far, in events about its beginning and its end."""
     data: dict[str, Any] = field(factory=dict, repr=False)
-    """All that the event says."""
+    """The whole event, as parsed JSON."""
 
 
 class ResponseStream(EventStream[ResponseEvent]):
-    """A response that is still being made: `async with … as stream: async for event in stream: …`.
+    """A response that arrives event by event.
 
-    `texts()` gives the text alone. `response` is the response as it stood last, and after the last event the whole one,
-    also one that failed or is incomplete. An error on the way has what had arrived as `error.partial`, a
-    `ModelResponse`.
+    `texts()` yields only the text. `response` is the last state of the response. After the last event it is complete,
+    even if the response failed or is incomplete. If the stream breaks off, `error.partial` is a `ModelResponse` with
+    what had arrived.
+
+    Example::
+
+        async with skytells.responses.stream("deepbrain-router", "Tell me a story.") as stream:
+            async for event in stream:
+                print(event.type, event.delta)
 
     Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
     """
@@ -112,27 +119,27 @@ class ResponseStream(EventStream[ResponseEvent]):
 
     @property
     def text(self) -> str:
-        """What the model has said so far."""
+        """The text that has arrived so far."""
         return "".join(self._texts)
 
     async def texts(self) -> AsyncIterator[str]:
-        """Give the text as it arrives, in place of the events."""
+        """Enter the stream, and yield the text as it arrives."""
         async with self:
             async for event in self:
                 if event.type == _TEXT_DELTA and event.delta:
                     yield event.delta
 
     async def finish(self) -> ModelResponse:
-        """Wait for what is still to come, and give the whole response."""
+        """Read the stream to its end, and return the complete response."""
         async for _ in self:
             pass
-        assert self.response is not None  # or the stream has raised
+        assert self.response is not None  # otherwise the stream has raised an error
         return self.response
 
-    def _take(self, value: Any) -> ResponseEvent | None:
+    def _handle_event(self, value: Any) -> ResponseEvent | None:
         type = value.get("type")
         if not isinstance(type, str):
-            self._refuse(value)
+            self._raise_reported_error(value)
             return None
         number, delta, text = value.get("sequence_number"), value.get("delta"), value.get("text")
         event = ResponseEvent(
@@ -154,15 +161,15 @@ class ResponseStream(EventStream[ResponseEvent]):
             self._ended = True
         return event
 
-    def _from_whole(self, value: Any) -> Iterable[Any]:
+    def _events_of_whole(self, value: Any) -> Iterable[Any]:
         text = decode(value, ModelResponse).text
         yield {"type": _TEXT_DELTA, "delta": text}
         yield {"type": "response.completed", "response": value}
 
-    def _may_end(self) -> bool:
-        return False  # its last event ends it
+    def _is_complete(self) -> bool:
+        return False  # the last event ends the stream
 
-    def _finish(self) -> None:
+    def _check_complete(self) -> None:
         if self.response is None or self.response.status in ("queued", "in_progress"):
             raise DecodingError("the stream has no whole response")
 
@@ -174,23 +181,37 @@ class ResponseStream(EventStream[ResponseEvent]):
 
 
 class ResponsesResource(Resource):
-    """`skytells.responses`.
+    """The Responses API.
 
     Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
     """
 
     async def create(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ModelResponse:
-        """Have a model respond to a text or a conversation.
+        """Send a text or a conversation to a language model.
 
-        `previous_response_id` needs that the earlier one was created with `store=True`.
+        Args:
+            model: The slug of a model, such as "deepbrain-router".
+            input: A string, or `Message(role, content)` objects or dicts.
+            **parameters: Optional parameters, such as `instructions="Be brief."`, named as in the API documentation of
+                Skytells. An unknown name raises `TypeError`. `previous_response_id` continues a response that was
+                created with `store=True`.
+
+        Example::
+
+            response = await skytells.responses.create("deepbrain-router", "Name three rivers of Ghana.")
+            print(response.text)
         """
         return await self._post_json("/responses", _response_body(model, input, parameters), into=ModelResponse)
 
     def stream(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
-        """Have a model respond, and get what happens meanwhile: `async with skytells.responses.stream(…) as stream:
-        async for event in stream: …`.
+        """Send a text or a conversation to a language model, and receive the events of its response.
 
-        What it takes is what `create` takes; so are the errors, raised when the block is entered.
+        The arguments are those of `create`. Errors are raised when the `async with` block is entered.
+
+        Example::
+
+            async for text in skytells.responses.stream("deepbrain-router", "Tell me a story.").texts():
+                print(text, end="")
         """
         return self._stream_events("/responses", _response_body(model, input, parameters), into=ResponseStream)
 

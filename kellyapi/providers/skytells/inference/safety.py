@@ -1,4 +1,7 @@
-"""Skytells' content filter, asked through a short chat: it has no address of its own."""
+"""`skytells.safety`: the content filter.
+
+The filter has no endpoint of its own. A check sends a short chat and reads the filter results in its response.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,9 @@ from typing import Any
 from attrs import field, frozen
 
 from ...._core.resource import Resource
+from ...._data.decoding import Shape
 from ...._data.media import MediaSource, read_media, sniff, to_base64
+from ...._data.result import Result
 from ...._data.text import not_blank
 from ....services.openai_completions import ChatCompletion, FilterResult
 
@@ -16,15 +21,15 @@ MAX_TOKENS = 16
 
 
 @frozen
-class SafetyCheck:
-    """What the content filter found."""
+class SafetyCheck(Result):
+    """The findings of the content filter."""
 
     results: dict[str, FilterResult] = field(factory=dict)
-    """By category: "hate", "violence", "sexual", "self_harm", "jailbreak", …; of prompt and reply the worse one."""
+    """By category ("hate", "violence", "sexual", "self_harm", "jailbreak", …), the worse of prompt and reply."""
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """The categories that were filtered."""
+        """The categories in which something was filtered."""
         return tuple(category for category, result in self.results.items() if result.filtered)
 
     @property
@@ -34,17 +39,28 @@ class SafetyCheck:
 
 
 class SafetyResource(Resource):
-    """`skytells.safety`. Each check is a chat of a few tokens, and is billed as one.
+    """The content filter. Each check is a chat of a few tokens, and is billed as such.
 
     Source: https://github.com/Skytells/ts-sdk (src/safety.ts)
     """
 
     async def check_text(self, text: str) -> SafetyCheck:
-        """Ask the content filter about a text."""
+        """Check a text.
+
+        Example::
+
+            check = await skytells.safety.check_text("Good morning")
+            print(check.passed, check.failed)
+        """
         return await self._check(not_blank(text, "text"))
 
     async def check_image(self, image: MediaSource) -> SafetyCheck:
-        """Ask the content filter about a picture: an http(s) URL, or what is accepted as an image elsewhere."""
+        """Check an image.
+
+        Args:
+            image: An http or https URL, or a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or
+                `Base64(text)`.
+        """
         if isinstance(image, str) and image.startswith(("https://", "http://", "data:")):
             url = image
         else:
@@ -55,11 +71,11 @@ class SafetyResource(Resource):
 
     async def _check(self, content: Any) -> SafetyCheck:
         data = {"model": SAFETY_MODEL, "messages": [{"role": "user", "content": content}], "max_tokens": MAX_TOKENS}
-        return read_filters(await self._post_json("/chat/completions", data, into=ChatCompletion))
+        return await self._post_json("/chat/completions", data, into=Shape(ChatCompletion, read_filters))
 
 
 def read_filters(completion: ChatCompletion) -> SafetyCheck:
-    """Read what the filter says of any reply that you have."""
+    """Return the findings of the content filter in a chat completion."""
     results: dict[str, FilterResult] = {}
     found = [each.content_filter_results for each in completion.prompt_filter_results]
     found += [each.content_filter_results for each in completion.choices]

@@ -1,4 +1,4 @@
-"""Saving what a job of Skytells made, before its links expire."""
+"""Download the outputs of a prediction, before their links expire."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ....errors import KellyAPIError, StatusError
 from .types import Prediction
 
 MAX_CONCURRENT_DOWNLOADS = 4
-"""Files of one job that are fetched at the same time."""
+"""How many files of one prediction are downloaded at the same time."""
 _EXPIRED_STATUSES = frozenset({403, 404, 410})
 
 SaveLink = Callable[[str, Path, OnBytes | None], Awaitable[Path]]
@@ -21,17 +21,24 @@ GetPrediction = Callable[[Prediction], Awaitable[Prediction]]
 
 
 async def save_outputs(
-    state: Prediction, folder: Path, on_progress: OnBytes | None, *, save: SaveLink, look: GetPrediction
+    state: Prediction, folder: Path, on_progress: OnBytes | None, *, save: SaveLink, get: GetPrediction
 ) -> tuple[Path, ...]:
-    """Save each output that is a link; `save` fetches a link, `look` gives the job anew.
+    """Download each output that is a link into a folder.
 
-    When all have ended, the failure of the first output that has one is raised.
+    If some downloads fail, the others are finished before the first error is raised.
+
+    Args:
+        state: A state of the prediction that has its outputs.
+        folder: An existing folder.
+        on_progress: Called with the bytes of all files: how many were received, and how many there are, or `None`.
+        save: Downloads one link to a path.
+        get: Returns the current state of the prediction, whose links have not expired.
     """
     urls = output_links(state)
     sizes = {file.url: file.size for file in state.metadata.storage.files}
     received, totals = [0] * len(urls), [sizes.get(url) for url in urls]
-    turns, looking = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS), asyncio.Lock()
-    renewed: list[tuple[str, ...]] = []
+    slots, renewing = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS), asyncio.Lock()
+    renewed: list[tuple[str, ...]] = []  # empty until a link has expired: new ones are requested once
 
     def count(number: int) -> OnBytes | None:
         def counted(got: int, size: int | None) -> Awaitable[None] | None:
@@ -42,28 +49,28 @@ async def save_outputs(
 
         return None if on_progress is None else counted
 
-    async def other_link(number: int) -> str | None:
-        async with looking:
+    async def renewed_link(number: int) -> str | None:
+        async with renewing:
             if not renewed:
                 try:
-                    renewed.append(output_links(await look(state)))
+                    renewed.append(output_links(await get(state)))
                 except KellyAPIError:
                     renewed.append(())
         fresh = renewed[0]
         return fresh[number] if len(fresh) == len(urls) and fresh[number] != urls[number] else None
 
-    async def one(number: int, name: str) -> Path:
-        async with turns:
+    async def save_one(number: int, name: str) -> Path:
+        async with slots:
             try:
                 return await save(urls[number], folder / name, count(number))
             except StatusError as error:
-                url = await other_link(number) if error.status in _EXPIRED_STATUSES else None
+                url = await renewed_link(number) if error.status in _EXPIRED_STATUSES else None
                 if url is None:
                     raise
             return await save(url, folder / name, count(number))
 
     done = await asyncio.gather(
-        *(one(number, name) for number, name in enumerate(unique_file_names(urls))), return_exceptions=True
+        *(save_one(number, name) for number, name in enumerate(unique_file_names(urls))), return_exceptions=True
     )
     failure = next((each for each in done if isinstance(each, BaseException)), None)
     if failure is None:
@@ -76,17 +83,17 @@ async def save_outputs(
 
 
 def output_links(state: Prediction) -> tuple[str, ...]:
-    """Give the outputs that can be fetched."""
+    """Return the outputs that are links."""
     return tuple(filter(is_link, state.outputs))
 
 
 def is_link(output: str) -> bool:
-    """Tell whether an output can be fetched, or is the text itself."""
+    """Return whether an output is a link. Other outputs are text."""
     return origin(output).startswith(("https://", "http://"))
 
 
 def unique_file_names(urls: tuple[str, ...]) -> list[str]:
-    """Give each link a file name of its own, also where large and small letters are the same."""
+    """Return a file name for each link, unique even on file systems that ignore case."""
     found: list[str] = []
     for number, url in enumerate(urls):
         name = safe_file_name(url, f"output-{number}")

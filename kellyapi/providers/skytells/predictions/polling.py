@@ -1,23 +1,17 @@
-"""The pace of following a job: arithmetic only."""
+"""Polling a prediction until it ends: how often, for how long, and what a failed poll means."""
 
 from __future__ import annotations
 
 import asyncio
-import inspect
+import logging
 import math
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import suppress
-from math import inf
-from typing import Any, Self
+from collections.abc import Awaitable, Callable
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
-from ...._core.messages import DEFAULT_TIMEOUT
 from ...._core.options import check_seconds
-from ...._core.resource import Resource
 from ...._core.retry import MAX_RETRY_AFTER
-from ...._core.urls import check_id, encode_path
 from ....errors import (
     DecodingError,
     KellyAPIError,
@@ -27,55 +21,45 @@ from ....errors import (
     TransportError,
     WaitTimeoutError,
 )
-from .types import Prediction, prediction_id, read_prediction, read_prediction_if_sent, require_success
+from .types import Prediction, prediction_id
+
+OnState = Callable[[Prediction], Awaitable[None] | None]
+"""Called with each new state of a prediction; plain or async."""
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 5.0
 GROWTH = 1.5
 LAST_POLL = 1.0
-"""Seconds before the deadline at which a job is looked at a last time: an answer takes some."""
+"""Seconds from the last poll to the deadline, since its response takes some time."""
+MAX_WRONG_IDS = 3
+"""How many polls in a row may return another prediction before this is an error."""
 
 
 @frozen
 class Pace:
-    """How often a job is looked at and for how long, in seconds."""
+    """How often and how long a prediction is polled, in seconds."""
 
     interval: float | None = None
-    """Between two looks; `None` grows from 0.5 s to 5 s."""
+    """The pause between two polls; `None` is a pause that grows from 0.5 s to 5 s."""
     timeout: float | None = None
-    """`None` is endless, 0 one look."""
+    """The time until polling ends; `None` polls without an end, 0 polls once."""
 
     def left(self, passed: float) -> float:
-        """Give the seconds that are left when some have passed; infinitely many when there is no end."""
+        """Return the seconds that are left after `passed` seconds; infinity if there is no deadline."""
         return math.inf if self.timeout is None else self.timeout - passed
 
 
-def poll_pause(polls: int, interval: float | None, dice: float) -> float:
-    """Give the seconds before the next poll after `polls` of them; `dice` is in 0..1.
-
-    It is the `interval`, if there is one. Else it grows from 0.5 s to 5 s, and a quarter of it is left to the dice, so
-    that many followers do not ask at once.
-    """
-    if interval is not None:
-        return interval
-    grown = FIRST_PAUSE * GROWTH ** min(polls - 1, 10)  # the tenth is past the longest: a higher power only overflows
-    return min(grown, LONGEST_PAUSE) * (0.75 + 0.25 * dice)
-
-
-def next_pause(pause: float, left: float, hint: float | None = None) -> float | None:
-    """Give the seconds until the next look, or `None` when there is no time for another.
-
-    `left` is the time until the deadline, shortly before which a last look is taken. `hint` is what the server wants to
-    be left alone for: it is never looked at sooner.
-    """
-    if hint is None and left > LAST_POLL:
-        return min(pause, left - LAST_POLL)
-    pause = max(pause, hint or 0.0)
-    return pause if pause < left else None
+def read_pace(interval: float | None, timeout: float | None, on_progress: OnState | None = None) -> Pace:
+    """Check the arguments of `follow`, `wait` and `run`, and return their pace."""
+    if on_progress is not None and not callable(on_progress):
+        raise TypeError(f"on_progress must be a function, not {on_progress!r}")
+    if timeout is not None and (timeout != 0 or isinstance(timeout, bool)):
+        timeout = check_seconds(timeout, "0 to poll once, or None")
+    return Pace(check_interval(interval), timeout)
 
 
 def check_interval(interval: float | None) -> float | None:
-    """Give an interval back that is seconds, 0 or more, or `None`."""
+    """Return an interval that is 0 seconds or more, or `None`."""
     if interval is None:
         return None
     if isinstance(interval, bool) or not isinstance(interval, (int, float)):
@@ -85,243 +69,118 @@ def check_interval(interval: float | None) -> float | None:
     return float(interval)
 
 
-OnState = Callable[[Prediction], Awaitable[None] | None]
-"""Called with each new state of a job; plain or async."""
+def poll_pause(polls: int, interval: float | None, dice: float) -> float:
+    """Return the pause after a poll, in seconds.
 
-CANCEL_TIME = 5.0
-"""Seconds that cancelling a job at the end of its following may take."""
+    Without an `interval` it grows from 0.5 s to 5 s, and a quarter of it is random, so that many clients do not poll at
+    the same moment.
 
-_background_tasks: set[asyncio.Task[None]] = set()
-"""Keeps the collector from what goes on although its caller has left."""
-
-
-class PredictionPolling(Resource):
-    """What can be done with one job while it runs.
-
-    Source: https://github.com/Skytells/ts-sdk (src/client.ts), https://github.com/Skytells/cli (docs/predictions.md)
+    Args:
+        polls: How many polls there were; at least 1.
+        interval: The pause that the user wants, if any.
+        dice: A random number from 0 to 1.
     """
-
-    async def get(self, prediction: str | Prediction) -> Prediction:
-        """Look at a job, by its id or an earlier state."""
-        return await self._look(prediction)
-
-    def _look(self, prediction: str | Prediction) -> Coroutine[Any, Any, Prediction]:
-        """Do what `get` does, without a coroutine around that of the connection."""
-        return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=read_prediction)
-
-    async def cancel(self, prediction: str | Prediction) -> Prediction | None:
-        """Stop a job, and give its last state if the provider sends it."""
-        return await self._post_json(
-            encode_path("/predictions/{}/cancel", prediction_id(prediction)),
-            None,
-            into=read_prediction_if_sent,
-            repeatable=True,
-        )
-
-    def follow(
-        self,
-        prediction: str | Prediction,
-        *,
-        interval: float | None = None,
-        timeout: float | None = 900.0,
-        cancel_on_exit: bool = False,
-    ) -> AsyncGenerator[Prediction, None]:
-        """Give each state of a job once, until it has ended, well or badly.
-
-        `interval` is the seconds between two looks, by default 0.5 s growing to 5 s. After `timeout` seconds (`None`:
-        never, 0: after one look) `WaitTimeoutError` is raised. A look that fails for want of a connection or of the
-        server, or since it came too soon, is repeated, after the pause that the server names. With `cancel_on_exit` the
-        job is cancelled when its following ends before it does: by an error, the timeout, cancelling the task, or
-        leaving the loop (at once within `contextlib.aclosing`, else when the iterator is collected).
-        """
-        check_id(prediction_id(prediction))  # here, and not at the first look
-        return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
-
-    async def _states(
-        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
-    ) -> AsyncGenerator[Prediction, None]:
-        watch = PredictionPoller(self, prediction, pace, cancel_on_exit)
-        try:
-            while not watch.ended:
-                yield await watch.next()
-        finally:
-            if watch.to_be_cancelled:
-                await self._cancel_at_exit(prediction)
-
-    async def wait(
-        self,
-        prediction: str | Prediction,
-        *,
-        interval: float | None = None,
-        timeout: float | None = 900.0,
-        on_progress: OnState | None = None,
-        cancel_on_exit: bool = False,
-    ) -> Prediction:
-        """Follow a job to its end and give its last state; one that did not succeed raises `PredictionFailedError`.
-
-        `on_progress(prediction)`, plain or async, is called with each new state; what it raises ends the waiting. Every
-        error of ours carries the last known state as `error.prediction`, so that the job can be followed later, and
-        any other names the job in a note. For the rest see `follow`.
-        """
-        pace = read_pace(interval, timeout, on_progress)
-        return await self._wait(PredictionPoller(self, prediction, pace, cancel_on_exit), on_progress)
-
-    async def _wait(self, watch: PredictionPoller, on_progress: OnState | None) -> Prediction:
-        try:
-            state = watch.last or await watch.next()
-            while True:
-                waiting = on_progress(state) if on_progress is not None else None
-                if waiting is not None and inspect.isawaitable(waiting):
-                    await waiting
-                if state.ended:
-                    return require_success(state)
-                state = await watch.next()
-        except KellyAPIError as error:
-            error.prediction = error.prediction or watch.known
-            raise
-        except BaseException as error:  # of the callback, or the cancelling of the task
-            error.add_note(f"the prediction is {prediction_id(watch.prediction)}")
-            raise
-        finally:
-            if watch.to_be_cancelled:
-                await self._cancel_at_exit(watch.prediction)
-
-    def _within(self, seconds: float) -> Self:
-        """Give a sibling whose calls end in time, or this one, if its own do."""
-        timeout = self._connection.timeout or DEFAULT_TIMEOUT
-        if seconds >= (inf if timeout.total is None else timeout.total):
-            return self
-        return type(self)(evolve(self._connection, timeout=evolve(timeout, total=seconds)))
-
-    async def _cancel_at_exit(self, prediction: str | Prediction) -> None:
-        """Cancel a job, unless its follower is one of those that the loop finishes at its very end: no session can be
-        opened there any more.
-        """
-        if getattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called", False):  # not public
-            self._connection.logger.warning(
-                "prediction %s was not cancelled: the loop ended", prediction_id(prediction)
-            )
-        else:
-            await _run_to_completion(self._cancel_quietly(prediction))
-
-    async def _cancel_quietly(self, prediction: str | Prediction) -> None:
-        """Cancel a job whose follower leaves; no failure takes the place of the reason for which it leaves."""
-        try:
-            async with asyncio.timeout(CANCEL_TIME):
-                await self.cancel(prediction)
-        except (KellyAPIError, TimeoutError) as error:
-            self._connection.logger.warning("prediction %s was not cancelled: %s", prediction_id(prediction), error)
-
-    async def _create_or_cancel(self, creating: Coroutine[Any, Any, Prediction]) -> Prediction:
-        """Create a job; if the task is cancelled meanwhile, the job is cancelled as soon as its id is known."""
-        task = asyncio.ensure_future(creating)
-
-        async def undo() -> None:
-            with suppress(KellyAPIError):
-                await self._cancel_quietly(await task)
-
-        try:
-            return await asyncio.shield(task)
-        except asyncio.CancelledError:
-            await _run_to_completion(undo())
-            raise
+    if interval is not None:
+        return interval
+    # The exponent is capped: with 10 the pause is longer than the longest one, and a high power would overflow.
+    grown = FIRST_PAUSE * GROWTH ** min(polls - 1, 10)
+    return min(grown, LONGEST_PAUSE) * (0.75 + 0.25 * dice)
 
 
-@define(eq=False)
-class PredictionPoller:
-    """One job, looked at until it ends.
+def next_pause(pause: float, left: float, retry_after: float | None = None) -> float | None:
+    """Return the seconds until the next poll, or `None` if there is no time for another.
 
-    Source: https://github.com/Skytells/cli (docs/predictions.md)
+    The last poll comes shortly before the deadline, which is `left` seconds from now. No poll comes before
+    `retry_after` seconds have passed.
     """
-
-    jobs: PredictionPolling
-    prediction: str | Prediction
-    pace: Pace
-    cancel_on_exit: bool
-    started: float = field(factory=lambda: asyncio.get_running_loop().time())
-    last: Prediction | None = None
-    """The state that was given last."""
-    _polls: int = 0
-    _looked: float = 0.0
-    _failure: KellyAPIError | None = None
-
-    @property
-    def known(self) -> Prediction | None:
-        """The last state that anybody has of the job."""
-        return self.last or (self.prediction if isinstance(self.prediction, Prediction) else None)
-
-    @property
-    def ended(self) -> bool:
-        """Whether there is no next state."""
-        return self.last is not None and self.last.ended
-
-    @property
-    def to_be_cancelled(self) -> bool:
-        """Whether the job is not to outlive its following."""
-        return self.cancel_on_exit and not self.ended
-
-    async def next(self) -> Prediction:
-        """Give the next state that differs."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            if self._polls:
-                await self._pause(clock)
-            self._polls += 1
-            left = self.pace.left(clock() - self.started) if self.pace.timeout else inf
-            jobs = type(self.jobs)(self.jobs._connection.once)  # repeating a look is what goes on here
-            state = self._failure = None
-            try:
-                # The time is over when the callback took all of it.
-                state = await jobs._within(left if left > 0 else LAST_POLL)._look(self.prediction)
-            except KellyAPIError as error:
-                if not is_transient(error):
-                    raise
-                self._failure = error
-                what = "a look at %s failed and is repeated: %s"
-                jobs._connection.logger.info(what, prediction_id(self.prediction), error)
-            self._looked = clock()
-            if state is not None and state != self.last:
-                self.last = state
-                return state
-
-    async def _pause(self, clock: Callable[[], float]) -> None:
-        """Wait for the time of the next look, or raise `WaitTimeoutError` when it would be too late."""
-        left = self.pace.left(self._looked - self.started)
-        wanted = poll_pause(self._polls, self.pace.interval, random.random())
-        pause = next_pause(wanted, left, _server_pause(self._failure))
-        await asyncio.sleep(self._looked + (left if pause is None else pause) - clock())
-        if pause is None:
-            fate = "is cancelled now" if self.cancel_on_exit else "goes on"
-            why = f"; the last look failed: {self._failure}" if self._failure else ""
-            took = f"has not ended within {self.pace.timeout:g} s"
-            message = f"prediction {prediction_id(self.prediction)} {took} and {fate}{why}"
-            raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
-
-
-def read_pace(interval: float | None, timeout: float | None, on_progress: OnState | None = None) -> Pace:
-    """Check how a job is to be followed."""
-    if on_progress is not None and not callable(on_progress):
-        raise TypeError(f"on_progress must be a function, not {on_progress!r}")
-    if timeout is not None and (timeout != 0 or isinstance(timeout, bool)):
-        timeout = check_seconds(timeout, "0 to look once, or None")
-    return Pace(check_interval(interval), timeout)
+    if retry_after is None and left > LAST_POLL:
+        return min(pause, left - LAST_POLL)
+    pause = max(pause, retry_after or 0.0)
+    return pause if pause < left else None
 
 
 def is_transient(error: KellyAPIError) -> bool:
-    """Tell whether a failed look says nothing of the job."""
+    """Return whether a failed poll says nothing about the prediction, so that it is polled again."""
     if isinstance(error, StatusError):
         return not error.final and (isinstance(error, (ServerError, RateLimitError)) or error.status == 408)
     return isinstance(error, (TransportError, DecodingError))
 
 
-def _server_pause(failure: KellyAPIError | None) -> float | None:
-    hint = failure.retry_after if isinstance(failure, StatusError) else None
-    return None if hint is None else min(hint, MAX_RETRY_AFTER)
+@define(eq=False)
+class PredictionPoller:
+    """Poll one prediction until it ends."""
+
+    prediction: str | Prediction
+    get: Callable[[float], Awaitable[Prediction]]
+    """Polls once. Called with a time limit in seconds."""
+    pace: Pace
+    logger: logging.Logger
+    fate: str = "goes on"
+    """What happens to the prediction after a timeout, in the words of the error message."""
+    started: float = field(factory=lambda: asyncio.get_running_loop().time())
+    last: Prediction | None = None
+    """The state that `next_state` returned last."""
+    _polls: int = 0
+    _polled_at: float = 0.0
+    _failure: KellyAPIError | None = None
+    _wrong_ids: int = 0
+
+    @property
+    def known(self) -> Prediction | None:
+        """The last known state, if any."""
+        return self.last or (self.prediction if isinstance(self.prediction, Prediction) else None)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the prediction has ended, so that there is no next state."""
+        return self.last is not None and self.last.ended
+
+    async def next_state(self) -> Prediction:
+        """Poll until the state differs from the last one, and return it."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            if self._polls:
+                await self._pause(clock)
+            self._polls += 1
+            left = self.pace.left(clock() - self.started) if self.pace.timeout else math.inf
+            state = self._failure = None
+            try:
+                # A slow callback may have used up the time: then this is the last poll, with a limit of its own.
+                state = await self.get(left if left > 0 else LAST_POLL)
+                self._check_id(state)
+            except KellyAPIError as error:
+                if not is_transient(error) or self._wrong_ids >= MAX_WRONG_IDS:
+                    raise
+                state, self._failure = None, error
+                self.logger.info("a poll of %s failed and is repeated: %s", prediction_id(self.prediction), error)
+            self._polled_at = clock()
+            if state is not None and state != self.last:
+                self.last = state
+                return state
+
+    def _check_id(self, state: Prediction) -> None:
+        wanted = prediction_id(self.prediction)
+        if state.id.casefold() == wanted.casefold():
+            self._wrong_ids = 0
+            return
+        self._wrong_ids += 1
+        problem = f"the poll of prediction {wanted} returned prediction {state.id}"
+        raise DecodingError(problem, provider="skytells", prediction=self.known)
+
+    async def _pause(self, clock: Callable[[], float]) -> None:
+        """Wait for the time of the next poll, or raise `WaitTimeoutError` if it would be too late."""
+        left = self.pace.left(self._polled_at - self.started)
+        wanted = poll_pause(self._polls, self.pace.interval, random.random())
+        pause = next_pause(wanted, left, _capped_retry_after(self._failure))
+        await asyncio.sleep(self._polled_at + (left if pause is None else pause) - clock())
+        if pause is None:
+            why = f"; the last poll failed: {self._failure}" if self._failure else ""
+            took = f"has not ended within {self.pace.timeout:g} s"
+            message = f"prediction {prediction_id(self.prediction)} {took} and {self.fate}{why}"
+            raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
 
 
-async def _run_to_completion(work: Coroutine[Any, Any, None]) -> None:
-    """Wait for something that goes on even when the task is cancelled."""
-    task = asyncio.ensure_future(work)
-    _background_tasks.add(task)
-    task.add_done_callback(_background_tasks.discard)
-    await asyncio.shield(task)
+def _capped_retry_after(failure: KellyAPIError | None) -> float | None:
+    if failure is None or failure.retry_after is None:
+        return None
+    return min(failure.retry_after, MAX_RETRY_AFTER)

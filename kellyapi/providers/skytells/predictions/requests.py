@@ -1,19 +1,20 @@
-"""What creates a prediction: `PredictionRequest`, its webhook, and the body that is sent."""
+"""Requests that create predictions: `PredictionRequest`, `Webhook`, and the body that is sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict
 
 from attrs import field, frozen
 from attrs.validators import instance_of
 
 from ...._data.text import not_blank
+from .types import Prediction
 
 
 class WebhookEvent(StrEnum):
-    """What a webhook can be called for, in the words that go over the wire."""
+    """The events that a webhook can be called for, as they are sent to the provider."""
 
     STARTED = "started"
     COMPLETED = "completed"
@@ -34,9 +35,12 @@ def _as_tuple(events: str | Iterable[str]) -> tuple[str, ...]:
 
 @frozen
 class Webhook:
-    """Where to call when a job changes.
+    """The URL that Skytells calls when a prediction changes.
 
-    `events` are of either family, "completed" or "prediction.succeeded"; unknown ones go out as they are.
+    Args:
+        url: An https URL.
+        events: The events to call it for, such as "completed" or "prediction.succeeded"; by default all. An unknown
+            event is sent as it is.
 
     Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
     """
@@ -45,14 +49,25 @@ class Webhook:
     events: tuple[str, ...] = field(default=tuple(WebhookEvent), converter=_as_tuple)
 
     def to_wire(self) -> dict[str, Any]:
-        """Give the object that the provider takes, in the short family of names."""
+        """Return the JSON object that the provider expects, with the short names of the events."""
         names = [_EVENT_NAMES.get(event.removeprefix("prediction."), event) for event in self.events]
         return {"url": self.url, "events": list(dict.fromkeys(map(str, names)))}
 
 
+class RunOptions(TypedDict, total=False):
+    """The optional arguments of `predictions.run`."""
+
+    webhook: str | Webhook | Mapping[str, Any] | None
+    stream: bool
+    interval: float | None
+    timeout: float | None
+    on_progress: Callable[[Prediction], Awaitable[None] | None] | None
+    cancel_on_exit: bool
+
+
 @frozen
 class PredictionRequest:
-    """A prediction to be created."""
+    """A prediction to create with `predictions.create_many`; for the fields see `predictions.create`."""
 
     model: str
     input: Mapping[str, Any]
@@ -61,7 +76,7 @@ class PredictionRequest:
 
 
 def read_webhook(webhook: str | Webhook | Mapping[str, Any]) -> Webhook:
-    """Read a webhook in each form in which it may be given: a URL, `Webhook`, or the dict of the official package."""
+    """Return a webhook that was given as a URL, a `Webhook`, or a dict as the official package has it."""
     if isinstance(webhook, Mapping):
         return Webhook(**webhook)
     return webhook if isinstance(webhook, Webhook) else Webhook(webhook)
@@ -75,7 +90,7 @@ def creation_body(
     webhook: str | Webhook | Mapping[str, Any] | None = None,
     stream: bool = False,
 ) -> dict[str, Any]:
-    """Give what creates a job, in the words of the wire."""
+    """Return the JSON body that creates a prediction."""
     data = {"model": not_blank(model, "model"), "input": dict(input), "await": wait}
     if webhook is not None:
         data["webhook"] = read_webhook(webhook).to_wire()

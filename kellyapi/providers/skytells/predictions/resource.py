@@ -1,36 +1,48 @@
-"""Skytells' predictions: create jobs, look at them, list them, fetch what they made.
-
-Following one to its end is in `following`, saving its outputs in `outputs`.
-"""
+"""`skytells.predictions`: create, poll, wait for, list, cancel, delete and download predictions."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping
 from datetime import date
 from itertools import count
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from ...._core.downloads import OnBytes
-from ...._core.resource import drop_none
-from ...._core.urls import encode_path
+from ...._core.resource import Resource, drop_none
+from ...._core.urls import check_id, encode_path
 from ...._data.json_text import dumps
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
+from .cancel_on_exit import cancel_abandoned, create_or_cancel
 from .outputs import save_outputs
-from .polling import PredictionPolling
+from .polling import OnState, Pace, PredictionPoller, read_pace
 from .requests import PredictionRequest, Webhook, creation_body
-from .types import Prediction, PredictionPage, prediction_id, read_page, read_prediction, read_prediction_if_sent
+from .types import CHANGED_PREDICTION, PREDICTION, Prediction, PredictionPage, prediction_id, require_success
 
 
-class PredictionsResource(PredictionPolling):
-    """`skytells.predictions`.
+class ListFilters(TypedDict, total=False):
+    """The filters of `predictions.list`; `None` lists all."""
 
-    Source: https://github.com/Skytells/ts-sdk (src/client.ts, streamPrediction),
-    https://pypi.org/project/skytells/1.0.0/ (queue, dispatch), https://github.com/Skytells/cli (per_page, status,
-    docs/predictions.md)
+    since: str | date | None
+    """The first day of creation, as a `date` or "YYYY-MM-DD"."""
+    until: str | date | None
+    """The last day of creation."""
+    model: str | None
+    status: str | None
+    per_page: int | None
+    """The size of a page, from 1 to 50."""
+
+
+class PredictionsResource(Resource):
+    """Predictions.
+
+    Source: https://github.com/Skytells/ts-sdk (src/client.ts), https://pypi.org/project/skytells/1.0.0/ (queue,
+    dispatch), https://github.com/Skytells/cli (docs/predictions.md)
     """
 
     async def create(
@@ -42,27 +54,43 @@ class PredictionsResource(PredictionPolling):
         webhook: str | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
     ) -> Prediction:
-        """Create a job and give its first state.
+        """Create a prediction and return its first state.
 
-        `wait=True` lets the server answer only when the job has ended: a timeout then loses the id of a paid job, so
-        prefer `follow` or `skytells.run`. `webhook` is an https URL, for all events, or `Webhook(url, events)`.
+        Args:
+            model: The slug of a model, such as "truefusion-pro".
+            input: The input of the model. `models.get(model, fields=["input_schema"])` returns its JSON Schema.
+            wait: Let the server respond only when the prediction has ended. A timeout then loses the id of a paid
+                prediction, so prefer `run`, or `wait` or `follow` after `create`.
+            webhook: An https URL, which is called for all events, or `Webhook(url, events)`.
+            stream: Let the server stream the output; see `stream_info`.
+
+        Example::
+
+            wolf = await skytells.predictions.create("truefusion-pro", {"prompt": "A wolf"})
+            print(wolf.id, wolf.status)
         """
-        return await self._order(creation_body(model, input, wait=wait, webhook=webhook, stream=stream))
+        return await self._create(creation_body(model, input, wait=wait, webhook=webhook, stream=stream))
 
     async def create_many(
-        self, jobs: Iterable[PredictionRequest | tuple[str, Mapping[str, Any]]]
+        self, requests: Iterable[PredictionRequest | tuple[str, Mapping[str, Any]]]
     ) -> tuple[Prediction | KellyAPIError, ...]:
-        """Create several jobs at once and give, in their order, the first state of each, or its error.
+        """Create several predictions concurrently.
 
-        Jobs are `Job(model, input, webhook=…, stream=…)` or `(model, input)`. A wrong one raises `ValueError` or
-        `TypeError` before any is sent. What is no error of ours, but of a key function or `on_response`, is raised when
-        all have ended, with a note of the jobs that were created.
+        Args:
+            requests: `PredictionRequest(model, input, webhook=…, stream=…)` objects, or pairs of model and input.
+
+        Returns:
+            For each request, in the same order, the first state of the prediction or the error of the request.
+
+        Raises:
+            ValueError: A request is wrong, and none was sent. An argument of a wrong type raises `TypeError`.
+            Exception: A key function or `on_response` raised it. It is raised when all requests have ended, with a note
+                that names the predictions that were created.
         """
-
-        prepared = [job if isinstance(job, PredictionRequest) else PredictionRequest(*job) for job in jobs]
-        orders = [creation_body(job.model, job.input, webhook=job.webhook, stream=job.stream) for job in prepared]
-        dumps(orders)  # what has no JSON form is found before the first is sent and paid for
-        done = await asyncio.gather(*map(self._order, orders), return_exceptions=True)
+        prepared = [each if isinstance(each, PredictionRequest) else PredictionRequest(*each) for each in requests]
+        bodies = [creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream) for each in prepared]
+        dumps(bodies)  # raises for a value that JSON cannot hold, before the first request is sent and paid for
+        done = await asyncio.gather(*map(self._create, bodies), return_exceptions=True)
         ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
         if len(ours) == len(done):
             return ours
@@ -71,73 +99,243 @@ class PredictionsResource(PredictionPolling):
             foreign.add_note(f"predictions that were created: {', '.join(created)}")
         raise foreign
 
-    def _order(self, order: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
-        return self._post_json("/predict", order, into=read_prediction)
+    async def run(
+        self,
+        model: str,
+        input: Mapping[str, Any],
+        *,
+        webhook: str | Webhook | Mapping[str, Any] | None = None,
+        stream: bool = False,
+        interval: float | None = None,
+        timeout: float | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = False,
+    ) -> Prediction:
+        """Create a prediction, wait for its end, and return its last state.
+
+        Args:
+            model: The slug of a model, such as "truefusion-pro".
+            input: The input of the model; see `create`.
+            webhook: See `create`.
+            stream: See `create`.
+            interval: Seconds between two polls; by default 0.5 s, growing to 5 s.
+            timeout: Seconds for the whole call, including the creation. `None` waits without an end.
+            on_progress: A function, plain or async, that is called with each new state. The first is the state that
+                `create` returns. If it raises an exception, the waiting ends, and the prediction continues.
+            cancel_on_exit: Cancel the prediction if the waiting ends before it does; see `follow`.
+
+        Raises:
+            PredictionFailedError: The prediction failed or was cancelled.
+            WaitTimeoutError: The prediction has not ended in time.
+            RequestTimeoutError: The time was over before the prediction was created.
+
+        Example::
+
+            fox = await skytells.predictions.run("truefusion-pro", {"prompt": "A red fox"}, timeout=300)
+            print(fox.outputs, fox.credits_used)
+        """
+        pace = read_pace(interval, timeout, on_progress)
+        body = creation_body(model, input, webhook=webhook, stream=stream)
+        started = asyncio.get_running_loop().time()
+        creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body)
+        if cancel_on_exit:
+            created = await create_or_cancel(creating, self.cancel, self._connection.logger)
+        else:
+            created = await creating
+        poller = self._poller(created, pace, cancel_on_exit=cancel_on_exit)
+        poller.started, poller.last = started, created
+        return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)
+
+    async def get(self, prediction: str | Prediction) -> Prediction:
+        """Return the current state of a prediction, given by its id or an earlier state."""
+        return await self._get(prediction)
+
+    def follow(
+        self,
+        prediction: str | Prediction,
+        *,
+        interval: float | None = None,
+        timeout: float | None = 900.0,
+        cancel_on_exit: bool = False,
+    ) -> AsyncGenerator[Prediction, None]:
+        """Yield each state of a prediction once, until it has ended.
+
+        If a poll fails because of the connection, the server or a rate limit, the next poll follows after the usual
+        pause, or after the pause that the server asks for.
+
+        Args:
+            prediction: The id, or an earlier state.
+            interval: Seconds between two polls; by default 0.5 s, growing to 5 s.
+            timeout: Seconds until `WaitTimeoutError` is raised. `None` waits without an end, 0 polls once.
+            cancel_on_exit: Cancel the prediction if the loop ends before the prediction does: by an error, the timeout,
+                a cancelled task, or `break`. After `break` it is cancelled at once within `contextlib.aclosing`,
+                otherwise when the iterator is garbage-collected.
+
+        Raises:
+            WaitTimeoutError: The prediction has not ended in time.
+
+        Example::
+
+            async for state in skytells.predictions.follow(wolf):
+                print(state.status, state.progress)
+        """
+        check_id(prediction_id(prediction))  # raises now, and not at the first poll
+        return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
+
+    async def wait(
+        self,
+        prediction: str | Prediction,
+        *,
+        interval: float | None = None,
+        timeout: float | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = False,
+    ) -> Prediction:
+        """Wait for the end of a prediction and return its last state.
+
+        Args:
+            prediction: The id, or an earlier state.
+            interval: Seconds between two polls; by default 0.5 s, growing to 5 s.
+            timeout: Seconds until `WaitTimeoutError` is raised. `None` waits without an end, 0 polls once.
+            on_progress: A function, plain or async, that is called with each new state. If it raises an exception, the
+                waiting ends.
+            cancel_on_exit: Cancel the prediction if the waiting ends before it does; see `follow`.
+
+        Raises:
+            PredictionFailedError: The prediction failed or was cancelled.
+            WaitTimeoutError: The prediction has not ended in time.
+            KellyAPIError: Every error of the library has the last known state as `.prediction`. Other exceptions have a
+                note with the id.
+
+        Example::
+
+            wolf = await skytells.predictions.wait(wolf, timeout=60)
+            print(wolf.outputs)
+        """
+        poller = self._poller(prediction, read_pace(interval, timeout, on_progress), cancel_on_exit=cancel_on_exit)
+        return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)
+
+    async def cancel(self, prediction: str | Prediction) -> Prediction | None:
+        """Cancel a prediction, and return its last state if the provider sends it, otherwise `None`."""
+        path = encode_path("/predictions/{}/cancel", prediction_id(prediction))
+        return await self._post_json(path, None, into=CHANGED_PREDICTION, repeatable=True)
+
+    async def delete(self, prediction: str | Prediction) -> Prediction | None:
+        """Delete a prediction and its outputs, and return its last state if the provider sends it, otherwise `None`."""
+        id = prediction_id(prediction)
+        try:
+            return await self._delete(encode_path("/predictions/{}/delete", id), into=CHANGED_PREDICTION)
+        except StatusError as error:  # the provider's own command line uses the path without `/delete`
+            if not is_missing_route(error):
+                raise
+            return await self._delete(encode_path("/predictions/{}", id), into=CHANGED_PREDICTION)
 
     async def stream_info(self, prediction: str | Prediction) -> Prediction:
-        """Look at a job that streams: `urls["stream"]` is where."""
-        return await self._fetch(encode_path("/predictions/{}/stream", prediction_id(prediction)), into=read_prediction)
+        """Return the state of a prediction that streams; `urls["stream"]` is the address of the stream."""
+        return await self._fetch(encode_path("/predictions/{}/stream", prediction_id(prediction)), into=PREDICTION)
 
-    async def list(
-        self,
-        *,
-        page: int = 1,
-        since: str | date | None = None,
-        until: str | date | None = None,
-        model: str | None = None,
-        status: str | None = None,
-        per_page: int | None = None,
-    ) -> PredictionPage:
-        """Give one page of jobs, the newest first; `since` and `until` are days (`date` or "YYYY-MM-DD"), `per_page` is
-        1 to 50.
+    async def list(self, *, page: int = 1, **filters: Unpack[ListFilters]) -> PredictionPage:
+        """Return one page of predictions, the newest first.
+
+        Args:
+            page: The number of the page; the first is 1.
+            **filters: `since` and `until`, the first and the last day of creation, as a `date` or "YYYY-MM-DD";
+                `model`; `status`; `per_page`, the size of the page, from 1 to 50.
         """
-        days = {"from": _day(since), "to": _day(until)}
-        asked = drop_none(page=page, **days, model=model, status=status, per_page=per_page)
-        query = {name: str(value) for name, value in asked.items()}
-        return await self._fetch("/predictions", query, into=read_page)
+        if unknown := filters.keys() - ListFilters.__annotations__.keys():
+            known = ", ".join(ListFilters.__annotations__)
+            raise TypeError(f"unknown filter {min(unknown)!r}; the filters are page, {known}")
+        days = {"from": _day(filters.get("since")), "to": _day(filters.get("until"))}
+        others = {name: filters.get(name) for name in ("model", "status", "per_page")}
+        query = {name: str(value) for name, value in drop_none(page=page, **days, **others).items()}
+        return await self._fetch("/predictions", query, into=PredictionPage)
 
-    async def pages(self, **filters: Any) -> AsyncIterator[PredictionPage]:
-        """Give every page of jobs; `filters` are those of `list`."""
-        for number in count(filters.pop("page", 1)):
-            page = await self.list(page=number, **filters)
-            yield page
-            if not page.items or number >= page.pagination.last_page:
+    async def pages(self, *, page: int = 1, **filters: Unpack[ListFilters]) -> AsyncIterator[PredictionPage]:
+        """Yield every page of predictions, starting with `page`; the filters are those of `list`."""
+        for number in count(page):
+            current = await self.list(page=number, **filters)
+            yield current
+            if not current.items or number >= current.pagination.last_page:
                 return
 
-    async def iterate(self, **filters: Any) -> AsyncIterator[Prediction]:
-        """Give every job, page after page; `filters` are those of `list`."""
+    async def iterate(self, **filters: Unpack[ListFilters]) -> AsyncIterator[Prediction]:
+        """Yield every prediction, page by page, the newest first; the filters are those of `list`."""
         async for page in self.pages(**filters):
             for prediction in page.items:
                 yield prediction
 
-    async def delete(self, prediction: str | Prediction) -> Prediction | None:
-        """Delete a job and what it made, and give its last state if the provider sends it."""
-        try:
-            return await self._delete(
-                encode_path("/predictions/{}/delete", prediction_id(prediction)), into=read_prediction_if_sent
-            )
-        except StatusError as error:
-            if not is_missing_route(error):
-                raise
-            return await self._delete(
-                encode_path("/predictions/{}", prediction_id(prediction)), into=read_prediction_if_sent
-            )
-
     async def download(
         self, prediction: str | Prediction, folder: str | os.PathLike[str], *, on_progress: OnBytes | None = None
     ) -> tuple[Path, ...]:
-        """Save the outputs of a job in a folder, which is made if it is missing, and give their paths.
+        """Download the outputs of a prediction into a folder, and return their paths.
 
-        There are none while the job runs, and none for outputs that are text and not links. Four are fetched at once,
-        and each is gone on with after a cut. A file of the same name is replaced. When some fail the others are
-        finished before the first error is raised. `on_progress(received, total)`, plain or async, counts the bytes of
-        all; `total` is `None` while a size is unknown. No key goes to the links, which expire about five minutes after
-        completion: new ones are asked for once.
+        Up to four files are downloaded at the same time. A file of the same name is replaced. If a download fails, its
+        `.part` file is kept, and the next download to the same path resumes from it. If some downloads fail, the
+        others are finished before the first error is raised. No key is sent. The links expire about five minutes after
+        the prediction has ended; if one has expired, new links are requested once.
+
+        Args:
+            prediction: The id, or a state. A prediction that still runs has no outputs, and outputs that are text are
+                not files.
+            folder: Created if it is missing.
+            on_progress: A function, plain or async, that is called with the bytes received and the bytes of all files,
+                or `None` while a size is unknown.
+
+        Example::
+
+            paths = await skytells.predictions.download(wolf, "pictures")
         """
         state = prediction if isinstance(prediction, Prediction) and prediction.outputs else await self.get(prediction)
         await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
-        return await save_outputs(state, Path(folder), on_progress, save=self._save_link, look=self.get)
+        return await save_outputs(state, Path(folder), on_progress, save=self._save_link, get=self.get)
+
+    def _create(self, body: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
+        return self._post_json("/predict", body, into=PREDICTION)
+
+    def _get(self, prediction: str | Prediction) -> Coroutine[Any, Any, Prediction]:
+        return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
+
+    def _poller(self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool) -> PredictionPoller:
+        once = self._connection.without_retries  # the poller itself repeats a failed poll
+
+        def get(seconds: float) -> Coroutine[Any, Any, Prediction]:
+            return PredictionsResource(once.limited_to(seconds))._get(prediction)
+
+        fate = "is cancelled now" if cancel_on_exit else "goes on"
+        return PredictionPoller(prediction, get, pace, self._connection.logger, fate)
+
+    async def _states(
+        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
+    ) -> AsyncGenerator[Prediction, None]:
+        poller = self._poller(prediction, pace, cancel_on_exit=cancel_on_exit)
+        try:
+            while not poller.ended:
+                yield await poller.next_state()
+        finally:
+            if cancel_on_exit and not poller.ended:
+                await cancel_abandoned(prediction_id(prediction), self.cancel, self._connection.logger)
+
+    async def _wait(self, poller: PredictionPoller, on_progress: OnState | None, *, cancel_on_exit: bool) -> Prediction:
+        id = prediction_id(poller.prediction)
+        try:
+            state = poller.last or await poller.next_state()
+            while True:
+                waiting = on_progress(state) if on_progress is not None else None
+                if waiting is not None and inspect.isawaitable(waiting):
+                    await waiting
+                if state.ended:
+                    return require_success(state)
+                state = await poller.next_state()
+        except KellyAPIError as error:
+            error.prediction = error.prediction or poller.known
+            raise
+        except BaseException as error:  # from the callback, or because the task is cancelled
+            error.add_note(f"the prediction is {id}")
+            raise
+        finally:
+            if cancel_on_exit and not poller.ended:
+                await cancel_abandoned(id, self.cancel, self._connection.logger)
 
 
 def _day(day: str | date | None) -> str | None:
-    return day.isoformat()[:10] if isinstance(day, date) else day  # a datetime is a date too
+    return day.isoformat()[:10] if isinstance(day, date) else day  # a datetime is a date too: [:10] leaves the day

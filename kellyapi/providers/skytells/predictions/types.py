@@ -1,4 +1,4 @@
-"""What Skytells says of a job, in the values that its predictions are made of.
+"""Predictions as Skytells sends them: `Prediction`, its parts, and pages of them.
 
 Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
 """
@@ -11,13 +11,14 @@ from typing import Any
 from attrs import field, frozen
 
 from ...._core.urls import check_id
-from ...._data.decoding import decode, json_name
+from ...._data.decoding import Shape, json_name
+from ...._data.result import Result
 from ....errors import DecodingError, PredictionFailedError
 from ..enums import ModelPrivacy, PredictionSource, PredictionType
 
 
 class PredictionStatus(StrEnum):
-    """The known states of a job; others may come, and stay strings."""
+    """The known states of a prediction. An unknown state stays a string."""
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -33,72 +34,71 @@ class PredictionStatus(StrEnum):
 ENDED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "canceled"})
 
 
-# What follows is read at each look. A job takes 3.9 us, with slots 4.6, with `kw_only` 5.0.
-@frozen(slots=False)
+@frozen
 class Metrics:
-    """What the work took."""
+    """Progress and duration of a prediction."""
 
     progress: float | None = None
-    """Percent."""
+    """The progress in percent."""
     predict_time: float | None = None
-    """Seconds of computing."""
+    """Seconds of computation."""
     total_time: float | None = None
-    """Seconds, waiting included."""
+    """Seconds from creation to completion, including the time in the queue."""
     image_count: int | None = None
     asset_count: int | None = None
 
 
-@frozen(slots=False)
+@frozen
 class Billing:
-    """What a prediction cost."""
+    """The price of a prediction."""
 
     credits_used: float | None = None
 
 
-@frozen(slots=False)
+@frozen
 class StoredFile:
-    """An output as it is stored."""
+    """A stored output."""
 
     url: str | None = None
     name: str | None = None
     type: str | None = None
     size: int | None = None
-    """Bytes."""
+    """The size in bytes."""
 
 
-@frozen(slots=False)
+@frozen
 class Storage:
-    """Where the outputs are."""
+    """The stored outputs of a prediction."""
 
     files: tuple[StoredFile, ...] = ()
 
 
-@frozen(slots=False)
+@frozen
 class Metadata:
-    """What the provider keeps about a prediction."""
+    """Price and stored outputs of a prediction."""
 
     billing: Billing = Billing()
     storage: Storage = Storage()
     data_available: bool | None = None
 
 
-@frozen(slots=False)
-class Prediction:
-    """The state of a job at one moment."""
+@frozen
+class Prediction(Result):
+    """The state of a prediction at one moment."""
 
     id: str
     status: PredictionStatus | str
-    """One of `PredictionStatus`, or a string that is not known here."""
+    """One of `PredictionStatus`, or another string."""
     model: str | None = None
     type: PredictionType | str | None = None
     stream: bool | None = None
     input: dict[str, object] = field(factory=dict)
     output: object = None
-    """As it came: `None`, a URL or text, or an array of them. See `outputs`."""
+    """As the provider sent it: `None`, a URL or text, or a list of them. See `outputs`."""
     error: str | None = None
-    """Why it failed."""
+    """Why the prediction failed."""
     response: str | None = None
-    """What the provider says about it."""
+    """A message of the provider about the prediction."""
     created_at: str | None = None
     started_at: str | None = None
     completed_at: str | None = None
@@ -109,33 +109,52 @@ class Prediction:
     metrics: Metrics = Metrics()
     metadata: Metadata = Metadata()
     urls: dict[str, str] = field(factory=dict)
-    """Where the provider says it can be asked: "get", "cancel", "stream", "delete"."""
+    """Addresses of the prediction, by "get", "cancel", "stream" and "delete"."""
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Turn the forms of the older and the newer API into one."""
+        if not isinstance(value, dict):
+            return value
+        changes: dict[str, Any] = {}
+        model, status, error, urls = (value.get(name) for name in ("model", "status", "error", "urls"))
+        if isinstance(model, dict):
+            changes["model"] = model.get("name")
+        if status is False:  # the older API sends this for a queued prediction
+            changes["status"] = "pending"
+        elif status == "failed" and not error:
+            changes["error"] = value.get("response")
+        if isinstance(error, dict):
+            changes["error"] = error.get("message") or error.get("error_id") or error.get("code")
+        if isinstance(urls, dict) and None in urls.values():
+            changes["urls"] = {name: url for name, url in urls.items() if url is not None}
+        return {**value, **changes} if changes else value
 
     @property
     def ended(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the prediction has ended: it succeeded, failed or was cancelled."""
         return self.status in ENDED_STATUSES
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs one by one: mostly URLs, which expire about five minutes after completion."""
+        """The outputs: URLs, which expire about five minutes after the prediction has ended, or texts."""
         items = self.output if isinstance(self.output, list) else [self.output]
         return tuple(item for item in items if isinstance(item, str))
 
     @property
     def progress(self) -> float | None:
-        """Percent; `None` when the provider does not tell."""
+        """The progress in percent; `None` if the provider does not send it."""
         return self.metrics.progress
 
     @property
     def credits_used(self) -> float | None:
-        """What it cost; `None` when the provider does not tell."""
+        """The price in credits; `None` if the provider does not send it."""
         return self.metadata.billing.credits_used
 
 
 @frozen
 class Pagination:
-    """Where a page stands in its list."""
+    """The place of a page in its list."""
 
     current_page: int = 1
     per_page: int | None = None
@@ -144,16 +163,19 @@ class Pagination:
 
 
 @frozen
-class PredictionPage:
+class PredictionPage(Result):
     """One page of a list of predictions."""
 
     items: tuple[Prediction, ...] = json_name("data")
     pagination: Pagination = Pagination()
 
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Accept a bare array, which the server sends for some lists."""
+        return {"data": value} if isinstance(value, list) else value
 
-def read_prediction(value: Any) -> Prediction:
-    """Read a prediction in each form in which the provider sends it."""
-    prediction = decode(_normalize(value), Prediction)
+
+def _with_usable_id(prediction: Prediction) -> Prediction:
     try:
         check_id(prediction.id)
     except ValueError as error:
@@ -161,38 +183,24 @@ def read_prediction(value: Any) -> Prediction:
     return prediction
 
 
-def _normalize(fields: Any) -> Any:
-    if not isinstance(fields, dict):
-        return fields
-    fields = dict(fields)
-    model, status, urls = fields.get("model"), fields.get("status"), fields.get("urls")
-    if isinstance(model, dict):
-        fields["model"] = model.get("name")
-    if status is False:  # queued, in the words of the older generation
-        fields["status"] = "pending"
-    elif status == "failed" and not fields.get("error"):
-        fields["error"] = fields.get("response")
-    if isinstance(urls, dict) and None in urls.values():
-        fields["urls"] = {name: url for name, url in urls.items() if url is not None}
-    return fields
+@frozen
+class _Change:
+    prediction: Prediction | None
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Find the prediction in the response, which may also be only `{"success": true}`."""
+        return {"prediction": value if "id" in value else None} if isinstance(value, dict) else value
 
 
-def read_prediction_if_sent(value: Any) -> Prediction | None:
-    """Read what cancelling and deleting answer: a prediction, or only `{"success": true}`."""
-    return read_prediction(value) if "id" in decode(value, dict[str, object]) else None
-
-
-def read_page(value: Any) -> PredictionPage:
-    """Read a list of predictions: `{"data", "pagination"}`, or a bare array."""
-    if isinstance(value, list):
-        return PredictionPage(decode([_normalize(item) for item in value], tuple[Prediction, ...]))
-    if isinstance(value, dict) and isinstance(value.get("data"), list):
-        value = {**value, "data": [_normalize(item) for item in value["data"]]}
-    return decode(value, PredictionPage)
+PREDICTION = Shape(Prediction, _with_usable_id)
+"""A prediction."""
+CHANGED_PREDICTION = Shape(_Change, lambda found: found.prediction and _with_usable_id(found.prediction))
+"""The response to cancelling or deleting: a prediction, or `None` if the response has none."""
 
 
 def require_success(state: Prediction) -> Prediction:
-    """Give the last state of a job back if it succeeded; else raise `PredictionFailedError`."""
+    """Return the last state of a prediction if it succeeded, otherwise raise `PredictionFailedError`."""
     if state.status != "succeeded":
         reason = state.error or state.response or "no reason given"
         message = f"prediction {state.id} {state.status}: {reason}"
@@ -201,5 +209,5 @@ def require_success(state: Prediction) -> Prediction:
 
 
 def prediction_id(prediction: str | Prediction) -> str:
-    """Give the id of a prediction that is named by it or by an earlier state."""
+    """Return the id of a prediction, given as the id or as an earlier state."""
     return prediction.id if isinstance(prediction, Prediction) else prediction

@@ -1,7 +1,7 @@
-"""A receiver of Skytells' webhooks: for aiohttp servers by `routes`, for any other by `handle`.
+"""A receiver of Skytells' webhooks, for aiohttp servers (`routes`) and any other server (`handle`).
 
-It owns what is answered, and which handler is called when. What a call says is `webhooks.py`'s, which calls there have
-been `deliveries.py`'s, who waits for one `joints.py`'s.
+This module decides how to respond to a request and which handlers to call. `verification.py` checks and parses a
+request, `store.py` remembers deliveries, and `waiting.py` waits for the end of a prediction.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 MAX_BODY = 2**20
-"""Bytes of a call that are taken."""
+"""The maximum size of the body of a request, in bytes."""
 Handler = Callable[[WebhookDelivery], Awaitable[object] | object]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 WebhookReply = tuple[int, dict[str, Any]]
@@ -40,21 +40,37 @@ _log = logging.getLogger("kellyapi.skytells")
 
 @define(eq=False)
 class _OngoingDelivery:
-    """An event on its way to its handlers."""
+    """A delivery whose handlers are not done."""
 
     accepted: asyncio.Future[bool]
-    """Whether the sender may forget it."""
-    answered: asyncio.Event = field(factory=asyncio.Event)
+    """Whether to respond with 200, after which Skytells need not send the event again."""
+    responded: asyncio.Event = field(factory=asyncio.Event)
+    """Set when the response has been sent."""
 
 
 class WebhookReceiver:
-    """Takes the calls of Skytells' webhooks: `@receiver.on("succeeded")`, and `app.add_routes(receiver.routes(…))`.
+    """Receiver of the webhooks of Skytells: verifies them, and passes each event to your handlers once.
 
-    `secrets` are accepted all, so that they can be rotated. Without any it is `SKYTELLS_WEBHOOK_SECRET`, else the key
-    of `skytells`, else `SKYTELLS_API_KEY`. `store` remembers what has been delivered, by default the newest 10,000
-    events of this process. With `answer_first=False` a call is answered when its handlers have ended, with 500 if one
-    of them raised, so that the provider calls again. `skytells` is the client that `wait_for` asks when no call comes.
     A receiver belongs to one event loop.
+
+    Args:
+        *secrets: The secrets that requests may be signed with. Pass the old and the new one to rotate them. By default
+            `SKYTELLS_WEBHOOK_SECRET`, otherwise the key of `skytells`, otherwise `SKYTELLS_API_KEY`.
+        skytells: The client that `wait_for` polls with if no delivery arrives.
+        store: Remembers deliveries; by default the last 10,000, in memory.
+        answer_first: Respond before the handlers run. With `False` the response is sent when they have ended, with
+            status 500 if one of them raised an exception, so that Skytells can send the event again.
+
+    Example::
+
+        receiver = WebhookReceiver()
+
+        @receiver.on("succeeded")
+        async def show(delivery):
+            print(delivery.prediction.outputs)
+
+        app.add_routes(receiver.routes("/webhooks/skytells"))
+        app.cleanup_ctx.append(receiver.cleanup_context)
 
     Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts),
     https://docs.aiohttp.org/en/stable/web_reference.html#aiohttp.web.Application.add_routes,
@@ -82,10 +98,15 @@ class WebhookReceiver:
         self._waiters = PredictionWaiters()
 
     def on(self, name: str, *more: str) -> Callable[[HandlerT], HandlerT]:
-        """Decorate a function, plain or async, that is called with each `WebhookDelivery` of these event types.
+        """Register the decorated function as a handler of these events.
 
-        Names are "started", "succeeded", "failed" and "cancelled" in any spelling, or "*" for all events. An unknown
-        name is accepted with a warning. Handlers of one event are called in the order in which they were added.
+        The handler, plain or async, is called with a `WebhookDelivery`. The handlers of an event are called one after
+        the other, in the order in which they were registered.
+
+        Args:
+            name: "started", "succeeded", "failed" or "cancelled" in any spelling, or "*" for all events. An unknown
+                name is accepted with a warning.
+            *more: More events.
         """
         types = frozenset(event_type(not_blank(each, "name of an event")) for each in (name, *more))
         for unknown in sorted(types - _KNOWN_EVENTS):
@@ -99,13 +120,19 @@ class WebhookReceiver:
         return add
 
     def routes(self, path: str) -> list[web.RouteDef]:
-        """Give what `app.add_routes` takes. Without any secret this raises `ConfigurationError`.
+        """Return the routes for `app.add_routes` of an aiohttp application.
 
-        Add `life` to the application too: it lets the handlers end before the application does.
+        Add `cleanup_context` to the application too. It waits for running handlers when the application ends.
+
+        Args:
+            path: The path of the webhook, such as "/webhooks/skytells".
+
+        Raises:
+            ConfigurationError: There is no secret to verify requests with.
         """
         from aiohttp import web
 
-        self._keys()  # a server that can accept nothing does not start
+        self._signing_keys()  # raises without a secret: such a server could not accept any request
 
         async def receive(request: web.Request) -> web.StreamResponse:
             try:
@@ -114,14 +141,14 @@ class WebhookReceiver:
                 return web.json_response(_error_reply("the body broke off"), status=400)
             if body is None:
                 return web.json_response(_error_reply(f"the body has more than {MAX_BODY} bytes"), status=413)
-            (status, said), delivery = await self._take(request.headers, body)
-            response = web.json_response(said, status=status)
+            (status, reply), delivery = await self._receive(request.headers, body)
+            response = web.json_response(reply, status=status)
             try:
                 await response.prepare(request)
                 await response.write_eof()
-            finally:  # also when nobody is there any more to be answered
+            finally:  # even if the connection is closed: the handlers run all the same
                 if delivery is not None:
-                    delivery.answered.set()
+                    delivery.responded.set()
             return response
 
         return [web.post(path, receive)]
@@ -129,13 +156,13 @@ class WebhookReceiver:
     async def cleanup_context(self, app: object = None) -> AsyncIterator[None]:
         """Wait for running handlers when an application ends: `app.cleanup_ctx.append(receiver.cleanup_context)`.
 
-        Append it after the contexts that handlers use: aiohttp ends the last one first.
+        Append it after the contexts that your handlers use, because aiohttp ends the last one first.
         """
         yield
         await self.close()
 
     async def close(self, *, timeout: float | None = 60.0) -> None:
-        """Wait until the running handlers have ended, and cancel those that have not after `timeout` seconds."""
+        """Wait until the running handlers have ended, and cancel those that still run after `timeout` seconds."""
         if tasks := set(self._tasks):
             _, late = await asyncio.wait(tasks, timeout=timeout)
             for task in late:
@@ -143,28 +170,46 @@ class WebhookReceiver:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def handle(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
-        """Take one call and give the status and the JSON object to answer it with; for servers other than aiohttp's.
+        """Handle one request of a webhook, in a server that is not aiohttp's.
 
-        `body` is what came over the wire, unparsed. Refuse longer ones than 1 MiB while they arrive; here it is late.
+        Args:
+            headers: The headers of the request.
+            body: The body as it arrived, before it is parsed. Let your server refuse a body of more than 1 MiB while
+                it arrives; this method refuses it too, but then it is in memory already.
+
+        Returns:
+            The status of the response, and the JSON object to send as its body.
         """
-        answer, delivery = await self._take(headers, body)
+        reply, delivery = await self._receive(headers, body)
         if delivery is not None:
-            delivery.answered.set()
-        return answer
+            delivery.responded.set()
+        return reply
 
     async def wait_for(
         self, prediction: str | Prediction, *, timeout: float | None = 900.0, poll_after: float = 5.0
     ) -> Prediction:
-        """Wait until a job has ended and give its last state; one that did not succeed raises `PredictionFailedError`.
+        """Wait for the delivery that a prediction has ended, and return the last state of the prediction.
 
-        A call that came before counts. After `poll_after` seconds without one, or half of `timeout`, the provider is
-        asked too, at a growing pace, if the receiver has a client. After `timeout` seconds (`None`: never)
-        `WaitTimeoutError` is raised with the last known state.
+        A delivery that arrived before counts. If the receiver has a client (`skytells=`), it also polls the prediction
+        when no delivery has arrived after `poll_after` seconds, or after half of `timeout`.
+
+        Args:
+            prediction: The id, or an earlier state.
+            timeout: Seconds until `WaitTimeoutError` is raised; `None` waits without an end.
+            poll_after: Seconds without a delivery until polling begins.
+
+        Raises:
+            PredictionFailedError: The prediction failed or was cancelled.
+            WaitTimeoutError: The prediction has not ended in time. Its last known state is `.prediction`.
         """
         return await self._waiters.wait_for(prediction, self._skytells, timeout=timeout, poll_after=poll_after)
 
-    async def _take(self, headers: Mapping[str, str], body: bytes) -> tuple[WebhookReply, _OngoingDelivery | None]:
-        """Judge a call and let its event be delivered, unless it has been; a delivery waits until it is `answered`."""
+    async def _receive(self, headers: Mapping[str, str], body: bytes) -> tuple[WebhookReply, _OngoingDelivery | None]:
+        """Verify a request, and start the delivery of its event unless it was delivered before.
+
+        Returns:
+            The response, and the delivery if this request started it. The caller then sets its `responded`.
+        """
         if len(body) > MAX_BODY:
             return (413, _error_reply(f"the body has more than {MAX_BODY} bytes")), None
         try:
@@ -175,52 +220,55 @@ class WebhookReceiver:
             return (refused, _error_reply(error.message)), None
         self._waiters.note(event.prediction)
         delivery = self._deliveries.get(event.id)
-        mine = delivery is None
+        is_new = delivery is None
         if delivery is None:
             delivery = self._deliveries[event.id] = _OngoingDelivery(asyncio.get_running_loop().create_future())
-            self._begin(event, delivery)
+            self._start_delivery(event, delivery)
         try:
             accepted = await asyncio.shield(delivery.accepted)
         except BaseException:
-            delivery.answered.set()  # or it would wait for an answer that nobody sends
+            delivery.responded.set()  # otherwise the handlers would wait for a response that is never sent
             raise
-        answer = (200, {"ok": True}) if accepted else (500, _error_reply("a handler failed"))
-        return answer, delivery if mine else None
+        reply = (200, {"ok": True}) if accepted else (500, _error_reply("a handler failed"))
+        return reply, delivery if is_new else None
 
-    def _begin(self, event: WebhookDelivery, delivery: _OngoingDelivery) -> None:
+    def _start_delivery(self, event: WebhookDelivery, delivery: _OngoingDelivery) -> None:
         def end(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
             del self._deliveries[event.id]
-            delivery.accepted.cancel()  # if nobody has decided
+            delivery.accepted.cancel()  # does nothing if there is a decision
 
         task = asyncio.create_task(self._deliver(event, delivery))
         self._tasks.add(task)
         task.add_done_callback(end)
 
     async def _deliver(self, event: WebhookDelivery, delivery: _OngoingDelivery) -> None:
-        """Carry an event to its handlers unless that was done before. It is a task of its own, which no caller ends."""
+        """Call the handlers of an event unless it was delivered before.
+
+        This is a task of its own, so that it does not end with the request.
+        """
         try:
             if not await self._store.claim(event.id):
                 delivery.accepted.set_result(True)
             elif self._answer_first:
                 delivery.accepted.set_result(True)
-                await delivery.answered.wait()
-                await self._call(event)
+                await delivery.responded.wait()
+                await self._call_handlers(event)
             else:
-                done = await self._call(event)
+                done = await self._call_handlers(event)
                 if not done:
                     await self._store.release(event.id)
                 delivery.accepted.set_result(done)
-        except asyncio.CancelledError:  # the loop ends, or `close` waits no longer
+        except asyncio.CancelledError:  # the loop ends, or the timeout of `close` is over
             _log.warning("the delivery of %s was stopped", event.id)
             await self._store.release(event.id)
             raise
-        except Exception as error:  # of the store: the call is not accepted, and comes again
+        except Exception as error:  # from the store: the request fails, and Skytells can send the event again
             delivery.accepted.set_exception(error)
 
-    async def _call(self, event: WebhookDelivery) -> bool:
-        """Call the handlers one after the other, and tell whether all went well."""
-        well = True
+    async def _call_handlers(self, event: WebhookDelivery) -> bool:
+        """Call the handlers one after the other, and return whether all succeeded."""
+        succeeded = True
         for types, handler in self._handlers:
             if types.isdisjoint((event.type, _ANY_EVENT)):
                 continue
@@ -228,13 +276,13 @@ class WebhookReceiver:
                 waiting = handler(event)
                 if inspect.isawaitable(waiting):
                     await waiting
-            except Exception:  # of the user's handler: the others are called all the same
+            except Exception:  # from the user's handler: the other handlers are called all the same
                 _log.exception("a handler of %s failed for prediction %s", event.type, event.prediction.id)
-                well = False
-        return well
+                succeeded = False
+        return succeeded
 
-    def _keys(self) -> tuple[Key, ...]:
-        """Choose what calls are signed with; `ConfigurationError` when there is nothing."""
+    def _signing_keys(self) -> tuple[Key, ...]:
+        """Return the secrets that requests are signed with; raise `ConfigurationError` if there is none."""
         own = Skytells._variable("API_KEY") if self._skytells is None else self._skytells.api_key
         found = self._secrets or (Skytells._variable("WEBHOOK_SECRET") or own or "",)
         keys = tuple(key for key in found if callable(key) or key.strip())
@@ -245,7 +293,7 @@ class WebhookReceiver:
 
     async def _find_secrets(self) -> list[str]:
         secrets: list[str] = []
-        for key in self._keys():
+        for key in self._signing_keys():
             secret = key() if callable(key) else key
             secrets.append(as_secret(await secret if inspect.isawaitable(secret) else secret))
         return secrets
@@ -256,7 +304,7 @@ def _error_reply(error: str) -> dict[str, Any]:
 
 
 async def _read_body(request: web.Request) -> bytes | None:
-    """Read a body, and leave off when it is too long."""
+    """Return the body of a request, or `None` as soon as it is too long."""
     body = bytearray()
     if (request.content_length or 0) > MAX_BODY:
         return None

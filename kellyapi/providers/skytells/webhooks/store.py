@@ -1,35 +1,37 @@
-"""Which events have been delivered already: in memory, or in an SQLite file that survives restarts.
+"""Stores that remember which events were delivered: in memory, or in an SQLite file that survives restarts.
 
-A key is claimed by one caller only, at once and for good, unless it is released again.
+Only one caller can claim a key, until the key is released or forgotten.
 """
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from typing import Protocol
+
+from ...._data.sqlite import Database
 
 
 class Deliveries(Protocol):
-    """What a `WebhookReceiver` asks of its store.
+    """The protocol of the store of a `WebhookReceiver`.
 
     Source: https://learn.skytells.ai/docs/api/v1/webhooks
     """
 
     async def claim(self, key: str) -> bool:
-        """Remember a key; `False` when it is remembered already. Of callers at the same time one gets `True`."""
+        """Remember a key, and return `False` if it was remembered before.
+
+        If several callers claim a key at the same time, only one of them gets `True`.
+        """
 
     async def release(self, key: str) -> None:
         """Forget a key, so that it can be claimed again."""
 
 
 class MemoryDeliveries:
-    """The newest deliveries to one process, until it ends.
+    """Store of the last `size` deliveries to this process, in memory.
 
     Source: https://docs.python.org/3/library/stdtypes.html#dict (which keeps the order of insertion)
     """
@@ -41,7 +43,7 @@ class MemoryDeliveries:
         self._keys: dict[str, None] = {}
 
     async def claim(self, key: str) -> bool:
-        """Remember a key; `False` when it is remembered already."""
+        """Remember a key, and return `False` if it was remembered before."""
         if key in self._keys:
             return False
         self._keys[key] = None
@@ -58,14 +60,15 @@ _TABLE = """
 CREATE TABLE IF NOT EXISTS deliveries (key TEXT PRIMARY KEY, seen REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS deliveries_seen ON deliveries (seen);
 """
-_LOCK_TIMEOUT = 30.0
-"""Seconds to wait for another process that is writing."""
 
 
 class SQLiteDeliveries:
-    """The deliveries of the last `keep` seconds (30 days), in a file that several processes may share.
+    """Store of deliveries in an SQLite file, which several processes may share.
 
-    `clock` gives seconds since 1970. The file is made when it is first needed, and is not held open.
+    Args:
+        path: The SQLite file. It is created when it is first needed.
+        keep: Seconds after which a delivery is forgotten; by default 30 days.
+        clock: Returns seconds since 1970.
 
     Source: https://www.sqlite.org/lang_insert.html, https://www.sqlite.org/lang_delete.html
     """
@@ -75,25 +78,22 @@ class SQLiteDeliveries:
     ) -> None:
         if not keep > 0:
             raise ValueError(f"keep must be more than 0 seconds, not {keep}")
-        self._path = os.fspath(path)
+        self._database = Database(path, _TABLE)
         self._keep = keep
         self._clock = clock
-        self._lock = threading.Lock()  # our own threads take turns; SQLite would let them sleep and try
 
     async def claim(self, key: str) -> bool:
-        """Remember a key; `False` when any process has remembered it in the last `keep` seconds."""
-        return await asyncio.to_thread(self._run, _claim, key)
+        """Remember a key, and return `False` if any process remembered it in the last `keep` seconds."""
+        now = self._clock()
+        return await self._database.run(_claim, key, now, now - self._keep)
 
     async def release(self, key: str) -> None:
         """Forget a key."""
-        await asyncio.to_thread(self._run, _release, key)
+        await self._database.run(_release, key)
 
-    def _run(self, change: Callable[[sqlite3.Connection, str, float, float], bool], key: str) -> bool:
-        with self._lock, closing(sqlite3.connect(self._path, timeout=_LOCK_TIMEOUT)) as db:
-            db.executescript(_TABLE)
-            now = self._clock()
-            with db:
-                return change(db, key, now, now - self._keep)
+    async def close(self) -> None:
+        """Close the file. The next use opens it again."""
+        await self._database.close()
 
 
 def _claim(db: sqlite3.Connection, key: str, now: float, oldest: float) -> bool:
@@ -101,5 +101,5 @@ def _claim(db: sqlite3.Connection, key: str, now: float, oldest: float) -> bool:
     return db.execute("INSERT OR IGNORE INTO deliveries VALUES (?, ?)", (key, now)).rowcount > 0
 
 
-def _release(db: sqlite3.Connection, key: str, now: float, oldest: float) -> bool:
-    return db.execute("DELETE FROM deliveries WHERE key = ?", (key,)).rowcount > 0
+def _release(db: sqlite3.Connection, key: str) -> None:
+    db.execute("DELETE FROM deliveries WHERE key = ?", (key,))

@@ -1,6 +1,6 @@
-"""What a call of Skytells' webhooks says, and whether it is Skytells that says it: pure functions over bytes.
+"""Check that the request of a webhook is signed, and parse its event. These functions do no I/O.
 
-Receiving calls over HTTP is `receiver.py`'s, remembering them `deliveries.py`'s.
+`receiver.py` receives the requests over HTTP, and `store.py` remembers deliveries.
 
 Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts)
 """
@@ -14,9 +14,10 @@ from typing import Any
 from attrs import frozen
 
 from ...._core.secrets import as_secret
+from ...._data.decoding import decode
 from ...._data.json_text import loads
 from ....errors import DecodingError, WebhookError
-from ..predictions.types import Prediction, read_prediction
+from ..predictions.types import PREDICTION, Prediction
 
 SIGNATURE_HEADER = "X-Skytells-Signature"
 _PREFIX = "prediction."
@@ -25,27 +26,27 @@ _EVENT_TYPES = {"completed": "succeeded", "canceled": "cancelled", "starting": "
 
 @frozen(kw_only=True)
 class WebhookDelivery:
-    """Something that happened to a job."""
+    """An event of a prediction, as it was delivered to a webhook."""
 
     type: str
-    """"started", "succeeded", "failed" or "cancelled", whatever the spelling on the wire; others as they came, without
-    "prediction.".
+    """"started", "succeeded", "failed" or "cancelled", however Skytells spelled it. An unknown type stays as it was
+    sent, without "prediction.".
     """
     name: str
-    """As it was sent: "prediction.succeeded", or where the body is a bare prediction, its status."""
+    """The name as it was sent, such as "prediction.succeeded"; the status if the body is a bare prediction."""
     prediction: Prediction
-    """The job as it was then."""
+    """The state of the prediction at the time of the event."""
     created_at: str | None = None
-    """When the event was made; `None` where the body is a bare prediction."""
+    """The time of the event; `None` if the body is a bare prediction."""
 
     @property
     def id(self) -> str:
-        """The job and what happened to it: the same for each delivery of one event."""
+        """The id of the prediction and the type: the same for each delivery of one event."""
         return f"{self.prediction.id}:{self.type}"
 
 
 def event_type(name: str) -> str:
-    """Give the one name of ours for an event or a state in any spelling; unknown ones stay as they are."""
+    """Return the type of an event or a state in any spelling. An unknown one is returned as it is."""
     short = name.strip().lower().removeprefix(_PREFIX)
     return _EVENT_TYPES.get(short, short)
 
@@ -53,15 +54,20 @@ def event_type(name: str) -> str:
 def verify_webhook(
     headers: Mapping[str, str], body: bytes | bytearray | memoryview, secret: str | bytes | Iterable[str]
 ) -> WebhookDelivery:
-    """Give the event of a call if it is signed with the secret, or with one of several.
+    """Verify the signature of a request, and return its event.
 
-    Blanks around a secret do not count. `body` is what came over the wire, before anything has parsed it. A signature
-    that is missing or wrong, and a blank secret, raise `WebhookError` with the code "WEBHOOK_SIGNATURE_INVALID"; a
-    signed body that is no event raises it with "INVALID_JSON".
+    Args:
+        headers: The headers of the request.
+        body: The body as it arrived, before it is parsed.
+        secret: The secret, or several of which one must fit. White space around a secret is ignored.
+
+    Raises:
+        WebhookError: The signature is missing or wrong, or the secret is blank (code "WEBHOOK_SIGNATURE_INVALID"); or
+            the body is signed, but is not an event (code "INVALID_JSON").
 
     Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts)
     """
-    # Tracebacks with locals show no plain one.
+    # The local variables never hold a plain secret, since a traceback may show them.
     secret = secret.decode() if isinstance(secret, bytes) else secret
     secret = several = (as_secret(secret),) if isinstance(secret, str) else tuple(map(as_secret, secret))
     if not all(isinstance(each, str) for each in several):
@@ -91,14 +97,14 @@ def _is_signed(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
 
 
 def _read_delivery(value: Any) -> WebhookDelivery:
-    """Read a bare prediction, or one in an envelope: `{"type", "created_at", "data"}`."""
+    """Read a bare prediction, or a prediction in an envelope: `{"type", "created_at", "data"}`."""
     fields = value if isinstance(value, dict) else {}
     name, data = fields.get("type"), fields.get("data")
     if isinstance(name, str) and isinstance(data, dict) and (name.startswith(_PREFIX) or "status" not in fields):
         made = fields.get("created_at")
         created_at = made if isinstance(made, str) else None
         return WebhookDelivery(
-            type=event_type(name), name=name, prediction=read_prediction(data), created_at=created_at
+            type=event_type(name), name=name, prediction=decode(data, PREDICTION), created_at=created_at
         )
-    prediction = read_prediction(value)
+    prediction = decode(value, PREDICTION)
     return WebhookDelivery(type=event_type(prediction.status), name=str(prediction.status), prediction=prediction)

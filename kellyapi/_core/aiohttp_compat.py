@@ -1,0 +1,90 @@
+"""Every use of a non-public name of aiohttp or asyncio, in one place.
+
+Each function says what the name is for, and what happens on the day it is gone: something slower, or nothing. None of
+them raises an `AttributeError`. `tests/core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
+one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+def disable_resending(session: aiohttp.ClientSession) -> None:
+    """Keep a session of ours from sending GET, PUT and DELETE again by itself after a reset.
+
+    Uses `ClientSession._retry_connection`. Without it `resends` is true, and each request brings a middleware.
+    """
+    if hasattr(session, "_retry_connection"):
+        session._retry_connection = False
+
+
+def resends(session: aiohttp.ClientSession) -> bool:
+    """Return whether a session sends requests again by itself.
+
+    Uses `ClientSession._retry_connection`. Without it the answer is yes, which costs 4 us a request.
+    """
+    return bool(getattr(session, "_retry_connection", True))
+
+
+def middlewares_of(session: aiohttp.ClientSession) -> tuple[aiohttp.ClientMiddlewareType, ...] | None:
+    """Return the middlewares of a session, which those of a request would replace; `None` if they are not known.
+
+    Uses `ClientSession._middlewares`. Without it no middleware is added: a repeatable request may be sent again by
+    aiohttp itself.
+    """
+    found = getattr(session, "_middlewares", None)
+    return None if found is None else tuple(found)
+
+
+def loop_of(session: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:
+    """Return the event loop of a session, to refuse one that belongs to another loop; `None` if it is not known.
+
+    Uses `ClientSession._loop`. Without it such a session fails at its first request with aiohttp's own error.
+    """
+    loop: asyncio.AbstractEventLoop | None = getattr(session, "_loop", None)
+    return loop
+
+
+def read_rest(content: aiohttp.StreamReader) -> bytes:
+    """Return what had arrived of a body before it broke off; aiohttp withholds it.
+
+    Uses `StreamReader._exception`. Without it nothing is returned: a download resumes from an earlier byte.
+    """
+    try:
+        content._exception = None
+        return content.read_nowait()
+    except Exception:  # of a stream reader that works in another way: what broke off is raised all the same
+        return b""
+
+
+def should_close(connection: aiohttp.connector.Connection) -> bool:
+    """Return whether the protocol of an idle connection wants it closed.
+
+    Uses `ResponseHandler.should_close`. Without it the connection is used: aiohttp's connector has looked at it too.
+    """
+    return bool(getattr(connection.protocol, "should_close", False))
+
+
+def is_finishing_generators(loop: asyncio.AbstractEventLoop) -> bool:
+    """Return whether a loop is at its very end, where no session can be opened any more.
+
+    Uses `BaseEventLoop._asyncgens_shutdown_called`. Without it the attempt is made, and fails with an error of ours.
+    """
+    return bool(getattr(loop, "_asyncgens_shutdown_called", False))
+
+
+def limit_read_size(transport: Any, size: int) -> None:
+    """Let a connection be read in pieces of at most so many bytes.
+
+    Uses `max_size` of asyncio's transports and `_ssl_protocol` of a TLS transport. Without them asyncio reads 256 KiB
+    at a time.
+    """
+    layers: tuple[Any, ...] = (transport, getattr(transport, "_ssl_protocol", None))
+    for layer in layers:
+        if hasattr(layer, "max_size"):
+            layer.max_size = size

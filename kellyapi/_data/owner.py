@@ -1,0 +1,77 @@
+"""Which process owns something on disk: a lock on a file beside it, which ends with the process, however it ends."""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from pathlib import Path
+
+_NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "fuse.glusterfs"}
+_owners: weakref.WeakSet[Owner] = weakref.WeakSet()
+
+
+class Owner:
+    """A lock on a file, held until `release` or the end of the process. A forked child does not hold it.
+
+    Args:
+        path: The owner file. It is created if it does not exist, and stays: deleting it would let two processes lock
+            two files of one name.
+
+    Raises:
+        BlockingIOError: If another process, or another `Owner`, holds the lock.
+        OSError: If the file cannot be written, or is on a network file system, where locks do not reach other machines.
+
+    Source: https://man7.org/linux/man-pages/man2/flock.2.html,
+    https://learn.microsoft.com/en-us/cpp/c-runtime-library/reference/locking
+    """
+
+    def __init__(self, path: Path) -> None:
+        if (kind := file_system(path.parent)) in _NETWORK_FILE_SYSTEMS:
+            raise OSError(f"{path.parent} is on a network file system ({kind}); use a folder on a local disk")
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(self._file)
+        except OSError as error:
+            os.close(self._file)
+            raise BlockingIOError(error.errno, f"{path} is locked by another process") from None
+        _owners.add(self)
+
+    def release(self) -> None:
+        """Give the lock up."""
+        if self in _owners:
+            _owners.discard(self)
+            os.close(self._file)
+
+
+def file_system(folder: Path, mounts: str = "/proc/self/mounts") -> str:
+    """Return the kind of file system that a folder is on, such as "ext4", or "" where the system does not tell."""
+    try:
+        lines = Path(mounts).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    places = {point.replace(r"\040", " "): kind for _, point, kind, *_ in map(str.split, lines)}
+    resolved = folder.resolve()
+    for place in (resolved, *resolved.parents):
+        if str(place) in places:
+            return places[str(place)]
+    return ""
+
+
+def _close_in_child() -> None:
+    for owner in tuple(_owners):  # a lock lives as long as any process has the file open
+        owner.release()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    os.register_at_fork(after_in_child=_close_in_child)

@@ -1,0 +1,105 @@
+"""The base class of all results: what the provider sent, and the id of the request."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex, TypeVar
+
+from attrs import frozen
+
+T = TypeVar("T")
+
+LONG_TEXT = 64 * 2**10
+"""Characters. A longer string is left out of `raw`, so that base64 is not kept alive twice."""
+
+
+@frozen
+class Origin:
+    """Where a result comes from."""
+
+    raw: Any = None
+    request_id: str | None = None
+
+
+_UNKNOWN = Origin()
+
+
+class Result:
+    """What every result carries beside its own fields.
+
+    It is no field of theirs: `attrs.asdict` and comparisons leave it out. A copy and a pickle have it, a result of
+    `attrs.evolve` does not.
+    """
+
+    __slots__ = ("_origin",)
+
+    @property
+    def raw(self) -> Any:
+        """The parsed JSON that the result was read from; `None` if there was none.
+
+        Nothing that the provider sent is out of reach. A string of more than 65,536 characters stands as
+        `<n characters>`.
+        """
+        return _origin_of(self).raw
+
+    @property
+    def request_id(self) -> str | None:
+        """The id that the server gave the request, if any; quote it to the provider's support."""
+        return _origin_of(self).request_id
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        plain: Any = super().__reduce_ex__(protocol)
+        return _new_with_origin, (type(self), _origin_of(self)), plain[2]
+
+
+def stamp(result: T, origin: Origin, size: int = 0) -> T:
+    """Note in a result, or in each result of a tuple or a page, where it comes from.
+
+    The items of a tuple or a page keep the part of the JSON that they were read from. `size` is the length of the
+    response: the long strings of a long one are left out.
+    """
+    if isinstance(result, Result):
+        _set_origin(result, origin)
+    items = result if isinstance(result, tuple) else getattr(result, "items", ())
+    if isinstance(items, tuple):
+        for item in items:
+            if isinstance(item, Result):
+                own = origin.raw if item.raw is None else shortened(item.raw, size)
+                _set_origin(item, Origin(own, origin.request_id))
+    return result
+
+
+def stamp_raw(result: Result, raw: Any) -> None:
+    """Note in a result the JSON that it was read from."""
+    _set_origin(result, Origin(raw))
+
+
+def with_origin_of(source: Result, result: T) -> T:
+    """Let a result that was made of another one tell the same origin."""
+    return stamp(result, _origin_of(source))
+
+
+def _origin_of(result: Result) -> Origin:
+    return getattr(result, "_origin", _UNKNOWN)
+
+
+def _new_with_origin(kind: type[Result], origin: Origin) -> Result:
+    result = kind.__new__(kind)
+    _set_origin(result, origin)
+    return result
+
+
+def _set_origin(result: Result, origin: Origin) -> None:
+    object.__setattr__(result, "_origin", origin)  # frozen: 0.07 us, where `evolve` takes 2
+
+
+def shortened(value: Any, size: int = LONG_TEXT + 1) -> Any:
+    """Replace the long strings of parsed JSON; `size` is the length of its text."""
+    if size <= LONG_TEXT:
+        return value
+    if isinstance(value, str):
+        return f"<{len(value)} characters>" if len(value) > LONG_TEXT else value
+    if isinstance(value, dict):
+        return {name: shortened(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [shortened(item) for item in value]
+    return value

@@ -1,0 +1,148 @@
+"""SQLite files for asyncio: one thread per file, and what waits is committed together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import weakref
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Transaction = Callable[[sqlite3.Connection], Any]
+LOCK_TIMEOUT = 30.0
+"""Seconds to wait for another process that is writing."""
+
+
+class Database:
+    """An SQLite file that several processes may share. It is opened when it is first used.
+
+    All work runs in one thread of its own, in the order in which it was asked for. Functions that wait at the same
+    time share one transaction, each in a savepoint: one that raises undoes its own changes only. A result is given out
+    after the commit.
+
+    Args:
+        path: The file. It is created if it does not exist. ":memory:" is a database in memory.
+        tables: Statements that create what is missing, run when the file is opened.
+        synchronous: With "FULL" a commit survives a power cut, with "NORMAL" the end of the process. "OFF" is for
+            files that nobody needs after the process.
+
+    Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/lang_transaction.html
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        tables: str = "",
+        *,
+        synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
+    ) -> None:
+        self._path = os.fspath(path)
+        self._tables = tables
+        self._synchronous = synchronous
+        self._start()
+
+    async def open(self) -> None:
+        """Open the file now. The errors are those of `run`."""
+        await self.run_outside_transaction(lambda _: None)
+
+    async def run(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function with the connection, inside a transaction.
+
+        Raises:
+            sqlite3.Error: If the file cannot be opened, or is locked for more than `LOCK_TIMEOUT` seconds.
+        """
+        self._restart_after_fork()
+        job: Future[T] = Future()
+        self._waiting.append((job, lambda connection: function(connection, *args, **kwargs)))
+        self._thread.submit(self._commit_waiting)
+        return await asyncio.wrap_future(job)
+
+    async def run_outside_transaction(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function with the connection, which commits each of its statements."""
+        self._restart_after_fork()
+        return await asyncio.wrap_future(self._thread.submit(lambda: function(self._open(), *args, **kwargs)))
+
+    async def close(self) -> None:
+        """Finish what waits and close the file. It is opened again if it is used again."""
+        self._restart_after_fork()
+        thread = self._thread
+        await asyncio.wrap_future(thread.submit(self._close))
+        self._start()
+        thread.shutdown()
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._connection: sqlite3.Connection | None = None
+        self._waiting: deque[tuple[Future[Any], Transaction]] = deque()
+        self._thread = ThreadPoolExecutor(1, "kellyapi-sqlite")
+
+    def _restart_after_fork(self) -> None:
+        if os.getpid() != self._process:  # the thread stayed in the parent, and the connection is the parent's
+            self._start()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._connection is None:
+            connection = sqlite3.connect(
+                self._path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
+            )
+            self._close_connection = weakref.finalize(self, connection.close)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.executescript(f"BEGIN IMMEDIATE; {self._tables}; COMMIT;")
+            self._connection = connection
+        return self._connection
+
+    def _close(self) -> None:
+        self._commit_waiting()
+        if self._connection is not None:
+            self._close_connection()
+
+    def _commit_waiting(self) -> None:
+        jobs = []
+        while self._waiting:
+            job, transaction = self._waiting.popleft()
+            if job.set_running_or_notify_cancel():
+                jobs.append((job, transaction))
+        if not jobs:  # an earlier turn has taken them along
+            return
+        try:
+            outcomes = _run_together(self._open(), [transaction for _, transaction in jobs])
+        except BaseException as error:
+            outcomes = [(None, error)] * len(jobs)
+        for (job, _), (result, failure) in zip(jobs, outcomes, strict=True):
+            if failure is None:
+                job.set_result(result)
+            else:
+                job.set_exception(failure)
+
+
+def _run_together(
+    connection: sqlite3.Connection, transactions: list[Transaction]
+) -> list[tuple[Any, BaseException | None]]:
+    """Run functions in one transaction; return the result or the error of each."""
+    connection.execute("BEGIN IMMEDIATE")  # a read that turns into a write later could fail with SQLITE_BUSY_SNAPSHOT
+    outcomes: list[tuple[Any, BaseException | None]] = []
+    try:
+        for transaction in transactions:
+            connection.execute("SAVEPOINT one")
+            try:
+                outcomes.append((transaction(connection), None))
+            except Exception as error:
+                connection.execute("ROLLBACK TO one")
+                outcomes.append((None, error))
+            connection.execute("RELEASE one")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return outcomes

@@ -1,0 +1,100 @@
+"""Names of aiohttp and asyncio that are not public: they exist today, and calls still work on the day one is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import aiohttp
+import pytest
+from servers import OK, Server
+
+import kellyapi
+from kellyapi._core import aiohttp_compat
+
+SOURCE = Path(kellyapi.__file__).parent
+NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "should_close")
+"""Of aiohttp."""
+ALL_NAMES = (*NAMES, "_asyncgens_shutdown_called", "_ssl_protocol", "max_size")
+
+PROGRAM = """
+import asyncio, sys
+sys.path.insert(0, sys.argv[1])
+import aiohttp
+from servers import Server, answer, cut
+from kellyapi import NO_RETRY, Khaya, Skytells, TransportError
+
+DATA = bytes(range(256)) * 40
+
+async def main(path):
+    said = answer(body=b'"Maakye"')
+    async with Server(said) as server, Khaya("key", base_url=server.url) as khaya:
+        for _ in range(3):
+            assert (await khaya.translate("Good morning", "en-tw")).text == "Maakye"
+        assert server.connections == 1
+    async with Server(answer(body=b'{"languages": {"en": "English"}}')) as server, aiohttp.ClientSession() as session:
+        assert await Khaya("key", base_url=server.url, session=session).languages("translation") == {"en": "English"}
+    async with Server() as server, Khaya("key", base_url=server.url, retry=NO_RETRY) as khaya:
+        try:
+            await khaya.languages("translation")
+        except TransportError as error:
+            print(server.connections, error.message)
+    whole = answer(body=DATA, kind="image/png", ETag='"a"', Accept_Ranges="bytes")
+    async with Server(cut(whole[:-100]), whole) as server, Skytells("key", base_url=server.url) as skytells:
+        assert (await skytells.download(f"{server.url}/a.png", path)).read_bytes() == DATA
+
+asyncio.run(main(sys.argv[2]))
+"""
+
+
+async def test_each_name_is_there_today() -> None:
+    """Fails with the release of aiohttp or CPython that takes a name away, before a user meets it."""
+    async with Server(OK) as server, aiohttp.ClientSession() as session:
+        assert [hasattr(session, name) for name in ("_retry_connection", "_middlewares", "_loop")] == [True] * 3
+        async with session.get(server.url) as response:
+            assert hasattr(response.content, "_exception")
+    assert hasattr(aiohttp.client_proto.ResponseHandler, "should_close")
+    assert hasattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called")
+
+
+def test_one_module_uses_them() -> None:
+    pattern = re.compile(rf"\.({'|'.join(ALL_NAMES)})\b")
+    users = {
+        path.name
+        for path in SOURCE.rglob("*.py")
+        if pattern.search(re.sub(r"aiohttp_compat\.\w+|self\._loop", "", path.read_text("utf-8")))
+    }
+    assert users <= {"aiohttp_compat.py"}
+
+
+def run_with(aiohttp_folder: Path, file: Path) -> str:
+    """Run the program with another aiohttp, and return what it prints."""
+    command = (sys.executable, "-W", "error", "-c", PROGRAM, str(Path(__file__).parent), str(file))
+    environment = {**os.environ, "PYTHONPATH": str(aiohttp_folder), "AIOHTTP_NO_EXTENSIONS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_a_name_calls_and_downloads_still_work(name: str, tmp_path: Path) -> None:
+    copy = tmp_path / "aiohttp"
+    shutil.copytree(Path(aiohttp.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in copy.rglob("*.py"):
+        text = path.read_text("utf-8")
+        path.write_text(re.sub(rf"\b{name}\b", f"{name}_renamed", text), "utf-8")
+    connections, _, message = run_with(tmp_path, tmp_path / "a.png").strip().partition(" ")
+    assert "disconnected" in message or "reset" in message.lower()
+    # Without its switch aiohttp repeats a GET by itself, unless a middleware stops it, which needs the other name.
+    assert connections == "1"
+
+
+def test_a_loop_without_its_private_name_is_one_that_runs() -> None:
+    loop = asyncio.new_event_loop()
+    loop.close()
+    assert not aiohttp_compat.is_finishing_generators(object())  # type: ignore[arg-type]  # has none of the names

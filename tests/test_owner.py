@@ -1,0 +1,85 @@
+"""Owner files: who holds the lock, and when it is free again."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kellyapi._data import owner as owner_module
+from kellyapi._data.owner import Owner, file_system
+
+HOLD = """
+import sys
+from pathlib import Path
+from kellyapi._data.owner import Owner
+
+owner = Owner(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_one_owner_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "owner.lock"
+    owner = Owner(path)
+    with pytest.raises(BlockingIOError, match=r"owner\.lock is locked by another process"):
+        Owner(path)
+    owner.release()
+    owner.release()  # twice is once
+    Owner(path).release()
+
+
+def test_a_lock_is_free_at_once_after_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "owner.lock"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(BlockingIOError):
+            Owner(path)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        Owner(path).release()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "owner.lock"
+    fork = multiprocessing.get_context("fork")
+    ready, done = fork.Event(), fork.Event()
+
+    def child() -> None:
+        ready.set()
+        done.wait()
+
+    owner = Owner(path)
+    process = fork.Process(target=child)
+    process.start()
+    ready.wait()
+    owner.release()
+    Owner(path).release()  # while the child still runs
+    done.set()
+    process.join()
+    assert process.exitcode == 0
+
+
+def test_a_file_system_is_read_from_the_mounts(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(f"disk / ext4 rw 0 0\nserver:/x {tmp_path}/my\\040share nfs4 rw 0 0\n")
+    assert file_system(tmp_path / "my share" / "deep", str(mounts)) == "nfs4"
+    assert file_system(tmp_path, str(mounts)) == "ext4"
+    assert file_system(tmp_path, str(tmp_path / "no such file")) == ""
+
+
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(owner_module, "file_system", lambda folder: "nfs4")
+    with pytest.raises(OSError, match=r"is on a network file system \(nfs4\); use a folder on a local disk"):
+        Owner(tmp_path / "owner.lock")
+    assert not (tmp_path / "owner.lock").exists()

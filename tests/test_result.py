@@ -1,0 +1,85 @@
+"""`.raw` and `.request_id`: what a result was read from stays within reach."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import pytest
+from attrs import evolve
+from servers import Server, answer
+
+from kellyapi import Aerostack, Kelly, Khaya, Result, Skytells, Translation
+from kellyapi._data.result import LONG_TEXT, Origin, shortened, stamp
+
+PREDICTION = {"id": "p1", "status": "succeeded", "something_new": {"a": 1}}
+PNG = "iVBORw0KGgo="
+
+
+@pytest.mark.parametrize(
+    ("client", "call", "body"),
+    [
+        (Khaya, lambda it: it.translate("Good morning", "en-tw"), "Maakye"),
+        (Khaya, lambda it: it.transcribe(b"RIFF", "twi"), {"text": "Maakye", "new": [1]}),
+        (Kelly, lambda it: it.chat("hi"), {"message": "hello", "new": 1}),
+        (Kelly, lambda it: it.generate_image("a fox"), {"image": PNG, "new": 1}),
+        (Skytells, lambda it: it.predictions.get("p1"), PREDICTION),
+        (Aerostack, lambda it: it.ai.chat("hi"), {"response": "hello", "new": 1}),
+        (Aerostack, lambda it: it.search.get("d"), {"result": {"id": "d"}, "exists": True}),
+    ],
+)
+async def test_a_result_has_the_json_that_it_was_read_from_and_the_id_of_its_request(
+    client: Any, call: Any, body: Any
+) -> None:
+    script = answer(body=json.dumps(body).encode(), X_Request_Id="r1")
+    async with Server(script) as server, client("key", base_url=server.url) as one:
+        result = await call(one)
+    assert isinstance(result, Result)
+    assert (result.raw, result.request_id) == (body, "r1")
+
+
+async def test_audio_has_the_id_of_its_request_and_no_json() -> None:
+    script = Server(answer(body=b"RIFF", kind="audio/wav", X_Request_Id="r1"))
+    async with script as server, Khaya("key", base_url=server.url) as khaya:
+        speech = await khaya.synthesize("hi", "twi")
+    assert (speech.raw, speech.request_id) == (None, "r1")
+
+
+async def test_each_item_of_a_list_has_its_own_part() -> None:
+    script = Server(answer(body=json.dumps([{"name": "M", "namespace": "m", "new": 1}]).encode()))
+    async with script as server, Skytells("key", base_url=server.url) as skytells:
+        (model,) = await skytells.models.list()
+    assert model.raw == {"name": "M", "namespace": "m", "new": 1}
+
+
+async def test_a_long_text_is_not_kept_twice() -> None:
+    image = PNG.replace("=", "A") + "AAAA" * LONG_TEXT
+    script = Server(answer(body=json.dumps({"image": image}).encode()))
+    async with script as server, Kelly("key", base_url=server.url) as kelly:
+        result = await kelly.generate_image("a fox")
+    assert result.raw == {"image": f"<{len(image)} characters>"}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("x" * LONG_TEXT, "x" * LONG_TEXT),
+        ("x" * (LONG_TEXT + 1), f"<{LONG_TEXT + 1} characters>"),
+        ({"a": ["x" * (LONG_TEXT + 1), 1, None]}, {"a": [f"<{LONG_TEXT + 1} characters>", 1, None]}),
+    ],
+)
+def test_only_long_texts_are_left_out(value: Any, kept: Any) -> None:
+    assert shortened(value) == kept
+
+
+def test_the_origin_takes_no_part_in_comparing_and_showing() -> None:
+    fields: dict[str, Any] = {"text": "t", "source_language": "en", "target_language": "tw", "provider": "khaya"}
+    one, other = Translation(**fields), stamp(Translation(**fields), Origin({"a": 1}, "r1"))
+    assert one == other
+    assert repr(one) == repr(other)
+    assert (one.raw, one.request_id) == (None, None)
+    for again in (pickle.loads(pickle.dumps(other)), copy.copy(other), copy.deepcopy(other)):
+        assert (again.raw, again.request_id) == ({"a": 1}, "r1")
+    assert evolve(other, text="u").raw is None  # it is another text than the one that was sent
