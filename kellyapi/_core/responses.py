@@ -52,7 +52,8 @@ def read_response(
         value = _parse_body(response, strict=not isinstance(into, FromResponse))
         if error := provider.read_error(response.status, response.headers, value):
             raise _make_error(response, value, error)
-    id = redact_text(printable(response.headers.get("X-Request-Id", "")), sent) or None
+    id = response.headers.get("X-Request-Id")
+    id = redact_text(printable(id), sent) or None if id else None
     if isinstance(into, FromResponse):
         return stamp(into.read(response), Origin(None, id))
 

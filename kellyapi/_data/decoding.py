@@ -130,28 +130,32 @@ def _number_hook(kind: type[int] | type[float]) -> Reader:
 def _object_hook(cls: type[Any]) -> Reader:
     """Make the reader of an attrs class: a table of its fields, read from the first to the last."""
     table = [
-        (field.metadata.get("json", field.name), field.alias, _converter.get_structure_hook(field.type))
+        (
+            field.metadata.get("json", field.name),
+            field.alias,
+            _converter.get_structure_hook(field.type),
+            field.default is attrs.NOTHING,
+        )
         for field in attrs.fields(attrs.resolve_types(cls))
     ]
     is_result = issubclass(cls, Result)
     prepare = getattr(cls, "prepare_json", None)
-    needed = {field.alias for field in attrs.fields(cls) if field.default is attrs.NOTHING}
 
     def read_object(original: Any, dropped: list[str]) -> Any:
         value = original if prepare is None else prepare(original)
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
         arguments: dict[str, Any] = {}
-        for name, alias, read in table:
+        for name, alias, read, needed in table:
             item = value.get(name)
-            if item is None and alias not in needed:
+            if item is None and not needed:
                 continue
             before = len(dropped)
             try:
                 arguments[alias] = read(item, dropped)
             except _WrongValue as error:
                 error.path = f".{name}{error.path}"
-                if alias in needed:
+                if needed:
                     if name not in value:
                         error.problem = "missing"
                     raise
