@@ -79,7 +79,7 @@ def is_finishing_generators(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def limit_read_size(transport: Any, size: int) -> None:
-    """Let a connection be read in pieces of at most so many bytes.
+    """Read from a connection in pieces of at most so many bytes.
 
     Uses `max_size` of asyncio's transports and `_ssl_protocol` of a TLS transport. Without them asyncio reads 256 KiB
     at a time.

@@ -302,7 +302,7 @@ class Connection:
 
 
 def _without_compression(call: Call) -> Call:
-    """Ask for a file as it is: aiohttp does not notice that a compressed one lacks its end."""
+    """Request the body uncompressed: aiohttp does not notice that a compressed one lacks its end."""
     return evolve(call, headers={"Accept-Encoding": "identity", **call.headers})
 
 

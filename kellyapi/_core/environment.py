@@ -43,7 +43,7 @@ def find_address(provider: Provider, given: str | None) -> str:
 
 
 def address_problem(provider: Provider, address: str, *, allow_http: bool) -> str | None:
-    """Say why an address cannot be used and what would be right; `None` when it can."""
+    """Return why an address cannot be used and what would be right; `None` if it can be used."""
     shown = without_credentials(address)
     right = f"give a base URL for {provider.title} such as {provider.base_url}"
     try:
@@ -62,7 +62,7 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> st
 
 @functools.lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address is this machine."""
+    """Return whether a host name or address is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -79,7 +79,7 @@ def proxies() -> dict[str, str]:
 
 @functools.lru_cache(maxsize=256)
 def split_proxy(proxy: str) -> tuple[str, dict[str, str]]:
-    """Give the address of a proxy without its user and password, and the header that says them.
+    """Split the address of a proxy into one without user and password, and the header that has them.
 
     aiohttp takes them apart too, and shows them in the locals of its frames.
     Source: https://www.rfc-editor.org/rfc/rfc7617#section-2

@@ -49,7 +49,7 @@ class Rate:
     per: float = field(default=1.0, validator=[validators.gt(0), validators.lt(float("inf"))])
 
     def pause(self, starts: Sequence[float], now: float) -> float:
-        """Give the seconds until the next call may start; `starts` are the last `calls` starts, the oldest first."""
+        """Return the seconds until the next call may start; `starts` are the last `calls` starts, the oldest first."""
         return max(0.0, starts[0] + self.per - now) if len(starts) == self.calls else 0.0
 
 
@@ -66,10 +66,10 @@ class ServerRateLimit:
     _until: float = 0.0
     _said: float = float("inf")
     _in_flight: int = 0
-    """Sent and not answered: the server may not have counted them."""
+    """Requests without a response yet: the server may not have counted them."""
 
     def pause(self, now: float) -> float:
-        """Give the seconds until the server takes another call."""
+        """Return the seconds until the server accepts another call."""
         if now >= self._until:
             self._left, self._until = self._limit, now + self._window
         return 0.0 if self._left > 0 else self._until - now
@@ -80,12 +80,12 @@ class ServerRateLimit:
         self._in_flight += 1
 
     def end(self) -> None:
-        """Count a call as answered, or lost."""
+        """Count a call as ended, with a response or without."""
         self._in_flight -= 1
 
     def learn(self, remaining: float, limit: float, window: float, now: float) -> None:
-        """Take in, before its `end`, what the answer to a call says: `remaining` of `limit` calls in `window` s."""
-        if not self._window and now < self._until:  # stopped since: this answers an earlier call
+        """Note what a response says, before the `end` of its call: `remaining` of `limit` calls in `window` seconds."""
+        if not self._window and now < self._until:  # stopped since: this is the response to an earlier call
             return
         others = self._in_flight - 1
         if now >= self._until or remaining > self._said + others:  # the server counts anew
@@ -94,7 +94,7 @@ class ServerRateLimit:
         self._left = remaining - others
 
     def stop(self, seconds: float, now: float) -> None:
-        """Take in that the server wants no call for so long."""
+        """Note that the server wants no call for some seconds."""
         self._left, self._said = 0, 0
         self._limit, self._window = float("inf"), 0.0
         self._until = max(self._until, now + seconds)
@@ -122,12 +122,12 @@ class Limits:
         self._waiting_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _WaitingLine] = WeakKeyDictionary()
 
     def vary(self, **limits: Any) -> Limits:
-        """Give a gate with other limits of the client's own that shares all the rest."""
+        """Return limits that differ in the client's own ones and share the quota and the server's."""
         shared = {"quota": self.quota, "server": self.server}
         return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, **shared, **limits})
 
     def enter(self, now: float) -> bool:
-        """Take a turn if it comes at once."""
+        """Take a turn if there is one at once, and return whether there was."""
         if self._waiting or self._max_concurrency or self._rate or self.server.pause(now):
             return False
         self.server.begin()

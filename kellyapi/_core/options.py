@@ -34,7 +34,7 @@ def read_timeout(value: float | Timeout | None) -> Timeout | None:
 
 
 def check_seconds(value: float, otherwise: str) -> float:
-    """Give a timeout back that is seconds, and warn of one that looks like milliseconds.
+    """Return a timeout in seconds as it is, and warn of one that looks like milliseconds.
 
     `otherwise` says in errors what else may be given.
     """
@@ -79,13 +79,13 @@ class Options(TypedDict, total=False):
     rate: Rate | None
     """Calls per time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
     max_response_bytes: int
-    """The largest answer that is read into memory, after decompression (64 MiB)."""
+    """The largest response that is read into memory, after decompression (64 MiB)."""
     allow_http: bool
     """Send the key over plain `http://` to hosts other than this machine."""
     on_response: OnResponse | None
-    """Called with each raw request and its whole answer; plain or async."""
+    """Called with each request and its whole response; plain or async."""
     logger: logging.Logger
-    """Takes the place of `kellyapi.<provider>`."""
+    """Used in place of the logger `kellyapi.<provider>`."""
 
 
 _CHECKS: dict[str, tuple[Any, str]] = {

@@ -34,7 +34,7 @@ class ErrorBody:
     details: Any = None
     request_id: str | None = field(default=None, converter=_word)
     final: bool = False
-    """Asking again would give the same, whatever the status says."""
+    """Another attempt would fail in the same way, whatever the status says."""
 
 
 ReadError = Callable[[int, Headers, Any], ErrorBody | None]
@@ -44,7 +44,7 @@ provider.
 
 
 ReadRateLimit = Callable[[Headers], tuple[float, float, float] | None]
-"""Reads (calls left, calls in a window, seconds of the window) out of an answer's headers; `None` when they are absent.
+"""Reads (calls left, calls in a window, seconds of the window) from a response's headers; `None` if they are absent.
 """
 
 

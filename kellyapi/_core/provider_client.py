@@ -63,7 +63,7 @@ class ProviderClient(Resource):
         return read_variable(cls.PROVIDER, name)
 
     def _problem(self) -> str | None:
-        """Say why the client cannot work as it is set up; the first call raises it."""
+        """Return why the client cannot work as it is set up, if so; the first call raises it."""
         return address_problem(self.PROVIDER, self.base_url, allow_http=self._connection.allow_http)
 
     @property
@@ -88,7 +88,7 @@ class ProviderClient(Resource):
         return self._connection.key is not None
 
     def with_options(self, **options: Unpack[Options]) -> Self:
-        """Give a sibling on the same session that differs in these options."""
+        """Return a client on the same session that differs in these options."""
         fields = read_options(options)
         if "max_connections" in fields:
             raise ValueError("max_connections belongs to the session: give it when the client is made")
@@ -98,7 +98,7 @@ class ProviderClient(Resource):
         return self._variant(**fields)
 
     def share(self, transport: Transport) -> Self:
-        """Give a sibling on another client's session, unless this one was given a session of its own."""
+        """Return a client on another client's session, or this one if it was given a session of its own."""
         return self._variant(transport=transport) if self._shares else self
 
     async def close(self) -> None:
@@ -118,7 +118,7 @@ class ProviderClient(Resource):
         return f"{type(self).__name__}({f'base_url={self.base_url!r}' if made else ''})"
 
     def with_access(self, *, api_key: Key | None = None, base_url: str | None = None) -> Self:
-        """Give a sibling on the same session with another key or address."""
+        """Return a client on the same session with another key or address."""
         changes: dict[str, Any] = {}
         if api_key is not None:
             changes["key"] = api_key = find_key(self.PROVIDER, api_key)

@@ -105,15 +105,15 @@ class Resource:
         blank: str | None = None,
         repeatable: bool = False,
     ) -> ByteStream:
-        """POST a JSON body and give the answer as it arrives, if its head is what is expected.
+        """POST a JSON body and return a stream of the response, if its head is what is expected.
 
-        `blank` says what is wrong with an answer without a byte.
+        `blank` says what is wrong with a response without a byte.
         """
         call = Call(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
-        """POST a JSON body and give the events of its answer as they arrive; what it asks for is billed."""
+        """POST a JSON body and return a stream of the events of the response. The call is billed."""
         call = Call(
             method="POST",
             url=path,

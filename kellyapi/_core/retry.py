@@ -17,7 +17,7 @@ from .messages import Call
 MAX_RETRY_AFTER = 60.0
 """Seconds; a server that wants a longer pause is not waited for."""
 UNBILLED_STATUSES = frozenset({429, 503})
-"""A server that answers so has not done the work."""
+"""A server that responds with one of these has not done the work."""
 
 
 @frozen(kw_only=True)
@@ -34,11 +34,11 @@ class RetryPolicy:
     """Including the first; 1 never repeats."""
     base: float = field(default=0.05, validator=validators.ge(0))
     throttle_base: float = field(default=1.0, validator=validators.ge(0))
-    """Takes the place of `base` after 429, and after any status with `Retry-After`."""
+    """Used in place of `base` after 429, and after any status with `Retry-After`."""
     cap: float = field(default=20.0, validator=validators.ge(0))
     statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=frozenset)
     connection_errors: bool = True
-    """Also repeat after a failure without an answer."""
+    """Also repeat after a failure without a response."""
     repeat_metered: bool = False
     """Also repeat what may be billed twice. The one way past that rule."""
 
@@ -47,12 +47,12 @@ NO_RETRY = RetryPolicy(attempts=1)
 
 
 def is_throttled(error: KellyAPIError) -> bool:
-    """Tell whether a failure says «slower», not «broken»."""
+    """Return whether the server asks for fewer calls, rather than being broken."""
     return isinstance(error, StatusError) and (error.status == 429 or error.retry_after is not None)
 
 
 def outcome_unknown(error: KellyAPIError, call: Call) -> bool:
-    """Tell whether a request that must not be sent twice may have been carried out although it failed."""
+    """Return whether a call that must not be sent twice may have been carried out although it failed."""
     if call.repeatable:
         return False
     if isinstance(error, TransportError):
@@ -63,7 +63,7 @@ def outcome_unknown(error: KellyAPIError, call: Call) -> bool:
 
 
 def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
-    """Give the seconds for which a server wants no call at all; `None` when it does not say, or need not be heeded."""
+    """Return the seconds for which the server wants no call at all; `None` if it does not say, or asks for too long."""
     hint = error.retry_after if isinstance(error, StatusError) and policy.attempts > 1 else None
     return hint if hint and hint <= MAX_RETRY_AFTER else None
 
@@ -71,7 +71,7 @@ def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
 def retry_delay(
     policy: RetryPolicy, attempt: int, error: KellyAPIError, call: Call, *, dice: float, remaining: float | None
 ) -> float | None:
-    """Give the pause before the next attempt, or `None` to give up.
+    """Return the seconds before the next attempt, or `None` to give up.
 
     `attempt` counts from 1, `dice` is in 0..1, `remaining` is what is left of the call's time.
     """

@@ -25,7 +25,7 @@ class Secret(str):
 
 
 def as_secret(value: T) -> T:
-    """Give a string as a `Secret` and anything else as it is."""
+    """Return a string as a `Secret`, and anything else unchanged."""
     return Secret(value) if isinstance(value, str) else value  # type: ignore[return-value]  # a Secret is a string
 
 
@@ -34,24 +34,24 @@ _SHORTEST_KEY = 8
 
 
 def redact_error(error: KellyAPIError, sent: Mapping[str, str]) -> None:
-    """Take the key that was sent out of all that an error shows: a server may repeat it."""
+    """Remove the key that was sent from all that an error shows: a server may repeat it."""
     for key in _sent_keys(sent):
         shown = {name: _redact(each, key) for name, each in vars(error).items()}
         if shown != vars(error):
             vars(error).update(shown)
             error.args = (error.message,)
-            error.__traceback__ = None  # its frames hold the answer
+            error.__traceback__ = None  # its frames hold the response
 
 
 def redact_text(text: str, sent: Mapping[str, str]) -> str:
-    """Take the key that was sent out of a text of the server's."""
+    """Remove the key that was sent from a text of the server."""
     for key in _sent_keys(sent):
         text = _hide(text, key)
     return text
 
 
 def _hide(text: str, key: str) -> str:
-    """Take a key out of a text, and the beginning of one that was cut off at the text's end."""
+    """Remove a key from a text, and the beginning of one that was cut off at the end of the text."""
     text = text.replace(key, "***")
     lengths = range(len(key) - 1, _SHORTEST_KEY - 1, -1)
     cut = next((length for length in lengths if text.endswith(key[:length])), 0)

@@ -46,7 +46,7 @@ class ServerSentEventParser:
         self._retry: int | None = None
 
     def feed(self, piece: bytes) -> Iterator[ServerSentEvent]:
-        """Give the events that end in a piece; the next piece may follow when the iterator is exhausted.
+        """Yield the events that end in a piece; the next piece may follow when the iterator is exhausted.
 
         An event that grows above the limit raises `DecodingError`, before it is whole.
         """

@@ -1,8 +1,7 @@
-"""Answers that are still arriving: bytes as they come, and the JSON events of an event stream.
+"""Responses that are still arriving: bytes as they come, and the JSON events of an event stream.
 
-Nothing is sent before a block is entered or the first item is asked for; until the head of the answer is there, a
-failure is repeated like any other. How a stream is cut into events is left to `events`, what an event means to the
-services and providers.
+Nothing is sent before a block is entered or the first item is requested. Until the head of the response has arrived, a
+failure is retried like that of any call. `sse` parses the events; the services and providers know what they mean.
 """
 
 from __future__ import annotations
@@ -30,26 +29,26 @@ T = TypeVar("T")
 MAX_EVENT_BYTES = 4 * 2**20
 """Parsed in 13 ms. The last event of a response repeats it whole, in some alphabets with six bytes for a letter."""
 _MAX_EVENTS_IN_A_ROW = 64
-"""Events given from what has arrived already, before the loop gets its turn."""
+"""Events that are returned from what has arrived already, before other tasks get a turn."""
 _PARSE_SIZE = 64 * 2**10
-"""Bytes that are parsed before the loop gets its turn: a compressed stream may arrive as one piece of megabytes."""
+"""Bytes that are parsed before other tasks get a turn: a compressed stream may arrive as one piece of megabytes."""
 _DRAIN_TIMEOUT = 0.1
-"""Seconds in which an answer may end after its last event, so that its connection can be kept."""
+"""Seconds in which a response may end after its last event, so that its connection can be kept."""
 
 
 @frozen(repr=False)
 class StreamRequest:
-    """What a stream asks, of whom, and the heads that it takes for an answer."""
+    """The call of a stream, its connection, and the heads that it accepts."""
 
     connection: Connection
     call: Call
     accepts: Callable[[Headers], bool] = lambda _: True
     blank: str | None = None
-    """What is wrong with an answer without a single byte, if anything is."""
+    """What is wrong with a response without a single byte, if anything is."""
 
 
 class Stream(ABC, Generic[T]):
-    """What is still arriving, an async iterator: `async with … as stream: async for item in stream: …`.
+    """A response that is still arriving, as an async iterator: `async with … as stream: async for item in stream: …`.
 
     Leaving the block frees the connection, at the end or early.
     """
@@ -87,7 +86,7 @@ class Stream(ABC, Generic[T]):
         return self._pieces
 
     def _complete_error(self, error: KellyAPIError, partial: Any) -> None:
-        """Give an error all that errors carry, and free the connection."""
+        """Add to an error what all errors carry, and free the connection."""
         self._source.connection.annotate_error(error, self._source.call)
         if self._received:
             error.outcome_unknown = not self._source.call.repeatable
@@ -100,8 +99,8 @@ class Stream(ABC, Generic[T]):
 class ByteStream(Stream[bytes]):
     """Bytes that are still arriving: `async with … as stream: async for piece in stream: …`.
 
-    Leaving the block frees the connection, at the end or early. Of a stream that breaks off `error.partial` is the
-    number of bytes that had arrived.
+    Leaving the block frees the connection, at the end or early. If the stream breaks off, `error.partial` is the number
+    of bytes that had arrived.
     """
 
     async def __anext__(self) -> bytes:
@@ -120,7 +119,7 @@ class ByteStream(Stream[bytes]):
 
 
 class EventStream(Stream[T]):
-    """JSON events that are still arriving, until `[DONE]` or what else ends them."""
+    """JSON events that are still arriving, until `[DONE]` or another last event."""
 
     def __init__(self, source: StreamRequest) -> None:
         super().__init__(source)
@@ -131,27 +130,27 @@ class EventStream(Stream[T]):
         self._rest = memoryview(b"")
         """What has arrived and is not parsed yet."""
         self._whole = False
-        """Whether the answer came whole, from a server that does not stream."""
+        """Whether the response came whole, from a server that does not stream."""
         self._ended = False
 
     @abstractmethod
     def _handle_event(self, value: Any) -> T | None:
-        """Read the value of one event, and give what the user gets of it, if anything."""
+        """Read the value of one event, and return what the user gets for it, if anything."""
 
     @abstractmethod
     def _partial(self) -> Any:
-        """Give what has arrived so far, for errors."""
+        """Return what has arrived so far, for errors."""
 
     @abstractmethod
     def _is_complete(self) -> bool:
-        """Tell whether the stream may end here: whether all that is needed has arrived."""
+        """Return whether the stream may end here: whether all that is needed has arrived."""
 
     def _events_of_whole(self, value: Any) -> Iterable[Any]:
-        """Give the events that stand for an answer that came whole."""
+        """Return the events that stand for a response that came whole."""
         return (value,)
 
     def _check_complete(self) -> None:
-        """Look at what has arrived, now that all of it has."""
+        """Check what has arrived, now that the stream has ended."""
 
     async def __anext__(self) -> T:
         try:
@@ -187,17 +186,17 @@ class EventStream(Stream[T]):
         return pieces
 
     async def _read_whole(self, incoming: IncomingResponse) -> Any:
-        """Read an answer to its end that is plain JSON."""
-        answer = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
+        """Read a response that is plain JSON to its end."""
+        response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
         connection = self._source.connection
-        arguments = (connection.provider, answer, object, incoming.sent, connection.warn)
-        return await run_off_loop(read_response, *arguments, size=len(answer.body))
+        arguments = (connection.provider, response, object, incoming.sent, connection.warn)
+        return await run_off_loop(read_response, *arguments, size=len(response.body))
 
     async def _read_more(self) -> None:
         was_open = self._pieces is not None
         pieces = await self._open()
         if not was_open and self._whole:
-            return  # the answer came whole
+            return  # the response came whole
         if self._rest:
             await asyncio.sleep(0)
         else:
@@ -209,7 +208,7 @@ class EventStream(Stream[T]):
             self._ended = True
             return
         if self._received > self._most:
-            raise DecodingError(f"the answer is larger than max_response_bytes={self._most}")
+            raise DecodingError(f"the response is larger than max_response_bytes={self._most}")
         piece, self._rest = bytes(self._rest[:_PARSE_SIZE]), self._rest[_PARSE_SIZE:]
         self._values = self._read(piece)
 
@@ -231,7 +230,7 @@ class EventStream(Stream[T]):
             yield value
 
     def _check(self, value: Any, type: str = "") -> None:
-        """Raise the error that an event is in truth."""
+        """Raise an error if an event is none of the stream: not an object, or the report of an error."""
         if not isinstance(value, dict):
             raise DecodingError(f"an event is no JSON object: {excerpt(repr(value))}")
         # A response that failed is a result, with the error in it, as it is without a stream.
@@ -239,7 +238,7 @@ class EventStream(Stream[T]):
             raise error_from_event(self._source.connection.provider, self._headers, value)
 
     def _raise_reported_error(self, value: dict[str, Any]) -> None:
-        """Raise what an event reports that says nothing of what is asked; pass over one that is no error."""
+        """Raise the error that an event without data reports, if it reports one."""
         if self._source.connection.provider.read_error(500, self._headers, value):
             raise error_from_event(self._source.connection.provider, self._headers, value)
 
@@ -248,7 +247,7 @@ class EventStream(Stream[T]):
         return {} if self._incoming is None else self._incoming.headers
 
     async def _drain(self) -> None:
-        """Read the end of the answer, so that its connection is kept; one that does not end soon is closed."""
+        """Read the end of the response, so that its connection is kept; one that does not end soon is closed."""
         assert self._pieces is not None
         try:
             async with asyncio.timeout(_DRAIN_TIMEOUT):
@@ -259,5 +258,5 @@ class EventStream(Stream[T]):
 
 
 def is_event_stream(headers: Headers) -> bool:
-    """Tell whether a head is that of an event stream, or of the same answer whole."""
+    """Return whether a head is that of an event stream, or of the same response whole."""
     return media_type(headers) in ("text/event-stream", "application/json")

@@ -91,7 +91,7 @@ class Transport:
     def _start_request(
         self, session: aiohttp.ClientSession, request: PreparedRequest, body: Any
     ) -> Awaitable[aiohttp.ClientResponse]:
-        """Make the awaitable that sends one request."""
+        """Return the awaitable that sends one request."""
         url = URL(request.url, encoded=True)
         proxy = find_proxy(url.scheme, url.host or "") if self._ours and request.proxy is None else request.proxy
         headers, tunnel_headers = request.headers, None
@@ -247,7 +247,7 @@ def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> Transpo
 
 
 def cut_frames(error: BaseException) -> None:
-    """Take the frames out of an error and of all that led to it: aiohttp's hold the headers, and so the key."""
+    """Remove the frames of an error and of all that led to it: aiohttp's hold the headers, and so the key."""
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:
@@ -311,7 +311,7 @@ class _Upload:
 
 
 def _request_data(body: Any, upload: _Upload) -> Any:
-    """Make what aiohttp sends of a body."""
+    """Return the body in the form that aiohttp sends."""
     if isinstance(body, tuple):
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         for part in body:

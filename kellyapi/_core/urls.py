@@ -33,7 +33,7 @@ def _encode_segment(id: str) -> str:
 
 
 def origin(url: str) -> str:
-    """Give scheme, host and port of a URL; empty when it has none or is malformed."""
+    """Return scheme, host and port of a URL; empty if it has none or is malformed."""
     try:
         parts = urlsplit(url)
         usable = parts.netloc and parts.port != 0  # a port that is none is a `ValueError`

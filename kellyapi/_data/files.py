@@ -68,7 +68,7 @@ class PartialFile:
         return cls(place, path, path.open("xb"), marked=False)
 
     async def write(self, data: bytes) -> bool:
-        """Take what comes next, and tell whether it was time to write it down."""
+        """Add the next piece, and return whether the buffer was written to disk."""
         large = len(data) >= _BATCH_SIZE
         if not large:
             self._batch += data
@@ -156,7 +156,7 @@ async def save_stream(path: str | os.PathLike[str], pieces: AsyncIterable[bytes]
 
 
 def safe_file_name(url: str, otherwise: str) -> str:
-    """Give the file name that a URL ends in, made safe: no part of it leaves the folder it is put in."""
+    """Return the file name that a URL ends in, made safe: no part of it leaves the folder it is put in."""
     path = re.sub(r"(?s)^[^/?#]*//[^/?#]*|[?#].*", "", url)
     name = unquote(path.rpartition("/")[2])
     name = re.sub(r"[^\w.-]+", "_", name).encode()[-120:].decode(errors="ignore").lstrip(".-").rstrip(".")

@@ -65,7 +65,7 @@ class Media:
 
 
 async def open_media(source: MediaSource, what: str) -> Media:
-    """Look at a source and make it ready to be sent, without reading a file or an iterator whole.
+    """Prepare a source to be sent, without reading a file or an iterator whole.
 
     `what` names it in errors: "audio" or "image". A missing or unreadable file raises the `OSError` of opening it, an
     empty source `ValueError`.
@@ -120,7 +120,7 @@ async def read_media(source: MediaSource, what: str) -> bytes:
 
 
 async def to_base64(source: MediaSource, what: str) -> str:
-    """Give a source as base64 text; text that is base64 already goes through as it is."""
+    """Return a source as base64 text; text that is base64 already is returned unchanged."""
     if isinstance(source, Base64):
         return _not_empty(str(source), what)
     data = await read_media(source, what)
@@ -131,7 +131,7 @@ def from_base64(text: str) -> bytes:
     """Decode base64; `ValueError` when it is none. Large texts belong in a thread."""
     try:
         return b64decode(text, validate=True)
-    except ValueError:  # perhaps for line breaks: to look for them first takes 2 to 7 ms of 4 MiB
+    except ValueError:  # perhaps for line breaks: searching for them first takes 2 to 7 ms of 4 MiB
         return b64decode("".join(text.split()), validate=True)
 
 
@@ -143,7 +143,7 @@ async def _decode(text: str, what: str) -> bytes:
 
 
 def sniff(data: bytes) -> str | None:
-    """Tell the media type from the first bytes; `None` when it is of no kind known here.
+    """Return the media type by the first bytes; `None` if it is not known here.
 
     Source: https://mimesniff.spec.whatwg.org/
     """
@@ -155,7 +155,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def wav_shape(data: bytes) -> tuple[int, float] | None:
-    """Give (samples per second, seconds) of a WAV file; `None` when it is none.
+    """Return (samples per second, seconds) of a WAV file; `None` if it is none.
 
     A length that was not known when the header was written is taken from the data that is there.
     Source: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
@@ -174,7 +174,7 @@ def wav_shape(data: bytes) -> tuple[int, float] | None:
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """Give (width, height) in pixels of a PNG, GIF, WebP or JPEG picture; `None` when it is none of these."""
+    """Return (width, height) in pixels of a PNG, GIF, WebP or JPEG picture; `None` if it is none of these."""
     mime = sniff(data[:_SNIFF_BYTES])
     if mime == "image/png" and len(data) >= 24:
         return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
@@ -238,7 +238,7 @@ def _not_empty(data: _Text, what: str) -> _Text:
 
 
 def _peek(path: Path) -> tuple[int | None, bytes]:
-    """Give size and first bytes of a file; `None` and all bytes of what is no regular file."""
+    """Return the size and first bytes of a file; `None` and all bytes if it is no regular file."""
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         return (status.st_size, file.read(_SNIFF_BYTES)) if stat.S_ISREG(status.st_mode) else (None, file.read())

@@ -38,7 +38,7 @@ class Owner:
         _owners.add(self)
 
     def release(self) -> None:
-        """Give the lock up."""
+        """Release the lock. A second call does nothing."""
         if self in _owners:
             _owners.discard(self)
             os.close(self._file)

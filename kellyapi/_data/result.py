@@ -74,7 +74,7 @@ def stamp_raw(result: Result, raw: Any) -> None:
 
 
 def with_origin_of(source: Result, result: T) -> T:
-    """Let a result that was made of another one tell the same origin."""
+    """Give a result the origin of the one that it was made of, and return it."""
     return stamp(result, _origin_of(source))
 
 

@@ -6,23 +6,23 @@ import re
 
 
 def without_credentials(text: str) -> str:
-    """Take user names and passwords out of the URLs in a text."""
+    """Remove user names and passwords from the URLs in a text."""
     # A match starts where a word does: from everywhere in it, 250 KiB of a server's zeros would take an hour.
     return re.sub(r"(?<![^\s/'\"])[^\s/'\"]*@", "***@", text)
 
 
 def excerpt(text: str) -> str:
-    """Give the first 200 characters on one line, for error messages."""
+    """Return the first 200 characters on one line, for error messages."""
     return printable(" ".join(text[:1000].split()))[:200]
 
 
 def printable(text: str) -> str:
-    """Take out what would command a terminal or has no UTF-8."""
+    """Remove what would control a terminal or has no UTF-8."""
     return text if text.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def not_blank(text: str, what: str) -> str:
-    """Give a text back that says something; `ValueError` for a blank one."""
+    """Return a text unchanged; raise `ValueError` if it is blank."""
     if not isinstance(text, str):
         raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
     if not text.strip():

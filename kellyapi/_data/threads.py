@@ -17,7 +17,7 @@ _worker = ThreadPoolExecutor(1, "kellyapi")
 
 
 def _replace_worker() -> None:
-    """Give a forked child a thread of its own."""
+    """Make a new thread for a forked child."""
     global _worker
     _worker = ThreadPoolExecutor(1, "kellyapi")
 

@@ -15,8 +15,8 @@ from .._data.result import with_origin_of
 from .._data.text import not_blank
 from ..errors import DecodingError
 from .openai_completions import ChatCompletion, ChunkAccumulator, Usage
-from .result import ServiceResult, provider_fields_last
 from .routing import Fallback, ProviderName, Route, RoutedService
+from .service_result import ServiceResult, provider_fields_last
 
 
 @frozen

@@ -11,8 +11,8 @@ from attrs import field, frozen
 
 from .._data.files import save
 from .._data.media import MediaSource, image_size
-from .result import ServiceResult, provider_fields_last
 from .routing import Fallback, ProviderName, Route, RoutedService
+from .service_result import ServiceResult, provider_fields_last
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)

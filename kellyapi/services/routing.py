@@ -26,7 +26,7 @@ from ..errors import (
     TransportError,
 )
 from .circuit import Circuit
-from .result import ServiceResult
+from .service_result import ServiceResult
 
 ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
 """The names of the providers, for `provider=` and `fallback=`. `kellyapi.PROVIDERS` has their clients."""

@@ -11,8 +11,8 @@ from attrs import field, frozen
 
 from .._data.files import save
 from .._data.media import wav_shape
-from .result import ServiceResult, provider_fields_last
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
+from .service_result import ServiceResult, provider_fields_last
 
 Format = Literal["wav", "mp3", "ogg"]
 

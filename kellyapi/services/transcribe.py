@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 from attrs import frozen
 
 from .._data.media import MediaSource, read_media
-from .result import ServiceResult, provider_fields_last
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
+from .service_result import ServiceResult, provider_fields_last
 
 Timestamps = Literal["word", "segment"]
 

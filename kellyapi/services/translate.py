@@ -11,8 +11,8 @@ from attrs import evolve, frozen
 
 from .._data.result import Origin, stamp
 from .._data.text import not_blank
-from .result import ServiceResult, provider_fields_last
 from .routing import Fallback, ProviderName, Route, RoutedService
+from .service_result import ServiceResult, provider_fields_last
 
 MAX_CHARACTERS = 1000
 """The longest text that the provider accepts. Source: https://github.com/Khaya-AI/khaya-claude-skills (translation)"""
