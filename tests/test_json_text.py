@@ -55,6 +55,7 @@ class Level(IntEnum):
 )
 def test_json_is_parsed(json_text: ModuleType, data: bytes, value: Any) -> None:
     assert json_text.loads(data) == value
+    assert json_text.loads(b"\xef\xbb\xbf" + data) == value  # a byte order mark, as PHP and .NET write it
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from enum import Enum
 from math import isfinite
 from typing import Any
 from uuid import UUID
 
-loads: Callable[[bytes], Any]
-"""Parse JSON; `ValueError` when it is none."""
+_parse: Callable[[bytes], Any]
 dumps: Callable[[Any], bytes]
-"""Write JSON; `TypeError` or `ValueError` when the value has no JSON form."""
+"""Write JSON; raises `TypeError` or `ValueError` if the value has no JSON form."""
 
 
 def _plain_loads(data: bytes) -> Any:
@@ -49,7 +49,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(","
 try:
     import orjson
 except ImportError:
-    loads, dumps = _plain_loads, _plain_dumps
+    _parse, dumps = _plain_loads, _plain_dumps
 else:
 
     def _fast_dumps(value: Any) -> bytes:
@@ -61,7 +61,12 @@ else:
             return _plain_dumps(value)
         return data if b"null" not in data or _is_finite(value) else _plain_dumps(value)
 
-    loads, dumps = orjson.loads, _fast_dumps
+    _parse, dumps = orjson.loads, _fast_dumps
+
+
+def loads(data: bytes) -> Any:
+    """Parse JSON, with or without a byte order mark before it; raise `ValueError` if it is none."""
+    return _parse(data.removeprefix(BOM_UTF8))
 
 
 def _is_finite(value: Any) -> bool:
