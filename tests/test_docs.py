@@ -108,7 +108,7 @@ def test_the_first_two_sh_blocks_of_the_readme_set_up_the_demo_and_the_tests() -
     demo, tests = re.findall(r"^```sh\n(.*?)^```", read("README.md"), re.MULTILINE | re.DOTALL)[:2]
     assert demo.splitlines()[0] == tests.splitlines()[0] == "python3 -m venv .venv"
     assert demo.splitlines()[-1] == ".venv/bin/kellyapi demo"
-    assert tests.splitlines()[-1] == ".venv/bin/python -m pytest"
+    assert tests.splitlines()[-1] == ".venv/bin/python -m pytest -n auto"
 
 
 def test_the_readme_is_short() -> None:
