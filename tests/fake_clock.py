@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_A_MOMENT = 0.005
-"""Seconds. Both ends of a connection live in this loop, so what was written has arrived when it looks."""
+_A_MOMENT = 0.001
+"""Seconds, the least that epoll waits. Both ends of a connection live here: what was written has arrived by then."""
 _FOR_EVER = 1.0
 """Seconds, where there is not even a timer to wait for."""
 

@@ -103,8 +103,9 @@ def open_files() -> list[str]:
 async def closed_but(files: list[str]) -> None:
     """See that no other files are open than these; a close takes a few turns."""
     for _ in range(1000):
-        if len(open_files()) > len(files):
-            await asyncio.sleep(0)
+        if len(open_files()) <= len(files):
+            break
+        await asyncio.sleep(0)
     assert len(open_files()) <= len(files)
 
 
@@ -276,8 +277,9 @@ async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothi
             assert len(cancelled) > WAITS_CANCELLED / 10
             assert [end for end in ends if not (end is True or isinstance(end, asyncio.CancelledError))] == []
             for _ in range(1000):  # those that cancel a job go on for a while
-                if tasks_but_the_servers() > tasks:
-                    await asyncio.sleep(0)
+                if tasks_but_the_servers() <= tasks:
+                    break
+                await asyncio.sleep(0)
             assert tasks_but_the_servers() <= tasks
             assert not one.asking._waiters._waiting
             assert not one.patient._waiters._waiting

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
+from collections.abc import Iterator
 
 import pytest
+from processes import ForkingPython
 from servers import Server, answer, hang, run_script, script
 
-HEAD = """
+IMPORTS = """
 import asyncio, gc, os, sys, threading
 import aiohttp
 from kellyapi import Aerostack, ConfigurationError, Kelly, KellyAPI, Khaya, RetryPolicy, Skytells, run_sync
+"""
+HEAD = f"""
+{IMPORTS}
 url = sys.argv[1]
 def khaya(**options):
     return Khaya("a-key", base_url=url, **options)
@@ -325,14 +331,20 @@ asyncio.run(main())
 }  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
+    with ForkingPython(IMPORTS + 'Khaya("a-key")', tmp_path_factory.mktemp("python")) as python:
+        yield python
+
+
 @pytest.mark.parametrize(("connections", "life"), LIVES.values(), ids=LIVES)
 async def test_a_life_ends_without_a_warning_and_with_its_connections_closed(
-    connections: int | None, life: str
+    connections: int | None, life: str, python: ForkingPython
 ) -> None:
     async with Server(
         answer(body=b'"Maakye"', kind="audio/wav" if "stream(" in life else "application/json")
     ) as server:
-        assert await run_script(HEAD + life, server.url) == ""
+        assert await asyncio.to_thread(python.run, HEAD + life, server.url) == ""
         await server.until(lambda: server.open == 0)
         assert connections in (None, server.connections)
 
