@@ -9,6 +9,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from processes import ForkingPython
 from servers import (
     AT_ONCE,
     KEY,
@@ -241,9 +242,12 @@ def test_a_stopped_loop_is_followed_by_another(serve: Serve) -> None:
 
 # -- processes ---------------------------------------------------------------------------------------------------------
 
-HEAD = """
+IMPORTS = """
 import asyncio, os, signal, sys, threading
 from kellyapi import Khaya, iterate_sync, run_sync
+"""
+HEAD = f"""
+{IMPORTS}
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when a shell starts us in the background
 khaya = Khaya("a-key", base_url=sys.argv[1])
 def translate():
@@ -283,11 +287,19 @@ print(translate(), translate())
 }
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
+    with ForkingPython(IMPORTS, tmp_path_factory.mktemp("python")) as python:
+        yield python
+
+
 @pytest.mark.parametrize("source", SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_plain_script_ends_without_a_warning_and_with_its_connections_closed(source: str) -> None:
+async def test_a_plain_script_ends_without_a_warning_and_with_its_connections_closed(
+    source: str, python: ForkingPython
+) -> None:
     kind = "audio/wav" if "stream" in source else "application/json"
     async with Server(answer(body=b'"Maakye"', kind=kind)) as server:
-        assert (await run_script(HEAD + source, server.url)).replace('"', "") == "Maakye Maakye"
+        assert (await asyncio.to_thread(python.run, HEAD + source, server.url)).replace('"', "") == "Maakye Maakye"
         await server.until(lambda: server.open == 0)
 
 
