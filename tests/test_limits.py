@@ -280,3 +280,13 @@ def test_calls_that_fail_together_are_one_failure() -> None:
     circuit.fail(3, 4)
     circuit.fail(4, 5)
     assert (circuit.is_closed(9), circuit.is_closed(10)) == (False, True)
+
+
+def test_siblings_of_another_concurrency_share_the_rate() -> None:
+    async def main() -> None:
+        first = Limits(rate=Rate(2, per=10.0))
+        second = first.vary(max_concurrency=1)
+        assert await starts(first, 2) == [0, 0]
+        assert await starts(second, 1) == [10]
+
+    run(main())

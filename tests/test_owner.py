@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -83,3 +84,12 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(OSError, match=r"is on a network file system \(nfs4\); use a folder on a local disk"):
         Owner(tmp_path / "owner.lock")
     assert not (tmp_path / "owner.lock").exists()
+
+
+def test_an_error_that_is_no_lock_is_raised_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(file: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(owner_module, "_lock", fail)
+    with pytest.raises(OSError, match="No locks available"):
+        Owner(tmp_path / "owner.lock")

@@ -76,10 +76,10 @@ async def test_a_function_that_was_cancelled_while_it_waited_is_not_run(database
     second = asyncio.create_task(database.run(add, 1))
     await asyncio.sleep(0)
     second.cancel()
-    held.set()
-    await first
     with pytest.raises(asyncio.CancelledError):
         await second
+    held.set()
+    await first
     assert await database.run(count) == 0
 
 
@@ -104,6 +104,25 @@ async def test_a_file_that_cannot_be_opened_is_an_error_of_every_caller_and_may_
     await database.close()
     assert await database.run(count) == 1  # opened again
     await database.close()
+
+
+async def test_tables_that_cannot_be_created_leave_the_file_unlocked(tmp_path: Path) -> None:
+    broken = Database(tmp_path / "numbers.db", "CREATE TABLE numbers (")
+    with pytest.raises(sqlite3.OperationalError, match="syntax error"):
+        await broken.run(add, 1)
+    other = Database(tmp_path / "numbers.db", TABLES)
+    assert await other.run(add, 1) == 1
+    await other.close()
+
+
+async def test_when_sqlite_undoes_everything_each_caller_gets_its_reason(database: Database) -> None:
+    def fill(db: sqlite3.Connection) -> None:
+        db.execute("PRAGMA max_page_count = 3")
+        db.executemany("INSERT INTO numbers VALUES (?)", ((number,) for number in range(9, 9999)))
+
+    results = await asyncio.gather(database.run(add, 1), database.run(fill), return_exceptions=True)
+    assert "database or disk is full" in {str(result) for result in results}
+    assert await database.run(add, 2) == 2
 
 
 @pytest.mark.parametrize("path", [":memory:", ""])

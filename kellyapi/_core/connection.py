@@ -162,7 +162,10 @@ class Connection:
             number += 1
 
     async def _attempt(self, call: Call, into: Any, deadline: _Deadline) -> Any:
-        """Make one attempt: take a turn, find the key, send one request, read its response."""
+        """Make one attempt: take a turn, find the key, send one request, read its response.
+
+        A stream gives its turn back when its head has arrived.
+        """
         clock = asyncio.get_running_loop().time
         if not self.limits.enter(clock()):
             await self._wait_for_turn(deadline)
@@ -201,7 +204,7 @@ class Connection:
     async def _check_head(
         self, request: PreparedRequest, incoming: IncomingResponse, into: _Head, sent_at: float
     ) -> IncomingResponse:
-        """Return the response if its head is what is expected; raise the error that it is otherwise."""
+        """Return the response if its head is accepted, or raise its error."""
         self._note_response(request, incoming, sent_at, None)
         refused = not 200 <= incoming.status < 300
         if refused or not into.accepts(incoming.headers):
@@ -212,7 +215,7 @@ class Connection:
         return incoming
 
     def annotate_error(self, error: KellyAPIError, call: Call, timeout: Timeout | None = None) -> None:
-        """Add to an error whose it is, whether the call may have been carried out, and which time limit was hit."""
+        """Set the provider of an error, whether the call may have been carried out, and the time limit that was hit."""
         error.provider = self.provider.name
         error.outcome_unknown = outcome_unknown(error, call)
         if isinstance(error, RequestTimeoutError):
@@ -302,7 +305,9 @@ class Connection:
 
 
 def _without_compression(call: Call) -> Call:
-    """Request the body uncompressed: aiohttp does not notice that a compressed one lacks its end."""
+    """Request the body uncompressed: aiohttp does not notice that a compressed one lacks its end, and the ranges of a
+    download would be of compressed bytes.
+    """
     return evolve(call, headers={"Accept-Encoding": "identity", **call.headers})
 
 

@@ -28,10 +28,6 @@ from .retry import retry_delay
 OnBytes = Callable[[int, int | None], Awaitable[None] | None]
 """Called with (bytes received, bytes of the whole file or `None`); plain or async."""
 
-_UNCOMPRESSED = {"Accept-Encoding": "identity"}
-"""A compressed response could not be resumed: its ranges are of the compressed bytes."""
-_BROKEN_OFF = TransportError("the response broke off")
-
 
 # The plan
 
@@ -168,7 +164,7 @@ async def _download(
             kept = part.size if part is not None and file.resumable else 0
             opened = False
             try:
-                ranged = evolve(call, headers={**_UNCOMPRESSED, **_range_headers(kept, file)})
+                ranged = evolve(call, headers={**call.headers, **_range_headers(kept, file)})
                 with closing(await connection.open(ranged, lambda _: True)) as response:
                     opened = True
                     _check_is_file(call.url, response)
@@ -207,8 +203,9 @@ async def _download(
                     raise  # the connection has made all its attempts
                 has_more = part is not None and file.resumable and part.size > kept
                 failures = 0 if has_more else failures + 1
+                broken_off = TransportError(str(error))  # a 416 counts as one: the file has changed
                 delay = retry_delay(
-                    connection.retry, max(failures, 1), _BROKEN_OFF, call, dice=random.random(), remaining=None
+                    connection.retry, max(failures, 1), broken_off, call, dice=random.random(), remaining=None
                 )
                 if delay is None or not (has_more or connection.limits.quota.take(throttled=False)):
                     raise

@@ -122,9 +122,15 @@ class Limits:
         self._waiting_lines: WeakKeyDictionary[asyncio.AbstractEventLoop, _WaitingLine] = WeakKeyDictionary()
 
     def vary(self, **limits: Any) -> Limits:
-        """Return limits that differ in the client's own ones and share the quota and the server's."""
+        """Return limits with another concurrency or rate.
+
+        They share the quota, what the server says of its own limits, and a rate that stays the same.
+        """
         shared = {"quota": self.quota, "server": self.server}
-        return Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, **shared, **limits})
+        varied = Limits(**{"max_concurrency": self._max_concurrency, "rate": self._rate, **shared, **limits})
+        if "rate" not in limits:
+            varied._starts = self._starts
+        return varied
 
     def enter(self, now: float) -> bool:
         """Take a turn if there is one at once, and return whether there was."""

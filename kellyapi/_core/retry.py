@@ -40,7 +40,7 @@ class RetryPolicy:
     connection_errors: bool = True
     """Also repeat after a failure without a response."""
     repeat_metered: bool = False
-    """Also repeat what may be billed twice. The one way past that rule."""
+    """Also repeat calls that may be billed twice. Nothing else allows that."""
 
 
 NO_RETRY = RetryPolicy(attempts=1)
@@ -48,7 +48,7 @@ NO_RETRY = RetryPolicy(attempts=1)
 
 def is_throttled(error: KellyAPIError) -> bool:
     """Return whether the server asks for fewer calls, rather than being broken."""
-    return isinstance(error, StatusError) and (error.status == 429 or error.retry_after is not None)
+    return error.status == 429 or error.retry_after is not None
 
 
 def outcome_unknown(error: KellyAPIError, call: Call) -> bool:
@@ -64,7 +64,7 @@ def outcome_unknown(error: KellyAPIError, call: Call) -> bool:
 
 def pause_for_all(policy: RetryPolicy, error: KellyAPIError) -> float | None:
     """Return the seconds for which the server wants no call at all; `None` if it does not say, or asks for too long."""
-    hint = error.retry_after if isinstance(error, StatusError) and policy.attempts > 1 else None
+    hint = error.retry_after if policy.attempts > 1 else None
     return hint if hint and hint <= MAX_RETRY_AFTER else None
 
 
@@ -77,10 +77,11 @@ def retry_delay(
     """
     if attempt >= policy.attempts or not _may_repeat(policy, error, call):
         return None
-    hint = error.retry_after if isinstance(error, StatusError) else None
+    hint = error.retry_after
     if hint is not None and hint > MAX_RETRY_AFTER:
         return None
     base = policy.throttle_base if is_throttled(error) else policy.base
+    # A power of 60 is above any cap, and a much larger one would overflow.
     delay = hint if hint is not None else dice * min(base * 2 ** min(attempt - 1, 60), policy.cap)
     return None if remaining is not None and delay >= remaining else delay
 

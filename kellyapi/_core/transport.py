@@ -22,7 +22,7 @@ from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTi
 from . import aiohttp_compat
 from .environment import find_proxy, split_proxy
 from .messages import Headers, PreparedRequest, Timeout
-from .redirects import REDIRECT_STATUSES, redirected_request
+from .redirects import redirected_request
 from .sessions import NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
@@ -57,10 +57,8 @@ class Transport:
         for hop in range(MAX_REDIRECTS + 1):
             started = clock()
             response = await self._send_one(session, request)
-            if response.status not in REDIRECT_STATUSES or hop == MAX_REDIRECTS:
-                break
             target = redirected_request(request, response.status, response.headers.get("Location", ""))
-            if target is None:
+            if target is None or hop == MAX_REDIRECTS:
                 break
             response.close()
             request = evolve(target, timeout=target.timeout.after(clock() - started))

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from enum import StrEnum
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
 
@@ -114,15 +116,15 @@ def _number_hook(kind: type[int] | type[float]) -> Reader:
     accepted = (int, str) if kind is int else (int, float, str)
 
     def read_number(value: Any, dropped: list[str]) -> int | float:
-        if type(value) is kind:
+        if type(value) is kind and (kind is int or isfinite(value)):
             return value
         numeric = _NUMERIC.fullmatch(value) if isinstance(value, str) else not isinstance(value, bool)
-        if not numeric or not isinstance(value, accepted):
-            raise _unexpected(f"a number ({kind.__name__})", value)
-        try:
-            return kind(value)
-        except ValueError:  # int("1.5")
-            raise _unexpected(f"a number ({kind.__name__})", value) from None
+        if numeric and isinstance(value, accepted):
+            with suppress(ValueError, OverflowError):  # int("1.5"), float(10**400)
+                number = kind(value)
+                if kind is int or isfinite(number):
+                    return number
+        raise _unexpected(f"a number ({kind.__name__})", value)
 
     return read_number
 

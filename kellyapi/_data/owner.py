@@ -34,7 +34,9 @@ class Owner:
             _lock(self._file)
         except OSError as error:
             os.close(self._file)
-            raise BlockingIOError(error.errno, f"{path} is locked by another process") from None
+            if isinstance(error, (BlockingIOError, PermissionError)):  # of `flock`, and of `locking` on Windows
+                raise BlockingIOError(error.errno, f"{path} is locked by another process") from None
+            raise
         _owners.add(self)
 
     def release(self) -> None:

@@ -21,9 +21,9 @@ LOCK_TIMEOUT = 30.0
 class Database:
     """An SQLite file that several processes may share. It is opened when it is first used.
 
-    All work runs in one thread of its own, in the order in which it was asked for. Functions that wait at the same
-    time share one transaction, each in a savepoint: one that raises undoes its own changes only. A result is given out
-    after the commit.
+    All work runs in one thread. Calls of `run` keep their order. Those that wait at the same time share one
+    transaction, each in a savepoint: one that raises undoes its own changes only. A result is returned after the
+    commit. `run_outside_transaction` may run after later calls of `run`.
 
     Args:
         path: The file. It is created if it does not exist. ":memory:" is a database in memory.
@@ -94,10 +94,14 @@ class Database:
             connection = sqlite3.connect(
                 self._path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
             )
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+                connection.executescript(f"BEGIN IMMEDIATE; {self._tables}; COMMIT;")
+            except BaseException:
+                connection.close()  # an open transaction would lock the file for every process
+                raise
             self._close_connection = weakref.finalize(self, connection.close)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.executescript(f"BEGIN IMMEDIATE; {self._tables}; COMMIT;")
             self._connection = connection
         return self._connection
 
@@ -105,6 +109,7 @@ class Database:
         self._commit_waiting()
         if self._connection is not None:
             self._close_connection()
+            self._connection = None
 
     def _commit_waiting(self) -> None:
         jobs = []
@@ -116,7 +121,7 @@ class Database:
             return
         try:
             outcomes = _run_together(self._open(), [transaction for _, transaction in jobs])
-        except BaseException as error:
+        except BaseException as error:  # each caller gets it: a future left open would wait for ever
             outcomes = [(None, error)] * len(jobs)
         for (job, _), (result, failure) in zip(jobs, outcomes, strict=True):
             if failure is None:
@@ -137,6 +142,8 @@ def _run_together(
             try:
                 outcomes.append((transaction(connection), None))
             except Exception as error:
+                if not connection.in_transaction:  # SQLite has undone everything, for example when the disk is full
+                    raise
                 connection.execute("ROLLBACK TO one")
                 outcomes.append((None, error))
             connection.execute("RELEASE one")

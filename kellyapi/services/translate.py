@@ -152,21 +152,21 @@ async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[Tra
     parts = list(cut_text(text))
     if len(parts) == 1:
         return await translate(text)
-    done: list[Translation] = []
 
-    async def one(part: str) -> str:
+    async def one(part: str) -> tuple[str, Translation | None]:
         core = part.strip()
         if not core:
-            return part
+            return part, None
         before, _, after = part.partition(core)
         translated = await translate(core)
-        done.append(translated)
-        return before + translated.text + after
+        return before + translated.text + after, translated
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(part)) for part in parts]
     except ExceptionGroup as failures:  # this is one call, and its callers expect a single error
         raise failures.exceptions[0] from None
-    joined = evolve(done[0], text="".join(task.result() for task in tasks))
+    results = [task.result() for task in tasks]
+    done = [translated for _, translated in results if translated is not None]
+    joined = evolve(done[0], text="".join(text for text, _ in results))
     return stamp(joined, Origin([each.raw for each in done], done[0].request_id))

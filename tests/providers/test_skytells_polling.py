@@ -17,6 +17,7 @@ from fake_clock import run as run_patiently
 from servers import Exchange, Script, Server, answer, hang, reset, run_script
 
 from kellyapi import (
+    AuthenticationError,
     DecodingError,
     Prediction,
     PredictionFailedError,
@@ -497,3 +498,27 @@ async def test_many_followers_ask_no_more_than_each_alone() -> None:
         assert {one.id for one in done} == set(looks)
         assert set(looks.values()) == {3}
         assert server.connections <= 100
+
+
+async def test_an_error_of_follow_has_the_last_known_state() -> None:
+    async with followed(progress(50), answer(401, b'{"error": {"message": "no", "error_id": "UNAUTHORIZED"}}')) as (
+        skytells, _
+    ):  # fmt: skip
+        states = skytells.predictions.follow("a1", interval=0)
+        assert (await anext(states)).progress == 50
+        with pytest.raises(AuthenticationError) as caught:
+            await anext(states)
+    assert caught.value.prediction.progress == 50
+
+
+async def test_cancelling_on_exit_never_replaces_a_cancellation() -> None:
+    def fail(request: object, response: object) -> None:
+        if "cancel" in getattr(request, "url", ""):
+            raise LookupError("a hook of the user's")
+
+    async with followed(progress(50), answer(body=b'{"success": true}'), on_response=fail) as (skytells, server):
+        task = asyncio.create_task(skytells.predictions.wait("a1", interval=60, cancel_on_exit=True))
+        await server.until(lambda: len(server.requests) == 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 from ...._core.aiohttp_compat import is_finishing_generators
-from ....errors import KellyAPIError
 from .types import Prediction
 
 CANCEL_TIMEOUT = 5.0
@@ -39,7 +38,7 @@ async def create_or_cancel(
     task = asyncio.ensure_future(creating)
 
     async def undo() -> None:
-        with suppress(KellyAPIError):
+        with suppress(Exception):  # the caller gets its CancelledError, and a failed creation leaves nothing to cancel
             await _cancel_and_log((await task).id, cancel, logger)
 
     try:
@@ -53,7 +52,7 @@ async def _cancel_and_log(id: str, cancel: Cancel, logger: logging.Logger) -> No
     try:
         async with asyncio.timeout(CANCEL_TIMEOUT):
             await cancel(id)
-    except (KellyAPIError, TimeoutError) as error:
+    except Exception as error:  # a key function or `on_response` may raise anything
         logger.warning("prediction %s was not cancelled: %s", id, error)
 
 

@@ -115,8 +115,8 @@ class PredictionPoller:
     """Polls once. Called with a time limit in seconds."""
     pace: Pace
     logger: logging.Logger
-    fate: str = "goes on"
-    """What happens to the prediction after a timeout, in the words of the error message."""
+    cancels: bool = False
+    """Whether the prediction is cancelled after a timeout."""
     started: float = field(factory=lambda: asyncio.get_running_loop().time())
     last: Prediction | None = None
     """The state that `next_state` returned last."""
@@ -150,6 +150,7 @@ class PredictionPoller:
                 self._check_id(state)
             except KellyAPIError as error:
                 if not is_transient(error) or self._wrong_ids >= MAX_WRONG_IDS:
+                    error.prediction = self.known
                     raise
                 state, self._failure = None, error
                 self.logger.info("a poll of %s failed and is repeated: %s", prediction_id(self.prediction), error)
@@ -176,7 +177,8 @@ class PredictionPoller:
         if pause is None:
             why = f"; the last poll failed: {self._failure}" if self._failure else ""
             took = f"has not ended within {self.pace.timeout:g} s"
-            message = f"prediction {prediction_id(self.prediction)} {took} and {self.fate}{why}"
+            then = "is cancelled now" if self.cancels else "goes on"
+            message = f"prediction {prediction_id(self.prediction)} {took} and {then}{why}"
             raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
 
 

@@ -301,8 +301,7 @@ class PredictionsResource(Resource):
         def get(seconds: float) -> Coroutine[Any, Any, Prediction]:
             return PredictionsResource(once.limited_to(seconds))._get(prediction)
 
-        fate = "is cancelled now" if cancel_on_exit else "goes on"
-        return PredictionPoller(prediction, get, pace, self._connection.logger, fate)
+        return PredictionPoller(prediction, get, pace, self._connection.logger, cancels=cancel_on_exit)
 
     async def _states(
         self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
