@@ -11,9 +11,9 @@ import inspect
 import logging
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
 
 from attrs import evolve, field, frozen
@@ -36,43 +36,27 @@ from .messages import (
     Timeout,
 )
 from .provider import Provider
-from .responses import read_response
+from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .secrets import Key, Secret, as_secret, redact_error, redact_text
+
+if TYPE_CHECKING:  # it imports aiohttp, which the first client does
+    from .transport import IncomingResponse, Transport
 
 T = TypeVar("T")
 
 _MAX_WARNINGS = 1000
 
 
-class IncomingResponse(Protocol):
-    """What the connection needs of a response that is still arriving."""
-
-    status: int
-    headers: Headers
-    sent: Headers
-    """The headers of the request, with the key."""
-
-    async def read(self) -> bytes: ...
-    def chunks(self) -> AsyncIterator[bytes]: ...
-    def close(self) -> None: ...
-
-
-class Transport(Protocol):
-    """What the connection needs of a transport."""
-
-    source: Any
-    """What sessions are made with."""
-
-    async def send(self, request: PreparedRequest) -> IncomingResponse: ...
-    async def close(self) -> None: ...
-
-
 @frozen
-class _Head:
-    """Stands for the result of `open`: the response itself, as soon as its head is what is expected."""
+class _AcceptedHead:
+    """Stands for the result of `open`: the response itself, as soon as its head is accepted."""
 
     accepts: Callable[[Headers], bool]
+
+
+Expected = Into[Any] | FromResponse[Any] | _AcceptedHead
+"""What an attempt makes of its response."""
 
 
 @frozen
@@ -131,22 +115,21 @@ class Connection:
 
     async def open(self, call: Call, accepts: Callable[[Headers], bool]) -> IncomingResponse:
         """Send a call and return its response as soon as its head has arrived, if that is what is expected."""
-        response: IncomingResponse = await self._send_with_retries(_without_compression(call), _Head(accepts))
+        response: IncomingResponse = await self._send_with_retries(_without_compression(call), _AcceptedHead(accepts))
         return response
 
-    async def _send_with_retries(self, call: Call, into: Any) -> Any:
+    async def _send_with_retries(self, call: Call, expected: Expected) -> Any:
         """Repeat attempts until one succeeds, or its error is not worth another."""
         if self.problem is not None:
             raise ConfigurationError(self.problem, provider=self.provider.name)
-        clock = asyncio.get_running_loop().time
-        deadline = self._start(call, clock())
+        deadline = self._start(call, _now())
         number, cost = 1, 0
         while True:
             try:
-                result = await self._attempt(call, into, deadline)
+                result = await self._attempt(call, expected, deadline)
             except KellyAPIError as error:
                 self.annotate_error(error, call, deadline.timeout)
-                now = clock()
+                now = _now()
                 if wanted := pause_for_all(self.retry, error):
                     self.limits.server.stop(wanted, now)
                 remaining = None if deadline.at is None else deadline.at - now
@@ -161,25 +144,24 @@ class Connection:
             await asyncio.sleep(delay)
             number += 1
 
-    async def _attempt(self, call: Call, into: Any, deadline: _Deadline) -> Any:
+    async def _attempt(self, call: Call, expected: Expected, deadline: _Deadline) -> Any:
         """Make one attempt: take a turn, find the key, send one request, read its response.
 
         A stream gives its turn back when its head has arrived.
         """
-        clock = asyncio.get_running_loop().time
-        if not self.limits.enter(clock()):
+        if not self.limits.enter(_now()):
             await self._wait_for_turn(deadline)
         request = None
         try:
             key = self._fixed_key_header(call)
             if key is None:
-                key = await self._fetch_key_header(call.bearer, deadline.left(clock()).total)
-            sent_at = clock()
+                key = await self._fetch_key_header(call.bearer, deadline.left(_now()).total)
+            sent_at = _now()
             request = self._prepare(call, key, deadline.left(sent_at))
             response = await self.transport.send(request)
-            if isinstance(into, _Head):
-                return await self._check_head(request, response, into, sent_at)
-            return await self._read_result(request, response, into, sent_at)
+            if isinstance(expected, _AcceptedHead):
+                return await self._check_head(request, response, expected, sent_at)
+            return await self._read_result(request, response, expected, sent_at)
         except KellyAPIError as error:
             if request is not None:
                 redact_error(error, request.headers)
@@ -188,7 +170,7 @@ class Connection:
             self.limits.release()
 
     async def _read_result(
-        self, request: PreparedRequest, incoming: IncomingResponse, into: Any, sent_at: float
+        self, request: PreparedRequest, incoming: IncomingResponse, into: Into[Any] | FromResponse[Any], sent_at: float
     ) -> Any:
         """Read the whole response and make the result of it."""
         body = await incoming.read()
@@ -202,12 +184,12 @@ class Connection:
         return await run_off_loop(read_response, *arguments, size=len(body))
 
     async def _check_head(
-        self, request: PreparedRequest, incoming: IncomingResponse, into: _Head, sent_at: float
+        self, request: PreparedRequest, incoming: IncomingResponse, expected: _AcceptedHead, sent_at: float
     ) -> IncomingResponse:
         """Return the response if its head is accepted, or raise its error."""
         self._note_response(request, incoming, sent_at, None)
         refused = not 200 <= incoming.status < 300
-        if refused or not into.accepts(incoming.headers):
+        if refused or not expected.accepts(incoming.headers):
             body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
             incoming.close()
             head = Response(status=incoming.status, headers=incoming.headers, body=body)
@@ -290,7 +272,7 @@ class Connection:
     ) -> None:
         """Log a response, and learn what the server says of its own limits."""
         if self.logger.isEnabledFor(logging.DEBUG):
-            id = redact_text(response.headers.get("X-Request-Id", ""), request.headers) or None
+            id = read_request_id(response.headers, request.headers)
             sent = len(request.body) if isinstance(request.body, bytes) else None
             facts = (request.method, request.url, response.status, (_now() - sent_at) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)

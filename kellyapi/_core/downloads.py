@@ -16,14 +16,18 @@ from contextlib import AsyncExitStack, closing
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
 from .._data.files import PartialFile
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
-from .connection import Connection, IncomingResponse
+from .connection import Connection
 from .messages import TRANSFER_TIMEOUT, Call, Headers, media_type
 from .retry import retry_delay
+
+if TYPE_CHECKING:
+    from .transport import IncomingResponse
 
 OnBytes = Callable[[int, int | None], Awaitable[None] | None]
 """Called with (bytes received, bytes of the whole file or `None`); plain or async."""

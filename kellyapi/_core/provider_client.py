@@ -79,8 +79,7 @@ class ProviderClient(Resource):
     @property
     def session(self) -> SessionSource:
         """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
-        source: SessionSource = self._connection.transport.source
-        return source
+        return self._connection.transport.source
 
     @property
     def configured(self) -> bool:

@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from .._data.decoding import Into, decode
 from .._data.json_text import loads
-from .._data.result import Origin, shortened, stamp
+from .._data.result import LONG_TEXT, Origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
 from .messages import FromResponse, Headers, Response
@@ -34,12 +34,16 @@ def read_response(
     response: Response,
     into: Into[T] | FromResponse[T],
     sent: Headers,
-    warn: Callable[[str], None] | None = None,
+    warn: Callable[[str], None],
 ) -> T:
-    """Make the result of a response, or raise the error that it is; `NoneType` reads nothing from it.
+    """Make the result of a response, or raise its error; `NoneType` reads nothing from it.
 
-    `sent` are the headers of the request, whose key is kept out of everything. `warn` is called with each optional
-    field that was left out.
+    Args:
+        provider: Reads error bodies.
+        response: The whole response.
+        into: What its body becomes.
+        sent: The headers of the request; their key is removed from ids and warnings.
+        warn: Is called with each optional field that was left out.
     """
     if not 200 <= response.status < 300:
         raise _status_error(provider, response)
@@ -52,21 +56,22 @@ def read_response(
         value = _parse_body(response, strict=not isinstance(into, FromResponse))
         if error := provider.read_error(response.status, response.headers, value):
             raise _make_error(response, value, error)
-    id = response.headers.get("X-Request-Id")
-    id = redact_text(printable(id), sent) or None if id else None
+    id = read_request_id(response.headers, sent)
     if isinstance(into, FromResponse):
         return stamp(into.read(response), Origin(None, id))
 
-    def report(problem: str) -> None:
-        if warn is not None:
-            warn(redact_text(problem, sent))
-
     try:
-        result = decode(value, into, report)
+        result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
     except DecodingError as error:
         raise DecodingError(f"{error.message}; the response reads {response.beginning}") from None
     size = len(response.body)
-    return stamp(result, Origin(shortened(value, size), id), size)
+    return stamp(result, Origin(shortened(value) if size > LONG_TEXT else value, id), size)
+
+
+def read_request_id(headers: Headers, sent: Headers) -> str | None:
+    """Return the server's id of a request, without the key that was sent; `None` if there is none."""
+    id = headers.get("X-Request-Id")
+    return redact_text(printable(id), sent) or None if id else None
 
 
 def error_from_event(provider: Provider, headers: Headers, value: Any) -> KellyAPIError:

@@ -24,7 +24,7 @@ _READ_SIZE = 96 * 2**10
 takes 10 to 15 % of a call (`translate`, 1 and 64 at once). https://man7.org/linux/man-pages/man3/mallopt.3.html
 """
 NOTHING_SENT = "there was no connection yet"
-"""A note on a `CancelledError`."""
+"""A note on the `CancelledError` of an attempt without a connection; the error mapping of the transport reads it."""
 
 
 class _Connector(aiohttp.TCPConnector):

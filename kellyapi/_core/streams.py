@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from attrs import frozen
 
@@ -18,11 +18,14 @@ from .._data.json_text import loads
 from .._data.text import excerpt
 from .._data.threads import run_off_loop
 from ..errors import DecodingError, KellyAPIError, TransportError
-from .connection import Connection, IncomingResponse
+from .connection import Connection
 from .messages import Call, Headers, Response, media_type
 from .responses import error_from_event, read_response
 from .secrets import redact_error
 from .sse import ServerSentEventParser
+
+if TYPE_CHECKING:
+    from .transport import IncomingResponse
 
 T = TypeVar("T")
 

@@ -100,7 +100,7 @@ class Transport:
                 tunnel_headers = login
             else:
                 headers = {**headers, **login}
-        if body is None and request.method != "GET":  # otherwise a POST without a body has a type; a GET has none
+        if body is None and request.method != "GET":  # aiohttp gives a POST or DELETE without a body a Content-Type
             options["skip_auto_headers"] = ("Content-Type",)
         if request.method in _RESENT_BY_AIOHTTP and aiohttp_compat.resends(session):
             others = aiohttp_compat.middlewares_of(session)
@@ -123,8 +123,10 @@ class Transport:
         session, _ = self._sessions.get(loop, (None, None))
         if session is not None and not session.closed:
             return session
-        for other in [each for each in tuple(self._sessions) if each.is_closed()]:
-            self._sessions.pop(other, None)  # in place, since another thread may be adding its own
+        for other in tuple(self._sessions):  # another thread may be adding its own
+            if other.is_closed():
+                self._sessions.pop(other, None)
+        # Nothing here suspends, so that two first calls do not open two sessions.
         session, holder = await self._open_session()
         if session.closed:
             raise ConfigurationError("the given session is closed")

@@ -63,8 +63,8 @@ def stamp(result: T, origin: Origin, size: int = 0) -> T:
     if isinstance(items, tuple):
         for item in items:
             if isinstance(item, Result):
-                own = origin.raw if item.raw is None else shortened(item.raw, size)
-                _set_origin(item, Origin(own, origin.request_id))
+                own = origin.raw if item.raw is None else item.raw
+                _set_origin(item, Origin(shortened(own) if size > LONG_TEXT else own, origin.request_id))
     return result
 
 
@@ -92,10 +92,8 @@ def _set_origin(result: Result, origin: Origin) -> None:
     object.__setattr__(result, "_origin", origin)  # frozen: 0.07 us, where `evolve` takes 2
 
 
-def shortened(value: Any, size: int = LONG_TEXT + 1) -> Any:
-    """Replace the long strings of parsed JSON; `size` is the length of its text."""
-    if size <= LONG_TEXT:
-        return value
+def shortened(value: Any) -> Any:
+    """Replace the long strings of parsed JSON by their lengths."""
     if isinstance(value, str):
         return f"<{len(value)} characters>" if len(value) > LONG_TEXT else value
     if isinstance(value, dict):
