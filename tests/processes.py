@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,13 @@ logging.getLogger("asyncio").setLevel("ERROR")  # in development mode it warns o
 gc.freeze()  # a fork then spares its collector what it shares with this process
 source = ""
 for line in iter(sys.stdin.readline, ""):
-    source, sys.argv[1:], *files = json.loads(line)
+    source, sys.argv[1:], folder, environment, *files = json.loads(line)
     if not (child := os.fork()):
         for number, file in enumerate(files, 1):
             os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(environment)
         break
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
     source = ""
@@ -48,12 +52,18 @@ class ForkingPython:
     ) -> None:
         self._process.communicate()
 
-    def run(self, source: str, *arguments: str) -> str:
-        """Return what a script prints. It must succeed and write nothing to stderr."""
+    def execute(self, source: str, *arguments: str) -> tuple[int, str, str]:
+        """Return the exit code of a script, and what it writes to stdout and stderr."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        print(json.dumps([source, arguments, *map(str, self._files)]), file=self._process.stdin, flush=True)
-        code = self._process.stdout.readline().strip()
-        out, err = (file.read_text() for file in self._files)
-        assert (code, err) == ("0", ""), err
+        state = [source, arguments, str(Path.cwd()), dict(os.environ), *map(str, self._files)]
+        print(json.dumps(state), file=self._process.stdin, flush=True)
+        code = int(self._process.stdout.readline())
+        out, err = (file.read_text("utf-8") for file in self._files)
+        return code, out, err
+
+    def run(self, source: str, *arguments: str) -> str:
+        """Return what a script prints. It must succeed and write nothing to stderr."""
+        code, out, err = self.execute(source, *arguments)
+        assert (code, err) == (0, ""), err
         return out.strip()

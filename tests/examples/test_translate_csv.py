@@ -6,11 +6,12 @@ import asyncio
 import json
 import signal
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from processes import ForkingPython
 from servers import Exchange, Script, Server, answer, script
 
 from kellyapi import Sandbox
@@ -40,13 +41,27 @@ def example(*more: str, to: str = "tw", workers: int = 1) -> tuple[str, ...]:
     return (command("translate_csv"), "in.csv", "out.csv", "--column=text", f"--to={to}", f"--workers={workers}", *more)
 
 
-async def run(*arguments: str) -> tuple[int | None, str]:
+Run = Callable[..., Awaitable[tuple[int, str]]]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
+    imports = "import runpy, csv, sqlite3, rich.console, rich.progress, kellyapi; kellyapi.KellyAPI('key')"
+    with ForkingPython(imports, tmp_path_factory.mktemp("python")) as python:
+        yield python
+
+
+@pytest.fixture
+def run(python: ForkingPython) -> Run:
     """Run the example to its end; return its exit code and its log."""
-    async with script(*arguments) as process:
-        out, log = await process.communicate()
-    assert out == b""
-    assert [line for line in complaints(log.decode()) if not line.startswith("line ")] == []
-    return process.returncode, log.decode()
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        code, out, log = await asyncio.to_thread(python.execute, *arguments)
+        assert out == ""
+        assert [line for line in complaints(log) if not line.startswith("line ")] == []
+        return code, log
+
+    return run
 
 
 def translated(text: str) -> bytes:
@@ -77,7 +92,9 @@ def khaya(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Server]:
 
 
 @pytest.mark.parametrize("byte_order_mark", ["", "\ufeff"], ids=["plain", "byte order mark"])
-async def test_each_row_gets_its_translation_in_its_place(sandbox: Sandbox, folder: Path, byte_order_mark: str) -> None:
+async def test_each_row_gets_its_translation_in_its_place(
+    run: Run, sandbox: Sandbox, folder: Path, byte_order_mark: str
+) -> None:
     rows = ['id,text,"a ""note"""', '1,Good morning,"two\r\nlines"', "2,,Ŋdi", "3,Thank you,"]
     (folder / "in.csv").write_bytes("\r\n".join([byte_order_mark + rows[0], *rows[1:]]).encode())
     code, log = await run(*example(workers=4))
@@ -90,7 +107,9 @@ async def test_each_row_gets_its_translation_in_its_place(sandbox: Sandbox, fold
     assert "3/3" in log
 
 
-async def test_each_worker_translates_a_row_and_the_order_is_kept(khaya: Callable[..., Server], folder: Path) -> None:
+async def test_each_worker_translates_a_row_and_the_order_is_kept(
+    run: Run, khaya: Callable[..., Server], folder: Path
+) -> None:
     texts, workers = [f"text {number}" for number in range(12)], 3
     (folder / "in.csv").write_text("\n".join(["text", *texts]), "utf-8")
     in_progress: list[str] = []
@@ -117,7 +136,7 @@ async def test_each_worker_translates_a_row_and_the_order_is_kept(khaya: Callabl
 
 
 async def test_a_failed_row_is_reported_with_its_line_and_retried_by_the_next_run(
-    sandbox: Sandbox, folder: Path
+    run: Run, sandbox: Sandbox, folder: Path
 ) -> None:
     lines = ["text,note", '"Good\nmorning","two\nlines"', "Thank you,", "Yes,"]
     (folder / "in.csv").write_text("\n".join(lines), "utf-8")
@@ -143,7 +162,7 @@ async def test_a_failed_row_is_reported_with_its_line_and_retried_by_the_next_ru
     ids=["wrong key", "no credits", "too many", "no JSON"],
 )
 async def test_after_many_failures_in_a_row_the_rest_is_skipped(
-    khaya: Callable[..., Server], folder: Path, load: Callable[[str], ModuleType], failure: Script
+    run: Run, khaya: Callable[..., Server], folder: Path, load: Callable[[str], ModuleType], failure: Script
 ) -> None:
     max_failures = load("translate_csv").MAX_FAILURES
     texts = [f"text {number}" for number in range(2 * max_failures)]
@@ -157,7 +176,7 @@ async def test_after_many_failures_in_a_row_the_rest_is_skipped(
     ]
 
 
-async def test_a_killed_run_is_resumed(khaya: Callable[..., Server], folder: Path) -> None:
+async def test_a_killed_run_is_resumed(run: Run, khaya: Callable[..., Server], folder: Path) -> None:
     async with khaya(
         translated("Maakye"), translated("Medaase"), never_respond, translated("Baabae"), translated("Aane")
     ) as server:
@@ -175,7 +194,7 @@ async def test_a_killed_run_is_resumed(khaya: Callable[..., Server], folder: Pat
 
 
 async def test_ctrl_c_finishes_the_rows_in_progress_and_keeps_all_results(
-    khaya: Callable[..., Server], folder: Path
+    run: Run, khaya: Callable[..., Server], folder: Path
 ) -> None:
     release = asyncio.Event()
 
@@ -233,7 +252,7 @@ async def test_a_second_ctrl_c_stops_at_once_and_keeps_finished_rows(
     ],
 )
 async def test_a_wrong_table_is_refused_before_any_request(
-    sandbox: Sandbox, folder: Path, table: bytes | None, arguments: tuple[str, ...], message: str
+    run: Run, sandbox: Sandbox, folder: Path, table: bytes | None, arguments: tuple[str, ...], message: str
 ) -> None:
     if table is None:
         (folder / "in.csv").unlink()
@@ -245,7 +264,7 @@ async def test_a_wrong_table_is_refused_before_any_request(
     assert files(folder) <= {"in.csv"}
 
 
-async def test_an_existing_output_file_is_not_replaced(sandbox: Sandbox, folder: Path) -> None:
+async def test_an_existing_output_file_is_not_replaced(run: Run, sandbox: Sandbox, folder: Path) -> None:
     (folder / "out.csv").write_text("mine")
     code, log = await run(*example())
     assert (code, sandbox.requests) == (2, [])
@@ -253,13 +272,13 @@ async def test_an_existing_output_file_is_not_replaced(sandbox: Sandbox, folder:
     assert (folder / "out.csv").read_text() == "mine"
 
 
-async def test_a_missing_folder_is_reported_before_any_request(sandbox: Sandbox) -> None:
+async def test_a_missing_folder_is_reported_before_any_request(run: Run, sandbox: Sandbox) -> None:
     code, log = await run(command("translate_csv"), "in.csv", "no/out.csv", "--column=text", "--to=tw")
     assert (code, sandbox.requests) == (2, [])
     assert "unable to open database file" in log
 
 
-async def test_an_unknown_language_is_reported_for_each_row(sandbox: Sandbox) -> None:
+async def test_an_unknown_language_is_reported_for_each_row(run: Run, sandbox: Sandbox) -> None:
     code, log = await run(*example(to="klingon"))
     assert code == 1
     assert log.count("en-klingon cannot be used") == len(TEXTS) == len(sandbox.requests)
@@ -278,7 +297,9 @@ def test_a_big_table_is_not_read_into_memory(folder: Path, load: Callable[[str],
     assert peak < len(line) * rows / 10
 
 
-async def test_the_script_runs_from_the_shell_without_a_key(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+async def test_the_script_runs_from_the_shell_without_a_key(
+    run: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
     monkeypatch.setenv("KELLYAPI_SANDBOX", "1")
     code, log = await run(*example(workers=2))
     assert code == 0, log
