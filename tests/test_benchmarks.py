@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import runpy
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -20,11 +19,14 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_a_wrong_number_is_refused_before_anything_is_started(words: str) -> None:
-    command = [sys.executable, "-m", "benchmarks.soak", *words.split()]
-    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith(WRONG[words])
+def test_a_wrong_number_is_refused_before_anything_is_started(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["soak", *words.split()])
+    with pytest.raises(SystemExit) as exit:
+        runpy.run_module("benchmarks.soak", run_name="__main__")
+    assert exit.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith(WRONG[words])
 
 
 def test_what_is_not_installed_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:

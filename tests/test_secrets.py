@@ -10,8 +10,6 @@ import asyncio
 import json
 import logging
 import pickle
-import subprocess
-import sysconfig
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -20,6 +18,7 @@ from typing import Any
 
 import attrs
 import pytest
+from processes import ForkingPython
 from providers.replies import PREDICTION
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang
 
@@ -469,7 +468,7 @@ async def test_plain_http_is_refused_outside_of_this_machine_before_anything_is_
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-KELLYAPI = Path(sysconfig.get_path("scripts"), "kellyapi")
+COMMAND = "from kellyapi.cli.main import main; sys.exit(main())"
 COMMANDS = (
     ("predictions", "list", "--json"), ("predictions", "cancel", "a1"), ("run", "m", "-i", "prompt=x"), ("unheard",)
 )  # fmt: skip
@@ -480,18 +479,23 @@ SAYINGS: dict[str, Script] = {
 }
 
 
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
+    with ForkingPython("import kellyapi.cli.main; kellyapi.KellyAPI('key')", tmp_path_factory.mktemp("python")) as one:
+        yield one
+
+
 @pytest.mark.parametrize("script", SAYINGS.values(), ids=SAYINGS)
-async def test_the_command_shows_no_key_whatever_the_server_says(script: Script) -> None:
+async def test_the_command_shows_no_key_whatever_the_server_says(
+    script: Script, python: ForkingPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with Server(script) as server:
-        environment = {
-            **dict.fromkeys(("SKYTELLS_API_KEY", "KHAYA_API_KEY", "KELLYAI_API_KEY", "AEROSTACK_API_KEY"), KEY),
-            "SKYTELLS_BASE_URL": server.url,
-            "PYTHONPATH": str(HERE.parent),
-            "PYTHONASYNCIODEBUG": "1",
-        }
+        for name in ("SKYTELLS", "KHAYA", "KELLYAI", "AEROSTACK"):
+            monkeypatch.setenv(f"{name}_API_KEY", KEY)
+        monkeypatch.setenv("SKYTELLS_BASE_URL", server.url)
         for words in COMMANDS:
-            ran = await asyncio.to_thread(subprocess.run, [KELLYAPI, *words], env=environment, capture_output=True)
-            said = (ran.stdout + ran.stderr).decode()
+            _, out, err = await asyncio.to_thread(python.execute, COMMAND, *words)
+            said = out + err
             assert said
             assert tell(said) == []
         assert server.requests
