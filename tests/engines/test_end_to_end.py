@@ -56,9 +56,9 @@ async def test_segments_cover_the_words(api: KellyAPI) -> None:
     assert by_segment.segments[-1].end == by_word.words[-1].end
 
 
-@pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
-async def test_every_format_is_synthesized_and_transcribed(
-    api: KellyAPI, tmp_path: Path, format: Literal["wav", "mp3", "ogg"]
+@pytest.mark.parametrize("format", ["mp3", "ogg"])
+async def test_compressed_speech_is_saved_and_transcribed(
+    api: KellyAPI, tmp_path: Path, format: Literal["mp3", "ogg"]
 ) -> None:
     speech = await api.synthesize(SENTENCE, format=format)
     assert speech.audio.startswith(HEADS[format])

@@ -29,14 +29,15 @@ def count_common(transcript: str, sentence: str) -> int:
     return sum(word in recognised for word in sentence.lower().split())
 
 
-@pytest.mark.parametrize("format", ["wav", "mp3", "ogg"])
-def test_synthesized_speech_is_recognised(format: str) -> None:
+@pytest.mark.parametrize("format", ["mp3", "ogg"])
+def test_compressed_speech_is_recognised(format: str) -> None:
     transcript = transcribe(synthesize(FOX, "eng", format=format)["audio"])
     assert count_common(transcript["text"], FOX) >= 7
 
 
 def test_words_have_times_in_order_within_the_audio() -> None:
     transcript = transcribe(synthesize(FOX, "eng")["audio"])
+    assert count_common(transcript["text"], FOX) >= 7
     times = [time for word in transcript["words"] for time in (word["start"], word["end"])]
     assert times == sorted(times)
     assert 0 <= times[0] < 0.2
