@@ -341,7 +341,7 @@ class Fox:
     ("body", "kind", "into", "reason"),
     [
         (b"<html>Sign in to the hotel</html>", "text/html", Fox, "text/html instead of JSON: <html>Sign in"),
-        (b"x" * 900, "text/plain", Fox, "x" * 200 + "(;|$)"),
+        (b"x" * 900, "text/plain", Fox, "x" * 200 + r"( \(|;|$)"),
         (b"", "application/json", Fox, "instead of JSON: nothing"),
         (b"{", "application/json", Fox, "instead of JSON: {"),
         (b"\xff\xfe", "application/json", Fox, "instead of JSON"),

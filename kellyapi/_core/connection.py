@@ -32,6 +32,7 @@ from .messages import (
     Headers,
     OnResponse,
     PreparedRequest,
+    RaisedByUser,
     Response,
     Timeout,
 )
@@ -127,6 +128,8 @@ class Connection:
         while True:
             try:
                 result = await self._attempt(call, expected, deadline)
+            except RaisedByUser as raised:
+                raise raised.error from None
             except KellyAPIError as error:
                 self.annotate_error(error, call, deadline.timeout)
                 now = _now()
@@ -302,17 +305,21 @@ async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Respo
     except BaseException as error:
         body = redact_text(response.beginning, request.headers)
         error.add_note(f"{request.method} {request.url} was answered with status {response.status}: {body}")
+        if isinstance(error, KellyAPIError):
+            raise RaisedByUser(error) from None
         raise
 
 
 async def _call_for_key(source: Key | None, seconds: float | None) -> Any:
-    key = source() if callable(source) else source
-    if not inspect.isawaitable(key):
-        return as_secret(key)
     timer = asyncio.timeout(seconds)
     try:
+        key = source() if callable(source) else source
+        if not inspect.isawaitable(key):
+            return as_secret(key)
         async with timer:
             return as_secret(await key)
+    except KellyAPIError as error:
+        raise RaisedByUser(error) from None
     except TimeoutError:
         if not timer.expired():
             raise

@@ -10,6 +10,7 @@ from attrs import field, frozen, validators
 
 from .._data.media import Chunks
 from .._data.text import excerpt
+from ..errors import KellyAPIError
 from .secrets import Key
 
 T = TypeVar("T")
@@ -133,6 +134,17 @@ class FromResponse(Generic[T]):
     """Makes a result from a whole response, for a body that is not JSON."""
 
     read: Callable[[Response], T]
+
+
+class RaisedByUser(Exception):
+    """Carries an error that code of the user raised past the retries: a hook, a key function, a source.
+
+    It may be an error of ours, of another call, which says nothing about this one.
+    """
+
+    def __init__(self, error: KellyAPIError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 OnResponse = Callable[[PreparedRequest, Response], Awaitable[None] | None]

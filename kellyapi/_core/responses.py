@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar
@@ -47,6 +48,20 @@ def read_response(
     """
     if not 200 <= response.status < 300:
         raise _status_error(provider, response)
+    try:
+        return _read_success(provider, response, into, sent, warn)
+    except DecodingError as error:
+        error.status, error.request_id = response.status, read_request_id(response.headers, sent)
+        raise
+
+
+def _read_success(
+    provider: Provider,
+    response: Response,
+    into: Into[T] | FromResponse[T],
+    sent: Headers,
+    warn: Callable[[str], None],
+) -> T:
     if response.status == 206:
         raise DecodingError("a part of the response, which was not asked for")
     if into is NoneType:
@@ -63,7 +78,9 @@ def read_response(
     try:
         result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
     except DecodingError as error:
-        raise DecodingError(f"{error.message}; the response reads {response.beginning}") from None
+        explained = DecodingError(f"{error.message}; the response reads {response.beginning}")
+        explained.body = shortened(value)
+        raise explained from None
     size = len(response.body)
     return stamp(result, Origin(shortened(value) if size > LONG_TEXT else value, id), size)
 
@@ -105,13 +122,15 @@ def _make_error(response: Response, body: Any, error: ErrorBody) -> KellyAPIErro
 
 def _parse_body(response: Response, *, strict: bool) -> Any:
     """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
-    try:
+    with suppress(ValueError):  # it is not the context of what is raised: it has the whole response
         return loads(response.body)
-    except ValueError:
-        if not strict:
-            return response.body[:100_000].decode(errors="replace")
-        kind = response.content_type or "no content type"
-        raise DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}") from None
+    text = response.body[:100_000].decode(errors="replace")
+    if not strict:
+        return text
+    kind = response.content_type or "no content type"
+    error = DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}")
+    error.body = text
+    raise error
 
 
 def _describe_error(response: Response, body: Any) -> ErrorBody:

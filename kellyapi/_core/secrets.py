@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from multidict import CIMultiDict
 
+from .._data.json_text import map_strings
 from ..errors import KellyAPIError
 
 T = TypeVar("T")
@@ -64,10 +65,6 @@ def _sent_keys(sent: Mapping[str, str]) -> list[str]:
 
 
 def _redact(value: Any, key: str) -> Any:
-    if isinstance(value, str):
-        return _hide(value, key)
     if isinstance(value, CIMultiDict):
         return CIMultiDict((name, _hide(text, key)) for name, text in value.items())
-    if isinstance(value, dict):
-        return {_redact(name, key): _redact(each, key) for name, each in value.items()}
-    return [_redact(each, key) for each in value] if isinstance(value, list) else value
+    return map_strings(value, lambda text: _hide(text, key))

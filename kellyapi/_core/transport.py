@@ -21,7 +21,7 @@ from .._data.text import excerpt, without_credentials
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
 from . import aiohttp_compat
 from .environment import find_proxy, split_proxy
-from .messages import Headers, PreparedRequest, Timeout
+from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
 from .redirects import redirected_request
 from .sessions import NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
 
@@ -163,17 +163,20 @@ class IncomingResponse:
         """Read the whole body, refusing one above the limit while it arrives."""
         content, limit = self._response.content, self._limit
         if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
-            return content.read_nowait()  # aiohttp has freed the connection at the end of the body
+            body = content.read_nowait()
+            if self.status == 101:
+                self.close()  # after any other end of a body aiohttp has freed the connection
+            return body
         try:
-            body = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
+            pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
             async for piece in self.chunks():
-                body.write(piece)
-                if body.tell() > limit and self.status < 300:
+                pieces.write(piece)
+                if pieces.tell() > limit and self.status < 300:
                     raise DecodingError(f"the response is larger than max_response_bytes={limit}")
-                if body.tell() > limit:
+                if pieces.tell() > limit:
                     self.close()
                     break
-            return body.getvalue()[:limit]
+            return pieces.getvalue()[:limit]
         except BaseException:
             self.close()
             raise
@@ -217,7 +220,8 @@ class _MappedErrors:
             return
         cut_frames(error)
         if self._upload is not None and self._upload.failure is not None:
-            raise self._upload.failure from None
+            failure = self._upload.failure
+            raise RaisedByUser(failure) if isinstance(failure, KellyAPIError) else failure from None
         ours = map_error(error, self._timeout, asyncio.get_running_loop().time() - self._started)
         del error, frames  # this frame is shown too, and aiohttp's error shows the headers
         if ours is not None:
@@ -233,7 +237,9 @@ def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> Transpo
         waited = timeout.total is not None and elapsed > timeout.total - 0.05
         limit = "total" if waited and timeout.connect != timeout.total else "connect"
         return RequestTimeoutError("there was no connection in time", limit=limit, sent=False)
-    if isinstance(error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL)):
+    if isinstance(
+        error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL, UnicodeError)
+    ):
         return TransportError(_error_text(error), sent=False)
     if isinstance(error, TimeoutError) and NOTHING_SENT in getattr(error.__cause__, "__notes__", ()):
         return RequestTimeoutError("there was no connection in time", limit="total", sent=False)
@@ -247,7 +253,10 @@ def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> Transpo
 
 
 def cut_frames(error: BaseException) -> None:
-    """Remove the frames of an error and of all that led to it: aiohttp's hold the headers, and so the key."""
+    """Remove the frames of an error and of all that led to it: aiohttp's hold the headers, and so the key.
+
+    Some of its errors hold the headers themselves.
+    """
     seen: set[int] = set()
     left: list[BaseException | None] = [error]
     while left:
@@ -255,6 +264,8 @@ def cut_frames(error: BaseException) -> None:
         if each is not None and id(each) not in seen:
             seen.add(id(each))
             each.__traceback__ = None
+            if isinstance(each, aiohttp.ClientResponseError):
+                each.request_info, each.history, each.args = None, (), ()  # type: ignore[assignment]  # it is ours now
             left += [each.__cause__, each.__context__]
 
 

@@ -12,7 +12,7 @@ whose JSON comes in several forms has a static method `prepare_json(value)` that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 from math import isfinite
@@ -135,7 +135,7 @@ def _object_hook(cls: type[Any]) -> Reader:
         (
             field.metadata.get("json", field.name),
             field.alias,
-            _converter.get_structure_hook(field.type),
+            _field_reader(field),
             field.default is attrs.NOTHING,
         )
         for field in attrs.fields(attrs.resolve_types(cls))
@@ -174,7 +174,16 @@ def _object_hook(cls: type[Any]) -> Reader:
     return read_object
 
 
-def _array_hook(cls: Any) -> Reader:
+def _field_reader(field: attrs.Attribute[Any]) -> Reader:
+    """Make the reader of a field. A wrong item of an optional array or mapping is left out, and its neighbours stay."""
+    if field.default is not attrs.NOTHING:
+        for matches, make in ((_is_array, _array_hook), (is_mapping, _mapping_hook)):
+            if matches(field.type):
+                return make(field.type, keep_others=True)
+    return _converter.get_structure_hook(field.type)
+
+
+def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     """Make the reader of `tuple[T, ...]`."""
     (kind, _) = get_args(cls)
     read = _converter.get_structure_hook(kind)
@@ -182,12 +191,13 @@ def _array_hook(cls: Any) -> Reader:
     def read_array(value: Any, dropped: list[str]) -> tuple[Any, ...]:
         if not isinstance(value, list):
             raise _unexpected("an array", value)
-        return tuple(_read_items(((f"[{i}]", item) for i, item in enumerate(value)), read, dropped))
+        items = _read_items(((f"[{i}]", item) for i, item in enumerate(value)), read, dropped, keep_others)
+        return tuple(item for _, item in items)
 
     return read_array
 
 
-def _mapping_hook(cls: Any) -> Reader:
+def _mapping_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     """Make the reader of `dict[str, T]`."""
     (_, kind) = get_args(cls)
     read = _converter.get_structure_hook(kind)
@@ -197,23 +207,30 @@ def _mapping_hook(cls: Any) -> Reader:
             raise _unexpected("an object", value)
         if kind is object:
             return value
-        return dict(zip(value, _read_items(((f"[{k!r}]", v) for k, v in value.items()), read, dropped), strict=True))
+        names = {f"[{name!r}]": name for name in value}
+        items = _read_items(zip(names, value.values(), strict=True), read, dropped, keep_others)
+        return {names[place]: item for place, item in items}
 
     return read_mapping
 
 
-def _read_items(items: Iterable[tuple[str, Any]], read: Reader, dropped: list[str]) -> list[Any]:
-    done = []
+def _read_items(
+    items: Iterable[tuple[str, Any]], read: Reader, dropped: list[str], keep_others: bool
+) -> Iterator[tuple[str, Any]]:
+    """Yield the place and the value of each item; a wrong one is left out, or raised if the others need not stay."""
     for place, item in items:
         before = len(dropped)
         try:
-            done.append(read(item, dropped))
+            result = read(item, dropped)
         except _WrongValue as error:
             error.path = f"{place}{error.path}"
-            raise
-        if len(dropped) > before:
-            dropped[before:] = [f"{place}{each}" for each in dropped[before:]]
-    return done
+            if not keep_others:
+                raise
+            dropped[before:] = [f"{error.path}: {error.problem}"]
+        else:
+            if len(dropped) > before:
+                dropped[before:] = [f"{place}{each}" for each in dropped[before:]]
+            yield place, result
 
 
 def _open_enum_hook(cls: Any) -> Reader:

@@ -69,6 +69,24 @@ def loads(data: bytes) -> Any:
     return _parse(data.removeprefix(BOM_UTF8))
 
 
+def map_strings(value: Any, change: Callable[[str], str]) -> Any:
+    """Return parsed JSON with each of its strings changed. It may be nested deeper than Python calls functions."""
+    result = [value]
+    left: list[tuple[Any, Any]] = [(result, 0)]
+    while left:
+        container, key = left.pop()
+        item = container[key]
+        if isinstance(item, str):
+            container[key] = change(item)
+        elif isinstance(item, dict):
+            container[key] = copy = {change(name): each for name, each in item.items()}
+            left += [(copy, name) for name in copy]
+        elif isinstance(item, list):
+            container[key] = items = list(item)
+            left += [(items, place) for place in range(len(items))]
+    return result[0]
+
+
 def _is_finite(value: Any) -> bool:
     if isinstance(value, str):
         return True

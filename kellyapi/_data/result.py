@@ -6,6 +6,8 @@ from typing import Any, SupportsIndex, TypeVar
 
 from attrs import frozen
 
+from .json_text import map_strings
+
 T = TypeVar("T")
 
 LONG_TEXT = 64 * 2**10
@@ -94,10 +96,4 @@ def _set_origin(result: Result, origin: Origin) -> None:
 
 def shortened(value: Any) -> Any:
     """Replace the long strings of parsed JSON by their lengths."""
-    if isinstance(value, str):
-        return f"<{len(value)} characters>" if len(value) > LONG_TEXT else value
-    if isinstance(value, dict):
-        return {name: shortened(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [shortened(item) for item in value]
-    return value
+    return map_strings(value, lambda text: f"<{len(text)} characters>" if len(text) > LONG_TEXT else text)

@@ -74,10 +74,7 @@ class Database:
     async def close(self) -> None:
         """Finish what waits and close the file. It is opened again if it is used again."""
         self._restart_after_fork()
-        thread = self._thread
-        await asyncio.wrap_future(thread.submit(self._close))
-        self._start()
-        thread.shutdown()
+        await asyncio.wrap_future(self._thread.submit(self._close))
 
     def _start(self) -> None:
         self._process = os.getpid()

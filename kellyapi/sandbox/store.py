@@ -87,7 +87,9 @@ class Store:
             self._project = Database(self._folder / "project.db", synchronous=synchronous)
             self._databases = (self._state, self._project)
             await self._state.open()
-            await self._project.run_outside_transaction(apply_schema, self._schema or "")
+            await self._project.open()
+            if self._schema:
+                await self._project.run_outside_transaction(apply_schema, self._schema)
         except BaseException:
             await self.close()
             raise

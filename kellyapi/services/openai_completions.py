@@ -31,10 +31,15 @@ class Usage:
 class FilterResult:
     """The finding of the content filter in one category."""
 
-    filtered: bool = False
+    filtered: bool
     severity: str | None = None
     """"safe", "low", "medium" or "high"."""
     detected: bool | None = None
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Take a finding that does not say so for one that is not filtered."""
+        return {"filtered": False, **value} if isinstance(value, dict) else value
 
 
 @frozen
@@ -153,6 +158,8 @@ class ChunkAccumulator:
 
     def _add(self, choice: dict[str, Any]) -> str:
         index = _index(choice.get("index"), 0)
+        if index is None:
+            return ""
         kept = self._choices.get(index)
         if kept is None:
             kept = self._choices[index] = _ChoiceAccumulator(self.texts if index == 0 else [])
@@ -183,9 +190,10 @@ class _ChoiceAccumulator:
 
     def add_call(self, call: dict[str, Any], place: int) -> None:
         """Add a fragment of a tool call. The first one has its name, and each one has a part of its arguments."""
-        kept = self.calls.setdefault(
-            _index(call.get("index"), place), {"id": "", "name": "", "type": "function", "arguments": []}
-        )
+        index = _index(call.get("index"), place)
+        if index is None:
+            return
+        kept = self.calls.setdefault(index, {"id": "", "name": "", "type": "function", "arguments": []})
         function = _dict(call.get("function"))
         for name, value in (("id", call.get("id")), ("type", call.get("type")), ("name", function.get("name"))):
             kept[name] = value or kept[name]
@@ -213,8 +221,11 @@ class _ChoiceAccumulator:
 _TOP_LEVEL_FIELDS = ("id", "model", "created", "usage", "system_fingerprint", "prompt_filter_results")
 
 
-def _index(value: Any, default: int) -> int:
-    return value if type(value) is int else default
+def _index(value: Any, default: int) -> int | None:
+    """Read an index; return `None` if it cannot be read."""
+    if value is None:
+        return default
+    return int(value) if type(value) is int or (isinstance(value, str) and value.isdecimal()) else None
 
 
 def _dict(value: Any) -> dict[str, Any]:

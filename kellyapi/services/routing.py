@@ -115,7 +115,7 @@ class RoutedService:
         With `fallback` the next provider is tried if it fails, and a provider that keeps failing is skipped.
         """
         chosen = self._choose_routes(routes, arguments, provider, fallback)
-        failures: list[str] = []
+        failures: list[KellyAPIError] = []
         for place, route in enumerate(chosen):
             try:
                 result = await self._call_with_circuit(route, arguments)
@@ -123,8 +123,9 @@ class RoutedService:
                 if place == len(chosen) - 1 or not is_outage(error):
                     for failure in failures:
                         error.add_note(f"tried before: {failure}")
+                        error.outcome_unknown |= failure.outcome_unknown
                     raise
-                failures.append(str(error))
+                failures.append(error)
                 _log.info("%s failed, the next provider is tried: %s", route.provider, error)
                 arguments = _without_specific_names(arguments)
             else:

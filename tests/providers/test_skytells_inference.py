@@ -158,8 +158,8 @@ A_COMPLETION = ChatCompletion(
             CompletionMessage(content="Hello!"),
             finish_reason="stop",
             content_filter_results={
-                "hate": FilterResult(severity="safe"),
-                "protected_material_code": FilterResult(detected=False),
+                "hate": FilterResult(False, severity="safe"),
+                "protected_material_code": FilterResult(False, detected=False),
             },
         ),
     ),
@@ -359,7 +359,7 @@ async def test_a_text_is_checked_by_a_short_chat_and_the_worse_result_counts(
 
 async def test_a_check_shows_each_category(wire: Responses, skytells: Skytells) -> None:
     answer(wire, "POST", f"{BASE}/chat/completions", json=seen({"hate": BAD}, {"violence": SAFE}))
-    results = {"hate": FilterResult(filtered=True, severity="high"), "violence": FilterResult(severity="safe")}
+    results = {"hate": FilterResult(filtered=True, severity="high"), "violence": FilterResult(False, severity="safe")}
     assert await skytells.safety.check_text("hi") == SafetyCheck(results)
 
 

@@ -252,7 +252,7 @@ async def test_chunks_make_the_text_and_the_whole_completion(name: str) -> None:
             ToolCall("t2", FunctionCall("two", "{}")),
         )
         assert first.content_filter_results == {
-            "hate": FilterResult(severity="low"),
+            "hate": FilterResult(False, severity="low"),
             "violence": FilterResult(filtered=True, severity="high"),
         }
         assert (second.index, second.message.content, second.finish_reason) == (1, "Bye", "length")
@@ -534,7 +534,6 @@ MALFORMED_EVENTS: dict[str, bytes] = {
     "a delta without text": events(added(None)),
     "a delta of a wrong type": events(added(5)),
     "an end without a response": events({"type": "response.completed"}),
-    "a response of a wrong type": events({"type": "response.in_progress", "response": {"id": 5}}),
 }
 
 
@@ -564,6 +563,28 @@ async def test_an_optional_part_of_a_chunk_of_a_wrong_type_is_left_out(malformed
     async with asked(name, streamed(BEGUN[name], malformed, WHOLE[name])) as (make, _), make() as stream:
         assert "".join([piece async for piece in stream]) == f"Hello{stream.text.removeprefix('Hello')}"
         assert stream.completion.choices[0].finish_reason == "stop"
+
+
+@pytest.mark.parametrize("response", [{"id": 5}, {}, [], None])
+async def test_a_state_on_the_way_that_cannot_be_read_is_left_out(response: Any) -> None:
+    name = "skytells responses"
+    malformed = events({"type": "response.in_progress", "response": response})
+    async with asked(name, streamed(BEGUN[name], malformed, WHOLE[name])) as (make, _):
+        assert (await make().finish()).status == "completed"
+
+
+async def test_the_text_of_a_response_without_a_state_is_partial() -> None:
+    async with asked("skytells responses", streamed(events(added("Hel"), added("lo")))) as (make, _):
+        with pytest.raises(TransportError) as caught:
+            await read(make)
+        assert caught.value.partial.text == "Hello"
+
+
+async def test_an_index_may_be_a_numeric_text() -> None:
+    pieces = [("0", "Hello"), ("1", "Bonjour"), ("0", " you")]
+    chunks = [{"choices": [{"index": index, "delta": {"content": text}}]} for index, text in pieces]
+    async with asked(CHATS[0], streamed(events(*chunks), DONE)) as (make, _):
+        assert await read(make) == ["Hello", " you"]
 
 
 async def test_arguments_of_a_tool_call_may_be_an_object() -> None:

@@ -86,6 +86,7 @@ async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name:
         where
         for where, container, _ in places(whole)
         if not (isinstance(container, list) or where == CONTENT or any(each.startswith(where) for each in needed))
+        and not (name == "safety" and "filter" in where)
     ]
     replies = []
     for where in optional:
@@ -104,6 +105,29 @@ async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name:
             assert isinstance(result, kind) or name in FREE_FORM, reply
             if isinstance(result, Result):
                 assert result.raw == reply or isinstance(reply.get("job"), dict), reply
+
+
+@pytest.mark.parametrize(
+    "findings",
+    [
+        7, "text", ["hate"], {"hate": 7}, {"hate": {"filtered": "yes"}}, {"hate": ["x"], "x": {"filtered": False}},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["$.choices[0]", "$.prompt_filter_results[0]"])
+async def test_a_finding_of_the_content_filter_that_cannot_be_read_never_passes(where: str, findings: Any) -> None:
+    reply = copy.deepcopy(REPLIES["safety"][2])
+    container, key = at(f"{where}.content_filter_results", reply)
+    container[key] = findings
+    with pytest.raises(DecodingError, match="content filter"):
+        await read("safety", reply)
+
+
+@pytest.mark.parametrize("findings", [None, {}, [], {"hate": {}, "custom_blocklists": []}, {"hate": None}])
+async def test_no_finding_of_the_content_filter_passes(findings: Any) -> None:
+    reply = copy.deepcopy(REPLIES["safety"][2])
+    container, key = at("$.choices[0].content_filter_results", reply)
+    container[key] = findings
+    assert (await read("safety", reply)).passed
 
 
 @pytest.mark.parametrize("content", [{}, 7, True, [7, {"text": 7}]])

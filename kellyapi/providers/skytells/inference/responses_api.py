@@ -24,7 +24,7 @@ _TEXT_DELTA = "response.output_text.delta"
 class OutputContent:
     """A part of an output item."""
 
-    type: str
+    type: str = "output_text"
     text: str | None = None
     annotations: tuple[object, ...] = ()
 
@@ -147,7 +147,7 @@ class ResponseStream(EventStream[ResponseEvent]):
             sequence_number=number if isinstance(number, int) else None,
             delta=delta if isinstance(delta, str) else None,
             text=text if isinstance(text, str) else None,
-            response=decode(value["response"], ModelResponse) if isinstance(value.get("response"), dict) else None,
+            response=_read_state(value.get("response"), needed=type in _LAST_EVENTS),
             data=value,
         )
         if type == _TEXT_DELTA:
@@ -174,10 +174,22 @@ class ResponseStream(EventStream[ResponseEvent]):
             raise DecodingError("the stream has no whole response")
 
     def _partial(self) -> ModelResponse | None:
-        if self.response is None or not self._texts:
+        if not self._texts:
             return self.response
         said = OutputItem(type="message", role="assistant", content=(OutputContent("output_text", self.text),))
-        return evolve(self.response, output=(said,))
+        return evolve(self.response or ModelResponse(id="", status="incomplete"), output=(said,))
+
+
+def _read_state(value: Any, *, needed: bool) -> ModelResponse | None:
+    """Read the response of an event. Only the last event needs it."""
+    if not isinstance(value, dict):
+        return None
+    try:
+        return decode(value, ModelResponse)
+    except DecodingError:
+        if needed:
+            raise
+        return None
 
 
 class ResponsesResource(Resource):

@@ -5,6 +5,7 @@ The filter has no endpoint of its own. A check sends a short chat and reads the 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from attrs import field, frozen
@@ -14,6 +15,7 @@ from ...._data.decoding import Shape
 from ...._data.media import MediaSource, read_media, sniff, to_base64
 from ...._data.result import Result
 from ...._data.text import not_blank
+from ....errors import DecodingError
 from ....services.openai_completions import ChatCompletion, FilterResult
 
 SAFETY_MODEL = "deepbrain-router"
@@ -82,4 +84,20 @@ def read_filters(completion: ChatCompletion) -> SafetyCheck:
     for category, result in (pair for each in found for pair in each.items()):
         if result.filtered or category not in results:
             results[category] = result
+    read = [category for each in found for category in each]
+    if unread := Counter(_categories(completion.raw)) - Counter(read):
+        raise DecodingError(f"the finding of the content filter for {min(unread)!r} cannot be read")
     return SafetyCheck(results)
+
+
+def _categories(raw: dict[str, Any]) -> list[str]:
+    """Return the category of each finding in the JSON of a completion, whether it can be read or not."""
+    categories: list[str] = []
+    for name in ("prompt_filter_results", "choices"):
+        for each in raw.get(name) or ():
+            findings = each.get("content_filter_results") if isinstance(each, dict) else each
+            if isinstance(findings, dict):
+                categories += [category for category, finding in findings.items() if finding]
+            elif findings:
+                categories.append(name)
+    return categories

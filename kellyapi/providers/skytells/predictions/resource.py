@@ -255,7 +255,8 @@ class PredictionsResource(Resource):
         for number in count(page):
             current = await self.list(page=number, **filters)
             yield current
-            if not current.items or number >= current.pagination.last_page:
+            last = current.pagination.last_page
+            if not current.items or (last is not None and number >= last) or isinstance(current.raw, list):
                 return
 
     async def iterate(self, **filters: Unpack[ListFilters]) -> AsyncIterator[Prediction]:

@@ -159,7 +159,8 @@ class Pagination:
     current_page: int = 1
     per_page: int | None = None
     total: int | None = None
-    last_page: int = 1
+    last_page: int | None = None
+    """`None` if the server does not say."""
 
 
 @frozen

@@ -247,8 +247,10 @@ class WebhookReceiver:
 
         This is a task of its own, so that it does not end with the request.
         """
+        claimed = False
         try:
-            if not await self._store.claim(event.id):
+            claimed = await self._store.claim(event.id)
+            if not claimed:
                 delivery.accepted.set_result(True)
             elif self._answer_first:
                 delivery.accepted.set_result(True)
@@ -261,7 +263,8 @@ class WebhookReceiver:
                 delivery.accepted.set_result(done)
         except asyncio.CancelledError:  # the loop ends, or the timeout of `close` is over
             _log.warning("the delivery of %s was stopped", event.id)
-            await self._store.release(event.id)
+            if claimed:
+                await self._store.release(event.id)
             raise
         except Exception as error:  # from the store: the request fails, and Skytells can send the event again
             delivery.accepted.set_exception(error)
