@@ -27,9 +27,7 @@ from sybil.evaluators.python import pad
 from sybil.parsers.myst import CodeBlockParser
 
 from kellyapi import Sandbox, run_sync
-from tests import forked_engines
 
-forked_engines.install()
 pytest_plugins = ["kellyapi.testing"]  # also where the library was installed before it had a plugin
 
 _ANSWER = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
