@@ -50,25 +50,26 @@ def test_a_lock_is_free_at_once_after_a_kill(tmp_path: Path) -> None:
         Owner(path).release()
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
-    path = tmp_path / "owner.lock"
-    fork = multiprocessing.get_context("fork")
-    ready, done = fork.Event(), fork.Event()
+if hasattr(os, "fork"):  # Windows has none
 
-    def child() -> None:
-        ready.set()
-        done.wait()
+    def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
+        path = tmp_path / "owner.lock"
+        fork = multiprocessing.get_context("fork")
+        ready, done = fork.Event(), fork.Event()
 
-    owner = Owner(path)
-    process = fork.Process(target=child)
-    process.start()
-    ready.wait()
-    owner.release()
-    Owner(path).release()  # while the child still runs
-    done.set()
-    process.join()
-    assert process.exitcode == 0
+        def child() -> None:
+            ready.set()
+            done.wait()
+
+        owner = Owner(path)
+        process = fork.Process(target=child)
+        process.start()
+        ready.wait()
+        owner.release()
+        Owner(path).release()  # while the child still runs
+        done.set()
+        process.join()
+        assert process.exitcode == 0
 
 
 def test_a_file_system_is_read_from_the_mounts(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def read_rest(content: aiohttp.StreamReader) -> bytes:
         return b""
 
 
-def should_close(connection: aiohttp.connector.Connection) -> bool:
+def wants_to_close(connection: aiohttp.connector.Connection) -> bool:
     """Return whether the protocol of an idle connection wants it closed.
 
     Uses `ResponseHandler.should_close`. Without it the connection is used: aiohttp's connector has looked at it too.

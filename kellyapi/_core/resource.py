@@ -22,7 +22,7 @@ from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
 T = TypeVar("T")
 E = TypeVar("E", bound=EventStream[Any])
 
-logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # a library prints nothing of its own accord
+logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # without a handler Python would print warnings
 
 
 class Resource:

@@ -48,39 +48,25 @@ def read_response(
     """
     if not 200 <= response.status < 300:
         raise _status_error(provider, response)
-    try:
-        return _read_success(provider, response, into, sent, warn)
-    except DecodingError as error:
-        error.status, error.request_id = response.status, read_request_id(response.headers, sent)
-        raise
-
-
-def _read_success(
-    provider: Provider,
-    response: Response,
-    into: Into[T] | FromResponse[T],
-    sent: Headers,
-    warn: Callable[[str], None],
-) -> T:
-    if response.status == 206:
-        raise DecodingError("a part of the response, which was not asked for")
     if into is NoneType:
         return None  # type: ignore[return-value]  # T is None here
-    value: Any = None
-    if not isinstance(into, FromResponse) or response.content_type == "application/json":
-        value = _parse_body(response, strict=not isinstance(into, FromResponse))
-        if error := provider.read_error(response.status, response.headers, value):
-            raise _make_error(response, value, error)
-    id = read_request_id(response.headers, sent)
-    if isinstance(into, FromResponse):
-        return stamp(into.read(response), Origin(None, id))
-
+    id, value = read_request_id(response.headers, sent), None
     try:
+        if response.status == 206:
+            raise DecodingError("a part of the response, which was not asked for")
+        if not isinstance(into, FromResponse) or response.content_type == "application/json":
+            value = _parse_body(response, strict=not isinstance(into, FromResponse))
+            if error := provider.read_error(response.status, response.headers, value):
+                raise _make_error(response, value, error)
+        if isinstance(into, FromResponse):
+            return stamp(into.read(response), Origin(None, id))
         result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
-    except DecodingError as error:
-        explained = DecodingError(f"{error.message}; the response reads {response.beginning}")
-        explained.body = shortened(value)
-        raise explained from None
+    except DecodingError as wrong:
+        wrong.status, wrong.request_id = response.status, id
+        if wrong.body is None and not isinstance(into, FromResponse):
+            wrong.message = f"{wrong.message}; the response reads {response.beginning}"
+            wrong.args, wrong.body = (wrong.message,), shortened(value)
+        raise
     size = len(response.body)
     return stamp(result, Origin(shortened(value) if size > LONG_TEXT else value, id), size)
 

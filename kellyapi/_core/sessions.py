@@ -50,7 +50,7 @@ class _Connector(aiohttp.TCPConnector):
                 aiohttp_compat.limit_read_size(connection.transport, _READ_SIZE)
                 self._given[protocol] = _make_idle_check(connection.transport)
                 return connection
-            if not (aiohttp_compat.should_close(connection) or has_news()):
+            if not (aiohttp_compat.wants_to_close(connection) or has_news()):
                 return connection
             connection.close()
 

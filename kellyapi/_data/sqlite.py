@@ -138,7 +138,7 @@ def _run_together(
             connection.execute("SAVEPOINT one")
             try:
                 outcomes.append((transaction(connection), None))
-            except Exception as error:
+            except Exception as error:  # whatever the function raises is for its caller alone
                 if not connection.in_transaction:  # SQLite has undone everything, for example when the disk is full
                     raise
                 connection.execute("ROLLBACK TO one")

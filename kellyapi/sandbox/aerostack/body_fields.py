@@ -101,7 +101,7 @@ def read_cursor(body: dict[str, Any]) -> str:
     try:
         return base64.b64decode(cursor, b"-_", validate=True).decode() if cursor else ""
     except ValueError:
-        raise invalid_field("cursor", "is none that a list gave") from None
+        raise invalid_field("cursor", "was not returned by a list") from None
 
 
 def prefix_range(prefix: str | None, after: str = "") -> tuple[str, str, str]:

@@ -52,7 +52,7 @@ async def _list_jobs(request: web.Request) -> web.Response:
     jobs = await _load_jobs(request.app[CONTEXT].store)
     ids = [job["id"] for job in jobs]
     if last_id and last_id not in ids:
-        raise invalid_field("cursor", "is none that a list gave")
+        raise invalid_field("cursor", "was not returned by a list")
     jobs = jobs[ids.index(last_id) + 1 :] if last_id else jobs
     matching = [job for job in jobs if status in (None, job["status"]) and type in (None, job["type"])]
     complete = len(matching) <= limit
