@@ -24,7 +24,7 @@ def read_variable(provider: Provider, name: str) -> str | None:
 
 
 def find_key(provider: Provider, given: Key | None) -> Key | None:
-    """Choose the given key, else the environment's; `None` when there is neither."""
+    """Return the given key, or the environment's; `None` if there is neither."""
     key = read_variable(provider, "API_KEY") if given is None else given
     if isinstance(key, str):
         return Secret(key)
@@ -34,7 +34,7 @@ def find_key(provider: Provider, given: Key | None) -> Key | None:
 
 
 def find_address(provider: Provider, given: str | None) -> str:
-    """Choose the given address, else the environment's, else the provider's own; without the trailing slash."""
+    """Return the given address, or the environment's, or the provider's own, without the trailing slash."""
     address = read_variable(provider, "BASE_URL") or provider.base_url if given is None else given
     if not isinstance(address, str):
         raise TypeError(f"base_url must be a string, not {type(address).__name__}")
@@ -94,7 +94,7 @@ def split_proxy(proxy: str) -> tuple[str, dict[str, str]]:
 
 @functools.lru_cache(maxsize=256)
 def find_proxy(scheme: str, host: str) -> Secret | None:
-    """Choose the environment's proxy for a host, honouring `NO_PROXY`; never one for loopback."""
+    """Return the environment's proxy for a host; none for those in `NO_PROXY` and for this machine."""
     if is_loopback(host) or proxy_bypass(host):
         return None
     proxy = proxies().get(scheme) or proxies().get("all")

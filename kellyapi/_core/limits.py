@@ -1,4 +1,4 @@
-"""What a client allows itself: a quota of retries, calls at once, a rate; and what it has learned of the server.
+"""The limits of a client: a quota of retries, calls at once, a rate, and the limits that the server announces.
 
 It keeps the counts that a client and its siblings share. Whether one failure is worth a retry is `retry`'s question.
 """
@@ -28,7 +28,7 @@ class RetryQuota:
         self.left = self.capacity
 
     def take(self, *, throttled: bool) -> int:
-        """Pay for one retry and give its cost; 0 when the tokens do not suffice."""
+        """Pay for one retry and return its cost; 0 if there are too few tokens."""
         cost = 5 if throttled else 14
         if cost > self.left:
             return 0
@@ -101,7 +101,7 @@ class ServerRateLimit:
 
 
 class Limits:
-    """The gate that every request of a client passes, with all that siblings share."""
+    """The limits that every request of a client passes; its siblings share most of them."""
 
     def __init__(
         self,

@@ -67,7 +67,7 @@ class Options(TypedDict, total=False):
     `NO_TIMEOUT` none.
     """
     retry: RetryPolicy
-    """How often and how fast a failed call is repeated; `NO_RETRY` never."""
+    """How often and how fast a failed call is retried; with `NO_RETRY` never."""
     headers: Mapping[str, str]
     """Sent with every request, beside the key."""
     proxy: str | None
@@ -109,7 +109,7 @@ def hide_proxy(options: Options) -> Options:
 
 
 def read_options(options: Options) -> dict[str, Any]:
-    """Check options and give them as fields of a `Connection`."""
+    """Check options, and return them as fields of a `Connection`."""
     hide_proxy(options)
     unknown = set(options) - set(Options.__annotations__)
     if unknown:

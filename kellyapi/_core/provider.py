@@ -1,4 +1,4 @@
-"""What distinguishes one provider from another on the wire."""
+"""`Provider`: the facts in which the HTTP of one provider differs from that of another."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class ErrorBody:
 
 
 ReadError = Callable[[int, Headers, Any], ErrorBody | None]
-"""Reads an error out of (status, headers, body: parsed JSON, else text); `None` when the body is no error of this
+"""Reads an error out of (status, headers, body: parsed JSON, else text); `None` if the body is no error of this
 provider.
 """
 
@@ -50,7 +50,7 @@ ReadRateLimit = Callable[[Headers], tuple[float, float, float] | None]
 
 @frozen(kw_only=True)
 class Provider:
-    """What distinguishes one of the four providers on the wire."""
+    """The name, address, key header and error bodies of one provider."""
 
     name: str
     title: str

@@ -1,4 +1,4 @@
-"""The base class of the four clients: key, address, options and life of one."""
+"""`ProviderClient`: the base of the four clients, with their key, address, options and closing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class ProviderClient(Resource):
-    """One provider: its connection, its life."""
+    """The client of one provider."""
 
     PROVIDER: ClassVar[Provider]
 
@@ -78,7 +78,7 @@ class ProviderClient(Resource):
 
     @property
     def session(self) -> SessionSource:
-        """What sessions are made with: what was given, else `aiohttp.ClientSession`."""
+        """The session that was given, or the function that makes sessions."""
         return self._connection.transport.source
 
     @property

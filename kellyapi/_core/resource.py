@@ -1,6 +1,6 @@
-"""What every client and every group of operations is made of: the verbs of HTTP, the options, the life of a client.
+"""`Resource`: the base of a provider's resources, with one method for each kind of request.
 
-A service says what it asks in these verbs and nothing else; how it is asked is the connection's.
+A resource says what it calls and what the response becomes. How a call is sent is in `connection`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # without a han
 
 
 class Resource:
-    """Operations of one provider over one connection; each verb gives the connection's own coroutine."""
+    """Operations of one provider over one connection. Each method here returns the coroutine of the connection."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -52,7 +52,7 @@ class Resource:
         repeatable: bool = False,
         bearer: Key | None = None,
     ) -> Coroutine[Any, Any, T]:
-        """POST a JSON body; what may be billed stays unrepeatable. `bearer` goes in place of the provider's key."""
+        """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key."""
         call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
         return self._connection.call(call, into)
 

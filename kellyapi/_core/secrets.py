@@ -31,7 +31,7 @@ def as_secret(value: T) -> T:
 
 
 _SHORTEST_KEY = 8
-"""What is shorter is no secret but a word, such as `sandbox`."""
+"""A shorter key is a word, such as `sandbox`, and is not hidden."""
 
 
 def redact_error(error: KellyAPIError, sent: Mapping[str, str]) -> None:

@@ -235,7 +235,7 @@ class EventStream(Stream[T]):
     def _check(self, value: Any, type: str = "") -> None:
         """Raise an error if an event is none of the stream: not an object, or the report of an error."""
         if not isinstance(value, dict):
-            raise DecodingError(f"an event is no JSON object: {excerpt(repr(value))}")
+            raise DecodingError(f"an event is not a JSON object: {excerpt(repr(value))}")
         # A response that failed is a result, with the error in it, as it is without a stream.
         if "error" in (type, value.get("type")) or (value.get("error") and value.get("object") != "response"):
             raise error_from_event(self._source.connection.provider, self._headers, value)

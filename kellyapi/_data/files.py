@@ -35,13 +35,13 @@ Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 class PartialFile:
     """A file that is being written, beside the place where it will be.
 
-    With a `mark`, a word that stands for its content, it has a name that a later program finds again, and goes on from
-    `size`; unless somebody else is writing it: then, as without a mark, it starts anew under a name of its own.
+    With a `mark`, a text that stands for its content, its name is one that a later program finds again, to append at
+    `size`. Without a mark, or while another program writes to that file, it starts from zero under a name of its own.
     """
 
     def __init__(self, place: Path, path: Path, file: IO[bytes], *, marked: bool) -> None:
         self.size = os.fstat(file.fileno()).st_size
-        """Bytes that arrived, those that are not written yet included."""
+        """Bytes that have arrived, including those that are still in the buffer."""
         self._place = place
         self._path = path
         self._file = file
@@ -52,7 +52,7 @@ class PartialFile:
 
     @classmethod
     async def open(cls, path: str | os.PathLike[str], mark: str | None = None) -> PartialFile:
-        """Open the part of a file. The errors are those of writing there."""
+        """Open the partial file of a path. The errors are those of writing to its folder."""
         return await open_in_thread(lambda: cls._open(Path(path), mark))
 
     @classmethod
@@ -83,13 +83,13 @@ class PartialFile:
         return True
 
     async def flush(self) -> None:
-        """Write down what was taken. A part that cannot be written is removed: it may be what fills the disk."""
+        """Write the buffer to disk. A file that cannot be written is removed: it may be what fills the disk."""
         batch, self._batch = self._batch, bytearray()
         if batch:
             await self._append(batch)
 
     async def empty(self) -> None:
-        """Start anew."""
+        """Throw away what was written."""
         self._batch.clear()
         self.size = 0
         await asyncio.to_thread(lambda: self._file.truncate(self._file.seek(0)))
@@ -110,7 +110,7 @@ class PartialFile:
         self.close()
 
     def close(self) -> None:
-        """Close the part. Unless it was finished it stays if it has a mark, for a later program."""
+        """Close the file. An unfinished one stays for a later program if it has a mark, and is removed otherwise."""
         # Without threads, since nobody who is cancelled waits for them: it is one batch at most.
         if self._marked and not self._finished:
             with suppress(OSError):
@@ -148,7 +148,7 @@ async def save(path: str | os.PathLike[str], data: bytes) -> Path:
 
 
 async def save_stream(path: str | os.PathLike[str], pieces: AsyncIterable[bytes]) -> Path:
-    """Write what arrives to a file, atomically, with 256 KiB and a piece in memory at most."""
+    """Write a stream to a file atomically, with at most 256 KiB and one piece in memory."""
     async with await PartialFile.open(path) as part:
         async for piece in pieces:
             await part.write(piece)
@@ -169,7 +169,7 @@ def _part_path(place: Path, word: str) -> Path:
 
 
 def _claim_part(path: Path) -> IO[bytes] | None:
-    """Open a part for ourselves alone, to append to it; `None` when somebody else has it or it is no plain file."""
+    """Open a partial file to append to it, and lock it; `None` if another program has it or it is not a plain file."""
     if sys.platform == "win32":
         return None  # a file that is open cannot be put in its place there, and one that is closed can be taken
     import fcntl

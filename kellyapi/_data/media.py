@@ -1,4 +1,4 @@
-"""Audio and images on their way in and out: sources, what their first bytes say.
+"""Audio and images: the sources that are accepted, base64, and what the first bytes of a file tell.
 
 A `str` is always a path, unless it is a `data:` URL: a bot must not open files that a user's text names, so base64 text
 has to say that it is. Files are read and written in threads.
@@ -39,7 +39,7 @@ class Base64(str):
     __slots__ = ()
 
     def __new__(cls, text: str) -> Self:
-        """Mark a text; bytes are given as they are, without it."""
+        """Mark a text as base64. Bytes need no mark."""
         if not isinstance(text, str):
             raise TypeError(f"base64 must be a string, not {type(text).__name__}")
         return super().__new__(cls, text)
@@ -53,7 +53,7 @@ MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | Base64 |
 
 @frozen
 class Media:
-    """A source made ready to be sent."""
+    """A source that is ready to be sent."""
 
     body: bytes | Chunks
     mime: str
@@ -103,7 +103,7 @@ async def open_media(source: MediaSource, what: str) -> Media:
 
 
 async def read_media(source: MediaSource, what: str) -> bytes:
-    """Read a source whole."""
+    """Read a whole source into memory."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
     elif isinstance(source, Base64):
@@ -128,7 +128,7 @@ async def to_base64(source: MediaSource, what: str) -> str:
 
 
 def from_base64(text: str) -> bytes:
-    """Decode base64; `ValueError` when it is none. Large texts belong in a thread."""
+    """Decode base64; raise `ValueError` if it is none. Call it in a thread for large texts."""
     try:
         return b64decode(text, validate=True)
     except ValueError:  # perhaps for line breaks: searching for them first takes 2 to 7 ms of 4 MiB

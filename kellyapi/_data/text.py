@@ -1,4 +1,4 @@
-"""Text: checks of what is given, and excerpts that are safe to show."""
+"""Text: checks of arguments, and excerpts that are safe to show."""
 
 from __future__ import annotations
 

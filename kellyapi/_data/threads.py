@@ -1,4 +1,4 @@
-"""Threads for what would hold up the loop, and what is left of them when nobody waits any more."""
+"""Work that would block the event loop, in threads; and files that a cancelled caller leaves behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 T = TypeVar("T")
 
 OFF_LOOP_SIZE = 256 * 2**10
-"""Bytes that would hold up the loop when they are parsed or decoded."""
+"""Bytes that would block the loop while they are parsed or decoded."""
 _worker = ThreadPoolExecutor(1, "kellyapi")
 """One thread: JSON parsers, and the base64 of the standard library, hold the lock: several only fight for it."""
 
@@ -27,7 +27,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
-    """Do what takes time for its `size` in bytes: in a thread, unless it is small."""
+    """Call a function in a thread, or at once if the `size` of its input in bytes is small."""
     if size < OFF_LOOP_SIZE:
         return work(*arguments)
     return await asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
@@ -41,7 +41,7 @@ _Opened = TypeVar("_Opened", bound=_Closable)
 
 
 async def open_in_thread(make: Callable[[], _Opened]) -> _Opened:
-    """Open something in a thread; when the wait is cancelled, what the thread still opens is closed."""
+    """Open something in a thread. If the caller is cancelled, what the thread opens is closed."""
     opening = asyncio.get_running_loop().run_in_executor(None, make)
     try:
         return await asyncio.shield(opening)

@@ -109,7 +109,7 @@ def interruption_message(prediction: Prediction | str | None, *, sandbox: bool) 
     id = prediction_id(prediction)
     if has_ended(prediction):
         return f"interrupted: prediction {id} has ended; kellyapi predictions download {id} fetches its outputs"
-    return f"interrupted: prediction {id} goes on; kellyapi predictions follow {id} or cancel {id}"
+    return f"interrupted: prediction {id} continues; kellyapi predictions follow {id} or cancel {id}"
 
 
 def model_price(model: SkytellsModel) -> str:

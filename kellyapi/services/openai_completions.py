@@ -244,5 +244,5 @@ def _joined_parts(content: Any) -> str:
     """Return the text of a content that is a list of parts."""
     texts = [_dict(part).get("text") or "" for part in _list(content)]
     if not isinstance(content, list) or not all(isinstance(text, str) for text in texts):
-        raise DecodingError(f"the text of a message is no string: {excerpt(repr(content))}")
+        raise DecodingError(f"the text of a message is not a string: {excerpt(repr(content))}")
     return "".join(texts)

@@ -235,7 +235,7 @@ def test_a_prediction_is_read_as_everywhere_else() -> None:
     ],
 )
 def test_a_signed_body_that_is_no_event_is_another_error(body: bytes) -> None:
-    with pytest.raises(WebhookError, match="is signed, but is no event") as raised:
+    with pytest.raises(WebhookError, match="is signed, but is not an event") as raised:
         verify_webhook(*signed(body), SECRET)
     assert raised.value.code == "INVALID_JSON"
 

@@ -87,7 +87,7 @@ def _run(db: sqlite3.Connection, sql: str, params: list[Any]) -> list[dict[str, 
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
         raise _StatementFailed(_REFUSED if refused else str(error)) from None
     if len(rows) > MAX_ROWS:
-        raise _StatementFailed(f"The answer has more than {MAX_ROWS} rows")
+        raise _StatementFailed(f"The result has more than {MAX_ROWS} rows")
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, map(_to_json, row), strict=True)) for row in rows]
 

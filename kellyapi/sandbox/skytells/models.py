@@ -18,7 +18,7 @@ _OPENAI = ("OpenAI", "openai", "Makes language models.")
 _PROMPT = {
     "type": "string",
     "title": "Prompt",
-    "description": "What to make. With the words “fail please” in it the sandbox lets the job fail.",
+    "description": "What to make. With the words “fail please” in it the sandbox lets the prediction fail.",
     "x-order": 0,
 }
 _SIZE = {"type": "integer", "minimum": 64, "maximum": 2048, "default": 1024}

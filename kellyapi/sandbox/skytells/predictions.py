@@ -261,7 +261,7 @@ async def _make_output(context: SandboxContext, prediction: StoredPrediction) ->
     model, input = find_model(prediction["model"]), prediction["input"]
     kind, prompt = model_kind(model), input["prompt"]
     if FAIL_WORDS in prompt.lower():
-        return {"failure": f"The prompt says “{FAIL_WORDS}”, and so the sandbox lets the job fail."}
+        return {"failure": f"The prompt says “{FAIL_WORDS}”, and so the sandbox lets the prediction fail."}
     if kind == "image":
         options = {name: input[name] for name in ("width", "height", "negative_prompt") if input.get(name) is not None}
         picture = await context.engines.run("pictures.image_operations.draw", prompt=prompt, **options)

@@ -177,7 +177,7 @@ class PredictionPoller:
         if pause is None:
             why = f"; the last poll failed: {self._failure}" if self._failure else ""
             took = f"has not ended within {self.pace.timeout:g} s"
-            then = "is cancelled now" if self.cancels else "goes on"
+            then = "is cancelled now" if self.cancels else "continues"
             message = f"prediction {prediction_id(self.prediction)} {took} and {then}{why}"
             raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
 

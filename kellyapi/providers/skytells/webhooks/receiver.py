@@ -110,7 +110,7 @@ class WebhookReceiver:
         """
         types = frozenset(event_type(not_blank(each, "name of an event")) for each in (name, *more))
         for unknown in sorted(types - _KNOWN_EVENTS):
-            message = f"{unknown!r} is no known event; known are {', '.join(sorted(_KNOWN_EVENTS))}"
+            message = f"{unknown!r} is not a known event; the known ones are {', '.join(sorted(_KNOWN_EVENTS))}"
             warnings.warn(message, stacklevel=2)
 
         def add(handler: HandlerT) -> HandlerT:

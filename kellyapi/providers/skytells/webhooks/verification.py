@@ -79,7 +79,7 @@ def verify_webhook(
     try:
         return _read_delivery(loads(bytes(body)))
     except (ValueError, DecodingError) as error:
-        message = f"the call is signed, but is no event: {error}"
+        message = f"the call is signed, but is not an event: {error}"
         raise WebhookError(message, code="INVALID_JSON", provider="skytells") from None
 
 

@@ -63,7 +63,7 @@ class PredictionWaiters:
         except TimeoutError:
             if not timer.expired():  # raised by other code, such as a key function
                 raise
-            message = f"prediction {id} has not ended within {limit:g} s and goes on"
+            message = f"prediction {id} has not ended within {limit:g} s and continues"
             raise WaitTimeoutError(message, provider="skytells", prediction=self._last(prediction)) from None
         finally:
             self._waiting[id].discard(delivery)
