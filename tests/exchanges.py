@@ -27,7 +27,7 @@ class Sent:
         return jsons.loads(self.body)
 
 
-def answer(
+def respond(
     wire: Responses,
     method: str,
     url: str,

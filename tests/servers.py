@@ -67,7 +67,7 @@ Script = bytes | Callable[[Exchange], Awaitable[None]]
 """What answers a request: bytes, once its body has been read, or a function that also reads the body if it wants it."""
 
 
-def answer(status: int = 200, body: bytes = b"{}", kind: str = "application/json", **headers: str) -> bytes:
+def make_response(status: int = 200, body: bytes = b"{}", kind: str = "application/json", **headers: str) -> bytes:
     """Write an answer down; `Retry_After="1"` is a header."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {kind}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
@@ -76,7 +76,7 @@ def answer(status: int = 200, body: bytes = b"{}", kind: str = "application/json
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-OK = answer()
+OK = make_response()
 
 
 async def reset(exchange: Exchange) -> None:

@@ -26,25 +26,26 @@ PROGRAM = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 import aiohttp
-from servers import Server, answer, cut
+from servers import Server, make_response, cut
 from kellyapi import NO_RETRY, Khaya, Skytells, TransportError
 
 DATA = bytes(range(256)) * 40
 
 async def main(path):
-    said = answer(body=b'"Maakye"')
+    said = make_response(body=b'"Maakye"')
     async with Server(said) as server, Khaya("key", base_url=server.url) as khaya:
         for _ in range(3):
             assert (await khaya.translate("Good morning", "en-tw")).text == "Maakye"
         assert server.connections == 1
-    async with Server(answer(body=b'{"languages": {"en": "English"}}')) as server, aiohttp.ClientSession() as session:
+    languages = make_response(body=b'{"languages": {"en": "English"}}')
+    async with Server(languages) as server, aiohttp.ClientSession() as session:
         assert await Khaya("key", base_url=server.url, session=session).languages("translation") == {"en": "English"}
     async with Server() as server, Khaya("key", base_url=server.url, retry=NO_RETRY) as khaya:
         try:
             await khaya.languages("translation")
         except TransportError as error:
             print(server.connections, error.message)
-    whole = answer(body=DATA, kind="image/png", ETag='"a"', Accept_Ranges="bytes")
+    whole = make_response(body=DATA, kind="image/png", ETag='"a"', Accept_Ranges="bytes")
     async with Server(cut(whole[:-100]), whole) as server, Skytells("key", base_url=server.url) as skytells:
         assert (await skytells.download(f"{server.url}/a.png", path)).read_bytes() == DATA
 

@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 from attrs import frozen
-from servers import Server, answer
+from servers import Server, make_response
 
 from kellyapi import Aerostack, Kelly, Khaya, Skytells, run_sync
 
@@ -90,7 +90,7 @@ OPERATIONS = {
 @asynccontextmanager
 async def answered(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
     """Give our call and the same by hand, both on warm connections; the server runs in another thread."""
-    server = Server(answer(body=json.dumps(operation.said).encode()))
+    server = Server(make_response(body=json.dumps(operation.said).encode()))
     run_sync(server.__aenter__())
     try:
         async with operation.ours(server.url) as client, aiohttp.ClientSession() as session:
@@ -199,7 +199,7 @@ def test_the_commands_help_brings_in_what_parsing_needs() -> None:
 @pytest.fixture
 def url() -> Iterator[str]:
     """A server that translates, on a loop of another thread."""
-    server = Server(answer(body=b'"Maakye"'))
+    server = Server(make_response(body=b'"Maakye"'))
     run_sync(server.__aenter__())
     yield server.url
     run_sync(server.__aexit__(None, None, None))

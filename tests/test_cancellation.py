@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 from attrs import field, frozen
 from fake_clock import run as patiently
-from servers import KEY, Exchange, Seen, Server, Shop, answer, asked
+from servers import KEY, Exchange, Seen, Server, Shop, asked, make_response
 
 from kellyapi import NO_RETRY, ChatStream, Rate, ResponseStream, Skytells, WebhookReceiver
 from kellyapi._core.limits import Limits
@@ -40,7 +40,7 @@ TURNS = 60
 Reply = Callable[[Seen], bytes]
 
 
-def slow(random: Random, reply: Reply = lambda _: answer(body=b"null")) -> Callable[[Exchange], Awaitable[None]]:
+def slow(random: Random, reply: Reply = lambda _: make_response(body=b"null")) -> Callable[[Exchange], Awaitable[None]]:
     """Answer in pieces, cut anywhere, with turns of the loop before each."""
 
     async def script(exchange: Exchange) -> None:
@@ -178,12 +178,12 @@ def platform() -> Reply:
     numbers = count()
 
     def job(id: str, status: str) -> bytes:
-        return answer(body=json.dumps({"id": id, "status": status, "output": ["https://a.example/a"]}).encode())
+        return make_response(body=json.dumps({"id": id, "status": status, "output": ["https://a.example/a"]}).encode())
 
     def reply(seen: Seen) -> bytes:
         if seen.target in EVENTS:
             said = [f"data: {json.dumps(event)}\n\n" for event in EVENTS[seen.target]]
-            return answer(body="".join([*said, "data: [DONE]\n\n"]).encode(), kind="text/event-stream")
+            return make_response(body="".join([*said, "data: [DONE]\n\n"]).encode(), kind="text/event-stream")
         if seen.target == "/predict":
             return job(f"created-{next(numbers)}", AT_WORK)
         id, _, cancels = seen.target.removeprefix("/predictions/").partition("/")
@@ -369,7 +369,7 @@ async def endless(exchange: Exchange) -> None:
     await exchange.read()
     event = EVENTS.get(exchange.seen.target, ["abc"])[0]
     piece = f"data: {json.dumps(event)}\n\n".encode()
-    head = answer(kind="text/event-stream", Transfer_Encoding="chunked", body=b"")
+    head = make_response(kind="text/event-stream", Transfer_Encoding="chunked", body=b"")
     await exchange.write(head + b"%x\r\n%b\r\n" % (len(piece), piece))
     await exchange.left()
 
@@ -383,7 +383,7 @@ async def test_leaving_a_stream_early_frees_its_only_connection_at_once(
         async with OPENINGS[opening](shop) as stream:
             await leave(stream)
 
-    async with asked(endless, endless, answer(), max_connections=1) as (shop, server):
+    async with asked(endless, endless, make_response(), max_connections=1) as (shop, server):
         tasks = tasks_but_the_servers()
         for number in (1, 2):
             await asyncio.gather(asyncio.create_task(use(shop)), return_exceptions=True)
@@ -439,7 +439,7 @@ async def test_a_thousand_calls_are_in_flight_at_once() -> None:
     async def together(exchange: Exchange) -> None:
         await exchange.read()
         await ready.wait()
-        await exchange.write(answer())
+        await exchange.write(make_response())
 
     async with asked(together, max_connections=CALLS) as (shop, server):
         calls = [asyncio.create_task(shop.buy()) for _ in range(CALLS)]
@@ -451,7 +451,7 @@ async def test_a_thousand_calls_are_in_flight_at_once() -> None:
 
 
 async def test_the_wait_for_a_connection_is_cancelled_as_cleanly() -> None:
-    async with asked(endless, answer(), max_connections=1) as (shop, server):
+    async with asked(endless, make_response(), max_connections=1) as (shop, server):
         async with shop.listen():
             waiting = [asyncio.create_task(shop.look()) for _ in range(50)]
             for _ in range(5):

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 
 from kellyapi import (
     NO_RETRY,
@@ -109,7 +109,7 @@ async def test_an_unusable_key_is_an_error_at_the_first_call(wire: Responses, ke
 
 
 async def test_white_space_around_a_key_is_not_sent(wire: Responses) -> None:
-    sent = answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+    sent = respond(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
     async with KellyAPI(khaya=" key\n") as api:
         await api.khaya.languages("synthesis")
     assert sent[0].headers["Ocp-Apim-Subscription-Key"] == "key"
@@ -143,14 +143,14 @@ async def test_a_given_client_keeps_its_own_and_shares_the_session(wire: Respons
     assert joined._connection.transport is api.kelly._connection.transport
     assert own._connection.transport is not joined._connection.transport
     assert (api.kelly._connection.timeout, api.kelly._connection.headers) == (Timeout(total=9), {"X-B": "2"})
-    sent = answer(wire, "GET", "https://khaya.example/tts/v2/languages", json={"languages": {}})
+    sent = respond(wire, "GET", "https://khaya.example/tts/v2/languages", json={"languages": {}})
     await joined.languages("synthesis")
     await api.close()
     assert len(sent) == 1
 
 
 async def test_a_given_client_stays_usable_after_the_others_are_closed(wire: Responses) -> None:
-    answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}}, repeat=True)
+    respond(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}}, repeat=True)
     async with Khaya("key") as own:
         async with KellyAPI(khaya=own) as api:
             await api.khaya.languages("synthesis")
@@ -164,7 +164,7 @@ async def test_a_given_client_with_a_session_of_its_own_keeps_it(wire: Responses
     async with aiohttp.ClientSession() as session:
         api = KellyAPI(khaya=Khaya("key", session=session))
         assert (api.khaya.session, api.kelly.session) == (session, aiohttp.ClientSession)
-        answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+        respond(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
         await api.khaya.languages("synthesis")
         await api.close()
         assert not session.closed
@@ -180,10 +180,10 @@ async def test_four_systems_use_one_session(wire: Responses) -> None:
         opened.append(aiohttp.ClientSession())
         return opened[0]
 
-    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[])
-    answer(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
-    answer(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
-    answer(wire, "POST", f"{ADDRESSES['aerostack']}/ai/chat", json={"response": "x"})
+    respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[])
+    respond(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}})
+    respond(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
+    respond(wire, "POST", f"{ADDRESSES['aerostack']}/ai/chat", json={"response": "x"})
     async with KellyAPI("k", session=make, khaya="k", skytells="k", aerostack="k") as api:
         assert not opened
         await api.kelly.models("sd")
@@ -196,7 +196,7 @@ async def test_four_systems_use_one_session(wire: Responses) -> None:
 
 
 async def test_the_session_of_ours_is_closed_with_the_client_and_opened_anew(wire: Responses) -> None:
-    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
+    respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
     api = KellyAPI("k")
     await api.kelly.models("sd")
     ((session, _),) = api._transport._sessions.values()
@@ -209,7 +209,7 @@ async def test_the_session_of_ours_is_closed_with_the_client_and_opened_anew(wir
 
 
 async def test_a_session_that_was_given_is_never_closed(wire: Responses) -> None:
-    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
+    respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
     async with aiohttp.ClientSession() as session:
         async with KellyAPI("k", session=session) as api:
             await api.kelly.models("sd")
@@ -281,7 +281,7 @@ def test_limits_of_a_sibling_draw_on_the_same_quota() -> None:
 
 
 async def test_groups_follow_the_options_of_their_client(wire: Responses) -> None:
-    sent = answer(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
+    sent = respond(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
     async with Skytells("k").with_options(headers={"X-A": "1"}) as skytells:
         await skytells.predictions.get("a")
     assert sent[0].headers == {"X-A": "1", "x-api-key": "k"}
@@ -330,7 +330,7 @@ async def test_every_raw_exchange_is_shown_to_on_response(wire: Responses) -> No
     async def note(request: Any, response: Any) -> None:
         seen.append((request.method, request.url, response.status, response.body, repr(request)))
 
-    answer(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=["a"])
+    respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=["a"])
     async with KellyAPI("sk-secret", on_response=note) as api:
         await api.kelly.models("sd")
     assert [one[:4] for one in seen] == [("GET", f"{ADDRESSES['kelly']}/sd/models", 200, b'["a"]')]

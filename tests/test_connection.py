@@ -16,7 +16,22 @@ from typing import Any
 
 import pytest
 from attrs import evolve, frozen
-from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
+from servers import (
+    AT_ONCE,
+    KEY,
+    OK,
+    Exchange,
+    Script,
+    Server,
+    Shop,
+    asked,
+    cut,
+    hang,
+    late,
+    make_response,
+    pausing,
+    reset,
+)
 
 from kellyapi._core.limits import Rate, RetryQuota
 from kellyapi._core.messages import NO_TIMEOUT, FromResponse, Headers, PreparedRequest, Response, Timeout
@@ -72,7 +87,7 @@ async def test_a_function_is_asked_for_the_key_at_every_request() -> None:
         await asyncio.sleep(0)
         return next(keys)
 
-    async with Server(answer(503), OK) as server:
+    async with Server(make_response(503), OK) as server:
         async with Shop(lambda: next(keys), base_url=server.url, retry=AT_ONCE) as shop:
             await shop.buy()
         async with Shop(later, base_url=server.url) as shop:
@@ -184,7 +199,7 @@ async def test_plain_http_elsewhere_needs_allow_http_which_a_sibling_can_take_ba
 async def test_a_status_is_repeated_when_that_is_free_or_nothing_was_done(
     status: int, free: int, metered: int, unknown: bool
 ) -> None:
-    async with asked(answer(status)) as (shop, server):
+    async with asked(make_response(status)) as (shop, server):
         for call, times in ((shop.look, free), (shop.put, free), (shop.buy, metered)):
             server.requests.clear()
             with pytest.raises(StatusError) as caught:
@@ -198,12 +213,12 @@ async def test_a_status_is_repeated_when_that_is_free_or_nothing_was_done(
 
 
 async def test_repeat_metered_is_the_one_way_to_send_a_metered_call_again() -> None:
-    async with asked(reset, answer(500), OK, retry=RetryPolicy(base=0, repeat_metered=True)) as (shop, server):
+    async with asked(reset, make_response(500), OK, retry=RetryPolicy(base=0, repeat_metered=True)) as (shop, server):
         assert await shop.buy() == {}
         assert len(server.requests) == 3
 
 
-@pytest.mark.parametrize("scripts", [(reset, OK), (answer(503), OK), (answer(429), OK)])
+@pytest.mark.parametrize("scripts", [(reset, OK), (make_response(503), OK), (make_response(429), OK)])
 async def test_no_retry_sends_once(scripts: tuple[Script, ...]) -> None:
     async with asked(*scripts, retry=NO_RETRY) as (shop, server):
         with pytest.raises((TransportError, StatusError)):
@@ -213,7 +228,7 @@ async def test_no_retry_sends_once(scripts: tuple[Script, ...]) -> None:
 
 async def test_only_the_statuses_of_the_policy_are_repeated() -> None:
     policy = RetryPolicy(base=0, statuses=[409], connection_errors=False)
-    for script, times in ((answer(409), 3), (answer(503), 1), (reset, 1)):
+    for script, times in ((make_response(409), 3), (make_response(503), 1), (reset, 1)):
         async with asked(script, retry=policy) as (shop, server):
             with pytest.raises(KellyAPIError):
                 await shop.look()
@@ -224,7 +239,7 @@ async def test_only_the_statuses_of_the_policy_are_repeated() -> None:
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_retry_after_that_has_come_is_waited_for_no_longer(status: int, hint: str) -> None:
     policy = RetryPolicy(base=3600, throttle_base=3600, cap=3600)
-    async with asked(answer(status, Retry_After=hint), OK, retry=policy, timeout=NO_TIMEOUT) as (shop, server):
+    async with asked(make_response(status, Retry_After=hint), OK, retry=policy, timeout=NO_TIMEOUT) as (shop, server):
         assert await shop.buy() == {}
         assert [seen.connection for seen in server.requests] == [1, 1]
 
@@ -233,7 +248,7 @@ async def test_a_retry_after_that_has_come_is_waited_for_no_longer(status: int, 
 @pytest.mark.parametrize("dated", [False, True])
 async def test_a_retry_after_that_is_too_long_is_told_and_not_waited_for(seconds: int, dated: bool) -> None:
     hint = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds + 30), usegmt=True) if dated else str(seconds)
-    async with asked(answer(429, Retry_After=hint), timeout=NO_TIMEOUT) as (shop, server):
+    async with asked(make_response(429, Retry_After=hint), timeout=NO_TIMEOUT) as (shop, server):
         with pytest.raises(RateLimitError) as caught:
             await shop.look()
         assert caught.value.retry_after == pytest.approx(seconds + 30 * dated, abs=30)
@@ -241,7 +256,7 @@ async def test_a_retry_after_that_is_too_long_is_told_and_not_waited_for(seconds
 
 
 async def test_a_connection_is_free_for_others_while_a_call_pauses() -> None:
-    async with asked(answer(503, Retry_After="30"), OK, max_connections=1) as (shop, server):
+    async with asked(make_response(503, Retry_After="30"), OK, max_connections=1) as (shop, server):
         pausing = asyncio.create_task(shop.look("/first"))
         await server.until(lambda: len(server.requests) == 1)
         assert await shop.look("/second") == {}
@@ -252,7 +267,7 @@ async def test_a_connection_is_free_for_others_while_a_call_pauses() -> None:
         assert server.connections == 1
 
 
-@pytest.mark.parametrize(("script", "retries"), [(reset, 35), (answer(500), 35), (answer(429), 100)])
+@pytest.mark.parametrize(("script", "retries"), [(reset, 35), (make_response(500), 35), (make_response(429), 100)])
 async def test_an_outage_ends_the_retries_of_a_client_and_of_its_siblings(script: Script, retries: int) -> None:
     async with asked(script) as (shop, server):
         for number in range(60):
@@ -262,7 +277,7 @@ async def test_an_outage_ends_the_retries_of_a_client_and_of_its_siblings(script
 
 
 async def test_a_success_gives_back_what_its_retry_cost() -> None:
-    async with asked(*[answer(500), OK] * 40) as (shop, _):
+    async with asked(*[make_response(500), OK] * 40) as (shop, _):
         for _ in range(40):
             await shop.look()
         assert shop._connection.limits.quota == RetryQuota()
@@ -270,7 +285,7 @@ async def test_a_success_gives_back_what_its_retry_cost() -> None:
 
 async def test_retries_are_logged_with_the_reason(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "kellyapi.shop")
-    async with asked(answer(503, b'{"problem": "busy"}'), OK) as (shop, _):
+    async with asked(make_response(503, b'{"problem": "busy"}'), OK) as (shop, _):
         await shop.look()
     [record] = caplog.records
     assert (record.name, record.levelname) == ("kellyapi.shop", "INFO")
@@ -282,7 +297,7 @@ async def test_retries_are_logged_with_the_reason(caplog: pytest.LogCaptureFixtu
 
 async def test_an_error_body_of_the_system_is_told_with_all_that_came_with_it() -> None:
     body = b'{"problem": "no fox left", "code": "SOLD_OUT"}'
-    async with asked(answer(404, body, X_Request_Id="r-1")) as (shop, _):
+    async with asked(make_response(404, body, X_Request_Id="r-1")) as (shop, _):
         with pytest.raises(StatusError) as caught:
             await shop.look()
         error = caught.value
@@ -308,21 +323,24 @@ async def test_an_error_body_of_the_system_is_told_with_all_that_came_with_it() 
     ],
 )
 async def test_an_error_body_of_somebody_else_is_told_in_short(status: int, body: bytes, message: str) -> None:
-    async with asked(answer(status, body, "text/html"), retry=NO_RETRY) as (shop, _):
+    async with asked(make_response(status, body, "text/html"), retry=NO_RETRY) as (shop, _):
         with pytest.raises(ServerError) as caught:
             await shop.look()
         assert caught.value.message == message.strip()
 
 
 async def test_an_error_body_with_status_200_is_an_error_by_the_status_in_the_body() -> None:
-    async with asked(answer(200, b'{"problem": "slower", "status": 429}')) as (shop, server):
+    async with asked(make_response(200, b'{"problem": "slower", "status": 429}')) as (shop, server):
         with pytest.raises(RateLimitError, match="slower") as caught:
             await shop.buy()
         assert (caught.value.status, len(server.requests)) == (429, 3)
 
 
 async def test_a_reader_of_raw_answers_is_not_handed_an_error_body() -> None:
-    async with asked(answer(200, b'{"problem": "no audio"}'), answer(200, b"RIFF", "audio/wav")) as (shop, _):
+    async with asked(make_response(200, b'{"problem": "no audio"}'), make_response(200, b"RIFF", "audio/wav")) as (
+        shop,
+        _,
+    ):
         with pytest.raises(StatusError, match="no audio"):
             await shop.buy(into=FromResponse(lambda response: response.body))
         assert await shop.buy(into=FromResponse(lambda response: response.body)) == b"RIFF"
@@ -358,7 +376,7 @@ class Fox:
 async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_with_its_beginning(
     body: bytes, kind: str, into: Any, reason: str
 ) -> None:
-    async with asked(answer(200, body, kind)) as (shop, server):
+    async with asked(make_response(200, body, kind)) as (shop, server):
         for call, unknown in ((shop.look, False), (shop.buy, True)):
             with pytest.raises(DecodingError, match=reason) as caught:
                 await call(into=into)
@@ -369,7 +387,10 @@ async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_
 
 async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kellyapi._core.responses.loads", json_text._plain_loads)
-    async with asked(answer(body=b"[" * 100_000), answer(500, b"[" * 100_000), retry=NO_RETRY) as (shop, _):
+    async with asked(make_response(body=b"[" * 100_000), make_response(500, b"[" * 100_000), retry=NO_RETRY) as (
+        shop,
+        _,
+    ):
         with pytest.raises(DecodingError):
             await shop.look()
         with pytest.raises(ServerError):
@@ -406,7 +427,7 @@ async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) ->
     def where(value: str) -> tuple[str, int]:
         return threading.current_thread().name, len(value)
 
-    async with asked(answer(body=b'"' + b"x" * size + b'"')) as (shop, _):
+    async with asked(make_response(body=b'"' + b"x" * size + b'"')) as (shop, _):
         assert await shop.look(into=Shape(str, where)) == (thread, size)
 
 
@@ -422,7 +443,7 @@ async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
         seen.append((request, response))
 
     hook: Any = (lambda request, response: seen.append((request, response))) if plain else watch
-    async with asked(answer(503, b"busy"), OK, on_response=hook) as (shop, server):
+    async with asked(make_response(503, b"busy"), OK, on_response=hook) as (shop, server):
         await shop.buy()
         assert [(request.method, request.url, request.body) for request, _ in seen] == [
             ("POST", f"{server.url}/buy", b'{"what":"a fox"}')
@@ -434,7 +455,10 @@ async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_n
     def fail(request: PreparedRequest, response: Response) -> None:
         raise LookupError("mine")
 
-    async with asked(answer(body=b'{"id": "p1", "key": "%s"}' % KEY.encode()), on_response=fail) as (shop, server):
+    async with asked(make_response(body=b'{"id": "p1", "key": "%s"}' % KEY.encode()), on_response=fail) as (
+        shop,
+        server,
+    ):
         with pytest.raises(LookupError, match="mine") as caught:
             await shop.buy()
         note = f'POST {server.url}/buy was answered with status 200: {{"id": "p1", "key": "***"}}'
@@ -444,7 +468,10 @@ async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_n
 
 async def test_each_exchange_is_logged_at_debug_without_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with asked(answer(404, b'{"problem": "a body"}', X_Request_Id="r-1"), answer(body=b"abc")) as (shop, server):
+    async with asked(make_response(404, b'{"problem": "a body"}', X_Request_Id="r-1"), make_response(body=b"abc")) as (
+        shop,
+        server,
+    ):
         with pytest.raises(StatusError):
             await shop.buy()
         async with shop.listen() as stream:
@@ -483,9 +510,10 @@ def reveals(error: BaseException, secret: str) -> bool:
 @pytest.mark.parametrize(
     "script",
     [
-        reset, answer(401), answer(503), answer(302, Location="http://other.example/"), answer(body=b"<html>"), hang,
-        cut(b"SSH-2.0\r\n\r\n"), cut(answer()[:-1]), answer(body=b"x" * 999), answer(body=b"null"),
-        answer(body=b"zip", Content_Encoding="gzip"),
+        reset, make_response(401), make_response(503), make_response(302, Location="http://other.example/"), hang,
+        make_response(body=b"<html>"), cut(b"SSH-2.0\r\n\r\n"), cut(make_response()[:-1]),
+        make_response(body=b"x" * 999), make_response(body=b"null"),
+        make_response(body=b"zip", Content_Encoding="gzip"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("given", [str, lambda key: lambda: key], ids=["string", "function"])
@@ -637,7 +665,7 @@ ECHO = {"problem": f"bad key {KEY}", "seen": [{f"Key {KEY}": KEY}, 1]}
 
 @pytest.mark.parametrize("status", [200, 401])
 async def test_a_key_that_a_server_repeats_shows_nowhere_in_the_error(status: int) -> None:
-    echo = answer(status, json.dumps(ECHO).encode(), X_Echo=f"Key {KEY}")
+    echo = make_response(status, json.dumps(ECHO).encode(), X_Echo=f"Key {KEY}")
     async with asked(echo, retry=NO_RETRY) as (shop, _):
         for call in (shop.look, shop.listen().__aenter__):
             with pytest.raises(StatusError) as caught:
@@ -652,7 +680,7 @@ async def test_a_key_that_a_server_repeats_shows_nowhere_in_the_error(status: in
 
 
 async def test_a_short_key_is_a_word_and_no_secret() -> None:
-    refusal = answer(401, b'{"problem": "the sandbox says no"}')
+    refusal = make_response(401, b'{"problem": "the sandbox says no"}')
     async with Server(refusal) as server, Shop("sandbox", base_url=server.url) as shop:
         with pytest.raises(StatusError, match="the sandbox says no"):
             await shop.look()
@@ -660,14 +688,14 @@ async def test_a_short_key_is_a_word_and_no_secret() -> None:
 
 @pytest.mark.parametrize(("status", "error"), [(101, StatusError), (206, DecodingError)])
 async def test_half_an_answer_is_no_success(status: int, error: type[KellyAPIError]) -> None:
-    async with asked(answer(status), retry=NO_RETRY) as (shop, _):
+    async with asked(make_response(status), retry=NO_RETRY) as (shop, _):
         with pytest.raises(error):
             await shop.look(into=FromResponse(lambda response: response.body))
 
 
 async def test_what_commands_a_terminal_does_not_reach_it() -> None:
     body = json.dumps({"problem": "\x1b[2Jgone\x00\u202e", "code": "A\x07"}).encode()
-    async with asked(answer(400, body, X_Request_Id="r\x1b1")) as (shop, _):
+    async with asked(make_response(400, body, X_Request_Id="r\x1b1")) as (shop, _):
         with pytest.raises(StatusError) as caught:
             await shop.look()
         assert str(caught.value) == "shop: \ufffd[2Jgone\ufffd\ufffd (400, A\ufffd, request r\ufffd1)"
@@ -727,14 +755,14 @@ async def test_calls_above_the_rate_wait_in_order() -> None:
 
 
 async def test_a_further_attempt_waits_for_the_rate_like_any_other() -> None:
-    async with asked(answer(503), OK, rate=Rate(1, per=60), timeout=5) as (shop, server):
+    async with asked(make_response(503), OK, rate=Rate(1, per=60), timeout=5) as (shop, server):
         with pytest.raises(RequestTimeoutError, match="no turn in time"):
             await shop.look()
         assert len(server.requests) == 1
 
 
 async def test_a_pause_that_a_server_asks_for_holds_for_the_next_call() -> None:
-    async with asked(answer(429, Retry_After="0.1"), OK) as (shop, _):
+    async with asked(make_response(429, Retry_After="0.1"), OK) as (shop, _):
         paused = shop.with_options(timeout=0.05)
         started = asyncio.get_running_loop().time()
         with pytest.raises(RateLimitError):
@@ -745,7 +773,7 @@ async def test_a_pause_that_a_server_asks_for_holds_for_the_next_call() -> None:
 
 
 async def test_whoever_never_repeats_heeds_no_pause_either() -> None:
-    async with asked(answer(429, Retry_After="50"), OK, retry=NO_RETRY) as (shop, _):
+    async with asked(make_response(429, Retry_After="50"), OK, retry=NO_RETRY) as (shop, _):
         with pytest.raises(RateLimitError):
             await shop.look()
         assert await shop.look() == {}
@@ -758,7 +786,7 @@ async def test_the_headers_of_a_system_slow_its_client_down_before_it_is_refused
         return float(headers["X-Left"]), 2.0, 0.1
 
     monkeypatch.setattr(Shop, "PROVIDER", evolve(Shop.PROVIDER, read_rate_limit=read_rate_limit))
-    async with asked(answer(X_Left="1"), answer(X_Left="0"), answer(X_Left="1")) as (shop, _):
+    async with asked(make_response(X_Left="1"), make_response(X_Left="0"), make_response(X_Left="1")) as (shop, _):
         started = asyncio.get_running_loop().time()
         for _ in range(2):
             await shop.look()
@@ -787,7 +815,7 @@ async def test_a_stream_gives_its_pieces_as_they_arrive_and_sends_nothing_before
 
     async def spoken(exchange: Exchange) -> None:
         await exchange.read()
-        await exchange.write(answer(body=b"3\r\none\r\n", Transfer_Encoding="chunked"))
+        await exchange.write(make_response(body=b"3\r\none\r\n", Transfer_Encoding="chunked"))
         await more.wait()
         await exchange.write(b"3\r\ntwo\r\n0\r\n\r\n")
 
@@ -805,7 +833,7 @@ async def test_a_stream_gives_its_pieces_as_they_arrive_and_sends_nothing_before
         assert [seen.connection for seen in server.requests] == [1, 1]
 
 
-HALF = pausing(answer(body=b"x" * 100)[:-50])
+HALF = pausing(make_response(body=b"x" * 100)[:-50])
 
 
 async def test_leaving_a_stream_early_frees_its_connection_at_once() -> None:
@@ -841,7 +869,7 @@ async def test_closing_a_stream_that_was_never_opened_does_nothing() -> None:
 
 @pytest.mark.parametrize("block", [True, False])
 async def test_a_stream_answered_by_an_error_is_a_status_error_and_its_connection_kept(block: bool) -> None:
-    async with asked(answer(402, b'{"problem": "no credits"}')) as (shop, server):
+    async with asked(make_response(402, b'{"problem": "no credits"}')) as (shop, server):
         for _ in range(2):
             stream = shop.listen()
             with pytest.raises(StatusError, match="no credits"):
@@ -859,7 +887,7 @@ async def test_a_stream_whose_head_is_not_let_through_frees_its_connection() -> 
 
 
 async def test_a_stream_that_breaks_off_is_a_transport_error_with_all_that_errors_carry() -> None:
-    async with asked(cut(answer(body=b"x" * 100)[:-50])) as (shop, server):
+    async with asked(cut(make_response(body=b"x" * 100)[:-50])) as (shop, server):
         stream = shop.listen()
         assert await anext(stream) == b"x" * 50
         with pytest.raises(TransportError) as caught:
@@ -876,7 +904,7 @@ async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
 
 
 async def test_khaya_hears_speech_as_it_is_made() -> None:
-    async with Server(answer(body=b"RIFF1234", kind="audio/wav"), answer(body=b"{}")) as server:
+    async with Server(make_response(body=b"RIFF1234", kind="audio/wav"), make_response(body=b"{}")) as server:
         async with Khaya(KEY, base_url=server.url) as khaya:
             async with khaya.synthesize_stream("Maakye", "twi") as stream:
                 assert b"".join([piece async for piece in stream]) == b"RIFF1234"

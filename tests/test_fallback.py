@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from servers import AT_ONCE, Script, Server, answer, hang, reset
+from servers import AT_ONCE, Script, Server, hang, make_response, reset
 
 from kellyapi import (
     NO_RETRY,
@@ -29,9 +29,9 @@ from kellyapi import (
 )
 from kellyapi.services.circuit import FAILURES_BEFORE_REST
 
-KELLY_SAYS = answer(body=b'{"message": "I am Kelly"}')
-AEROSTACK_SAYS = answer(body=b'{"response": "I am Aerostack"}')
-HTML = answer(body=b"<html><title>Gateway</title></html>", kind="text/html")
+KELLY_SAYS = make_response(body=b'{"message": "I am Kelly"}')
+AEROSTACK_SAYS = make_response(body=b'{"response": "I am Aerostack"}')
+HTML = make_response(body=b"<html><title>Gateway</title></html>", kind="text/html")
 
 
 @asynccontextmanager
@@ -52,13 +52,13 @@ async def two(
         (reset, 1),
         (hang, 1),
         (HTML, 1),
-        (answer(402), 1),
-        (answer(429), 3),
-        (answer(429, Retry_After="3600"), 1),
-        (answer(500), 1),
-        (answer(502), 1),
-        (answer(503), 3),
-        (answer(504), 1),
+        (make_response(402), 1),
+        (make_response(429), 3),
+        (make_response(429, Retry_After="3600"), 1),
+        (make_response(500), 1),
+        (make_response(502), 1),
+        (make_response(503), 3),
+        (make_response(504), 1),
     ],
     ids=["reset", "hang", "HTML", "402", "429", "429 for an hour", "500", "502", "503", "504"],
 )
@@ -70,8 +70,8 @@ async def test_when_a_provider_fails_the_next_one_answers_and_the_result_says_so
 
 
 async def test_a_job_that_is_paid_for_is_not_asked_of_another() -> None:
-    done = answer(body=b'{"id": "p1", "status": "succeeded", "output": "no link"}')
-    picture = answer(body=b'{"image": "aW1hZ2U="}')
+    done = make_response(body=b'{"id": "p1", "status": "succeeded", "output": "no link"}')
+    picture = make_response(body=b'{"image": "aW1hZ2U="}')
     async with Server(done) as first, Server(picture) as second:
         skytells = Skytells("k2", base_url=first.url)
         async with skytells, KellyAPI("k1", second.url, skytells=skytells) as api:
@@ -82,7 +82,7 @@ async def test_a_job_that_is_paid_for_is_not_asked_of_another() -> None:
 
 
 async def test_an_empty_order_is_nobody_else() -> None:
-    async with two(answer(500), AEROSTACK_SAYS) as (api, _, aerostack):
+    async with two(make_response(500), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):
             await api.chat("Who are you?", fallback=[])
         assert aerostack.requests == []
@@ -92,21 +92,21 @@ async def test_an_empty_order_is_nobody_else() -> None:
     ("status", "error"), [(400, BadRequestError), (401, AuthenticationError), (422, BadRequestError)]
 )
 async def test_an_error_of_the_input_is_nobody_elses_to_repeat(status: int, error: type[KellyAPIError]) -> None:
-    async with two(answer(status), AEROSTACK_SAYS) as (api, _, aerostack):
+    async with two(make_response(status), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(error):
             await api.chat("Who are you?", fallback=True)
         assert not aerostack.requests
 
 
 async def test_without_fallback_nobody_else_is_asked_or_paid() -> None:
-    async with two(answer(503), AEROSTACK_SAYS) as (api, _, aerostack):
+    async with two(make_response(503), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):
             await api.chat("Who are you?")
         assert not aerostack.requests
 
 
 async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -> None:
-    async with two(answer(402, b'{"detail": "no credits"}'), answer(500)) as (api, *_):
+    async with two(make_response(402, b'{"detail": "no credits"}'), make_response(500)) as (api, *_):
         with pytest.raises(ServerError) as caught:
             await api.chat("Who are you?", fallback=True)
         assert caught.value.provider == "aerostack"
@@ -126,7 +126,7 @@ async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -
 async def test_an_order_of_providers_is_kept(
     provider: str | None, fallback: bool | Sequence[str], tried: tuple[str, ...]
 ) -> None:
-    async with two(answer(503), answer(503)) as (api, kelly, aerostack):
+    async with two(make_response(503), make_response(503)) as (api, kelly, aerostack):
         api = api.with_options(retry=NO_RETRY)
         with pytest.raises(ServerError) as caught:
             await api.chat("Who are you?", provider=provider, fallback=fallback)
@@ -153,7 +153,7 @@ async def test_a_wrong_order_is_refused_before_anything_is_sent(
 
 
 async def test_who_has_no_key_or_cannot_honour_an_argument_is_not_asked() -> None:
-    async with two(answer(503), AEROSTACK_SAYS) as (api, _, aerostack):
+    async with two(make_response(503), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):  # Aerostack has no characters
             await api.chat("Who are you?", character="KelyAI", fallback=True)
         with pytest.raises(ServerError):  # Skytells has no key
@@ -162,7 +162,7 @@ async def test_who_has_no_key_or_cannot_honour_an_argument_is_not_asked() -> Non
 
 
 async def test_a_model_is_the_first_ones_and_the_next_one_takes_its_own() -> None:
-    async with two(answer(500), AEROSTACK_SAYS) as (api, kelly, aerostack):
+    async with two(make_response(500), AEROSTACK_SAYS) as (api, kelly, aerostack):
         await api.chat("Who are you?", model="gemini", fallback=True)
         assert kelly.requests[0].target == "/chat/gemini"
         assert b"gemini" not in aerostack.requests[0].body
@@ -174,8 +174,8 @@ async def test_an_audio_that_can_be_read_once_reaches_the_next_one_whole(unseeka
         yield b"RIFF"
         yield b"0000WAVE"
 
-    said = answer(body=b'{"result": "hello"}')
-    async with two(said, answer(500), kind=Khaya) as (api, kelly, khaya):
+    said = make_response(body=b'{"result": "hello"}')
+    async with two(said, make_response(500), kind=Khaya) as (api, kelly, khaya):
         audio = pieces() if unseekable else io.BytesIO(b"RIFF0000WAVE")
         heard = await api.transcribe(audio, fallback=True)
         assert (heard.text, heard.tried) == ("hello", ("khaya", "kelly"))
@@ -186,7 +186,7 @@ async def test_an_audio_that_can_be_read_once_reaches_the_next_one_whole(unseeka
 async def test_a_provider_that_keeps_failing_is_passed_over_and_then_tried_by_one_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with two(answer(500), AEROSTACK_SAYS) as (api, kelly, _):
+    async with two(make_response(500), AEROSTACK_SAYS) as (api, kelly, _):
         for _ in range(FAILURES_BEFORE_REST + 5):
             reply = await api.chat("Who are you?", fallback=True)
         assert len(kelly.requests) == FAILURES_BEFORE_REST
@@ -208,7 +208,7 @@ async def test_when_all_keep_failing_they_are_asked_all_the_same() -> None:
 
 
 async def test_a_wrong_input_is_no_failure_of_the_provider() -> None:
-    async with two(answer(400), AEROSTACK_SAYS) as (api, kelly, _):
+    async with two(make_response(400), AEROSTACK_SAYS) as (api, kelly, _):
         for _ in range(FAILURES_BEFORE_REST + 1):
             with pytest.raises(BadRequestError):
                 await api.chat("Who are you?", fallback=True)
@@ -217,12 +217,12 @@ async def test_a_wrong_input_is_no_failure_of_the_provider() -> None:
 
 async def test_going_on_to_the_next_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "kellyapi")
-    async with two(answer(402, b'{"detail": "no credits"}'), AEROSTACK_SAYS) as (api, *_):
+    async with two(make_response(402, b'{"detail": "no credits"}'), AEROSTACK_SAYS) as (api, *_):
         await api.chat("Who are you?", fallback=True)
     assert "kelly failed, the next provider is tried: kelly: no credits (402, HTTP_ERROR)" in caplog.messages
 
 
-@pytest.mark.parametrize("script", [answer(402), answer(429), hang], ids=["402", "429", "hang"])
+@pytest.mark.parametrize("script", [make_response(402), make_response(429), hang], ids=["402", "429", "hang"])
 async def test_the_only_provider_of_a_service_raises_its_own_error(script: Script) -> None:
     wanted = {402: PaymentRequiredError, 429: RateLimitError}
     async with two(script, script, kind=Khaya) as (api, *_):

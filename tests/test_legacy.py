@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 from processes import ForkingPython
 
 import kellyapi
@@ -138,7 +138,7 @@ LISTS = [("sd_models", "sd"), ("sdxl_models", "sdxl"), ("llm_models", "chat"), (
 async def test_each_old_method_sends_and_gives_what_it_did(
     wire: Responses, method: str, arguments: Any, path: str, data: Any, reply: Any, result: Any
 ) -> None:
-    sent = answer(wire, "POST", BASE + path, json=reply)
+    sent = respond(wire, "POST", BASE + path, json=reply)
     async with KellyAPI("key") as api:
         given = await getattr(api, method)(*arguments)
     assert (type(given), given) == (type(result), result)
@@ -148,7 +148,7 @@ async def test_each_old_method_sends_and_gives_what_it_did(
 @pytest.mark.parametrize(("method", "kind"), LISTS)
 @pytest.mark.parametrize("listed", [["a", "b"], {"models": ["a"]}])
 async def test_each_old_list_gives_the_answer_untouched(wire: Responses, method: str, kind: str, listed: Any) -> None:
-    answer(wire, "GET", f"{BASE}/{kind}/models", json=listed)
+    respond(wire, "GET", f"{BASE}/{kind}/models", json=listed)
     async with KellyAPI("key") as api:
         assert await getattr(api, method)() == listed
 
@@ -220,7 +220,7 @@ def test_old_imports_work_where_nothing_of_the_library_is_imported(python: Forki
 
 
 async def test_a_lambda_that_gives_one_session_serves_every_call(wire: Responses) -> None:
-    answer(wire, "GET", f"{BASE}/sd/models", json=["a"], repeat=True)
+    respond(wire, "GET", f"{BASE}/sd/models", json=["a"], repeat=True)
     async with aiohttp.ClientSession() as session:
         api = KellyAPI("key", session=lambda: session)
         assert await api.sd_models() == ["a"]
@@ -229,7 +229,7 @@ async def test_a_lambda_that_gives_one_session_serves_every_call(wire: Responses
 
 
 async def test_the_class_itself_may_be_the_session(wire: Responses) -> None:
-    answer(wire, "GET", f"{BASE}/sd/models", json=["a"])
+    respond(wire, "GET", f"{BASE}/sd/models", json=["a"])
     async with KellyAPI("key", session=aiohttp.ClientSession) as api:
         assert await api.sd_models() == ["a"]
 
@@ -261,7 +261,7 @@ def test_the_seven_old_errors_are_what_they_were() -> None:
 async def test_an_old_except_clause_catches_what_it_caught(
     wire: Responses, status: int, content_type: str, body: str, kind: type[Exception]
 ) -> None:
-    answer(wire, "GET", f"{BASE}/sd/models", status=status, body=body, content_type=content_type)
+    respond(wire, "GET", f"{BASE}/sd/models", status=status, body=body, content_type=content_type)
     async with KellyAPI("key").with_options(retry=kellyapi.NO_RETRY) as api:
         with pytest.raises(kind) as caught:
             await api.sd_models()
@@ -306,7 +306,7 @@ async def test_text_arguments_never_open_a_file(
     }[method]
     reply = {**DRAWN, "result": "x", "content": "x"}
     for text in ("secret", str(tmp_path / "secret"), "data:,secret"):
-        sent = answer(wire, "POST", BASE + path, json=reply)
+        sent = respond(wire, "POST", BASE + path, json=reply)
         async with KellyAPI("key") as api:
             await getattr(api, method)(*arguments, text)
         assert text in sent[0].json.values()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
-from servers import Server, answer
+from servers import Server, make_response
 
 import kellyapi
 from kellyapi import PROVIDERS, KellyAPI, ProviderName
@@ -89,7 +89,7 @@ def extended(tmp_path: Path) -> Path:
 
 
 async def test_a_fifth_provider_is_added_as_the_guide_says(extended: Path) -> None:
-    async with Server(answer(body=b'{"translation": "Habari ya asubuhi"}')) as server:
+    async with Server(make_response(body=b'{"translation": "Habari ya asubuhi"}')) as server:
         variables = {"LUGHA_API_KEY": "a-key", "LUGHA_BASE_URL": server.url, "PYTHONPATH": str(extended)}
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "error", "-c", PROGRAM), stdout=PIPE, cwd=extended, env={**os.environ, **variables}

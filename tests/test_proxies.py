@@ -13,7 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, cut, hang, reset
+from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, cut, hang, make_response, reset
 
 from kellyapi import NO_RETRY, KellyAPIError, RequestTimeoutError, Timeout, TransportError
 from kellyapi._core import environment
@@ -192,8 +192,8 @@ async def test_the_password_opens_a_tunnel_and_does_not_go_through_it() -> None:
 
 
 FAILURES: dict[str, tuple[Script, type[KellyAPIError]]] = {
-    "refuses": (cut(answer(407, b"no", Proxy_Authenticate="Basic")), TransportError),
-    "cannot reach it": (cut(answer(502, b"no")), TransportError),
+    "refuses": (cut(make_response(407, b"no", Proxy_Authenticate="Basic")), TransportError),
+    "cannot reach it": (cut(make_response(502, b"no")), TransportError),
     "resets": (reset, TransportError),
     "closes": (cut(b""), TransportError),
     "is no proxy": (cut(b"SSH-2.0\r\n\r\n"), TransportError),
@@ -216,7 +216,7 @@ async def test_a_tunnel_that_is_not_opened_is_a_transport_error_after_which_noth
 
 @pytest.mark.parametrize("status", [407, 502])
 async def test_an_answer_of_the_proxys_own_to_plain_http_is_a_status_error(status: int) -> None:
-    async with Server(answer(status, b"<title>from the proxy</title>", "text/html")) as proxy:
+    async with Server(make_response(status, b"<title>from the proxy</title>", "text/html")) as proxy:
         async with Shop(KEY, base_url=FAR, allow_http=True, retry=AT_ONCE, proxy=proxy.url) as shop:
             with pytest.raises(KellyAPIError, match="from the proxy") as caught:
                 await shop.buy()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from servers import Server, answer
+from servers import Server, make_response
 
 from kellyapi import Aerostack, Kelly, Khaya, Result, Skytells, Translation
 from kellyapi._data.result import LONG_TEXT, Origin, shortened, stamp
@@ -33,7 +33,7 @@ PNG = "iVBORw0KGgo="
 async def test_a_result_has_the_json_that_it_was_read_from_and_the_id_of_its_request(
     client: Any, call: Any, body: Any
 ) -> None:
-    script = answer(body=json.dumps(body).encode(), X_Request_Id="r1")
+    script = make_response(body=json.dumps(body).encode(), X_Request_Id="r1")
     async with Server(script) as server, client("key", base_url=server.url) as one:
         result = await call(one)
     assert isinstance(result, Result)
@@ -41,14 +41,14 @@ async def test_a_result_has_the_json_that_it_was_read_from_and_the_id_of_its_req
 
 
 async def test_audio_has_the_id_of_its_request_and_no_json() -> None:
-    script = Server(answer(body=b"RIFF", kind="audio/wav", X_Request_Id="r1"))
+    script = Server(make_response(body=b"RIFF", kind="audio/wav", X_Request_Id="r1"))
     async with script as server, Khaya("key", base_url=server.url) as khaya:
         speech = await khaya.synthesize("hi", "twi")
     assert (speech.raw, speech.request_id) == (None, "r1")
 
 
 async def test_each_item_of_a_list_has_its_own_part() -> None:
-    script = Server(answer(body=json.dumps([{"name": "M", "namespace": "m", "new": 1}]).encode()))
+    script = Server(make_response(body=json.dumps([{"name": "M", "namespace": "m", "new": 1}]).encode()))
     async with script as server, Skytells("key", base_url=server.url) as skytells:
         (model,) = await skytells.models.list()
     assert model.raw == {"name": "M", "namespace": "m", "new": 1}
@@ -56,7 +56,7 @@ async def test_each_item_of_a_list_has_its_own_part() -> None:
 
 async def test_a_long_text_is_not_kept_twice() -> None:
     image = PNG.replace("=", "A") + "AAAA" * LONG_TEXT
-    script = Server(answer(body=json.dumps({"image": image}).encode()))
+    script = Server(make_response(body=json.dumps({"image": image}).encode()))
     async with script as server, Kelly("key", base_url=server.url) as kelly:
         result = await kelly.generate_image("a fox")
     assert result.raw == {"image": f"<{len(image)} characters>"}

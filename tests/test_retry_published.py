@@ -15,7 +15,7 @@ import pytest
 from attrs import field, frozen
 from fake_clock import run
 from faults.scripts import torn
-from servers import KEY, OK, Exchange, Script, Server, Shop, answer
+from servers import KEY, OK, Exchange, Script, Server, Shop, make_response
 
 from kellyapi import KellyAPIError, RetryPolicy
 from kellyapi._core.limits import RetryQuota
@@ -136,7 +136,9 @@ async def play(case: Case) -> list[Step]:
     def script(step: Step) -> Script:
         async def play(exchange: Exchange) -> None:
             arrived.append((clock(), quota.left))
-            await exchange.write(answer(step.status, **({} if step.hint is None else {"Retry_After": step.hint})))
+            await exchange.write(
+                make_response(step.status, **({} if step.hint is None else {"Retry_After": step.hint}))
+            )
 
         return play
 
@@ -167,7 +169,7 @@ def test_an_outage_is_not_amplified(status: int, cost: int) -> None:
     """After so many retries of one client, each call is one request."""
 
     async def main() -> int:
-        async with Server(answer(status)) as server, Shop(KEY, base_url=server.url) as shop:
+        async with Server(make_response(status)) as server, Shop(KEY, base_url=server.url) as shop:
             for calls in range(1, 1000):
                 before = len(server.requests)
                 with pytest.raises(KellyAPIError):
@@ -182,16 +184,16 @@ def test_an_outage_is_not_amplified(status: int, cost: int) -> None:
 # Google
 
 RESET = torn(b"")
-S503 = answer(503)
+S503 = make_response(503)
 IDEMPOTENT, NOT_IDEMPOTENT = "put", "buy"
 GOOGLE: list[tuple[str, list[Script], bool]] = [
     # operation, what goes wrong before it goes well, whether it goes well
-    *((IDEMPOTENT, [answer(status)], True) for status in (408, 429, 500, 502, 503, 504)),
-    *((IDEMPOTENT, [answer(status)], False) for status in (400, 401, 403, 404, 409, 412)),
+    *((IDEMPOTENT, [make_response(status)], True) for status in (408, 429, 500, 502, 503, 504)),
+    *((IDEMPOTENT, [make_response(status)], False) for status in (400, 401, 403, 404, 409, 412)),
     (IDEMPOTENT, [S503, S503], True),
     (IDEMPOTENT, [RESET, RESET], True),
     (IDEMPOTENT, [RESET, S503], True),
-    *((NOT_IDEMPOTENT, [answer(status)], False) for status in (408, 500, 502, 504, 400, 401)),
+    *((NOT_IDEMPOTENT, [make_response(status)], False) for status in (408, 500, 502, 504, 400, 401)),
     (NOT_IDEMPOTENT, [RESET, RESET], False),
     (NOT_IDEMPOTENT, [RESET, S503], False),
 ]
@@ -201,12 +203,12 @@ idempotent under a condition is one or the other)
 """
 BUSY: list[tuple[str, list[Script], bool]] = [
     # Google repeats these for what is idempotent only. Here a server that says 429 or 503 has not begun.
-    (NOT_IDEMPOTENT, [answer(429)], True),
+    (NOT_IDEMPOTENT, [make_response(429)], True),
     (NOT_IDEMPOTENT, [S503], True),
     (NOT_IDEMPOTENT, [S503, S503], True),
     # And Google repeats all of 5xx: but 501 and 505 come again.
-    (IDEMPOTENT, [answer(501)], False),
-    (IDEMPOTENT, [answer(505)], False),
+    (IDEMPOTENT, [make_response(501)], False),
+    (IDEMPOTENT, [make_response(505)], False),
 ]
 
 

@@ -20,7 +20,7 @@ import attrs
 import pytest
 from processes import ForkingPython
 from providers.replies import PREDICTION
-from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang
+from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, asked, cut, hang, make_response
 
 import kellyapi
 from kellyapi import (
@@ -126,7 +126,7 @@ USES: tuple[Callable[[str], Awaitable[None]], ...] = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("script", [answer(401), answer(500), cut(b""), cut(b"SSH-2.0\r\n\r\n")])
+@pytest.mark.parametrize("script", [make_response(401), make_response(500), cut(b""), cut(b"SSH-2.0\r\n\r\n")])
 @pytest.mark.parametrize("use", USES)
 async def test_a_call_that_fails_shows_no_key_in_any_frame(use: Callable[[str], Awaitable[None]], script: Any) -> None:
     async with Server(script) as server:
@@ -220,14 +220,14 @@ ECHO = json.dumps({"problem": f"no {KEY}", "code": KEY, "key": [KEY]}).encode()
 ECHOES: dict[str, Script] = {
     "a status line": repeat_as_a_status,
     "a header that is none": repeat_as_a_header,
-    "all fields of an error": answer(400, ECHO, X_Request_Id=KEY, X_Key=f"Key {KEY}"),
-    "an error in a success": answer(200, ECHO, X_Request_Id=KEY),
-    "a server's failure": answer(500, ECHO),
-    "a page": answer(502, f"<title>{KEY}</title>".encode(), "text/html"),
-    "a success that is none": answer(200, f"<html>{KEY}".encode(), "text/html"),
-    "an excerpt that ends within it": answer(200, b"<" * (201 - len(KEY)) + KEY.encode(), "text/html"),
-    "the wrong type": answer(200, json.dumps({"a": KEY}).encode()),
-    "a redirect": answer(302, KEY.encode(), Location=f"http://other.example/{KEY}"),
+    "all fields of an error": make_response(400, ECHO, X_Request_Id=KEY, X_Key=f"Key {KEY}"),
+    "an error in a success": make_response(200, ECHO, X_Request_Id=KEY),
+    "a server's failure": make_response(500, ECHO),
+    "a page": make_response(502, f"<title>{KEY}</title>".encode(), "text/html"),
+    "a success that is none": make_response(200, f"<html>{KEY}".encode(), "text/html"),
+    "an excerpt that ends within it": make_response(200, b"<" * (201 - len(KEY)) + KEY.encode(), "text/html"),
+    "the wrong type": make_response(200, json.dumps({"a": KEY}).encode()),
+    "a redirect": make_response(302, KEY.encode(), Location=f"http://other.example/{KEY}"),
 }
 
 
@@ -257,7 +257,7 @@ STREAMED = {
 
 @pytest.mark.parametrize("events", STREAMED.values(), ids=STREAMED)
 async def test_the_error_of_an_event_is_raised_without_the_key(events: str) -> None:
-    async with asked(answer(body=events.encode(), kind="text/event-stream", X_Request_Id=KEY)) as (shop, _):
+    async with asked(make_response(body=events.encode(), kind="text/event-stream", X_Request_Id=KEY)) as (shop, _):
         with pytest.raises(KellyAPIError) as caught:
             [piece async for piece in shop._stream_events("/chat", {}, into=ChatStream)]
         assert "***" in str(caught.value)
@@ -266,7 +266,7 @@ async def test_the_error_of_an_event_is_raised_without_the_key(events: str) -> N
 
 @pytest.mark.parametrize("events", [STREAMED["an event"], STREAMED["an event in words"]])
 async def test_the_error_of_an_event_is_raised_without_a_consumers_key(events: str) -> None:
-    reply = answer(body=events.encode(), kind="text/event-stream")
+    reply = make_response(body=events.encode(), kind="text/event-stream")
     async with Server(reply) as server, Aerostack("project-key", base_url=server.url, retry=NO_RETRY) as aerostack:
         with pytest.raises(KellyAPIError) as caught:
             async with aerostack.gateway.chat_stream("api", "hi", consumer=KEY) as stream:
@@ -377,7 +377,7 @@ async def everything(url: str, **options: Any) -> AsyncIterator[list[Callable[[]
 
 @pytest.mark.parametrize(
     "script",
-    [OK, answer(503, ECHO, X_Request_Id=KEY), cut(b"")],
+    [OK, make_response(503, ECHO, X_Request_Id=KEY), cut(b"")],
 )
 @pytest.mark.parametrize("by_proxy", [False, True])
 async def test_no_log_at_any_level_shows_a_key_or_a_password(
@@ -410,7 +410,7 @@ async def test_a_receiver_logs_no_secret(caplog: pytest.LogCaptureFixture) -> No
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_consumers_key_does_not_follow_a_redirect_elsewhere(status: int) -> None:
-    async with Server(OK) as other, Server(answer(status, Location=f"{other.url}/there")) as server:
+    async with Server(OK) as other, Server(make_response(status, Location=f"{other.url}/there")) as server:
         for use in (wallet, consume, consume_stream):
             with pytest.raises(StatusError, match="which is not followed"):
                 await use(server.url)
@@ -419,7 +419,7 @@ async def test_a_consumers_key_does_not_follow_a_redirect_elsewhere(status: int)
 
 
 async def test_no_key_goes_to_the_addresses_that_a_prediction_names() -> None:
-    ended = answer(body=json.dumps(PREDICTION).encode())
+    ended = make_response(body=json.dumps(PREDICTION).encode())
     async with (
         Server(ended) as server,
         Server(OK) as other,
@@ -434,7 +434,7 @@ async def test_no_key_goes_to_the_addresses_that_a_prediction_names() -> None:
 
 
 async def test_outputs_are_fetched_without_a_key(tmp_path: Path) -> None:
-    async with Server(answer(body=b"\x89PNG", kind="image/png")) as server:
+    async with Server(make_response(body=b"\x89PNG", kind="image/png")) as server:
         done = Prediction(id="a1", status="succeeded", output=[f"{server.url}/a.png"])
         async with KellyAPI(skytells=KEY, headers={"X-Mine": KEY}) as api:
             await api.skytells.predictions.download(done, tmp_path)
@@ -473,8 +473,8 @@ COMMANDS = (
     ("predictions", "list", "--json"), ("predictions", "cancel", "a1"), ("run", "m", "-i", "prompt=x"), ("unheard",)
 )  # fmt: skip
 SAYINGS: dict[str, Script] = {
-    "the key in an error": answer(401, ECHO, X_Request_Id=KEY),
-    "the key in a page": answer(200, f"<html>{KEY}".encode(), "text/html"),
+    "the key in an error": make_response(401, ECHO, X_Request_Id=KEY),
+    "the key in a page": make_response(200, f"<html>{KEY}".encode(), "text/html"),
     "nothing": cut(b""),
 }
 

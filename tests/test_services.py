@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 from PIL import Image as Picture
 
 from kellyapi import (
@@ -230,7 +230,7 @@ def test_each_row_names_arguments_of_the_service(service: str, routes: tuple[Rou
 
 
 async def test_a_result_says_who_answered_and_who_was_tried(wire: Responses) -> None:
-    answer(wire, "POST", "https://translation-api.ghananlp.org/v1/translate", json="Maakye")
+    respond(wire, "POST", "https://translation-api.ghananlp.org/v1/translate", json="Maakye")
     async with having(*ALL) as api:
         result = await api.translate("Good morning", "en-tw")
     assert (result.provider, result.tried) == ("khaya", ("khaya",))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from processes import ForkingPython
-from servers import Server, answer, hang, run_script, script
+from servers import Server, hang, make_response, run_script, script
 
 IMPORTS = """
 import asyncio, gc, os, sys, threading
@@ -342,7 +342,7 @@ async def test_a_life_ends_without_a_warning_and_with_its_connections_closed(
     connections: int | None, life: str, python: ForkingPython
 ) -> None:
     async with Server(
-        answer(body=b'"Maakye"', kind="audio/wav" if "stream(" in life else "application/json")
+        make_response(body=b'"Maakye"', kind="audio/wav" if "stream(" in life else "application/json")
     ) as server:
         assert await asyncio.to_thread(python.run, HEAD + life, server.url) == ""
         await server.until(lambda: server.open == 0)

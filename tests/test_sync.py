@@ -18,9 +18,9 @@ from servers import (
     Script,
     Server,
     Shop,
-    answer,
     cut,
     hang,
+    make_response,
     pausing,
     run_script,
     script,
@@ -67,7 +67,7 @@ def test_a_client_is_closed_and_used_again_without_a_loop(serve: Serve) -> None:
 
 
 def test_errors_come_through_as_they_are(serve: Serve) -> None:
-    shop, _ = serve(answer(404, b'{"problem": "no fox"}'))
+    shop, _ = serve(make_response(404, b'{"problem": "no fox"}'))
     with pytest.raises(StatusError, match="no fox"):
         run_sync(shop.look())
     with pytest.raises(ConfigurationError):
@@ -102,7 +102,7 @@ def test_several_threads_call_at_once(serve: Serve) -> None:
 
 
 async def test_it_works_inside_a_running_loop(serve: Serve) -> None:
-    shop, server = serve(OK, answer(body=b"abc"))
+    shop, server = serve(OK, make_response(body=b"abc"))
     assert run_sync(shop.look()) == {}
     assert b"".join(iterate_sync(shop.listen())) == b"abc"
     assert len(server.requests) == 2
@@ -202,7 +202,9 @@ def test_an_iterator_that_cannot_be_closed_is_iterated_too() -> None:
 
 
 def test_a_stream_is_iterated_and_leaving_it_early_frees_its_connection(serve: Serve) -> None:
-    shop, server = serve(answer(body=b"abc"), pausing(answer(body=b"x" * 100)[:-50]), cut(answer(body=b"abc")[:-1]))
+    shop, server = serve(
+        make_response(body=b"abc"), pausing(make_response(body=b"x" * 100)[:-50]), cut(make_response(body=b"abc")[:-1])
+    )
     assert b"".join(iterate_sync(shop.listen())) == b"abc"
     for piece in iterate_sync(shop.listen()):
         assert piece == b"x" * 50
@@ -298,7 +300,7 @@ async def test_a_plain_script_ends_without_a_warning_and_with_its_connections_cl
     source: str, python: ForkingPython
 ) -> None:
     kind = "audio/wav" if "stream" in source else "application/json"
-    async with Server(answer(body=b'"Maakye"', kind=kind)) as server:
+    async with Server(make_response(body=b'"Maakye"', kind=kind)) as server:
         assert (await asyncio.to_thread(python.run, HEAD + source, server.url)).replace('"', "") == "Maakye Maakye"
         await server.until(lambda: server.open == 0)
 
@@ -310,7 +312,7 @@ try:
 except KeyboardInterrupt:
     print("interrupted", translate())
 """
-    async with Server(hang, answer(body=b'"Maakye"')) as server, script(HEAD + twice, server.url) as process:
+    async with Server(hang, make_response(body=b'"Maakye"')) as server, script(HEAD + twice, server.url) as process:
         await server.until(lambda: len(server.requests) == 1)
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
@@ -351,6 +353,6 @@ print(len(translate()))
 
 @pytest.mark.parametrize("size", [6, 300 * 2**10], ids=["small", "large"])
 async def test_parent_and_forked_child_go_on_alone(size: int) -> None:
-    async with Server(answer(body=b'"' + b"x" * size + b'"')) as server:
+    async with Server(make_response(body=b'"' + b"x" * size + b'"')) as server:
         assert await run_script(HEAD + FORK, server.url) == f"{size} {size} {size}"
         assert len({seen.connection for seen in server.requests}) == 2

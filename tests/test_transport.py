@@ -17,7 +17,22 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
-from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, answer, asked, cut, hang, late, pausing, reset
+from servers import (
+    AT_ONCE,
+    KEY,
+    OK,
+    Exchange,
+    Script,
+    Server,
+    Shop,
+    asked,
+    cut,
+    hang,
+    late,
+    make_response,
+    pausing,
+    reset,
+)
 
 from kellyapi._core import environment
 from kellyapi._core.messages import FormField, FromResponse, Timeout
@@ -37,13 +52,13 @@ BROKEN: dict[str, Script] = {
     "reset": reset,
     "closed before the head": cut(b""),
     "cut within the head": cut(b"HTTP/1.1 200 OK\r\nContent-Le"),
-    "cut within the body": cut(answer(body=b"{}" * 9)[:-1]),
-    "cut within a chunk": cut(answer(Transfer_Encoding="chunked") + b"5\r\n{"),
-    "closed before the last chunk": cut(answer(body=b"", Transfer_Encoding="chunked") + b"2\r\n{}\r\n"),
+    "cut within the body": cut(make_response(body=b"{}" * 9)[:-1]),
+    "cut within a chunk": cut(make_response(Transfer_Encoding="chunked") + b"5\r\n{"),
+    "closed before the last chunk": cut(make_response(body=b"", Transfer_Encoding="chunked") + b"2\r\n{}\r\n"),
     "no HTTP": cut(b"SSH-2.0-server\r\n\r\n"),
     "a length that is no number": cut(b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n{}"),
-    "gzip that is none": cut(answer(body=b"nonsense", Content_Encoding="gzip")),
-    "gzip that is cut": cut(answer(body=PACKED, Content_Encoding="gzip")[:-40]),
+    "gzip that is none": cut(make_response(body=b"nonsense", Content_Encoding="gzip")),
+    "gzip that is cut": cut(make_response(body=PACKED, Content_Encoding="gzip")[:-40]),
 }
 
 
@@ -146,7 +161,7 @@ async def test_a_host_that_has_no_address_was_sent_nothing() -> None:
 
 
 def chunked(body: bytes, **headers: str) -> bytes:
-    return answer(body=b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), Transfer_Encoding="chunked", **headers)
+    return make_response(body=b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body), Transfer_Encoding="chunked", **headers)
 
 
 LONG = b'"' + b"x" * 999 + b'"'
@@ -156,9 +171,9 @@ LONG = b'"' + b"x" * 999 + b'"'
 @pytest.mark.parametrize(
     "whole",
     [
-        answer(body=LONG),
+        make_response(body=LONG),
         chunked(LONG),
-        answer(body=gzip.compress(LONG), Content_Encoding="gzip"),
+        make_response(body=gzip.compress(LONG), Content_Encoding="gzip"),
         chunked(gzip.compress(LONG), Content_Encoding="gzip"),
     ],
     ids=["plain", "chunked", "gzip", "chunked gzip"],
@@ -179,7 +194,7 @@ async def test_an_endless_answer_is_refused_while_it_arrives(headers: dict[str, 
     zeros = bytes(2**20)
 
     async def endless(exchange: Exchange) -> None:
-        await exchange.write(answer(body=b"", Transfer_Encoding="chunked", **headers))
+        await exchange.write(make_response(body=b"", Transfer_Encoding="chunked", **headers))
         while True:
             if piece := packer.compress(zeros) if headers else zeros:
                 await exchange.write(b"%x\r\n%b\r\n" % (len(piece), piece))
@@ -192,7 +207,7 @@ async def test_an_endless_answer_is_refused_while_it_arrives(headers: dict[str, 
 
 
 async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -> None:
-    async with asked(pausing(answer(404, LONG)[:-1]), max_response_bytes=100) as (shop, server):
+    async with asked(pausing(make_response(404, LONG)[:-1]), max_response_bytes=100) as (shop, server):
         for call in (shop.look(), anext(shop.listen())):
             with pytest.raises(NotFoundError) as caught:
                 await call
@@ -204,7 +219,7 @@ async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -
 
 
 async def test_of_the_body_of_an_error_a_mebibyte_is_read() -> None:
-    async with asked(answer(404, bytes(2**20 + 1))) as (shop, _):
+    async with asked(make_response(404, bytes(2**20 + 1))) as (shop, _):
         with pytest.raises(NotFoundError) as caught:
             await shop.look()
         assert len(caught.value.body) == 100_000  # of text that is no JSON
@@ -220,7 +235,7 @@ async def test_a_file_is_asked_for_without_compression_and_json_with_it() -> Non
         ]  # fmt: skip
 
 
-@pytest.mark.parametrize("script", [hang, pausing(answer(body=LONG)[:-1])], ids=["no head", "half a body"])
+@pytest.mark.parametrize("script", [hang, pausing(make_response(body=LONG)[:-1])], ids=["no head", "half a body"])
 @pytest.mark.parametrize("timeout", [0.05, Timeout(total=None, idle=0.05)], ids=["total", "idle"])
 async def test_silence_ends_in_a_timeout_that_frees_the_connection(script: Script, timeout: float | Timeout) -> None:
     async with asked(script, timeout=timeout, retry=NO_RETRY) as (shop, server):
@@ -232,21 +247,21 @@ async def test_silence_ends_in_a_timeout_that_frees_the_connection(script: Scrip
 
 
 async def test_one_deadline_covers_all_attempts() -> None:
-    async with asked(late(0.1, answer(503)), timeout=0.15) as (shop, server):
+    async with asked(late(0.1, make_response(503)), timeout=0.15) as (shop, server):
         with pytest.raises(RequestTimeoutError):
             await shop.look()
         assert len(server.requests) <= 2
 
 
 async def test_one_deadline_covers_all_redirects() -> None:
-    async with asked(late(0.1, answer(302, Location="/again")), timeout=0.15) as (shop, server):
+    async with asked(late(0.1, make_response(302, Location="/again")), timeout=0.15) as (shop, server):
         with pytest.raises(RequestTimeoutError):
             await shop.look()
         assert len(server.requests) <= 2
 
 
 async def test_a_pause_that_would_pass_the_deadline_is_not_begun() -> None:
-    async with asked(answer(429, Retry_After="1"), timeout=0.2) as (shop, server):
+    async with asked(make_response(429, Retry_After="1"), timeout=0.2) as (shop, server):
         with pytest.raises(StatusError) as caught:
             await shop.look()
         assert (caught.value.retry_after, len(server.requests)) == (1.0, 1)
@@ -260,7 +275,7 @@ async def test_a_pause_that_would_pass_the_deadline_is_not_begun() -> None:
                          ("buy", 308), ("remove", 307)],
 )  # fmt: skip
 async def test_a_redirect_on_the_same_origin_is_followed_with_method_body_and_key(verb: str, status: int) -> None:
-    async with asked(answer(status, Location="/there?a=1"), answer(body=b"[1]")) as (shop, server):
+    async with asked(make_response(status, Location="/there?a=1"), make_response(body=b"[1]")) as (shop, server):
         assert await getattr(shop, verb)(into=object) == [1]
         first, second = server.requests
         assert second.target == "/there?a=1"
@@ -271,7 +286,7 @@ async def test_a_redirect_on_the_same_origin_is_followed_with_method_body_and_ke
 @pytest.mark.parametrize("status", [301, 302, 303])
 @pytest.mark.parametrize("verb", ["buy", "remove"])
 async def test_a_redirect_that_would_change_the_method_is_not_followed(verb: str, status: int) -> None:
-    async with asked(answer(status, Location="/there")) as (shop, server):
+    async with asked(make_response(status, Location="/there")) as (shop, server):
         with pytest.raises(StatusError, match="/there") as caught:
             await getattr(shop, verb)()
         assert (caught.value.status, caught.value.outcome_unknown, len(server.requests)) == (status, False, 1)
@@ -279,7 +294,7 @@ async def test_a_redirect_that_would_change_the_method_is_not_followed(verb: str
 
 @pytest.mark.parametrize("verb", ["look", "buy", "remove"])
 async def test_a_redirect_to_another_origin_is_an_error_that_names_it_and_the_key_stays(verb: str) -> None:
-    async with Server(OK) as other, asked(answer(307, Location=f"{other.url}/there?token=1")) as (shop, server):
+    async with Server(OK) as other, asked(make_response(307, Location=f"{other.url}/there?token=1")) as (shop, server):
         with pytest.raises(StatusError) as caught:
             await getattr(shop, verb)()
         assert f"'{other.url}'" in str(caught.value)
@@ -288,14 +303,14 @@ async def test_a_redirect_to_another_origin_is_an_error_that_names_it_and_the_ke
 
 @pytest.mark.parametrize("location", ["", "http://[broken", "http://127.0.0.1:no/", "mailto:a@b", "//other.example/x"])
 async def test_a_redirect_to_nowhere_is_an_error(location: str) -> None:
-    async with asked(answer(302, Location=location)) as (shop, _):
+    async with asked(make_response(302, Location=location)) as (shop, _):
         with pytest.raises(StatusError) as caught:
             await shop.look()
         assert caught.value.status == 302
 
 
 async def test_five_redirects_are_followed_and_a_sixth_is_an_error() -> None:
-    hop = answer(302, b"", Location="/hop")
+    hop = make_response(302, b"", Location="/hop")
     async with asked(*[hop] * 5, OK) as (shop, server):
         assert await shop.look() == {}
         assert (len(server.requests), server.connections) == (6, 1)
@@ -306,7 +321,10 @@ async def test_five_redirects_are_followed_and_a_sixth_is_an_error() -> None:
 
 
 async def test_a_download_follows_redirects_and_never_carries_the_key() -> None:
-    async with asked(answer(302, Location="/there"), answer(body=b"\0\xff", kind="image/png")) as (shop, server):
+    async with asked(make_response(302, Location="/there"), make_response(body=b"\0\xff", kind="image/png")) as (
+        shop,
+        server,
+    ):
         with_headers = shop.with_options(headers={"X-Other": "secret"})
         assert (await with_headers.download(f"{server.url}/output")).body == b"\0\xff"
         assert [seen.target for seen in server.requests] == ["/output", "/there"]
@@ -314,7 +332,10 @@ async def test_a_download_follows_redirects_and_never_carries_the_key() -> None:
 
 
 async def test_a_download_follows_to_any_origin_that_is_encrypted() -> None:
-    async with Server() as other, asked(answer(302, Location=other.url.replace("http", "https"))) as (shop, server):
+    async with (
+        Server() as other,
+        asked(make_response(302, Location=other.url.replace("http", "https"))) as (shop, server),
+    ):
         with pytest.raises(TransportError):
             await shop.with_options(retry=NO_RETRY).download(f"{server.url}/output")
         assert other.connections == 1
@@ -338,7 +359,7 @@ async def test_a_path_and_bytes_are_sent_with_their_length_and_again_after_a_fai
     data = b"RIFF" + bytes(size - 4)
     path = tmp_path / "a.wav"
     path.write_bytes(data)
-    async with asked(answer(503), OK) as (shop, server):
+    async with asked(make_response(503), OK) as (shop, server):
         assert await shop.send(path if kind == "path" else data) == {}
         assert [bytes(seen.body) == data for seen in server.requests] == [True, True]
         for seen in server.requests:
@@ -354,7 +375,9 @@ async def test_an_iterator_is_sent_in_chunks() -> None:
         assert (seen.headers["transfer-encoding"], seen.headers["content-type"]) == ("chunked", "audio/flac")
 
 
-@pytest.mark.parametrize("script", [reset, answer(503), answer(429, Retry_After="0"), answer(307, Location="/there")])
+@pytest.mark.parametrize(
+    "script", [reset, make_response(503), make_response(429, Retry_After="0"), make_response(307, Location="/there")]
+)
 async def test_a_body_that_can_be_read_once_is_sent_once(script: Script) -> None:
     async with asked(script) as (shop, server):
         with pytest.raises((TransportError, StatusError)):
@@ -376,7 +399,7 @@ async def test_an_early_answer_ends_an_upload_without_its_rest() -> None:
 
     async def refuse(exchange: Exchange) -> None:
         await asked_for_more.wait()
-        await exchange.write(answer(401, b'{"problem": "no"}'))
+        await exchange.write(make_response(401, b'{"problem": "no"}'))
         await exchange.left()
 
     async with asked(refuse) as (shop, server):
@@ -399,7 +422,7 @@ async def test_an_answer_that_begins_before_the_upload_ends_does_not_cut_the_upl
             yield b"more"
 
     async def at_once(exchange: Exchange) -> None:
-        whole = answer(body=b"[1]")
+        whole = make_response(body=b"[1]")
         await exchange.write(whole[:-3])
         begun.set()
         await exchange.read()
@@ -425,7 +448,7 @@ async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) 
         FormField("text", "é".encode(), content_type="text/plain; charset=utf-8"),
         FormField("audio", lambda: pieces(b"fLaC", b"12"), 'mɛ "1".flac', "audio/flac"),
     )
-    async with asked(answer(503), OK) as (shop, server):
+    async with asked(make_response(503), OK) as (shop, server):
         assert await shop.fill(*parts) == {}
         for seen in server.requests:
             assert seen.headers["content-type"].startswith("multipart/form-data; boundary=")
@@ -475,12 +498,12 @@ async def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next_call(ste
 
     async def twice(exchange: Exchange) -> None:
         await exchange.read()
-        await exchange.write(answer(body=b"1"))
+        await exchange.write(make_response(body=b"1"))
         await more.wait()
-        await exchange.write(answer(body=b"2"))
+        await exchange.write(make_response(body=b"2"))
         sent.set()
 
-    async with asked(twice, answer(body=b"3"), retry=NO_RETRY) as (shop, server):
+    async with asked(twice, make_response(body=b"3"), retry=NO_RETRY) as (shop, server):
         assert await shop.buy() == 1
         more.set()
         await sent.wait()
@@ -554,7 +577,10 @@ async def test_an_injected_session_keeps_its_own_and_is_never_closed() -> None:
     session = aiohttp.ClientSession(
         headers={"X-Own": "1"}, cookies={"c": "2"}, middlewares=[own], raise_for_status=True, auto_decompress=False
     )
-    async with session, Server(OK, answer(404), answer(body=gzip.compress(b"[1]"), Content_Encoding="gzip")) as server:
+    async with (
+        session,
+        Server(OK, make_response(404), make_response(body=gzip.compress(b"[1]"), Content_Encoding="gzip")) as server,
+    ):
         async with Shop(KEY, base_url=server.url, session=session) as shop:
             await shop.buy()
             with pytest.raises(StatusError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from servers import AT_ONCE, Server, answer
+from servers import AT_ONCE, Server, make_response
 
 from kellyapi import Khaya, Skytells, TransportError
 from kellyapi.errors import KellyAPIError, status_error
 
 THROTTLED = status_error(429)("slower", status=429)
 UNSENT = TransportError("refused", sent=False)
-JOB = answer(body=b'{"id": "p1", "status": "pending"}')
+JOB = make_response(body=b'{"id": "p1", "status": "pending"}')
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNSENT], ids=repr)
@@ -45,7 +45,7 @@ async def test_a_source_that_raises_is_not_sent_again_without_its_end() -> None:
         yield b"RIFF"
         raise UNSENT
 
-    async with Server(answer(body=b'{"text": "torn"}')) as server:
+    async with Server(make_response(body=b'{"text": "torn"}')) as server:
         khaya = Khaya("key", base_url=server.url, retry=AT_ONCE)
         with pytest.raises(TransportError) as caught:
             await khaya.transcribe(source(), "twi")

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from servers import answer
+from servers import make_response
 
 from kellyapi import Sandbox
 
@@ -24,12 +24,15 @@ FAKE_ENGINES = Path(__file__).parents[1] / "sandbox"
 VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
 
 FAILURES = {
-    "no credits": (answer(402), "The credits are used up. Please tell the owner."),
-    "too many": (answer(429, Retry_After="3599"), "Too many people are asking. Please try again in 3599 seconds."),
-    "wrong input": (answer(400, b'{"error": {"message": "too odd"}}'), "The service cannot use this: too odd"),
-    "wrong key": (answer(401), "This cannot be done now. Please tell the owner to look into the log."),
+    "no credits": (make_response(402), "The credits are used up. Please tell the owner."),
+    "too many": (
+        make_response(429, Retry_After="3599"),
+        "Too many people are asking. Please try again in 3599 seconds.",
+    ),
+    "wrong input": (make_response(400, b'{"error": {"message": "too odd"}}'), "The service cannot use this: too odd"),
+    "wrong key": (make_response(401), "This cannot be done now. Please tell the owner to look into the log."),
     "no JSON": (
-        answer(200, b"<p>", "text/html"),
+        make_response(200, b"<p>", "text/html"),
         "This cannot be done now. Please tell the owner to look into the log.",
     ),
 }

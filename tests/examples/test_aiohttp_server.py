@@ -18,7 +18,7 @@ import pytest
 from aiohttp import web
 from attrs import frozen
 from PIL import Image
-from servers import Exchange, Server, answer, script
+from servers import Exchange, Server, make_response, script
 
 from kellyapi import ConfigurationError, Sandbox, Skytells
 
@@ -98,7 +98,7 @@ async def site(sandbox: Sandbox, server: ModuleType) -> AsyncIterator[Site]:
 
 def poll_response(status: str) -> bytes:
     """Return the response of Skytells to a poll."""
-    return answer(body=json.dumps({"id": "job-1", "status": status, "metrics": {"progress": 40}}).encode())
+    return make_response(body=json.dumps({"id": "job-1", "status": status, "metrics": {"progress": 40}}).encode())
 
 
 def check_picture(data: bytes) -> None:

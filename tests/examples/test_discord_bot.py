@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
-from servers import Exchange, Script, Server, answer, hang, script
+from servers import Exchange, Script, Server, hang, make_response, script
 
 from kellyapi import Sandbox
 from kellyapi.languages import TRANSLATION
@@ -165,7 +165,7 @@ async def slow_khaya(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Ser
     async def translate(exchange: Exchange) -> None:
         await exchange.read()
         await release.wait()
-        await exchange.write(answer(body=b'"Maakye"'))
+        await exchange.write(make_response(body=b'"Maakye"'))
 
     async with Server(translate) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 
 import pytest
-from servers import Exchange, Script, Server, answer, hang
+from servers import Exchange, Script, Server, hang, make_response
 
 from kellyapi import Sandbox
 
@@ -78,7 +78,7 @@ async def test_long_messages_are_refused_before_any_request(
     telegram: TelegramFake, load: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bot = load("telegram_bot")
-    async with Server(answer()) as khaya:
+    async with Server(make_response()) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         async with running(bot, telegram):
             telegram.write("a" * (bot.MAX_TEXT + 1))
@@ -133,9 +133,9 @@ async def slow_khaya(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Ser
     async def translate(exchange: Exchange) -> None:
         await exchange.read()
         await release.wait()
-        await exchange.write(answer(body=b'"Maakye"'))
+        await exchange.write(make_response(body=b'"Maakye"'))
 
-    async with Server(translate, answer(body=b"ID3 Maakye", kind="audio/mpeg")) as khaya:
+    async with Server(translate, make_response(body=b"ID3 Maakye", kind="audio/mpeg")) as khaya:
         monkeypatch.setenv("KHAYA_BASE_URL", khaya.url)
         yield khaya, release
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 from processes import ForkingPython
-from servers import Exchange, Script, Server, answer, script
+from servers import Exchange, Script, Server, make_response, script
 
 from kellyapi import Sandbox
 
@@ -65,7 +65,7 @@ def run(python: ForkingPython) -> Run:
 
 
 def translated(text: str) -> bytes:
-    return answer(body=json.dumps(text).encode())
+    return make_response(body=json.dumps(text).encode())
 
 
 def requested_texts(server: Server) -> list[str]:
@@ -158,7 +158,12 @@ async def test_a_failed_row_is_reported_with_its_line_and_retried_by_the_next_ru
 
 @pytest.mark.parametrize(
     "failure",
-    [answer(401), answer(402), answer(429, Retry_After="3599"), answer(200, b"<p>", "text/html")],
+    [
+        make_response(401),
+        make_response(402),
+        make_response(429, Retry_After="3599"),
+        make_response(200, b"<p>", "text/html"),
+    ],
     ids=["wrong key", "no credits", "too many", "no JSON"],
 )
 async def test_after_many_failures_in_a_row_the_rest_is_skipped(

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 from providers.replies import COMPLETION, MODEL, PREDICTION
-from servers import KEY, Script, Server, answer
+from servers import KEY, Script, Server, make_response
 
 from kellyapi import Aerostack, Kelly, KellyAPIError, Khaya, Prediction, Skytells
 
@@ -65,11 +65,11 @@ class Operation:
 
 
 def _json(value: Any) -> bytes:
-    return answer(body=json.dumps(value).encode())
+    return make_response(body=json.dumps(value).encode())
 
 
-SPOKEN = answer(body=WAV, kind="audio/wav")
-PNG = answer(body=b"\x89PNG\r\n\x1a\n", kind="image/png")
+SPOKEN = make_response(body=WAV, kind="audio/wav")
+PNG = make_response(body=b"\x89PNG\r\n\x1a\n", kind="image/png")
 OPERATIONS: dict[str, Operation] = {
     "kelly GET": Operation(Kelly, "GET", lambda one, _: one.models("sd"), _json(["a"]), "free"),
     "kelly POST": Operation(Kelly, "POST", lambda one, _: one.chat("x"), _json({"message": "y"}), "paid"),

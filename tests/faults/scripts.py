@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from servers import Exchange, Script, answer, cut, hang, pausing, reset
+from servers import Exchange, Script, cut, hang, make_response, pausing, reset
 from servers import _abort as abort
 
 LINES = 10_000
@@ -89,4 +89,4 @@ def silent(good: bytes) -> dict[str, Script]:
 
 
 def html(status: int = 200) -> bytes:
-    return answer(status, b"<html><title>Welcome</title></html>", "text/html")
+    return make_response(status, b"<html><title>Welcome</title></html>", "text/html")

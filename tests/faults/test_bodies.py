@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_clock import run
-from servers import answer, run_script
+from servers import make_response, run_script
 
 from kellyapi import DecodingError
 
@@ -65,7 +65,7 @@ DECODED = {name: one for name, one in OPERATIONS.items() if one.reads != "file"}
 def test_a_success_that_says_something_else_is_a_decoding_error(name: str) -> None:
     operation = DECODED[name]
     for wrong, (body, kind) in BODIES.items():
-        outcome = run(ask(operation, answer(body=body, kind=kind)))
+        outcome = run(ask(operation, make_response(body=body, kind=kind)))
         if wrong in RIGHT.get(name, ()):
             assert outcome.error is None, wrong
             continue
@@ -89,7 +89,7 @@ _BOMB = """
 import asyncio, resource, sys, zlib
 sys.path[:0] = sys.argv[1:2]
 import kellyapi
-from servers import Server, answer
+from servers import Server, make_response
 
 def piece():
     return packer.compress(bytes(2**20)) + packer.flush(zlib.Z_FULL_FLUSH)
@@ -101,7 +101,7 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 async def main(status, limit, client, call):
-    async with Server(answer(status, packed, Content_Encoding="gzip")) as server:
+    async with Server(make_response(status, packed, Content_Encoding="gzip")) as server:
         async with client("key", base_url=server.url, max_response_bytes=limit) as api:
             before = peak()
             try:

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
 from fake_clock import run
-from servers import KEY, Script, Server, answer, asked, hang, late, pausing
+from servers import KEY, Script, Server, asked, hang, late, make_response, pausing
 
 from kellyapi import KellyAPIError, Khaya, RequestTimeoutError, RetryPolicy, StatusError
 from kellyapi._core.messages import NO_TIMEOUT, Timeout
@@ -21,15 +21,15 @@ from .scripts import drip
 PRECISION = 0.15
 """Seconds after which a call has ended that had to."""
 CALLS = {name: one for name, one in OPERATIONS.items() if not one.transfer}
-WHOLE = answer(body=b'"y"')
+WHOLE = make_response(body=b'"y"')
 SLOW: dict[str, Script] = {
     "no answer": hang,
     "half a body": pausing(WHOLE[:-1]),
     "a byte a second": drip(WHOLE),
     "a byte a tenth of a second": drip(WHOLE, 0.1),
-    "a late error, again and again": late(2.0, answer(500)),
-    "a late 429, again and again": late(2.0, answer(429)),
-    "a late redirect, again and again": late(1.0, answer(307, b"", Location="/there")),
+    "a late error, again and again": late(2.0, make_response(500)),
+    "a late 429, again and again": late(2.0, make_response(429)),
+    "a late redirect, again and again": late(1.0, make_response(307, b"", Location="/there")),
 }
 
 
@@ -131,7 +131,7 @@ async def test_aiohttp_is_told_not_to_round_its_timers_up(monkeypatch: pytest.Mo
         return await request(self, *args, **options)
 
     monkeypatch.setattr(aiohttp.ClientSession, "_request", watched)
-    async with asked(answer(), timeout=Timeout(total=5.2, connect=6.1, idle=7.3)) as (shop, _):
+    async with asked(make_response(), timeout=Timeout(total=5.2, connect=6.1, idle=7.3)) as (shop, _):
         await shop.look()
         session, _ = shop._connection.transport._sessions[asyncio.get_running_loop()]
         assert session.connector._timeout_ceil_threshold == float("inf")

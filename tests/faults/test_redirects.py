@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from attrs import frozen
 from fake_clock import run
-from servers import KEY, Exchange, Seen, Server, answer
+from servers import KEY, Exchange, Seen, Server, make_response
 
 from kellyapi import StatusError, TransportError
 
@@ -68,7 +68,7 @@ async def send(operation: Operation, status: int, where: str, *then: bytes) -> S
                 server=f"http://{host}", host=host, port=host.rpartition(":")[2], other=other.url, other_host=other_host
             )
             await exchange.read()
-            await exchange.write(answer(status, b"", **({"Location": target} if target else {})))
+            await exchange.write(make_response(status, b"", **({"Location": target} if target else {})))
 
         outcome = await ask(operation, redirect, *then)
         return Sent(outcome, other.connections, [*outcome.requests, *other.requests])
@@ -127,7 +127,7 @@ def test_a_download_is_redirected_anywhere_and_without_the_key(operation: Operat
 @each_operation
 def test_a_loop_of_redirects_ends_after_five(operation: Operation) -> None:
     for status in STATUSES:
-        outcome = run(ask(operation, answer(status, b"", Location="/there")))
+        outcome = run(ask(operation, make_response(status, b"", Location="/there")))
         assert type(outcome.error) is StatusError
         assert len(outcome.requests) == (6 if is_followed(operation, status) else 1), status
 
@@ -137,6 +137,6 @@ FOLLOWED = {name: one for name, one in OPERATIONS.items() if is_followed(one, 30
 
 @pytest.mark.parametrize("operation", FOLLOWED.values(), ids=FOLLOWED)
 def test_five_redirects_still_arrive(operation: Operation) -> None:
-    hop = answer(307, b"", Location="/there")
+    hop = make_response(307, b"", Location="/there")
     outcome = run(ask(operation, *[hop] * 5, operation.good))
     assert (outcome.error, len(outcome.requests)) == (None, 6)

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 
 import pytest
 from fake_clock import run
-from servers import answer
+from servers import make_response
 
 from kellyapi import NO_RETRY, NO_TIMEOUT, RetryPolicy, StatusError
 from kellyapi._core.retry import MAX_RETRY_AFTER
@@ -27,7 +27,7 @@ each_status = pytest.mark.parametrize("status", [429, 503])
 def busy(status: int, *values: str) -> bytes:
     """Write an answer with these `Retry-After` headers."""
     lines = "".join(f"Retry-After: {value}\r\n" for value in values)
-    return answer(status).replace(b"Content-Length", lines.encode() + b"Content-Length", 1)
+    return make_response(status).replace(b"Content-Length", lines.encode() + b"Content-Length", 1)
 
 
 @each_system

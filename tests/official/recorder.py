@@ -11,7 +11,7 @@ from email import message_from_string
 from typing import Any
 from urllib.parse import parse_qsl
 
-from servers import Exchange, Seen, Server, answer
+from servers import Exchange, Seen, Server, make_response
 
 from .operations import ID
 
@@ -23,30 +23,30 @@ _KELLY = {"image": "aW1hZ2U=", "voice": "dm9pY2U=", "content": "a fox", "message
 
 # The response is that of the first entry with which the method and path begin.
 _RESPONSES: tuple[tuple[str, bytes], ...] = (
-    ("POST /v1/translate", answer(body=b'"Maakye"')),
-    ("POST /v2/translate", answer(body=b'"Maakye"')),
-    ("POST /asr/v1", answer(body=b'"a fox"')),
-    ("POST /asr/", answer(body=b'{"text": "a fox"}')),
-    ("GET /asr/", answer(body=b'{"languages": [{"code": "twi", "name": "Asante Twi"}]}')),
-    ("GET /tts/", answer(body=b'{"languages": {"Asante Twi": "twi"}}')),
-    ("POST /tts/", answer(body=b"RIFF", kind="audio/wav")),
-    (f"GET /v1/predictions/{ID}", answer(body=json.dumps({**PREDICTION, "id": ID}).encode())),
-    ("GET /v1/predictions/", answer(body=json.dumps(PREDICTION).encode())),
-    ("GET /v1/predictions", answer(body=json.dumps(PAGE).encode())),
-    ("GET /v1/models", answer(body=json.dumps([MODEL]).encode())),
-    ("GET /v1/model/", answer(body=json.dumps(MODEL).encode())),
-    ("POST /v1/predict", answer(body=json.dumps(PREDICTION).encode())),
-    ("DELETE /v1/predictions", answer(body=json.dumps(PREDICTION).encode())),
-    ("POST /v1/auth/signup", answer(201, b'{"token": "t"}')),
-    ("POST /v1/auth/signin", answer(body=b'{"token": "t"}')),
-    ("POST /v1/queue/enqueue", answer(201, b'{"jobId": "j1", "success": true}')),
-    ("POST /v1/cache/get", answer(body=b'{"value": 1, "exists": true}')),
-    ("POST /v1/storage/upload", answer(body=b'{"url": "https://files.example/a"}')),
-    ("POST /v1/db/query", answer(body=b'{"results": [], "count": 0}')),
-    ("POST /v1/ai/chat", answer(body=b'{"response": "hi"}')),
-    ("POST /v1/", answer(body=b'{"success": true}')),
-    ("GET /", answer(body=b'["fox"]')),
-    ("POST /", answer(body=json.dumps(_KELLY).encode())),
+    ("POST /v1/translate", make_response(body=b'"Maakye"')),
+    ("POST /v2/translate", make_response(body=b'"Maakye"')),
+    ("POST /asr/v1", make_response(body=b'"a fox"')),
+    ("POST /asr/", make_response(body=b'{"text": "a fox"}')),
+    ("GET /asr/", make_response(body=b'{"languages": [{"code": "twi", "name": "Asante Twi"}]}')),
+    ("GET /tts/", make_response(body=b'{"languages": {"Asante Twi": "twi"}}')),
+    ("POST /tts/", make_response(body=b"RIFF", kind="audio/wav")),
+    (f"GET /v1/predictions/{ID}", make_response(body=json.dumps({**PREDICTION, "id": ID}).encode())),
+    ("GET /v1/predictions/", make_response(body=json.dumps(PREDICTION).encode())),
+    ("GET /v1/predictions", make_response(body=json.dumps(PAGE).encode())),
+    ("GET /v1/models", make_response(body=json.dumps([MODEL]).encode())),
+    ("GET /v1/model/", make_response(body=json.dumps(MODEL).encode())),
+    ("POST /v1/predict", make_response(body=json.dumps(PREDICTION).encode())),
+    ("DELETE /v1/predictions", make_response(body=json.dumps(PREDICTION).encode())),
+    ("POST /v1/auth/signup", make_response(201, b'{"token": "t"}')),
+    ("POST /v1/auth/signin", make_response(body=b'{"token": "t"}')),
+    ("POST /v1/queue/enqueue", make_response(201, b'{"jobId": "j1", "success": true}')),
+    ("POST /v1/cache/get", make_response(body=b'{"value": 1, "exists": true}')),
+    ("POST /v1/storage/upload", make_response(body=b'{"url": "https://files.example/a"}')),
+    ("POST /v1/db/query", make_response(body=b'{"results": [], "count": 0}')),
+    ("POST /v1/ai/chat", make_response(body=b'{"response": "hi"}')),
+    ("POST /v1/", make_response(body=b'{"success": true}')),
+    ("GET /", make_response(body=b'["fox"]')),
+    ("POST /", make_response(body=json.dumps(_KELLY).encode())),
 )
 
 

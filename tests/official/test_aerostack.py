@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from aerostack import errors
-from servers import Server, answer
+from servers import Server, make_response
 
 from kellyapi import (
     Aerostack,
@@ -212,7 +212,7 @@ async def test_a_wrong_key_has_the_same_code_status_and_text_for_both(sandbox: S
 
 
 def error_response(status: int, code: str) -> bytes:
-    return answer(status, json.dumps({"code": code, "message": "no"}).encode())
+    return make_response(status, json.dumps({"code": code, "message": "no"}).encode())
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -221,7 +221,7 @@ def error_response(status: int, code: str) -> bytes:
     [
         (error_response(429, "RATE_LIMIT_EXCEEDED"), errors.SDKError, RateLimitError, "RATE_LIMIT_EXCEEDED"),
         (error_response(400, "NEW_CODE"), errors.ResponseValidationError, BadRequestError, "NEW_CODE"),
-        (answer(409, b'{"error": "no"}'), errors.SDKError, ConflictError, "HTTP_ERROR"),
+        (make_response(409, b'{"error": "no"}'), errors.SDKError, ConflictError, "HTTP_ERROR"),
     ],
 )
 async def test_other_error_responses_are_errors_in_both(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from fake_engines.voice import recognition
 from PIL import Image
-from servers import Server, answer
+from servers import Server, make_response
 
 import kellyapi
 from kellyapi import Sandbox
@@ -78,10 +78,10 @@ async def test_a_wrong_key_is_caught_by_the_same_names(sandbox: Sandbox, release
 @pytest.mark.parametrize(
     ("reply", "caught"),
     [
-        (answer(401), ["InvalidApiKey"]),
-        (answer(403), ["InvalidApiKey"]),
-        (answer(502), ["BaseError", "ConnectionError"]),
-        (answer(200, b"<html>", "text/html"), ["BaseError", "InvalidContent"]),
+        (make_response(401), ["InvalidApiKey"]),
+        (make_response(403), ["InvalidApiKey"]),
+        (make_response(502), ["BaseError", "ConnectionError"]),
+        (make_response(200, b"<html>", "text/html"), ["BaseError", "InvalidContent"]),
     ],
 )
 async def test_an_error_response_is_caught_by_the_same_names(released: Path, reply: bytes, caught: list[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import skytells
-from servers import Server, answer
+from servers import Server, make_response
 from skytells import SkytellsError
 
 from kellyapi import (
@@ -306,12 +306,17 @@ async def test_a_refused_connection_has_the_same_code_for_both(form: str) -> Non
 @pytest.mark.parametrize(
     ("reply", "their_code", "our_code", "error"),
     [
-        (answer(401, b'{"status": false, "response": "Unauthorized"}'), "API_ERROR", "API_ERROR", AuthenticationError),
-        (answer(200, b'{"status": false, "response": "No"}'), "API_ERROR", "API_ERROR", StatusError),
-        (answer(500, b"{}"), "HTTP_ERROR", "HTTP_ERROR", ServerError),
-        (answer(502, b"<html>", "text/html"), "SERVER_ERROR", "SERVER_ERROR", ServerError),
-        (answer(200, b"<html>", "text/html"), "SERVER_ERROR", "INVALID_JSON", DecodingError),
-        (answer(200, b"{"), "INVALID_JSON", "INVALID_JSON", DecodingError),
+        (
+            make_response(401, b'{"status": false, "response": "Unauthorized"}'),
+            "API_ERROR",
+            "API_ERROR",
+            AuthenticationError,
+        ),
+        (make_response(200, b'{"status": false, "response": "No"}'), "API_ERROR", "API_ERROR", StatusError),
+        (make_response(500, b"{}"), "HTTP_ERROR", "HTTP_ERROR", ServerError),
+        (make_response(502, b"<html>", "text/html"), "SERVER_ERROR", "SERVER_ERROR", ServerError),
+        (make_response(200, b"<html>", "text/html"), "SERVER_ERROR", "INVALID_JSON", DecodingError),
+        (make_response(200, b"{"), "INVALID_JSON", "INVALID_JSON", DecodingError),
     ],
 )
 async def test_other_error_forms_are_errors_in_both(
@@ -329,7 +334,7 @@ async def test_other_error_forms_are_errors_in_both(
 @pytest.mark.parametrize("form", FORMS)
 async def test_a_queued_prediction_in_the_old_form_is_an_error_there_and_a_prediction_in_ours(form: str) -> None:
     async with (
-        Server(answer(200, b'{"status": false, "id": "p1"}')) as server,
+        Server(make_response(200, b'{"status": false, "id": "p1"}')) as server,
         official("skytells", server.url, form) as call_official,
         our_client("skytells", server.url) as ours,
     ):

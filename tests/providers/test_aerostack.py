@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 
 from kellyapi import NO_RETRY, Aerostack, ChatReply, DecodingError, Message, Usage
 
@@ -45,14 +45,14 @@ async def aerostack() -> AsyncIterator[Aerostack]:
 async def test_chat_posts_the_messages_and_what_was_asked(
     wire: Responses, aerostack: Aerostack, messages: Any, options: Any, data: Any
 ) -> None:
-    sent = answer(wire, "POST", URL, json={"response": "Hello!"})
+    sent = respond(wire, "POST", URL, json={"response": "Hello!"})
     reply = await aerostack.ai.chat(messages, **options)
     assert reply == ChatReply(text="Hello!", provider="aerostack")
     assert [(one.headers, one.json) for one in sent] == [(JSON, data)]
 
 
 async def test_the_newer_generation_answers_with_a_completion(wire: Responses, aerostack: Aerostack) -> None:
-    answer(wire, "POST", URL, json=COMPLETION)
+    respond(wire, "POST", URL, json=COMPLETION)
     assert await aerostack.ai.chat("hi") == ChatReply(
         text="Hello!",
         model="@cf/meta/llama-3-8b-instruct",
@@ -77,7 +77,7 @@ async def test_the_newer_generation_answers_with_a_completion(wire: Responses, a
 async def test_what_a_completion_leaves_out_is_left_out(
     wire: Responses, aerostack: Aerostack, changes: Any, seen: Any
 ) -> None:
-    answer(wire, "POST", URL, json={**COMPLETION, **changes})
+    respond(wire, "POST", URL, json={**COMPLETION, **changes})
     reply = await aerostack.ai.chat("hi")
     assert {name: getattr(reply, name) for name in seen} == seen
 
@@ -100,7 +100,7 @@ async def test_what_a_completion_leaves_out_is_left_out(
 async def test_a_reply_of_neither_generation_is_a_decoding_error(
     wire: Responses, aerostack: Aerostack, body: str
 ) -> None:
-    answer(wire, "POST", URL, body=body)
+    respond(wire, "POST", URL, body=body)
     with pytest.raises(DecodingError) as caught:
         await aerostack.ai.chat("hi")
     assert caught.value.provider == "aerostack"
@@ -117,7 +117,7 @@ async def test_nothing_to_say_is_refused_before_anything_is_sent(
 
 async def test_the_address_may_be_another(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEROSTACK_BASE_URL", "https://api.aerostack.dev/v1/")
-    sent = answer(wire, "POST", "https://api.aerostack.dev/v1/ai/chat", json={"response": "Hello!"})
+    sent = respond(wire, "POST", "https://api.aerostack.dev/v1/ai/chat", json={"response": "Hello!"})
     async with Aerostack("key") as aerostack:
         await aerostack.ai.chat("hi")
     assert len(sent) == 1

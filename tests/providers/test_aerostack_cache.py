@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import Sent, answer
+from exchanges import Sent, respond
 
 from kellyapi import NO_RETRY, Aerostack, BatchedResult, CacheEntry, ServerError
 
@@ -23,7 +23,7 @@ async def aerostack() -> AsyncIterator[Aerostack]:
 
 def answers(wire: Responses, path: str, *replies: Any) -> list[list[Sent]]:
     """Answer the next requests to one path, in order."""
-    return [answer(wire, "POST", f"{BASE}{path}", json=reply) for reply in replies]
+    return [respond(wire, "POST", f"{BASE}{path}", json=reply) for reply in replies]
 
 
 def bodies(sent: list[list[Sent]]) -> list[Any]:
@@ -169,7 +169,7 @@ async def test_nothing_is_asked_for_beyond_what_is_read(wire: Responses, aerosta
 async def test_a_failure_in_the_middle_ends_the_iteration(wire: Responses, aerostack: Aerostack) -> None:
     iterate, path, _, page = LISTS["cache"]
     answers(wire, path, page(["a1"], True, "c1"))
-    answer(wire, "POST", f"{BASE}{path}", status=500, json={"code": "INTERNAL_ERROR", "message": "no"})
+    respond(wire, "POST", f"{BASE}{path}", status=500, json={"code": "INTERNAL_ERROR", "message": "no"})
     seen = []
 
     async def read() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 
 from kellyapi import (
     NO_RETRY,
@@ -336,7 +336,7 @@ async def aerostack() -> AsyncIterator[Aerostack]:
 async def test_each_post_is_exact_and_its_answer_is_read(
     wire: Responses, aerostack: Aerostack, call: Call, path: str, data: Any, reply: Any, result: Any
 ) -> None:
-    sent = answer(
+    sent = respond(
         wire, "POST", f"{BASE}{path}", status=201 if "signup" in path or "enqueue" in path else 200, json=reply
     )
     assert await call(aerostack) == result
@@ -345,7 +345,7 @@ async def test_each_post_is_exact_and_its_answer_is_read(
 
 async def test_the_types_of_documents_are_a_get(wire: Responses, aerostack: Aerostack) -> None:
     listed = {"types": [{"type": "faq", "count": 2}, {"type": "page", "count": "1"}]}
-    sent = answer(wire, "GET", f"{BASE}/ai/search/listTypes", json=listed)
+    sent = respond(wire, "GET", f"{BASE}/ai/search/listTypes", json=listed)
     assert await aerostack.search.types() == {"faq": 2, "page": 1}
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
 
@@ -364,7 +364,7 @@ async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
     wire: Responses, aerostack: Aerostack, options: Any, data: Any
 ) -> None:
     reply = {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello!"}}]}
-    sent = answer(wire, "POST", f"{BASE}/ai/gateway/my-api/chat/completions", json=reply)
+    sent = respond(wire, "POST", f"{BASE}/ai/gateway/my-api/chat/completions", json=reply)
     completion = await aerostack.gateway.chat("my-api", [Message("user", "hi")], consumer="ask_live_1", **options)
     assert isinstance(completion, ChatCompletion)
     assert completion.text == "Hello!"
@@ -374,7 +374,7 @@ async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
 
 async def test_the_wallet_is_asked_for_with_the_consumers_key_alone(wire: Responses, aerostack: Aerostack) -> None:
     held = {"balance": "9.5", "total_consumed": 1, "plan_type": "flat", "hard_limit": None, "bonus": 3}
-    sent = answer(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=my-api", json={"wallet": held})
+    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=my-api", json={"wallet": held})
     wallet = await aerostack.gateway.wallet("my-api", consumer="ask_live_1")
     assert wallet == Wallet(balance=9.5, total_consumed=1.0, plan_type="flat")
     assert [(one.headers, one.body) for one in sent] == [(CONSUMER, b"")]
@@ -384,7 +384,7 @@ async def test_a_consumers_key_may_be_asked_for_and_needs_no_key_of_the_project(
     async def ask() -> str:
         return "ask_live_1"
 
-    sent = answer(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=a", json={"wallet": {}})
+    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=a", json={"wallet": {}})
     async with Aerostack() as aerostack:
         assert await aerostack.gateway.wallet("a", consumer=ask) == Wallet()
     assert [one.headers for one in sent] == [CONSUMER]
@@ -448,7 +448,7 @@ def test_a_users_token_is_not_shown() -> None:
     ],
 )
 async def test_each_named_address_works(wire: Responses, name: str, url: str) -> None:
-    sent = answer(wire, "POST", f"{url}/cache/get", json={"value": 1, "exists": True})
+    sent = respond(wire, "POST", f"{url}/cache/get", json={"value": 1, "exists": True})
     async with Aerostack("key", base_url=getattr(Aerostack, name)) as aerostack:
         await aerostack.cache.get("a")
     assert len(sent) == 1

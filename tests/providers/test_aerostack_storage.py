@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import Exchange, Seen, Server, answer, cut
+from servers import Exchange, Seen, Server, cut, make_response
 
 from kellyapi import NO_RETRY, Aerostack, Base64, NotFoundError, TransportError
 
-STORED = answer(body=b'{"url": "https://files.example/a"}')
+STORED = make_response(body=b'{"url": "https://files.example/a"}')
 PNG = b"\x89PNG\r\n\x1a\n" + b"\x00\xff" * 40
 PNG64 = base64.b64encode(PNG).decode()
-MISSING = answer(404, b'{"code": "NOT_FOUND", "message": "no such file"}')
+MISSING = make_response(404, b'{"code": "NOT_FOUND", "message": "no such file"}')
 
 
 def at(server: Server, **options: Any) -> Aerostack:
@@ -157,7 +157,7 @@ async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(tmp_pa
     ],
 )
 async def test_a_files_bytes_are_given_as_they_are(body: bytes, kind: str, tmp_path: Path) -> None:
-    async with Server(answer(body=body, kind=kind)) as server, at(server) as aerostack:
+    async with Server(make_response(body=body, kind=kind)) as server, at(server) as aerostack:
         assert await aerostack.storage.download("a b#c") == body
         assert await aerostack.storage.download("a b#c", tmp_path / "a") == tmp_path / "a"
     assert (tmp_path / "a").read_bytes() == body
@@ -167,13 +167,13 @@ async def test_a_files_bytes_are_given_as_they_are(body: bytes, kind: str, tmp_p
 
 async def test_a_file_larger_than_what_is_read_into_memory_is_streamed_to_disk(tmp_path: Path) -> None:
     large = b"x" * 2_000_000
-    script = answer(body=large, kind="application/octet-stream")
+    script = make_response(body=large, kind="application/octet-stream")
     async with Server(script) as server, at(server, max_response_bytes=1000) as aerostack:
         assert await aerostack.storage.download("a", str(tmp_path / "a")) == tmp_path / "a"
     assert (tmp_path / "a").read_bytes() == large
 
 
-@pytest.mark.parametrize("script", [MISSING, cut(answer(body=PNG, kind="image/png")[:-5])])
+@pytest.mark.parametrize("script", [MISSING, cut(make_response(body=PNG, kind="image/png")[:-5])])
 async def test_a_download_that_fails_leaves_what_was_there(script: Any, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     async with Server(script) as server, at(server) as aerostack:

@@ -15,7 +15,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import Sent, answer
+from exchanges import Sent, respond
 
 from kellyapi import (
     NO_RETRY,
@@ -279,8 +279,8 @@ async def text(it: Aerostack) -> str:
 def reply(wire: Responses, method: str, url: str, body: Any) -> list[Sent]:
     """Answer with JSON, or with audio."""
     if isinstance(body, bytes):
-        return answer(wire, method, url, body=body, content_type="audio/wav")
-    return answer(wire, method, url, json=body)
+        return respond(wire, method, url, body=body, content_type="audio/wav")
+    return respond(wire, method, url, json=body)
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_1_times_are_seconds_and_clients_are_closed_by_a_block() -> None:
 
 async def test_3_a_queued_job_is_waited_for(wire: Responses) -> None:
     for state in ("queued", "starting", "processing", "canceled"):
-        answer(wire, "GET", A1, json={"id": "a1", "status": state})
+        respond(wire, "GET", A1, json={"id": "a1", "status": state})
     async with Skytells("key") as skytells:
         with pytest.raises(PredictionFailedError) as caught:
             await skytells.predictions.wait("a1", interval=0)
@@ -347,8 +347,8 @@ async def test_3_a_queued_job_is_waited_for(wire: Responses) -> None:
 async def test_8_and_9_the_other_address_is_tried_when_one_is_unknown(
     wire: Responses, method: str, first: str, second: str, call: Call, missing: int
 ) -> None:
-    answer(wire, method, first, status=missing, json=NO_ROUTE)
-    answer(wire, method, second, json={"id": "a1", "status": "cancelled", "name": "M", "namespace": "m"})
+    respond(wire, method, first, status=missing, json=NO_ROUTE)
+    respond(wire, method, second, json={"id": "a1", "status": "cancelled", "name": "M", "namespace": "m"})
     async with Skytells("key") as skytells:
         assert await call(skytells) is not None
     assert len(wire.requests) == 2
@@ -356,7 +356,7 @@ async def test_8_and_9_the_other_address_is_tried_when_one_is_unknown(
 
 async def test_10_a_list_is_filtered_in_the_words_of_the_code(wire: Responses) -> None:
     query = "page=2&from=2026-01-01&to=2026-01-31&model=m&status=failed&per_page=50"
-    answer(wire, "GET", f"{SKYTELLS}/predictions?{query}", json={"data": []})
+    respond(wire, "GET", f"{SKYTELLS}/predictions?{query}", json={"data": []})
     async with Skytells("key") as skytells:
         await skytells.predictions.list(
             page=2, since="2026-01-01", until="2026-01-31", model="m", status="failed", per_page=50
@@ -367,7 +367,7 @@ async def test_10_a_list_is_filtered_in_the_words_of_the_code(wire: Responses) -
 
 async def test_13_a_model_is_named_by_its_namespace_and_costs_an_amount_by_unit(wire: Responses) -> None:
     model = {"id": "x", "name": "M", "namespace": "m", "pricing": {"per_prediction": 9, "amount": 0.5, "unit": "token"}}
-    answer(wire, "GET", f"{SKYTELLS}/models", json=[model])
+    respond(wire, "GET", f"{SKYTELLS}/models", json=[model])
     async with Skytells("key") as skytells:
         (found,) = await skytells.models.list()
     assert found.pricing is not None
@@ -389,21 +389,21 @@ async def test_13_a_model_is_named_by_its_namespace_and_costs_an_amount_by_unit(
 async def test_15_and_16_the_code_decides_first_and_the_status_second_in_every_shape(
     wire: Responses, status: int, body: Any, error: type[KellyAPIError]
 ) -> None:
-    answer(wire, "POST", PREDICT, status=status, json=body)
+    respond(wire, "POST", PREDICT, status=status, json=body)
     async with Skytells("key", retry=NO_RETRY) as skytells:
         with pytest.raises(error, match="no"):
             await skytells.predictions.create("m", {})
 
 
 async def test_19_the_stream_of_a_job_is_an_address_in_json(wire: Responses) -> None:
-    answer(wire, "GET", f"{A1}/stream", json={**DONE, "urls": {"stream": "https://s.example/a1"}})
+    respond(wire, "GET", f"{A1}/stream", json={**DONE, "urls": {"stream": "https://s.example/a1"}})
     async with Skytells("key") as skytells:
         assert (await skytells.predictions.stream_info("a1")).urls["stream"] == "https://s.example/a1"
 
 
 async def test_20_the_key_is_read_from_the_environment(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKYTELLS_API_KEY", "from the environment")
-    sent = answer(wire, "GET", A1, json=DONE)
+    sent = respond(wire, "GET", A1, json=DONE)
     async with Skytells() as skytells:
         await skytells.predictions.get("a1")
     assert sent[0].headers == {"x-api-key": "from the environment"}
@@ -412,7 +412,7 @@ async def test_20_the_key_is_read_from_the_environment(wire: Responses, monkeypa
 async def test_23_an_unknown_voice_is_the_systems_error(wire: Responses) -> None:
     detail = {"code": "INVALID_SPEAKER", "message": "Unknown speaker", "target": "speaker_id"}
     body = {"error": {"code": "VALIDATION_FAILED", "message": "Invalid.", "details": [detail]}}
-    answer(wire, "POST", f"{KHAYA}/tts/v1/tts", status=400, json=body)
+    respond(wire, "POST", f"{KHAYA}/tts/v1/tts", status=400, json=body)
     async with Khaya("key") as khaya:
         with pytest.raises(BadRequestError, match="Unknown speaker") as caught:
             await khaya.synthesize("hi", "twi", voice="nobody")
@@ -441,14 +441,14 @@ async def test_25_the_versions_are_v1_v3_and_v1_unless_others_are_asked_for(wire
     [(WAV, "audio/wav"), (b"ID3\x03", "audio/mpeg"), (b"fLaC", "audio/flac"), (b"OggS", "audio/ogg")],
 )
 async def test_26_and_27_audio_of_four_kinds_says_what_it_is(wire: Responses, audio: bytes, kind: str) -> None:
-    sent = answer(wire, "POST", f"{KHAYA}/asr/v3/transcribe?language=twi", json={"text": "x"})
+    sent = respond(wire, "POST", f"{KHAYA}/asr/v3/transcribe?language=twi", json={"text": "x"})
     async with Khaya("key") as khaya:
         await khaya.transcribe(audio, "twi")
     assert (sent[0].headers["Content-Type"], sent[0].body) == (kind, audio)
 
 
 async def test_33_a_session_that_is_passed_in_serves_more_than_one_call(wire: Responses) -> None:
-    sent = answer(wire, "POST", f"{KELLY}/chat/chatgpt", json={"message": "x"}, repeat=True)
+    sent = respond(wire, "POST", f"{KELLY}/chat/chatgpt", json={"message": "x"}, repeat=True)
     async with aiohttp.ClientSession() as session:
         for source in (session, lambda: session):
             async with KellyAPI("key", session=source) as api:
@@ -464,7 +464,7 @@ async def test_35_the_address_is_that_of_the_wheel_and_another_is_an_option(wire
         (Aerostack.DEV, {"base_url": Aerostack.DEV}),
         ("https://api.aerocall.ai/v1", {"base_url": "https://api.aerocall.ai/v1/"}),
     ):
-        sent = answer(wire, "POST", f"{url}/cache/get", json={"value": 1})
+        sent = respond(wire, "POST", f"{url}/cache/get", json={"value": 1})
         async with Aerostack("key", **options) as aerostack:
             await aerostack.cache.get("a")
         assert len(sent) == 1
@@ -473,8 +473,8 @@ async def test_35_the_address_is_that_of_the_wheel_and_another_is_an_option(wire
 async def test_41_what_may_be_done_twice_for_free_is_retried_and_what_is_billed_is_not(wire: Responses) -> None:
     down = {"code": "INTERNAL_ERROR", "message": "no"}
     for path in ("/cache/get", "/ai/chat"):
-        answer(wire, "POST", AEROSTACK + path, status=500, json=down)
-    answer(wire, "POST", f"{AEROSTACK}/cache/get", json={"value": 1})
+        respond(wire, "POST", AEROSTACK + path, status=500, json=down)
+    respond(wire, "POST", f"{AEROSTACK}/cache/get", json={"value": 1})
     async with Aerostack("key", retry=RetryPolicy(attempts=2, base=0.0)) as aerostack:
         assert (await aerostack.cache.get("a")).value == 1
         with pytest.raises(ServerError):

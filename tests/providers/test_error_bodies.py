@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 
 from kellyapi import (
     NO_RETRY,
@@ -65,7 +65,7 @@ async def fail(wire: Responses, provider: str, status: int, headers: dict[str, s
     method, url, make, call = CALLS[provider]
     text = body if isinstance(body, str) else json.dumps(body)
     content_type = "text/html" if text.startswith("<") else "application/json"
-    answer(wire, method, url, status=status, headers=headers, body=text, content_type=content_type)
+    respond(wire, method, url, status=status, headers=headers, body=text, content_type=content_type)
     async with make() as client:
         with pytest.raises(KellyAPIError) as caught:
             await call(client)

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 import pytest
-from servers import Seen, Server, answer
+from servers import Seen, Server, make_response
 
 from kellyapi import NO_RETRY, Aerostack, Kelly, KellyAPIError, Khaya, Prediction, Skytells
 
@@ -106,7 +106,7 @@ FILTERS: dict[str, tuple[Any, Call, str]] = {
     "db.query": (Aerostack, lambda it, value: it.db.query("SELECT ?", [value]), "params.0"),
 }
 
-REFUSED = answer(400, b'{"message": "no", "code": "VALIDATION_ERROR"}')
+REFUSED = make_response(400, b'{"message": "no", "code": "VALIDATION_ERROR"}')
 
 
 async def ask(client: Any, call: Call, value: Any) -> list[Seen]:

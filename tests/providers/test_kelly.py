@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 from PIL import Image as Picture
 
 from kellyapi import NO_RETRY, Base64, ChatReply, DecodingError, Description, Image, Kelly, Speech, Transcript
@@ -156,7 +156,7 @@ async def test_each_post_is_exact_and_its_answer_is_read(
     reply: Any,
     result: Any,
 ) -> None:
-    sent = answer(wire, "POST", BASE + path, json=reply)
+    sent = respond(wire, "POST", BASE + path, json=reply)
     assert await getattr(kelly, method)(*arguments, **options) == result
     assert [(one.headers, one.json) for one in sent] == [(JSON, data)]
 
@@ -164,7 +164,7 @@ async def test_each_post_is_exact_and_its_answer_is_read(
 @pytest.mark.parametrize("kind", ["sd", "sdxl", "chat", "voice"])
 @pytest.mark.parametrize("listed", [["a", "b"], {"models": [{"name": "a"}]}, []])
 async def test_each_list_of_models_is_given_untouched(wire: Responses, kelly: Kelly, kind: Any, listed: Any) -> None:
-    sent = answer(wire, "GET", f"{BASE}/{kind}/models", json=listed)
+    sent = respond(wire, "GET", f"{BASE}/{kind}/models", json=listed)
     assert await kelly.models(kind) == listed
     assert [(one.headers, one.body) for one in sent] == [(BEARER, b"")]
 
@@ -195,19 +195,19 @@ async def test_an_image_of_every_kind_of_source_travels_as_base64(
         "bytearray": bytearray(PNG),
         "memoryview": memoryview(PNG),
     }[kind]
-    sent = answer(wire, "POST", f"{BASE}/image/upscale", json=DRAWN)
+    sent = respond(wire, "POST", f"{BASE}/image/upscale", json=DRAWN)
     await kelly.upscale_image(source)
     assert sent[0].json["image_data"] == PNG64
 
 
 async def test_a_picture_knows_its_size(wire: Responses, kelly: Kelly) -> None:
-    answer(wire, "POST", f"{BASE}/write/code", json=DRAWN)
+    respond(wire, "POST", f"{BASE}/write/code", json=DRAWN)
     image = await kelly.render_code("x = 1")
     assert (image.width, image.height) == (3, 2)
 
 
 async def test_line_breaks_in_base64_are_no_error(wire: Responses, kelly: Kelly) -> None:
-    answer(wire, "POST", f"{BASE}/write/code", json={"image": base64.encodebytes(PNG).decode()})
+    respond(wire, "POST", f"{BASE}/write/code", json={"image": base64.encodebytes(PNG).decode()})
     assert (await kelly.render_code("x = 1")).data == PNG
 
 
@@ -270,7 +270,7 @@ async def test_a_model_that_is_no_path_segment_is_refused(wire: Responses, kelly
 async def test_an_answer_without_what_was_asked_for_is_a_decoding_error(
     wire: Responses, kelly: Kelly, method: str, path: str, body: str
 ) -> None:
-    answer(wire, "POST", BASE + path, body=body)
+    respond(wire, "POST", BASE + path, body=body)
     with pytest.raises(DecodingError) as caught:
         await getattr(kelly, method)("x")
     assert caught.value.outcome_unknown
@@ -284,7 +284,7 @@ async def test_an_answer_without_what_was_asked_for_is_a_decoding_error(
 async def test_base64_that_is_broken_or_empty_is_a_decoding_error(
     wire: Responses, kelly: Kelly, method: str, path: str, name: str, text: str
 ) -> None:
-    answer(wire, "POST", BASE + path, json={name: text})
+    respond(wire, "POST", BASE + path, json={name: text})
     with pytest.raises(DecodingError, match=name):
         await getattr(kelly, method)("x")
 
@@ -295,7 +295,7 @@ async def test_the_key_may_be_asked_for_at_every_request(wire: Responses) -> Non
     async def ask() -> str:
         return next(keys)
 
-    sent = answer(wire, "GET", f"{BASE}/sd/models", json=[], repeat=True)
+    sent = respond(wire, "GET", f"{BASE}/sd/models", json=[], repeat=True)
     async with Kelly(ask) as kelly:
         await kelly.models("sd")
         await kelly.models("sd")

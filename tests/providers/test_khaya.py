@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import AS_IT_IS, answer
+from exchanges import AS_IT_IS, respond
 
 from kellyapi import (
     NO_RETRY,
@@ -47,7 +47,7 @@ async def khaya() -> AsyncIterator[Khaya]:
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
 async def test_translate_posts_text_and_pair_to_its_version(wire: Responses, version: Any) -> None:
-    sent = answer(wire, "POST", f"{BASE}/{version}/translate", json="Ɛte sɛn?")
+    sent = respond(wire, "POST", f"{BASE}/{version}/translate", json="Ɛte sɛn?")
     async with Khaya("key", translation_version=version) as khaya:
         result = await khaya.translate("How are you?", "en-tw")
     assert result == Translation(text="Ɛte sɛn?", source_language="en", target_language="tw", provider="khaya")
@@ -56,7 +56,7 @@ async def test_translate_posts_text_and_pair_to_its_version(wire: Responses, ver
 
 
 async def test_source_and_target_make_the_pair(wire: Responses, khaya: Khaya) -> None:
-    sent = answer(wire, "POST", f"{BASE}/v1/translate", json="x")
+    sent = respond(wire, "POST", f"{BASE}/v1/translate", json="x")
     result = await khaya.translate("x", source="eng", target="twi")
     assert (result.source_language, result.target_language, sent[0].json["lang"]) == ("eng", "twi", "eng-twi")
 
@@ -92,7 +92,7 @@ async def test_a_text_that_is_no_string_is_a_type_error(wire: Responses, khaya: 
 async def test_a_translation_that_is_no_json_string_is_a_decoding_error(
     wire: Responses, khaya: Khaya, body: str
 ) -> None:
-    answer(wire, "POST", f"{BASE}/v1/translate", body=body)
+    respond(wire, "POST", f"{BASE}/v1/translate", body=body)
     with pytest.raises(DecodingError) as caught:
         await khaya.translate("x", "en-tw")
     assert caught.value.code == "INVALID_JSON"
@@ -107,7 +107,7 @@ async def test_a_translation_that_is_no_json_string_is_a_decoding_error(
     ("version", "reply"), [("v1", "Me ho yɛ."), ("v2", HEARD), ("v3", HEARD), ("v3", {**HEARD, "warnings": None})]
 )
 async def test_transcribe_posts_the_audio_to_its_version(wire: Responses, version: Any, reply: Any) -> None:
-    sent = answer(wire, "POST", f"{BASE}/asr/{version}/transcribe?language=twi", json=reply)
+    sent = respond(wire, "POST", f"{BASE}/asr/{version}/transcribe?language=twi", json=reply)
     async with Khaya("key", asr_version=version) as khaya:
         result = await khaya.transcribe(WAV, "twi")
     assert result == Transcript(text="Me ho yɛ.", language="twi", provider="khaya")
@@ -132,7 +132,7 @@ async def test_timestamps_fill_words_or_segments(
 ) -> None:
     timings = {"unit": "seconds", "granularity": timestamps, **timings}
     url = f"{BASE}/asr/v3/transcribe?language=twi&timestamps={timestamps}"
-    answer(wire, "POST", url, json={**HEARD, "timings": timings})
+    respond(wire, "POST", url, json={**HEARD, "timings": timings})
     result = await khaya.transcribe(WAV, "twi", timestamps=timestamps)
     assert (result.words, result.segments) == (words, segments)
 
@@ -141,7 +141,7 @@ async def test_advice_of_the_system_is_kept_and_logged(
     wire: Responses, khaya: Khaya, caplog: pytest.LogCaptureFixture
 ) -> None:
     advice = "Language code 'tw' is a legacy code."
-    answer(wire, "POST", f"{BASE}/asr/v3/transcribe?language=tw", json={**HEARD, "warnings": [advice]})
+    respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=tw", json={**HEARD, "warnings": [advice]})
     result = await khaya.transcribe(WAV, "tw")
     assert result.warnings == (advice,)
     assert caplog.record_tuples == [("kellyapi.khaya", logging.WARNING, advice)]
@@ -159,7 +159,7 @@ async def test_a_file_is_streamed_and_named_by_its_content(
     path = tmp_path / "sound.bin"
     path.write_bytes(WAV)
     source: Any = {"path": path, "str": str(path), "file": io.BytesIO(WAV), "iterator": _pieces()}[kind]
-    sent = answer(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=HEARD)
+    sent = respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=HEARD)
     await khaya.transcribe(source, "twi")
     length = {"Content-Length": str(len(WAV))} if kind in ("path", "str") else {}
     mime = "application/octet-stream" if kind == "iterator" else "audio/wav"  # its first piece says too little
@@ -210,7 +210,7 @@ async def test_a_missing_file_and_a_directory_are_the_errors_of_opening_them(
 async def test_a_transcript_of_wrong_shape_names_the_place(
     wire: Responses, khaya: Khaya, reply: Any, where: str
 ) -> None:
-    answer(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=reply)
+    respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=reply)
     with pytest.raises(DecodingError, match=where):
         await khaya.transcribe(WAV, "twi")
 
@@ -236,7 +236,7 @@ async def test_a_transcript_of_wrong_shape_names_the_place(
 async def test_synthesize_posts_text_language_and_what_was_asked(
     wire: Responses, version: Any, arguments: Any, path: str, data: Any
 ) -> None:
-    sent = answer(wire, "POST", BASE + path, body=WAV, content_type="audio/wav")
+    sent = respond(wire, "POST", BASE + path, body=WAV, content_type="audio/wav")
     async with Khaya("key", tts_version=version) as khaya:
         result = await khaya.synthesize("Akwaaba", "twi", **arguments)
     assert result == Speech(audio=WAV, mime="audio/wav", language="twi", provider="khaya")
@@ -259,7 +259,7 @@ async def test_synthesize_posts_text_language_and_what_was_asked(
 async def test_audio_is_known_by_its_type_or_its_first_bytes(
     wire: Responses, khaya: Khaya, body: bytes, content_type: str, mime: str
 ) -> None:
-    answer(wire, "POST", f"{BASE}/tts/v1/tts", body=body, content_type=content_type)
+    respond(wire, "POST", f"{BASE}/tts/v1/tts", body=body, content_type=content_type)
     result = await khaya.synthesize("Akwaaba", "twi")
     assert (result.audio, result.mime) == (body, mime)
 
@@ -277,7 +277,7 @@ async def test_audio_is_known_by_its_type_or_its_first_bytes(
 async def test_a_success_without_audio_is_a_decoding_error(
     wire: Responses, khaya: Khaya, body: bytes, content_type: str
 ) -> None:
-    answer(wire, "POST", f"{BASE}/tts/v1/tts", body=body, content_type=content_type)
+    respond(wire, "POST", f"{BASE}/tts/v1/tts", body=body, content_type=content_type)
     with pytest.raises(DecodingError):
         await khaya.synthesize("Akwaaba", "twi")
 
@@ -301,7 +301,7 @@ async def test_wrong_speech_is_refused_before_anything_is_sent(
 
 
 async def test_a_stream_is_asked_of_v2_and_gives_the_audio_in_pieces(wire: Responses, khaya: Khaya) -> None:
-    sent = answer(wire, "POST", f"{BASE}/tts/v2/synthesize", body=WAV, content_type="audio/wav")
+    sent = respond(wire, "POST", f"{BASE}/tts/v2/synthesize", body=WAV, content_type="audio/wav")
     stream = khaya.synthesize_stream("Akwaaba", "twi", voice="female", format="wav")
     assert not sent
     async with stream:
@@ -311,7 +311,7 @@ async def test_a_stream_is_asked_of_v2_and_gives_the_audio_in_pieces(wire: Respo
 
 
 async def test_a_stream_that_is_no_audio_is_a_decoding_error(wire: Responses, khaya: Khaya) -> None:
-    answer(wire, "POST", f"{BASE}/tts/v2/synthesize", body="<html>", content_type="text/html")
+    respond(wire, "POST", f"{BASE}/tts/v2/synthesize", body="<html>", content_type="text/html")
     with pytest.raises(DecodingError, match="text/html"):
         async with khaya.synthesize_stream("Akwaaba", "twi"):
             pass
@@ -343,7 +343,7 @@ async def test_a_stream_of_ogg_is_refused(khaya: Khaya) -> None:
 async def test_each_list_of_languages_reads_code_to_name(
     wire: Responses, service: Any, options: Any, path: str, reply: Any
 ) -> None:
-    sent = answer(wire, "GET", BASE + path, json={"languages": reply})
+    sent = respond(wire, "GET", BASE + path, json={"languages": reply})
     async with Khaya("key", **options) as khaya:
         assert await khaya.languages(service) == {"twi": "Twi", "ewe": "Ewe"}
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
@@ -352,7 +352,7 @@ async def test_each_list_of_languages_reads_code_to_name(
 @pytest.mark.parametrize("version", ["v1", "v2"])
 async def test_voices_are_the_names_of_all_groups_without_repetition(wire: Responses, version: Any) -> None:
     groups = {"Multilingual": ["male_low", "male_high", "female"], "Twi": ["female", "elder"]}
-    answer(wire, "GET", f"{BASE}/tts/{version}/speakers", json={"speakers": groups})
+    respond(wire, "GET", f"{BASE}/tts/{version}/speakers", json={"speakers": groups})
     async with Khaya("key", tts_version=version) as khaya:
         assert await khaya.voices() == ("male_low", "male_high", "female", "elder")
 
@@ -369,9 +369,9 @@ async def test_languages_of_an_unknown_service_is_a_value_error(wire: Responses,
 async def test_the_environment_chooses_the_versions(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     for service, version in {"TRANSLATION": "v2", "ASR": "v1", "TTS": "v2"}.items():
         monkeypatch.setenv(f"KHAYA_{service}_VERSION", version)
-    answer(wire, "POST", f"{BASE}/v2/translate", json="x")
-    answer(wire, "POST", f"{BASE}/asr/v1/transcribe?language=twi", json="x")
-    answer(wire, "POST", f"{BASE}/tts/v2/synthesize", body=WAV, content_type="audio/wav")
+    respond(wire, "POST", f"{BASE}/v2/translate", json="x")
+    respond(wire, "POST", f"{BASE}/asr/v1/transcribe?language=twi", json="x")
+    respond(wire, "POST", f"{BASE}/tts/v2/synthesize", body=WAV, content_type="audio/wav")
     async with Khaya("key") as khaya:
         await khaya.translate("x", "en-tw")
         await khaya.transcribe(WAV, "twi")
@@ -381,7 +381,7 @@ async def test_the_environment_chooses_the_versions(wire: Responses, monkeypatch
 async def test_an_argument_beats_the_environment(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHAYA_TRANSLATION_VERSION", "v2")
     monkeypatch.setenv("KHAYA_TIMEOUT", "5")
-    answer(wire, "POST", f"{BASE}/v1/translate", json="x")
+    respond(wire, "POST", f"{BASE}/v1/translate", json="x")
     async with Khaya("key", translation_version="v1", timeout=NO_TIMEOUT) as khaya:
         await khaya.translate("x", "en-tw")
         assert khaya._connection.timeout is NO_TIMEOUT

@@ -10,7 +10,7 @@ import pytest
 
 from kellyapi import BadRequestError, KellyAPI, Khaya
 from kellyapi.services.translate import cut_text
-from tests.servers import Exchange, Server, answer
+from tests.servers import Exchange, Server, make_response
 
 PAIR = "en-tw"
 SENTENCES = [letter * 597 + ".  " for letter in "abcde"]
@@ -95,11 +95,11 @@ class Translator:
 
     async def shout(self, exchange: Exchange) -> None:
         text = await self.hear(exchange)
-        await exchange.write(answer(body=json.dumps(text.upper()).encode()))
+        await exchange.write(make_response(body=json.dumps(text.upper()).encode()))
 
     async def refuse_the_first(self, exchange: Exchange) -> None:
         if (await self.hear(exchange)).startswith("a"):
-            await exchange.write(answer(400, b'{"error": {"code": "VALIDATION_FAILED", "message": "No"}}'))
+            await exchange.write(make_response(400, b'{"error": {"code": "VALIDATION_FAILED", "message": "No"}}'))
         await self.keep_waiting(exchange)
 
     async def keep_waiting(self, exchange: Exchange) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import AS_IT_IS, answer
+from exchanges import AS_IT_IS, respond
 
 from kellyapi import (
     NO_RETRY,
@@ -83,7 +83,7 @@ async def skytells() -> AsyncIterator[Skytells]:
 async def test_create_posts_model_input_and_what_was_asked(
     wire: Responses, skytells: Skytells, options: Any, data: Any
 ) -> None:
-    sent = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    sent = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     job = await skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"}, **options)
     assert job == Prediction(id="a1", status="pending")
     assert not job.ended
@@ -102,7 +102,7 @@ async def test_a_blank_model_is_refused_before_anything_is_sent(wire: Responses,
 
 
 async def test_a_queued_prediction_of_the_older_generation_is_a_success(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "POST", f"{BASE}/predict", json={"status": False, "id": "a1", "response": "queued"})
+    respond(wire, "POST", f"{BASE}/predict", json={"status": False, "id": "a1", "response": "queued"})
     job = await skytells.predictions.create("truefusion-pro", {})
     assert job == Prediction(id="a1", status="pending", response="queued")
 
@@ -111,7 +111,7 @@ async def test_a_queued_prediction_of_the_older_generation_is_a_success(wire: Re
 
 
 async def test_get_reads_every_field(wire: Responses, skytells: Skytells) -> None:
-    sent = answer(wire, "GET", f"{BASE}/predictions/a1", json=LIVE)
+    sent = respond(wire, "GET", f"{BASE}/predictions/a1", json=LIVE)
     job = await skytells.predictions.get("a1")
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
     assert (job.id, job.status, job.model, job.type) == ("a1", "succeeded", "truefusion", "inference")
@@ -124,13 +124,13 @@ async def test_get_reads_every_field(wire: Responses, skytells: Skytells) -> Non
 
 
 async def test_a_prediction_names_itself(wire: Responses, skytells: Skytells) -> None:
-    sent = answer(wire, "GET", f"{BASE}/predictions/a1", json=LIVE, repeat=True)
+    sent = respond(wire, "GET", f"{BASE}/predictions/a1", json=LIVE, repeat=True)
     await skytells.predictions.get(await skytells.predictions.get("a1"))
     assert len(sent) == 2
 
 
 async def test_an_id_is_one_encoded_segment(wire: Responses, skytells: Skytells) -> None:
-    sent = answer(wire, "GET", f"{BASE}/predictions/..%2Fmodels%3Fx%3D1", json=LIVE)
+    sent = respond(wire, "GET", f"{BASE}/predictions/..%2Fmodels%3Fx%3D1", json=LIVE)
     await skytells.predictions.get("../models?x=1")
     assert len(sent) == 1
 
@@ -164,7 +164,7 @@ async def test_an_id_that_is_no_path_segment_is_refused(wire: Responses, skytell
 async def test_each_form_of_a_prediction_is_understood(
     wire: Responses, skytells: Skytells, changes: Any, seen: Any
 ) -> None:
-    answer(wire, "GET", f"{BASE}/predictions/a1", json={**LIVE, **changes})
+    respond(wire, "GET", f"{BASE}/predictions/a1", json={**LIVE, **changes})
     job = await skytells.predictions.get("a1")
     assert {name: getattr(job, name) for name in seen} == seen
 
@@ -182,7 +182,7 @@ async def test_each_form_of_a_prediction_is_understood(
 async def test_a_prediction_of_wrong_shape_names_the_place(
     wire: Responses, skytells: Skytells, body: str, where: str
 ) -> None:
-    answer(wire, "GET", f"{BASE}/predictions/a1", body=body)
+    respond(wire, "GET", f"{BASE}/predictions/a1", body=body)
     with pytest.raises(DecodingError, match=where):
         await skytells.predictions.get("a1")
 
@@ -190,7 +190,7 @@ async def test_a_prediction_of_wrong_shape_names_the_place(
 async def test_a_job_that_failed_for_good_is_asked_for_once(wire: Responses) -> None:
     """502 with PREDICTION_FAILED is what the provider says of an id it does not know, not of an outage."""
     error = {"http_status": 502, "message": "not found", "error_id": "PREDICTION_FAILED"}
-    sent = answer(
+    sent = respond(
         wire, "GET", f"{BASE}/predictions/a1", status=502, json={"status": False, "error": error}, repeat=True
     )
     async with Skytells("key") as skytells:
@@ -206,7 +206,7 @@ async def test_a_job_that_failed_for_good_is_asked_for_once(wire: Responses) -> 
 def states(wire: Responses, *states: dict[str, Any]) -> None:
     """Answer the next looks at job a1, in order."""
     for state in states:
-        answer(wire, "GET", f"{BASE}/predictions/a1", json={"id": "a1", **state})
+        respond(wire, "GET", f"{BASE}/predictions/a1", json={"id": "a1", **state})
 
 
 async def test_follow_gives_each_state_once_and_ends_with_the_job(wire: Responses, skytells: Skytells) -> None:
@@ -216,19 +216,19 @@ async def test_follow_gives_each_state_once_and_ends_with_the_job(wire: Response
 
 
 async def test_a_failed_look_is_not_a_failed_job(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "GET", f"{BASE}/predictions/a1", status=503, body="down", content_type="text/plain")
-    answer(wire, "GET", f"{BASE}/predictions/a1", status=429, json={"error_id": "RATE_LIMITED", "message": "slower"})
+    respond(wire, "GET", f"{BASE}/predictions/a1", status=503, body="down", content_type="text/plain")
+    respond(wire, "GET", f"{BASE}/predictions/a1", status=429, json={"error_id": "RATE_LIMITED", "message": "slower"})
     wire.get(f"{BASE}/predictions/a1", exception=ConnectionResetError("reset"))
     states(wire, {"status": "succeeded"})
     assert (await skytells.predictions.wait("a1", interval=0)).status == "succeeded"
 
 
 async def test_a_look_that_can_never_succeed_ends_the_following(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "GET", f"{BASE}/predictions/a1", status=404, json={"error": {"message": "no such thing"}})
+    respond(wire, "GET", f"{BASE}/predictions/a1", status=404, json={"error": {"message": "no such thing"}})
     with pytest.raises(NotFoundError):
         await skytells.predictions.wait("a1", interval=0)
     error = {"error_id": "PREDICTION_FAILED", "message": "no such job"}
-    answer(wire, "GET", f"{BASE}/predictions/a1", status=502, json=error)
+    respond(wire, "GET", f"{BASE}/predictions/a1", status=502, json=error)
     with pytest.raises(ServerError, match="no such job"):
         await skytells.predictions.wait("a1", interval=0)
 
@@ -246,14 +246,14 @@ async def test_a_job_that_did_not_succeed_raises_with_its_last_state(
 
 async def test_waiting_too_long_raises_with_the_last_state(wire: Responses, skytells: Skytells) -> None:
     states(wire, {"status": "processing"})
-    with pytest.raises(WaitTimeoutError, match="goes on") as caught:
+    with pytest.raises(WaitTimeoutError, match="continues") as caught:
         await skytells.predictions.wait("a1", interval=5, timeout=1)
     assert caught.value.prediction.status == "processing"
     assert (caught.value.code, caught.value.provider) == ("WAIT_TIMEOUT", "skytells")
 
 
 async def test_run_creates_without_await_and_follows(wire: Responses, skytells: Skytells) -> None:
-    created = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     states(wire, {"status": "succeeded", "output": OUTPUT})
     done = await skytells.run("truefusion-pro", {"prompt": "a wolf"})
     assert done.outputs == (OUTPUT,)
@@ -261,8 +261,8 @@ async def test_run_creates_without_await_and_follows(wire: Responses, skytells: 
 
 
 async def test_an_error_after_the_create_carries_the_prediction(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
-    answer(wire, "GET", f"{BASE}/predictions/a1", status=401, json={"status": False, "response": "Unauthorized"})
+    respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    respond(wire, "GET", f"{BASE}/predictions/a1", status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(KellyAPIError) as caught:
         await skytells.run("truefusion-pro", {})
     assert caught.value.prediction == Prediction(id="a1", status="pending")
@@ -272,9 +272,9 @@ async def test_an_error_after_the_create_carries_the_prediction(wire: Responses,
 
 
 async def test_generate_image_fetches_the_output_without_the_key(wire: Responses, skytells: Skytells) -> None:
-    created = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     states(wire, {"status": "succeeded", "output": [OUTPUT]})
-    fetched = answer(wire, "GET", OUTPUT, body=PNG, content_type="image/png")
+    fetched = respond(wire, "GET", OUTPUT, body=PNG, content_type="image/png")
     image = await skytells.generate_image("a wolf", input={"aspect_ratio": "1:1"})
     assert image == Image(data=PNG, mime="image/png", provider="skytells")
     assert (image.width, image.height) == (3, 2)
@@ -297,10 +297,10 @@ async def test_generate_image_fetches_the_output_without_the_key(wire: Responses
 async def test_an_image_that_cannot_be_fetched_leaves_the_prediction_to_the_caller(
     wire: Responses, skytells: Skytells, output: Any, fetched: Any
 ) -> None:
-    answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     states(wire, {"status": "succeeded", "output": output})
     if fetched:
-        answer(wire, "GET", OUTPUT, **fetched)
+        respond(wire, "GET", OUTPUT, **fetched)
     with pytest.raises(KellyAPIError) as caught:
         await skytells.generate_image("a wolf")
     assert caught.value.prediction is not None

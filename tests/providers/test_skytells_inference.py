@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 
 from kellyapi import (
     NO_RETRY,
@@ -102,7 +102,7 @@ FIELDS = [
 
 
 async def test_a_model_is_read_whole_with_its_price(wire: Responses, skytells: Skytells) -> None:
-    sent = answer(wire, "GET", f"{BASE}/models", json=[MODEL, {"name": "Lumo", "namespace": "lumo"}])
+    sent = respond(wire, "GET", f"{BASE}/models", json=[MODEL, {"name": "Lumo", "namespace": "lumo"}])
     assert await skytells.models.list() == (A_MODEL, SkytellsModel(name="Lumo", namespace="lumo"))
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
 
@@ -111,8 +111,8 @@ async def test_a_model_is_read_whole_with_its_price(wire: Responses, skytells: S
 async def test_schemas_are_asked_for_by_their_names(
     wire: Responses, skytells: Skytells, fields: Any, query: str
 ) -> None:
-    listed = answer(wire, "GET", f"{BASE}/models{query}", json=[])
-    got = answer(wire, "GET", f"{BASE}/model/truefusion-pro{query}", json=MODEL)
+    listed = respond(wire, "GET", f"{BASE}/models{query}", json=[])
+    got = respond(wire, "GET", f"{BASE}/model/truefusion-pro{query}", json=MODEL)
     assert await skytells.models.list(fields=fields) == ()
     assert await skytells.models.get("truefusion-pro", fields=fields) == A_MODEL
     assert [one.headers for one in [*listed, *got]] == [KEY, KEY]
@@ -211,7 +211,7 @@ RESPONSE_OPTIONS: dict[str, Any] = {
 
 @pytest.mark.parametrize("options", [{}, CHAT_OPTIONS, *({name: value} for name, value in CHAT_OPTIONS.items())])
 async def test_chat_posts_what_was_asked_and_no_more(wire: Responses, skytells: Skytells, options: Any) -> None:
-    sent = answer(wire, "POST", f"{BASE}/chat/completions", json=COMPLETION)
+    sent = respond(wire, "POST", f"{BASE}/chat/completions", json=COMPLETION)
     completion = await skytells.chat.create("deepbrain-router", [Message("system", "be kind"), HELLO], **options)
     assert completion == A_COMPLETION
     assert completion.text == "Hello!"
@@ -223,7 +223,7 @@ async def test_chat_posts_what_was_asked_and_no_more(wire: Responses, skytells: 
 async def test_a_model_that_wants_a_tool_called_says_so(wire: Responses, skytells: Skytells) -> None:
     call = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
-    answer(wire, "POST", f"{BASE}/chat/completions", json={"choices": [{"message": message}]})
+    respond(wire, "POST", f"{BASE}/chat/completions", json={"choices": [{"message": message}]})
     completion = await skytells.chat.create("m", "hi")
     assert completion.text == ""
     assert completion.choices[0].message.tool_calls == (ToolCall("t1", FunctionCall("look", '{"at": 1}')),)
@@ -266,7 +266,7 @@ RESPONSE = {
 async def test_responses_posts_what_was_asked_and_no_more(
     wire: Responses, skytells: Skytells, input: Any, asked: Any, options: Any
 ) -> None:
-    sent = answer(wire, "POST", f"{BASE}/responses", json=RESPONSE)
+    sent = respond(wire, "POST", f"{BASE}/responses", json=RESPONSE)
     response = await skytells.responses.create("m", input, **options)
     assert (response.id, response.status, response.text, response.created_at) == ("r1", "completed", "Hello!", 2.0)
     assert response.output[0] == OutputItem(id="o0", type="reasoning")
@@ -305,7 +305,7 @@ async def test_vectors_come_in_the_order_of_the_texts_in_either_form(
         {"object": "embedding", "embedding": form(0.5, 1), "index": 0},
     ]
     reply = {"object": "list", "data": data, "model": "e", "usage": {"prompt_tokens": 2, "total_tokens": 2}}
-    sent = answer(wire, "POST", f"{BASE}/embeddings", json=reply)
+    sent = respond(wire, "POST", f"{BASE}/embeddings", json=reply)
     found = await skytells.embeddings.create("e", input, **options)
     assert found == Embeddings(((0.5, 1.0), (-2.0, 0.25)), "e", EmbeddingUsage(2, 2))
     assert [(one.headers, one.json) for one in sent] == [(JSON, {"model": "e", **asked})]
@@ -316,7 +316,7 @@ async def test_a_vector_that_is_no_base64_of_floats_is_a_decoding_error(
     wire: Responses, skytells: Skytells, vector: str
 ) -> None:
     data = [{"embedding": [1]}, {"embedding": vector, "index": 1}]
-    answer(wire, "POST", f"{BASE}/embeddings", json={"data": data})
+    respond(wire, "POST", f"{BASE}/embeddings", json={"data": data})
     with pytest.raises(DecodingError, match=r"\$\.data\[1\]\.embedding"):
         await skytells.embeddings.create("e", "hi")
 
@@ -351,14 +351,14 @@ SAFE, BAD = {"filtered": False, "severity": "safe"}, {"filtered": True, "severit
 async def test_a_text_is_checked_by_a_short_chat_and_the_worse_result_counts(
     wire: Responses, skytells: Skytells, reply: Any, failed: tuple[str, ...]
 ) -> None:
-    sent = answer(wire, "POST", f"{BASE}/chat/completions", json=reply)
+    sent = respond(wire, "POST", f"{BASE}/chat/completions", json=reply)
     check = await skytells.safety.check_text("hi")
     assert (check.passed, check.failed) == (not failed, failed)
     assert [(one.headers, one.json) for one in sent] == [(JSON, {**CHECKED, "messages": [HELLO]})]
 
 
 async def test_a_check_shows_each_category(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "POST", f"{BASE}/chat/completions", json=seen({"hate": BAD}, {"violence": SAFE}))
+    respond(wire, "POST", f"{BASE}/chat/completions", json=seen({"hate": BAD}, {"violence": SAFE}))
     results = {"hate": FilterResult(filtered=True, severity="high"), "violence": FilterResult(False, severity="safe")}
     assert await skytells.safety.check_text("hi") == SafetyCheck(results)
 
@@ -379,7 +379,7 @@ async def test_an_image_is_checked_from_wherever_it_is(
     wire: Responses, skytells: Skytells, tmp_path: Path, make: Any, url: str
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
-    sent = answer(wire, "POST", f"{BASE}/chat/completions", json=seen({"violence": BAD}, {}))
+    sent = respond(wire, "POST", f"{BASE}/chat/completions", json=seen({"violence": BAD}, {}))
     assert (await skytells.safety.check_image(make(tmp_path))).failed == ("violence",)
     content = sent[0].json["messages"][0]["content"]
     assert [part["type"] for part in content] == ["text", "image_url"]

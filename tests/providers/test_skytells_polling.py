@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from fake_clock import run as run_patiently
-from servers import Exchange, Script, Server, answer, hang, reset, run_script
+from servers import Exchange, Script, Server, hang, make_response, reset, run_script
 
 from kellyapi import (
     AuthenticationError,
@@ -33,7 +33,7 @@ GET, CANCEL = "/predictions/a1", "/predictions/a1/cancel"
 
 def state(status: str, **fields: Any) -> bytes:
     """Answer with a state of job a1."""
-    return answer(body=json.dumps({"id": "a1", "status": status, **fields}).encode())
+    return make_response(body=json.dumps({"id": "a1", "status": status, **fields}).encode())
 
 
 def progress(percent: int) -> bytes:
@@ -41,7 +41,7 @@ def progress(percent: int) -> bytes:
 
 
 def refusal(status: int, **headers: str) -> bytes:
-    return answer(status, b'{"error": {"message": "no"}}', **headers)
+    return make_response(status, b'{"error": {"message": "no"}}', **headers)
 
 
 DONE = state("succeeded")
@@ -92,7 +92,7 @@ def test_the_time_of_run_includes_the_creation() -> None:
 
 @pytest.mark.parametrize("id", ["", "..", "a\nb"])
 async def test_an_id_that_cannot_be_asked_for_is_a_decoding_error(id: str) -> None:
-    async with followed(answer(body=json.dumps({"id": id, "status": "pending"}).encode())) as (skytells, server):
+    async with followed(make_response(body=json.dumps({"id": id, "status": "pending"}).encode())) as (skytells, server):
         with pytest.raises(DecodingError, match="cannot be asked for") as caught:
             await skytells.run("m", {})
         assert (caught.value.outcome_unknown, len(server.requests)) == (True, 1)
@@ -152,8 +152,8 @@ PASSING: list[Script] = [
     refusal(504),
     refusal(408),
     refusal(429),
-    answer(body=b"<html>maintenance</html>", kind="text/html"),
-    answer(body=b'{"id": "a1", "sta'),
+    make_response(body=b"<html>maintenance</html>", kind="text/html"),
+    make_response(body=b'{"id": "a1", "sta'),
     b"no HTTP at all\r\n\r\n",
 ]
 
@@ -197,7 +197,7 @@ async def test_waiting_ends_in_time_whatever_the_server_does(script: Script) -> 
     async with followed(script) as (skytells, _):
         loop = asyncio.get_running_loop()
         started = loop.time()
-        with pytest.raises(WaitTimeoutError, match=r"within 0\.2 s and goes on"):
+        with pytest.raises(WaitTimeoutError, match=r"within 0\.2 s and continues"):
             await skytells.predictions.wait("a1", timeout=0.2)
         assert 0.2 <= loop.time() - started < 5  # the client's own timeout is 60 s
 
@@ -313,7 +313,7 @@ def of_a_job(*scripts: Script) -> Script:
     async def script(exchange: Exchange) -> None:
         if exchange.seen.target == CANCEL:
             await exchange.read()
-            await exchange.write(answer(body=b'{"success": true}'))
+            await exchange.write(make_response(body=b'{"success": true}'))
             return
         one = left.pop(0) if left else progress(50)
         if callable(one):
@@ -348,7 +348,7 @@ async def leave_it_to_the_collector(skytells: Skytells, server: Server, **option
 
 
 async def leave_by_the_timeout(skytells: Skytells, server: Server, **options: Any) -> None:
-    fate = "is cancelled now" if options["cancel_on_exit"] else "goes on"
+    fate = "is cancelled now" if options["cancel_on_exit"] else "continues"
     with pytest.raises(WaitTimeoutError, match=fate):
         await skytells.predictions.wait("a1", timeout=0.05, **options)
 
@@ -463,7 +463,7 @@ async def test_a_second_cancelling_does_not_wait_for_the_first_and_does_not_stop
         await exchange.read()
         asked.set()
         await go_on.wait()
-        await exchange.write(answer(body=b'{"success": true}'))
+        await exchange.write(make_response(body=b'{"success": true}'))
 
     async with followed(progress(50), slow) as (skytells, server):
         task = asyncio.create_task(skytells.predictions.wait("a1", interval=60, cancel_on_exit=True))
@@ -490,7 +490,7 @@ async def test_many_followers_ask_no_more_than_each_alone() -> None:
         id = exchange.seen.target.rpartition("/")[2]
         looks[id] = looks.get(id, 0) + 1
         body = {"id": id, "status": "succeeded" if looks[id] == 3 else "processing"}
-        await exchange.write(answer(body=json.dumps(body).encode()))
+        await exchange.write(make_response(body=json.dumps(body).encode()))
 
     async with followed(script) as (skytells, server):
         waiting = (skytells.predictions.wait(f"job{number}", interval=0.01) for number in range(200))
@@ -501,9 +501,8 @@ async def test_many_followers_ask_no_more_than_each_alone() -> None:
 
 
 async def test_an_error_of_follow_has_the_last_known_state() -> None:
-    async with followed(progress(50), answer(401, b'{"error": {"message": "no", "error_id": "UNAUTHORIZED"}}')) as (
-        skytells, _
-    ):  # fmt: skip
+    refusal = make_response(401, b'{"error": {"message": "no", "error_id": "UNAUTHORIZED"}}')
+    async with followed(progress(50), refusal) as (skytells, _):
         states = skytells.predictions.follow("a1", interval=0)
         assert (await anext(states)).progress == 50
         with pytest.raises(AuthenticationError) as caught:
@@ -516,7 +515,7 @@ async def test_cancelling_on_exit_never_replaces_a_cancellation() -> None:
         if "cancel" in getattr(request, "url", ""):
             raise LookupError("a hook of the user's")
 
-    async with followed(progress(50), answer(body=b'{"success": true}'), on_response=fail) as (skytells, server):
+    async with followed(progress(50), make_response(body=b'{"success": true}'), on_response=fail) as (skytells, server):
         task = asyncio.create_task(skytells.predictions.wait("a1", interval=60, cancel_on_exit=True))
         await server.until(lambda: len(server.requests) == 1)
         task.cancel()

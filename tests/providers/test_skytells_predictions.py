@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
-from exchanges import AS_IT_IS, answer
+from exchanges import AS_IT_IS, respond
 from servers import Server, hang
 
 from kellyapi import (
@@ -72,7 +72,7 @@ ONE_JOB: list[tuple[Call, str, str, Any, Any]] = [
 async def test_a_job_is_named_by_its_id_or_an_earlier_state(
     wire: Responses, skytells: Skytells, id: Any, call: Call, method: str, path: str, reply: Any, result: Any
 ) -> None:
-    sent = answer(wire, method, f"{BASE}/predictions/a1{path}", json=reply)
+    sent = respond(wire, method, f"{BASE}/predictions/a1{path}", json=reply)
     assert await call(skytells, id) == result
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
 
@@ -80,7 +80,7 @@ async def test_a_job_is_named_by_its_id_or_an_earlier_state(
 async def test_following_and_downloading_take_a_prediction_too(
     wire: Responses, skytells: Skytells, tmp_path: Path
 ) -> None:
-    answer(wire, "GET", f"{BASE}/predictions/a1", json=DONE, repeat=True)
+    respond(wire, "GET", f"{BASE}/predictions/a1", json=DONE, repeat=True)
     assert [state.status async for state in skytells.predictions.follow(JOB)] == ["succeeded"]
     assert await skytells.predictions.download(JOB, tmp_path) == ()
 
@@ -108,8 +108,8 @@ MISSING_ROUTES = [
 async def test_an_unknown_address_for_deleting_is_tried_by_its_other_name(
     wire: Responses, skytells: Skytells, status: int, body: Any, kind: str
 ) -> None:
-    first = answer(wire, "DELETE", f"{BASE}/predictions/a1/delete", status=status, json=body, content_type=kind)
-    second = answer(wire, "DELETE", f"{BASE}/predictions/a1", json={"success": True})
+    first = respond(wire, "DELETE", f"{BASE}/predictions/a1/delete", status=status, json=body, content_type=kind)
+    second = respond(wire, "DELETE", f"{BASE}/predictions/a1", json={"success": True})
     assert await skytells.predictions.delete("a1") is None
     assert (len(first), len(second)) == (1, 1)
 
@@ -118,9 +118,9 @@ async def test_an_unknown_address_for_deleting_is_tried_by_its_other_name(
 async def test_an_unknown_address_for_a_model_is_tried_by_its_other_name(
     wire: Responses, skytells: Skytells, status: int, body: Any, kind: str
 ) -> None:
-    first = answer(wire, "GET", f"{BASE}/model/lumo?fields=input_schema", status=status, json=body, content_type=kind)
+    first = respond(wire, "GET", f"{BASE}/model/lumo?fields=input_schema", status=status, json=body, content_type=kind)
     model = {"name": "Lumo", "namespace": "lumo"}
-    second = answer(wire, "GET", f"{BASE}/models/lumo?fields=input_schema", json=model)
+    second = respond(wire, "GET", f"{BASE}/models/lumo?fields=input_schema", json=model)
     assert (await skytells.models.get("lumo", fields=["input_schema"])).namespace == "lumo"
     assert (len(first), len(second)) == (1, 1)
 
@@ -139,8 +139,8 @@ async def test_a_thing_that_is_not_there_is_not_looked_for_elsewhere(
     wire: Responses, skytells: Skytells, status: int, code: str, error: type[StatusError]
 ) -> None:
     body = {"status": False, "error": {"error_id": code, "message": "no"}}
-    answer(wire, "GET", f"{BASE}/model/lumo", status=status, json=body)
-    answer(wire, "DELETE", f"{BASE}/predictions/a1/delete", status=status, json=body)
+    respond(wire, "GET", f"{BASE}/model/lumo", status=status, json=body)
+    respond(wire, "DELETE", f"{BASE}/predictions/a1/delete", status=status, json=body)
     with pytest.raises(error) as caught:
         await skytells.models.get("lumo")
     assert caught.value.code == code
@@ -152,8 +152,8 @@ async def test_a_thing_that_is_not_there_is_not_looked_for_elsewhere(
 async def test_when_neither_address_is_known_the_second_answer_is_the_error(
     wire: Responses, skytells: Skytells
 ) -> None:
-    answer(wire, "GET", f"{BASE}/model/lumo", status=404, json={})
-    answer(
+    respond(wire, "GET", f"{BASE}/model/lumo", status=404, json={})
+    respond(
         wire, "GET", f"{BASE}/models/lumo", status=404, json={"error": {"error_id": "MODEL_NOT_FOUND", "message": "m"}}
     )
     with pytest.raises(NotFoundError) as caught:
@@ -182,7 +182,7 @@ async def test_a_page_is_asked_for_in_the_words_of_the_wire(
     wire: Responses, skytells: Skytells, filters: Any, query: str
 ) -> None:
     where = {"current_page": 2, "per_page": 1, "total": "9", "last_page": 9}
-    sent = answer(wire, "GET", f"{BASE}/predictions?{query}", json={"data": [DONE], "pagination": where})
+    sent = respond(wire, "GET", f"{BASE}/predictions?{query}", json={"data": [DONE], "pagination": where})
     page = await skytells.predictions.list(**filters)
     assert page == PredictionPage((Prediction(id="a1", status="succeeded"),), Pagination(2, 1, 9, 9))
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
@@ -195,7 +195,7 @@ def pages(wire: Responses, *ids: list[str], last: int, query: str = "") -> None:
             "data": [{"id": id, "status": "succeeded"} for id in some],
             "pagination": {"current_page": number, "last_page": last},
         }
-        answer(wire, "GET", f"{BASE}/predictions?page={number}{query}", json=body)
+        respond(wire, "GET", f"{BASE}/predictions?page={number}{query}", json=body)
 
 
 async def test_every_page_and_every_job_can_be_gone_through(wire: Responses, skytells: Skytells) -> None:
@@ -219,7 +219,7 @@ async def test_an_empty_page_is_the_last_whatever_the_count_says(wire: Responses
 
 
 async def test_a_bare_array_is_one_page(wire: Responses, skytells: Skytells) -> None:
-    answer(
+    respond(
         wire, "GET", f"{BASE}/predictions?page=1", json=[DONE, {"id": "b", "status": "queued", "model": {"name": "m"}}]
     )
     assert [(job.id, job.model) async for job in skytells.predictions.iterate()] == [("a1", None), ("b", "m")]
@@ -230,10 +230,10 @@ async def test_a_bare_array_is_one_page(wire: Responses, skytells: Skytells) -> 
 
 async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, skytells: Skytells) -> None:
     bad = {"status": False, "error": {"error_id": "INVALID_INPUT", "message": "no"}}
-    first = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
-    second = answer(wire, "POST", f"{BASE}/predict", status=400, json=bad)
+    first = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    second = respond(wire, "POST", f"{BASE}/predict", status=400, json=bad)
     wire.post(f"{BASE}/predict", exception=ConnectionResetError("reset"))
-    last = answer(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
+    last = respond(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
     jobs = [
         ("m1", {"prompt": "a"}),
         PredictionRequest("m2", {}),
@@ -289,9 +289,9 @@ async def test_what_is_no_error_of_ours_is_raised_with_the_ids_of_all_that_were_
             raise given
         return given
 
-    answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
-    answer(wire, "POST", f"{BASE}/predict", status=400, json={"status": False, "response": "no"})
-    answer(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
+    respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    respond(wire, "POST", f"{BASE}/predict", status=400, json={"status": False, "response": "no"})
+    respond(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
     async with Skytells(key, retry=NO_RETRY) as skytells:
         with pytest.raises(OSError, match="no key store") as raised:
             await skytells.predictions.create_many([("m", {})] * 4)
@@ -327,7 +327,7 @@ async def test_no_jobs_are_no_requests(wire: Responses, skytells: Skytells) -> N
 
 
 async def test_a_webhook_in_the_official_packages_form_is_taken(wire: Responses, skytells: Skytells) -> None:
-    sent = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    sent = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     await skytells.predictions.create("m", {}, webhook={"url": "https://h.example", "events": ["failed"]})
     assert json.loads(sent[0].body)["webhook"] == {"url": "https://h.example", "events": ["failed"]}
 
@@ -375,10 +375,10 @@ def finished(*outputs: Any) -> Prediction:
 async def test_outputs_are_saved_in_a_folder_without_the_key(
     wire: Responses, skytells: Skytells, tmp_path: Path
 ) -> None:
-    answer(
+    respond(
         wire, "GET", f"{BASE}/predictions/a1", json={**DONE, "output": ["https://d.example/us/a.png?sig=1", "a text"]}
     )
-    fetched = answer(wire, "GET", "https://d.example/us/a.png?sig=1", body=b"png", content_type="image/png")
+    fetched = respond(wire, "GET", "https://d.example/us/a.png?sig=1", body=b"png", content_type="image/png")
     saved = await skytells.predictions.download("a1", tmp_path / "new" / "folder")
     assert saved == (tmp_path / "new" / "folder" / "a.png",)
     assert saved[0].read_bytes() == b"png"
@@ -390,7 +390,7 @@ async def test_outputs_of_one_name_do_not_replace_each_other(
 ) -> None:
     links = [f"https://d.example/{number}/out.png" for number in range(3)]
     for link in links:
-        answer(wire, "GET", link, body=link.encode(), content_type="image/png")
+        respond(wire, "GET", link, body=link.encode(), content_type="image/png")
     saved = await skytells.predictions.download(finished(*links), tmp_path)
     assert [path.read_bytes().decode() for path in saved] == links
     assert {path.parent for path in saved} == {tmp_path}
@@ -408,7 +408,7 @@ async def test_outputs_of_one_name_do_not_replace_each_other(
     ],
 )
 async def test_no_output_leaves_the_folder(wire: Responses, skytells: Skytells, tmp_path: Path, link: str) -> None:
-    answer(wire, "GET", link, body=b"x", content_type="image/png")
+    respond(wire, "GET", link, body=b"x", content_type="image/png")
     folder = tmp_path / "folder"
     (saved,) = await skytells.predictions.download(finished(link), folder)
     assert below(tmp_path) == [folder, saved]
@@ -421,7 +421,7 @@ async def test_of_several_failures_that_of_the_first_output_is_raised(
     statuses = {"a": 200, "b": 500, "c": 400}
     links = {f"https://d.example/{name}.png": status for name, status in statuses.items()}
     for link, status in links.items():
-        answer(wire, "GET", link, status=status, body=b"png", content_type="image/png")
+        respond(wire, "GET", link, status=status, body=b"png", content_type="image/png")
     with pytest.raises(ServerError) as raised:
         await skytells.predictions.download(finished(*links), tmp_path)
     assert raised.value.prediction == finished(*links)
@@ -430,7 +430,7 @@ async def test_of_several_failures_that_of_the_first_output_is_raised(
 
 async def test_a_link_that_has_expired_leaves_no_file(wire: Responses, skytells: Skytells, tmp_path: Path) -> None:
     link = "https://d.example/a.png"
-    answer(wire, "GET", link, status=403, body="<title>Expired</title>", content_type="text/html")
+    respond(wire, "GET", link, status=403, body="<title>Expired</title>", content_type="text/html")
     with pytest.raises(PermissionDeniedError, match="Expired"):
         await skytells.predictions.download(finished(link), tmp_path)
     assert below(tmp_path) == []
@@ -443,22 +443,22 @@ async def test_a_link_that_has_expired_leaves_no_file(wire: Responses, skytells:
     ("name", "url"), [("PRODUCTION", "https://api.skytells.ai/v1"), ("EDGE", "https://edge.skytells.ai/v1")]
 )
 async def test_each_named_address_works(wire: Responses, name: str, url: str) -> None:
-    sent = answer(wire, "GET", f"{url}/predictions/a1", json=DONE)
+    sent = respond(wire, "GET", f"{url}/predictions/a1", json=DONE)
     async with Skytells("key", base_url=getattr(Skytells, name)) as skytells:
         await skytells.predictions.get("a1")
     assert [one.headers for one in sent] == [KEY]
 
 
 async def test_run_passes_webhook_and_stream_on(wire: Responses, skytells: Skytells) -> None:
-    created = answer(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
-    answer(wire, "GET", f"{BASE}/predictions/a1", json=DONE)
+    created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
+    respond(wire, "GET", f"{BASE}/predictions/a1", json=DONE)
     await skytells.run("m", {}, webhook="https://h.example/x", stream=True)
     hook = {"url": "https://h.example/x", "events": ALL}
     assert created[0].json == {"model": "m", "input": {}, "await": False, "webhook": hook, "stream": True}
 
 
 async def test_a_job_that_cannot_be_created_has_no_prediction(wire: Responses, skytells: Skytells) -> None:
-    answer(wire, "POST", f"{BASE}/predict", status=402, json={"error_id": "INSUFFICIENT_CREDITS", "message": "no"})
+    respond(wire, "POST", f"{BASE}/predict", status=402, json={"error_id": "INSUFFICIENT_CREDITS", "message": "no"})
     with pytest.raises(KellyAPIError) as caught:
         await skytells.run("m", {})
     assert caught.value.prediction is None

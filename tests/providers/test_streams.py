@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
-from servers import AT_ONCE, Exchange, Script, Server, answer, cut, hang, pausing, reset
+from servers import AT_ONCE, Exchange, Script, Server, cut, hang, make_response, pausing, reset
 
 from kellyapi import (
     Aerostack,
@@ -57,7 +57,7 @@ def events(*values: Any) -> bytes:
 
 def streamed(*parts: bytes, **headers: str) -> bytes:
     """Write an answer down that is an event stream."""
-    return answer(body=b"".join(parts), kind="text/event-stream; charset=utf-8", **headers)
+    return make_response(body=b"".join(parts), kind="text/event-stream; charset=utf-8", **headers)
 
 
 def chunk(content: Any = None, **fields: Any) -> dict[str, Any]:
@@ -337,7 +337,7 @@ async def test_a_completion_that_comes_whole_is_one_piece(name: str) -> None:
         "id": "c1",
         "choices": [{"message": {"content": "Hello", "tool_calls": [{"id": "t", "function": {"name": "f"}}] * 2}}],
     }
-    async with asked(name, answer(body=json.dumps(body).encode())) as (make, server):
+    async with asked(name, make_response(body=json.dumps(body).encode())) as (make, server):
         for _ in range(2):
             async with make() as stream:
                 assert [piece async for piece in stream] == ["Hello"]
@@ -350,14 +350,14 @@ async def test_a_completion_that_comes_whole_is_one_piece(name: str) -> None:
 
 async def test_the_first_generation_of_aerostack_is_heard_whole_and_in_pieces() -> None:
     pieces = streamed(events({"response": "Hel"}, {"response": "lo"}), DONE)
-    async with asked("aerostack chat", answer(body=b'{"response": "Hello"}'), pieces) as (make, _):
+    async with asked("aerostack chat", make_response(body=b'{"response": "Hello"}'), pieces) as (make, _):
         assert await read(make) == ["Hello"]
         assert await read(make) == ["Hel", "lo"]
 
 
 async def test_a_response_that_comes_whole_is_its_text_and_its_end() -> None:
     body = json.dumps({"object": "response", "error": None, **COMPLETED["response"]}).encode()  # type: ignore[dict-item]  # a dict
-    async with asked("skytells responses", answer(body=body)) as (make, _):
+    async with asked("skytells responses", make_response(body=body)) as (make, _):
         stream = make()
         assert [event.type for event in await read(lambda: stream)] == [added("")["type"], "response.completed"]
         assert (stream.text, stream.response.status) == ("Hello", "completed")
@@ -365,24 +365,24 @@ async def test_a_response_that_comes_whole_is_its_text_and_its_end() -> None:
 
 async def test_a_response_that_failed_and_comes_whole_is_a_result_too() -> None:
     body = b'{"object": "response", "id": "r1", "status": "failed", "error": {"code": "server_error"}}'
-    async with asked("skytells responses", answer(body=body)) as (make, _):
+    async with asked("skytells responses", make_response(body=body)) as (make, _):
         assert (await make().finish()).error == {"code": "server_error"}
 
 
 async def test_the_kind_of_an_answer_is_read_whatever_its_case() -> None:
-    loud = answer(body=events(chunk("Hello"), STOP) + DONE, kind="Text/Event-Stream;Charset=UTF-8")
+    loud = make_response(body=events(chunk("Hello"), STOP) + DONE, kind="Text/Event-Stream;Charset=UTF-8")
     async with asked("skytells chat", loud) as (make, _):
         assert await read(make) == ["Hello"]
 
 
 NO_STREAMS = {
-    "html": (answer(body=b"<html>Sign in</html>", kind="text/html"), DecodingError, "Sign in"),
-    "no kind": (answer(body=b"data: {}\n\n", kind=""), DecodingError, "no content type instead of a stream"),
-    "not json": (answer(body=b"{"), DecodingError, "instead of JSON"),
-    "null": (answer(body=b"null"), DecodingError, "no JSON object"),
-    "an error": (answer(body=b'{"error": {"message": "no", "code": "x"}}'), StatusError, "no"),
-    "nothing of ours": (answer(body=b"{}"), DecodingError, "no choices|does not fit"),
-    "a refusal": (answer(401, b'{"error": {"message": "no"}, "message": "no"}'), AuthenticationError, "no"),
+    "html": (make_response(body=b"<html>Sign in</html>", kind="text/html"), DecodingError, "Sign in"),
+    "no kind": (make_response(body=b"data: {}\n\n", kind=""), DecodingError, "no content type instead of a stream"),
+    "not json": (make_response(body=b"{"), DecodingError, "instead of JSON"),
+    "null": (make_response(body=b"null"), DecodingError, "not a JSON object"),
+    "an error": (make_response(body=b'{"error": {"message": "no", "code": "x"}}'), StatusError, "no"),
+    "nothing of ours": (make_response(body=b"{}"), DecodingError, "no choices|does not fit"),
+    "a refusal": (make_response(401, b'{"error": {"message": "no"}, "message": "no"}'), AuthenticationError, "no"),
 }
 
 
@@ -590,7 +590,7 @@ async def test_an_index_may_be_a_numeric_text() -> None:
 async def test_arguments_of_a_tool_call_may_be_an_object() -> None:
     calls = [{"id": "t", "function": {"name": "f", "arguments": {"a": 1}}}]
     streams = streamed(events(chunk(delta={"tool_calls": calls})), WHOLE[CHATS[0]])
-    whole = answer(body=json.dumps({"choices": [{"message": {"tool_calls": calls}}]}).encode())
+    whole = make_response(body=json.dumps({"choices": [{"message": {"tool_calls": calls}}]}).encode())
     async with asked(CHATS[0], streams, whole) as (make, _):
         for _ in range(2):
             async with make() as stream:
@@ -628,14 +628,14 @@ async def test_a_stream_is_no_longer_than_the_largest_answer() -> None:
 @each
 @pytest.mark.parametrize("status", [429, 503])
 async def test_a_refusal_that_costs_nothing_is_asked_again(name: str, status: int) -> None:
-    refusal = answer(status, b'{"error": {"message": "busy"}}')
+    refusal = make_response(status, b'{"error": {"message": "busy"}}')
     async with asked(name, refusal, refusal, streamed(WHOLE[name])) as (make, server):
         await read(make)
         assert len(server.requests) == 3
 
 
 @each
-@pytest.mark.parametrize("script", [answer(500, b'{"error": {"message": "busy"}}'), reset])
+@pytest.mark.parametrize("script", [make_response(500, b'{"error": {"message": "busy"}}'), reset])
 async def test_what_may_have_been_billed_is_not_asked_again(name: str, script: Script) -> None:
     async with asked(name, script) as (make, server):
         with pytest.raises(KellyAPIError) as caught:
@@ -781,7 +781,7 @@ async def test_streams_are_read_without_an_event_loop() -> None:
 
 async def test_speech_that_breaks_off_says_how_much_had_arrived() -> None:
     async def spoken(exchange: Exchange) -> None:
-        await cut(answer(body=b"RIFF" + b"x" * 96, kind="audio/wav")[:-50])(exchange)  # type: ignore[operator]  # a function
+        await cut(make_response(body=b"RIFF" + b"x" * 96, kind="audio/wav")[:-50])(exchange)  # type: ignore[operator]  # a function
 
     async with Server(spoken) as server, Khaya("key", base_url=server.url, retry=AT_ONCE) as khaya:
         stream = khaya.synthesize_stream("Maakye", "twi")
@@ -791,7 +791,7 @@ async def test_speech_that_breaks_off_says_how_much_had_arrived() -> None:
 
 
 async def test_speech_without_a_byte_is_a_decoding_error() -> None:
-    async with Server(answer(body=b"", kind="audio/wav")) as server, Khaya("key", base_url=server.url) as khaya:
+    async with Server(make_response(body=b"", kind="audio/wav")) as server, Khaya("key", base_url=server.url) as khaya:
         with pytest.raises(DecodingError, match="no audio in the response") as caught:
             await read(lambda: khaya.synthesize_stream("Maakye", "twi"))
         assert (caught.value.provider, caught.value.outcome_unknown, len(server.requests)) == ("khaya", True, 1)

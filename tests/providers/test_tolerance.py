@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from servers import Server, answer
+from servers import Server, make_response
 
 from kellyapi import NO_RETRY, DecodingError, Result
 
@@ -28,7 +28,7 @@ FREE_FORM = {"query", "entry"}
 async def read(name: str, reply: Any) -> Any:
     """Have a method read a reply."""
     client, call, _, _ = REPLIES[name]
-    script = answer(body=json.dumps(reply).encode())
+    script = make_response(body=json.dumps(reply).encode())
     async with Server(script) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
         return await call(one)
 
@@ -98,7 +98,7 @@ async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name:
         found, key = at(where, replies[-1])
         del found[key]
     kind = type(await read(name, whole))
-    scripts = [answer(body=json.dumps(reply).encode()) for reply in replies]
+    scripts = [make_response(body=json.dumps(reply).encode()) for reply in replies]
     async with Server(*scripts) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
         for reply in replies:
             result = await call(one)

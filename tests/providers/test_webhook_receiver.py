@@ -18,7 +18,7 @@ import httpx
 import pytest
 from aiohttp import ClientSession, web
 from aioresponses import aioresponses as Responses
-from exchanges import answer
+from exchanges import respond
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from flask import Flask
@@ -523,7 +523,7 @@ async def test_handlers_are_plain_or_async_and_are_called_in_order() -> None:
 
 
 def test_an_unknown_event_is_taken_with_a_warning() -> None:
-    with pytest.warns(UserWarning, match="'suceeded' is no known event; known are .*succeeded") as warned:
+    with pytest.warns(UserWarning, match="'suceeded' is not a known event; the known ones are .*succeeded") as warned:
         WebhookReceiver(SECRET).on("suceeded")
     assert warned[0].filename == __file__
 
@@ -705,7 +705,7 @@ async def polling(seen: list[WebhookDelivery]) -> AsyncIterator[WebhookReceiver]
 async def test_when_no_call_comes_the_system_is_asked(
     wire: Responses, polling: WebhookReceiver, time: Time, timeout: float | None, after: float
 ) -> None:
-    sent = answer(wire, "GET", JOB, json={"id": "p1", "status": "succeeded"})
+    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "succeeded"})
     waiting = [asyncio.create_task(polling.wait_for("p1", timeout=timeout)) for _ in range(2)]
     await asyncio.sleep(0)
     time.ahead += after - 1
@@ -728,7 +728,7 @@ async def test_the_system_is_not_asked_while_a_call_may_come(wire: Responses, po
 async def test_a_call_that_comes_while_the_system_is_asked_ends_the_waiting(
     wire: Responses, polling: WebhookReceiver
 ) -> None:
-    sent = answer(wire, "GET", JOB, json={"id": "p1", "status": "processing"})
+    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"})
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0))
     while not sent:  # noqa: ASYNC110  aioresponses tells nobody
         await asyncio.sleep(0)
@@ -738,7 +738,7 @@ async def test_a_call_that_comes_while_the_system_is_asked_ends_the_waiting(
 
 
 async def test_asking_too_long_carries_the_last_state(wire: Responses, polling: WebhookReceiver, time: Time) -> None:
-    sent = answer(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
+    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", timeout=60, poll_after=0))
     while not sent:  # noqa: ASYNC110  aioresponses tells nobody
         await asyncio.sleep(0)
@@ -751,7 +751,7 @@ async def test_asking_too_long_carries_the_last_state(wire: Responses, polling: 
 
 
 async def test_what_asking_raises_is_raised(wire: Responses, polling: WebhookReceiver) -> None:
-    answer(wire, "GET", JOB, status=401, json={"status": False, "response": "Unauthorized"})
+    respond(wire, "GET", JOB, status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(AuthenticationError):
         await polling.wait_for("p1", poll_after=0)
 
@@ -771,7 +771,7 @@ async def test_a_timeout_of_the_key_function_is_not_taken_for_the_end_of_the_wai
 async def test_waiting_that_is_cancelled_leaves_nothing(
     wire: Responses, polling: WebhookReceiver, asking: bool
 ) -> None:
-    sent = answer(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
+    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0 if asking else 60))
     while asking and not sent:  # noqa: ASYNC110  aioresponses tells nobody
         await asyncio.sleep(0)

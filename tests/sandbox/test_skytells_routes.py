@@ -180,7 +180,11 @@ async def test_a_body_that_is_not_a_json_object_is_a_400(skytells: Send, body: b
 @pytest.mark.parametrize(
     ("model", "prompt", "reason"),
     [
-        ("truefusion", "a fox, FAIL please", "The prompt says “fail please”, and so the sandbox lets the prediction fail."),
+        (
+            "truefusion",
+            "a fox, FAIL please",
+            "The prompt says “fail please”, and so the sandbox lets the prediction fail.",
+        ),
         ("gpt-5", "fail please", "The prompt says “fail please”, and so the sandbox lets the prediction fail."),
         ("beatfusion-2.0", "a song", "The sandbox makes no music."),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from http_client import Clock, Send
-from servers import OK, Server, answer, reset
+from servers import OK, Server, make_response, reset
 
 from kellyapi import KellyAPI, Sandbox, Webhook, WebhookDelivery, WebhookReceiver, verify_webhook
 from kellyapi.sandbox.skytells.outgoing_webhooks import deliver_webhooks, reported_states
@@ -69,7 +69,7 @@ async def finish(send: Send, clock: Clock, id: str) -> Any:
 
 
 async def test_a_prediction_sends_events_when_it_starts_and_ends(create: Create, send: Send, clock: Clock) -> None:
-    async with Server(answer(204)) as server:
+    async with Server(make_response(204)) as server:
         created = await create(f"{server.url}/hook?job=1")
         clock.now += 10
         [started] = await wait_for_deliveries(server, 1)
@@ -148,7 +148,9 @@ async def test_a_prediction_that_is_cancelled_before_it_starts_sends_one_event(c
     assert delivery.type == "cancelled"
 
 
-@pytest.mark.parametrize("failure", [answer(500), answer(401), answer(302, Location="/"), b"no http\r\n\r\n", reset])
+@pytest.mark.parametrize(
+    "failure", [make_response(500), make_response(401), make_response(302, Location="/"), b"no http\r\n\r\n", reset]
+)
 async def test_a_failed_delivery_is_retried_before_later_events_are_sent(
     create: Create, send: Send, clock: Clock, failure: Any
 ) -> None:
@@ -207,7 +209,7 @@ async def test_a_late_started_event_has_the_state_of_the_start() -> None:
 async def test_after_its_retries_a_delivery_is_given_up_and_the_next_is_sent(
     create: Create, send: Send, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with Server(answer(500)) as server:
+    async with Server(make_response(500)) as server:
         created = await create(server.url)
         await finish(send, clock, created["id"])
         deliveries = await wait_for_deliveries(server, 6)
@@ -238,7 +240,7 @@ def test_webhook_retries_must_be_seconds(pauses: list[float]) -> None:
 
 async def test_closing_the_sandbox_cancels_deliveries() -> None:
     sandbox = Sandbox(prediction_time=0, webhook_retries=(3600,))
-    async with Server(answer(500)) as server, sandbox, sandbox.api() as api:
+    async with Server(make_response(500)) as server, sandbox, sandbox.api() as api:
         await api.skytells.predictions.create("truefusion", INPUT, webhook=server.url)
         await server.until(lambda: len(server.requests) == 1)
         assert webhook_tasks()
