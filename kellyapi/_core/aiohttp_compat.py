@@ -1,7 +1,7 @@
 """Every use of a non-public name of aiohttp or asyncio, in one place.
 
 Each function says what the name is for, and what happens on the day it is gone: something slower, or nothing. None of
-them raises an `AttributeError`. `tests/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
+them raises an `AttributeError`. `tests/_core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
 one.
 """
 

@@ -42,7 +42,7 @@ from kellyapi import (
 from kellyapi.providers.skytells.webhooks.receiver import MAX_BODY
 from kellyapi.providers.skytells.webhooks.waiting import MAX_KNOWN_STATES
 
-from .test_webhooks import BODY, HEADERS, SECRET, signed
+from .skytells.test_webhooks import BODY, HEADERS, SECRET, signed
 
 PATH = "/webhooks/skytells"
 OK = (200, {"ok": True})

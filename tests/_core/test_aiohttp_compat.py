@@ -75,7 +75,7 @@ def test_one_module_uses_them() -> None:
 
 def run_with(aiohttp_folder: Path, file: Path) -> str:
     """Run the program with another aiohttp, and return what it prints."""
-    command = (sys.executable, "-W", "error", "-c", PROGRAM, str(Path(__file__).parent), str(file))
+    command = (sys.executable, "-W", "error", "-c", PROGRAM, str(Path(__file__).parents[1]), str(file))
     environment = {**os.environ, "PYTHONPATH": str(aiohttp_folder), "AIOHTTP_NO_EXTENSIONS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
