@@ -1,1 +1,1 @@
-"""What the library costs, beside `aiohttp` written by hand and the official clients: `python -m benchmarks`."""
+"""What the library costs, compared with hand-written `aiohttp` and the official clients: `python -m benchmarks`."""

@@ -27,18 +27,18 @@ PARTS: Mapping[str, Part] = {
         "pairs": asked.pairs,
         "server": cpu.measure_server(url, asked.calls),
         "rows": cpu.measure(
-            url, pairs=asked.pairs, calls=asked.calls, at_once=(1, 64) if asked.quick else (1, 64, 500), tell=tell
+            url, pairs=asked.pairs, calls=asked.calls, at_once=(1, 64) if asked.quick else (1, 64, 500), log=log
         ),
     },
     "loop": lambda url, asked: loop_delay.measure(
-        url, turns=2 if asked.quick else 5, upload=8 if asked.quick else 64, file=64 if asked.quick else 1024, tell=tell
+        url, turns=2 if asked.quick else 5, upload=8 if asked.quick else 64, file=64 if asked.quick else 1024, log=log
     ),
-    "memory": lambda url, asked: memory.measure(url, calls=5_000 if asked.quick else 100_000, tell=tell),
-    "imports": lambda _, asked: imports.measure(turns=3 if asked.quick else 15, tell=tell),
+    "memory": lambda url, asked: memory.measure(url, calls=5_000 if asked.quick else 100_000, log=log),
+    "imports": lambda _, asked: imports.measure(turns=3 if asked.quick else 15, log=log),
 }
 
 
-def tell(what: str) -> None:
+def log(what: str) -> None:
     print(what, flush=True)
 
 
@@ -73,7 +73,7 @@ def main() -> None:
     with serve() as url:
         for name in [name for name in PARTS if name in asked.parts or not asked.parts]:
             for path in report.write(name, PARTS[name](url, asked), page):
-                tell(f"wrote {path}")
+                log(f"wrote {path}")
 
 
 if __name__ == "__main__":

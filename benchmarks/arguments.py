@@ -1,4 +1,4 @@
-"""Arguments of the commands that are numbers within bounds."""
+"""Command-line arguments that are numbers within bounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ N = TypeVar("N", int, float)
 
 
 def number(kind: type[N], least: float, most: float = inf) -> Callable[[str], N]:
-    """Make what reads such a number, for `type=` of an argument."""
+    """Return a function for `type=` that reads such a number."""
     bounds = f"{least:g} or more" if most == inf else f"{least:g} to {most:g}"
     wanted = f"must be a {'whole ' if kind is int else ''}number, {bounds}"
 

@@ -127,7 +127,7 @@ async def khaya(url: str) -> AsyncIterator[Mapping[str, Operation]]:
 
 @asynccontextmanager
 async def skytells(url: str) -> AsyncIterator[Mapping[str, Operation]]:
-    """skytells 1.0.0, by its async client: two requests as of the others, since its own `run` sends one that waits."""
+    """skytells 1.0.0, by its async client. Two requests, like the others: its own `run` sends one that waits."""
     from skytells import AsyncSkytellsClient
 
     client = AsyncSkytellsClient(KEY, base_url=url)
@@ -166,9 +166,9 @@ RIVALS = {
     "run": ("aiohttp again", *OURS, "skytells 1.0.0"),
     "chat": ("aiohttp again", *OURS, "aerostack 0.1.2"),
 }
-"""Who is compared with aiohttp written by hand, on which operation."""
+"""Clients that are compared with hand-written aiohttp, by operation."""
 SPEED = ("orjson", "pybase64")
-"""What of the extra the library itself imports; kept from being imported where a name says "without speed"."""
+"""Packages of the extra `speed` that the library imports. A client "without speed" cannot import them."""
 
 
 def _by_name(*operations: Operation) -> dict[str, Operation]:

@@ -1,4 +1,4 @@
-"""CPU time, speed and memory of small calls: each client beside aiohttp written by hand, in adjacent pairs."""
+"""CPU time, speed and memory of small calls: each client and hand-written aiohttp, in adjacent pairs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .processes import Clients, spent
 REFERENCE = "aiohttp"
 FIGURES = ("cpu", "rate", "p50", "p99", "peak")
 HALF = 0.4
-"""Seconds of CPU that half a pair takes at most, if all that are at once are called: slow clients get fewer calls."""
+"""Most seconds of CPU for half of a pair. Slow clients make fewer calls, but at least as many as run at once."""
 
 
-def measure(url: str, *, pairs: int, calls: int, at_once: tuple[int, ...], tell: Any) -> list[dict[str, Any]]:
-    """Give a row for each operation, number of calls at once and client: medians, and the median ratio of the pairs."""
+def measure(url: str, *, pairs: int, calls: int, at_once: tuple[int, ...], log: Any) -> list[dict[str, Any]]:
+    """Return a row of medians for each operation, number of calls at once and client."""
     rows = []
     for operation, rivals in RIVALS.items():
         with Clients(url) as ask:
             for number in at_once:
-                tell(f"{operation}, {number} at once")
+                log(f"{operation}, {number} at once")
                 rows += _compare(ask, operation, rivals, number, pairs, calls)
     return rows
 
@@ -65,7 +65,7 @@ def _quartiles(values: list[float]) -> tuple[float, float]:
 
 
 def measure_server(url: str, calls: int) -> float:
-    """Give the server's own CPU time for one small call, in microseconds."""
+    """Return the server's own CPU time for one small call, in microseconds."""
     with Clients(url) as ask:
         order = {"do": "calls", "operation": "translate", "calls": calls, "at_once": 64}
         ask(REFERENCE, order)

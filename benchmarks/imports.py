@@ -27,9 +27,9 @@ CASES = {
 }
 
 
-def measure(*, turns: int, tell: Any) -> list[dict[str, Any]]:
-    """Give a row for each case: milliseconds of clock and of CPU above bare Python, medians of interleaved turns."""
-    tell("imports")
+def measure(*, turns: int, log: Any) -> list[dict[str, Any]]:
+    """Return a row for each case: milliseconds of clock and of CPU above bare Python, medians of interleaved turns."""
+    log("imports")
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in CASES}
     with released() as old:
         for _ in range(turns + 1):
@@ -53,6 +53,6 @@ def _run(code: str, path: str) -> tuple[float, float]:
 
 
 def _spent() -> float:
-    """Give the seconds of CPU of all children that have ended."""
+    """Return the seconds of CPU of all children that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

@@ -1,4 +1,4 @@
-"""How long large bodies keep the event loop from anything else, and how much memory they take."""
+"""How long large bodies block the event loop, and how much memory they take."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CASES: Mapping[str, tuple[tuple[str, ...], Mapping[str, Any]]] = {
 }
 
 
-def measure(url: str, *, turns: int, upload: int, file: int, tell: Any) -> list[dict[str, Any]]:
-    """Give a row for each case and client, the median of so many turns; sizes are in MiB."""
+def measure(url: str, *, turns: int, upload: int, file: int, log: Any) -> list[dict[str, Any]]:
+    """Return a row for each case and client, the median of `turns`. Sizes are in MiB."""
     rows = []
     with TemporaryDirectory() as folder:
         target = Path(folder, "download.bin")
@@ -34,7 +34,7 @@ def measure(url: str, *, turns: int, upload: int, file: int, tell: Any) -> list[
         }
         for case, (names, order) in CASES.items():
             title = case.format(upload=upload, file=file)
-            tell(title)
+            log(title)
             with Clients(url) as ask:
                 order = {"do": "delay", **order, "arguments": arguments.get((order["operation"], order["at_once"]), [])}
                 seen: dict[str, list[dict[str, float]]] = {name: [] for name in names}
@@ -47,7 +47,7 @@ def measure(url: str, *, turns: int, upload: int, file: int, tell: Any) -> list[
 
 
 def _make(folder: str, size: int) -> str:
-    """Make a file of so many MiB."""
+    """Make a file of this many MiB."""
     path = Path(folder, f"{size}.bin")
     with path.open("wb") as file:
         file.truncate(size * MIB)
@@ -55,6 +55,6 @@ def _make(folder: str, size: int) -> str:
 
 
 def _summarise(measured: list[dict[str, float]]) -> dict[str, float]:
-    """Give medians without the first turn, which opens connections, and the highest peak of all."""
+    """Return medians without the first turn, which opens connections, and the highest peak of all."""
     middle = {figure: median(each[figure] for each in measured[1:]) for figure in measured[0]}
     return {**middle, "peak": max(each["peak"] for each in measured)}

@@ -1,4 +1,4 @@
-"""The processes that a benchmark starts, and ends in any case: the server and one for each client."""
+"""The processes of a benchmark: the server and one for each client. They always end with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib.request import urlopen
 
 ROOT = Path(__file__).parents[1]
 LONGEST = 120
-"""Seconds that one order may take."""
+"""Most seconds for one command."""
 RELEASE = ("kellyapi==0.0.2.5", "dotmap")
 
 
@@ -39,14 +39,14 @@ def start(*words: str, first_on_path: Path | None = None) -> Iterator[subprocess
 
 @contextmanager
 def serve() -> Iterator[str]:
-    """Run the server and give its address."""
+    """Run the server and return its address."""
     with start("benchmarks.server") as process:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
 
 
 def spent(url: str) -> tuple[float, int]:
-    """Give the server's seconds of CPU and the requests it has answered."""
+    """Return the server's seconds of CPU and the requests it has answered."""
     with urlopen(f"{url}/spent") as answer:
         told = json.load(answer)
     return told["cpu"], told["requests"]
@@ -61,7 +61,7 @@ class Clients:
         self._running: dict[str, subprocess.Popen[str]] = {}
 
     def __call__(self, name: str, order: Mapping[str, Any]) -> dict[str, float]:
-        """Give an order to a client, which is started when it gets its first."""
+        """Send a command to a client. Its process starts with the first one."""
         if name not in self._running:
             old = Path(self._stack.enter_context(released())) if name.startswith("kellyapi 0") else None
             process = start("benchmarks.worker", name, self._url, first_on_path=old)
@@ -99,5 +99,5 @@ def _folder() -> TemporaryDirectory[str]:
 
 @contextmanager
 def released() -> Iterator[str]:
-    """Give a folder with kellyapi 0.0.2.5, installed once and deleted at exit; the rest of what it needs is here."""
+    """Return a folder with kellyapi 0.0.2.5, installed once and deleted at exit; the rest of what it needs is here."""
     yield _folder().name

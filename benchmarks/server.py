@@ -1,4 +1,4 @@
-"""A loopback server that keeps nobody waiting: prebuilt answers by path, on a bare protocol, in a process of its own.
+"""A fast loopback server: prebuilt responses by path, on a bare protocol, in a process of its own.
 
 `python -m benchmarks.server` prints its port, and ends when its standard input does.
 """
@@ -60,7 +60,7 @@ ANSWERS = {
 
 
 class Answering(asyncio.Protocol):
-    """One connection; its client waits for each answer before it asks again."""
+    """One connection. Its client waits for each response before it sends the next request."""
 
     requests = 0
 
@@ -69,7 +69,7 @@ class Answering(asyncio.Protocol):
         self._head = b""
         self._path = b""
         self._left = 0
-        """Bytes of a body that have not come yet; -1 when only its last chunk tells."""
+        """Bytes of the body still to come; -1 for a chunked body."""
         self._tail = b""
         self._to_send = 0
         self._full = False

@@ -52,7 +52,7 @@ FAULTS: tuple[dict[str, Any], ...] = (
     {"length_off_by": -1}, {"gzip_bomb": 2**24}, {"redirect_to": "http://127.0.0.1:9/elsewhere"},
     {"redirect_to": "/", "status": 302},
 )  # fmt: skip
-"""Every kind; each takes an equal part of the share that is asked for."""
+"""Every kind of fault; each has an equal part of the share."""
 OPTIONS: dict[str, Any] = {
     "timeout": Timeout(total=4.0, connect=1.0, idle=1.0),
     "retry": RetryPolicy(base=0.01, throttle_base=0.01),
@@ -61,16 +61,16 @@ OPTIONS: dict[str, Any] = {
     "rate": Rate(1_000),
 }
 GROWTH = 5.0
-"""MB that the client's process may grow by from a tenth of the time to its end."""
+"""Most MB that the client's process may grow by after the first tenth of the time."""
 BRIEF = 100.0
-"""Seconds: a tenth of less is spent on loading and warming up, and says nothing of memory."""
+"""Seconds. In a shorter run the first tenth is spent on warming up."""
 PICTURE: dict[str, Any] = {"width": 64, "height": 64}
 JOB: dict[str, Any] = {"model": "truefusion-pro", "input": {"prompt": "a wolf", **PICTURE}}
 Call = Callable[[KellyAPI], Awaitable[Any]]
 
 
 async def read(stream: Any, most: int | None = None) -> None:
-    """Read a stream to its end, or leave it after so many items."""
+    """Read a stream to its end, or leave it after this many items."""
     async with stream:
         async for _ in stream:
             most = None if most is None else most - 1
@@ -89,7 +89,7 @@ async def cancel(api: KellyAPI) -> None:
 
 
 def operations(folder: Path, receiver: WebhookReceiver, hook: str) -> list[Call]:
-    """Give what is called, of each provider and in each way: JSON, files up and down, streams, jobs and their calls."""
+    """Return the operations: JSON, uploads, downloads, streams and predictions of every provider."""
     sound, picture = folder / "sound.wav", folder / "picture.png"
 
     async def paint(api: KellyAPI) -> None:
@@ -146,7 +146,7 @@ def operations(folder: Path, receiver: WebhookReceiver, hook: str) -> list[Call]
 
 
 def measure() -> tuple[float, int, int]:
-    """Give (MB in memory, open files, tasks) of this process; what malloc keeps though it is free does not count."""
+    """Return (MB in memory, open files, tasks) of this process, without the free memory that malloc keeps."""
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
@@ -155,7 +155,7 @@ def measure() -> tuple[float, int, int]:
 
 
 async def listen(receiver: WebhookReceiver) -> tuple[web.AppRunner, str]:
-    """Serve the receiver, and give its address."""
+    """Serve the receiver and return its address."""
     app = web.Application()
     app.add_routes(receiver.routes("/webhook"))
     app.cleanup_ctx.append(receiver.cleanup_context)
@@ -166,7 +166,7 @@ async def listen(receiver: WebhookReceiver) -> tuple[web.AppRunner, str]:
 
 
 async def soak(sandbox: str, asked: argparse.Namespace, folder: Path) -> list[str]:
-    """Call for so many minutes, tell how it goes, and give what is wrong."""
+    """Run the operations for this many minutes, print the progress, and return what is wrong."""
     ends: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     lasted: list[float] = []
@@ -222,7 +222,7 @@ async def soak(sandbox: str, asked: argparse.Namespace, folder: Path) -> list[st
 
 
 async def serve(share: float, seed: int) -> None:
-    """Be the sandbox, until standard input ends; the dice are thrown once for each fault, in order."""
+    """Run the sandbox until standard input ends."""
     faults = [Fault(probability=share / len(FAULTS), **fault) for fault in FAULTS if share]
     async with Sandbox(faults=faults, seed=seed, prediction_time=0.2, webhook_retries=(0.1, 0.1)) as sandbox:
         print(sandbox.url, flush=True)
@@ -230,7 +230,7 @@ async def serve(share: float, seed: int) -> None:
 
 
 async def prepare(sandbox: str, folder: Path) -> None:
-    """Make the files that are sent."""
+    """Make the files to upload."""
     (folder / "sound.wav").write_bytes(b"RIFF----WAVE" + bytes(2**16))
     async with KellyAPI("sandbox", sandbox, retry=RetryPolicy(attempts=9, repeat_metered=True)) as api:
         while True:
@@ -242,7 +242,7 @@ async def prepare(sandbox: str, folder: Path) -> None:
 
 
 def run(asked: argparse.Namespace) -> int:
-    """Start the sandbox, soak, and say what came of it."""
+    """Start the sandbox, run the soak test and print the outcome."""
     words = ("benchmarks.soak", "--serve", "--faults", str(asked.faults), "--seed", str(asked.seed))
     with tempfile.TemporaryDirectory() as name, start(*words) as server:
         assert server.stdout is not None

@@ -1,4 +1,4 @@
-"""The process of one client: it does what it is told by its standard input, and ends when that does.
+"""The process of one client. It runs the commands on its standard input and ends when that is closed.
 
 `python -m benchmarks.worker NAME URL` reads orders, one JSON object a line, `{"do": "calls", …}`, and answers each with
 one. The same warm-up, the same loop and the default garbage collector for every client.
@@ -28,12 +28,12 @@ def memory(field: str) -> int:
 
 
 def forget_peak() -> None:
-    """Start `VmHWM` anew from what is in use."""
+    """Reset `VmHWM` to the memory in use."""
     Path("/proc/self/clear_refs").write_text("5")
 
 
 async def repeat(operation: Operation, calls: int, at_once: int) -> list[float]:
-    """Call so often, so many at once; give the seconds that each call took."""
+    """Make `calls` calls, `at_once` at a time. Return the seconds of each call."""
     taken: list[float] = []
     turns = iter(range(calls))
 
@@ -63,7 +63,7 @@ async def measure_calls(operation: Operation, calls: int, at_once: int) -> dict[
 
 
 class Pulse:
-    """A timer of 1 ms in the loop, and the longest that it was kept waiting.
+    """A timer of 1 ms in the loop, and its longest delay.
 
     `late` is by the clock, `own` what this process computed meanwhile: other processes keep it waiting too.
     """
@@ -88,9 +88,9 @@ class Pulse:
 
 
 async def measure_delay(operation: Operation, at_once: int, arguments: list[list[Any]]) -> dict[str, float]:
-    """Do the operation so many times at once, and look how late a timer of 1 ms is meanwhile.
+    """Run the operation `at_once` times at once, and measure how late a timer of 1 ms fires meanwhile.
 
-    `idle` is how late it is for as long when nothing is done: what the machine itself does.
+    `idle` is the same delay over the same time while nothing runs: the share of the machine itself.
     """
     gc.collect()
     forget_peak()
