@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import sys
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
 from typing import Any
@@ -59,7 +60,7 @@ def _make_idle_check(transport: asyncio.Transport | None) -> Callable[[], Any]:
     """Return a function that tells whether anything has arrived on an idle connection, such as its end."""
     assert transport is not None  # it is open
     socket = transport.get_extra_info("socket")
-    if not hasattr(select, "poll"):  # on Windows
+    if sys.platform == "win32":  # it has no `poll`
         return lambda: select.select([socket], [], [], 0)[0]
     poll = select.poll()
     poll.register(socket.fileno(), select.POLLIN)

@@ -7,6 +7,13 @@ import sys
 import weakref
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:
+    fcntl = None  # type: ignore[assignment]  # a module that may be absent
+if sys.platform == "win32":
+    import msvcrt
+
 _NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "fuse.sshfs", "fuse.glusterfs"}
 _owners: weakref.WeakSet[Owner] = weakref.WeakSet()
 
@@ -65,15 +72,14 @@ def _close_in_child() -> None:
         owner.release()
 
 
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
+def _lock(file: int) -> None:
+    if sys.platform == "win32":
         msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
+    elif fcntl is None:
+        raise OSError("this Python was built without fcntl, so files cannot be locked")
+    else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
+
+if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_close_in_child)
