@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from servers import run_script
 
 import kellyapi
 
@@ -103,3 +104,15 @@ def protocol_classes() -> Iterator[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "documented"), list(protocol_classes()))
 def test_each_protocol_names_its_source_once(name: str, documented: str) -> None:
     assert documented.count("Source: https://") == 1, name
+
+
+async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_and_a_name_brings_what_it_needs() -> None:
+    script = """
+import sys, kellyapi
+assert not {"aiohttp", "asyncio", "attrs", "cattrs"} & set(sys.modules)
+kellyapi.RetryPolicy
+assert "aiohttp" not in sys.modules
+kellyapi.Khaya("a-key")
+assert "aiohttp" in sys.modules
+"""
+    assert await run_script(script) == ""

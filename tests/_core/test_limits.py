@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -288,5 +289,38 @@ def test_siblings_of_another_concurrency_share_the_rate() -> None:
         second = first.vary(max_concurrency=1)
         assert await starts(first, 2) == [0, 0]
         assert await starts(second, 1) == [10]
+
+    run(main())
+
+
+QUEUED = 100
+LINES = 10
+
+
+def test_a_queue_that_half_of_it_leaves_is_whole() -> None:
+    async def main() -> None:
+        random, clock = Random(4), asyncio.get_running_loop().time
+        limits = Limits(LINES, Rate(LINES, per=1.0))
+
+        async def call() -> None:
+            await limits.acquire(None)
+            try:
+                await asyncio.sleep(random.random())
+            finally:
+                limits.release()
+
+        tasks = [asyncio.create_task(call()) for _ in range(QUEUED)]
+        for task in random.sample(tasks, QUEUED):
+            await asyncio.sleep(random.random() / LINES)
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        done = [task for task in tasks if not task.cancelled()]
+        assert QUEUED / 4 < len(done) < QUEUED
+        await asyncio.sleep(1)  # the rate forgets
+        began = clock()
+        await asyncio.gather(*(call() for _ in range(QUEUED)))
+        assert clock() - began < 2 * QUEUED / LINES
+        assert (limits._waiting, limits.server._in_flight) == (0, 0)
+        assert limits._waiting_lines[asyncio.get_running_loop()].slots._value == LINES
 
     run(main())

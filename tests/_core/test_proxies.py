@@ -13,7 +13,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 import pytest
-from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, cut, hang, make_response, reset
+from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, asked, cut, hang, make_response, reset
 
 from kellyapi import NO_RETRY, KellyAPIError, RequestTimeoutError, Timeout, TransportError
 from kellyapi._core import environment
@@ -251,3 +251,35 @@ async def test_no_netrc_is_read_for_the_server_nor_for_the_proxy(
         for seen in (*server.requests, *proxy.requests):
             assert not {"authorization", "proxy-authorization"} & set(seen.headers)
         assert (len(server.requests), len(proxy.requests)) == (1, 1)
+
+
+async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Server(OK) as proxy, Server(OK) as server:
+        for name, value in {"http_proxy": proxy.url, "no_proxy": "direct.example"}.items():
+            monkeypatch.setenv(name, value)
+        environment.proxies.cache_clear()
+        async with Shop(KEY, base_url="http://far.example/base", allow_http=True) as shop:
+            await shop.look()
+        async with Shop(KEY, base_url=server.url) as shop:
+            await shop.look()
+        assert [seen.target for seen in proxy.requests] == ["http://far.example/base/look"]
+        assert [seen.target for seen in server.requests] == ["/look"]
+
+
+async def test_the_option_takes_the_place_of_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Server(OK) as proxy:
+        monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+        environment.proxies.cache_clear()
+        async with Shop(KEY, base_url="http://far.example", allow_http=True, proxy=proxy.url) as shop:
+            await shop.look()
+        assert [seen.target for seen in proxy.requests] == ["http://far.example/look"]
+
+
+async def test_netrc_is_never_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password secret\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    async with asked(OK) as (shop, server):
+        await shop.look()
+        assert "authorization" not in server.requests[0].headers

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
 
 import pytest
 from processes import ForkingPython
-from servers import Server, hang, make_response, run_script, script
+from servers import Server, make_response
 
-IMPORTS = """
-import asyncio, gc, os, sys, threading
-import aiohttp
-from kellyapi import Aerostack, ConfigurationError, Kelly, KellyAPI, Khaya, RetryPolicy, Skytells, run_sync
-"""
-HEAD = f"""
-{IMPORTS}
-url = sys.argv[1]
-def khaya(**options):
-    return Khaya("a-key", base_url=url, **options)
-"""
+from .lifetime_programs import HEAD, IMPORTS
+
 LIVES = {
     "a block": (1, """
 async def main():
@@ -347,70 +337,3 @@ async def test_a_life_ends_without_a_warning_and_with_its_connections_closed(
         assert await asyncio.to_thread(python.run, HEAD + life, server.url) == ""
         await server.until(lambda: server.open == 0)
         assert connections in (None, server.connections)
-
-
-INTERRUPTED = {
-    "a call": """
-async def main():
-    await khaya().translate("Good morning", "en-tw")
-""",
-    "a block": """
-async def main():
-    async with khaya() as client:
-        await client.translate("Good morning", "en-tw")
-""",
-    "a stream": """
-async def main():
-    async for piece in khaya().synthesize_stream("Good morning", "eng"):
-        pass
-""",
-    "several": """
-client = khaya()
-async def main():
-    await asyncio.gather(*(client.translate("Good morning", "en-tw") for _ in range(5)))
-""",
-}
-
-
-@pytest.mark.parametrize("life", INTERRUPTED.values(), ids=INTERRUPTED)
-async def test_ctrl_c_in_the_middle_ends_a_life_as_silently(life: str) -> None:
-    end = """
-try:
-    asyncio.run(main())
-except KeyboardInterrupt:
-    print("interrupted")
-gc.collect()
-"""
-    async with Server(hang) as server, script(HEAD + life + end, server.url) as process:
-        await server.until(lambda: bool(server.requests))
-        process.send_signal(signal.SIGINT)
-        out, err = await process.communicate()
-        assert (out.decode().strip(), err.decode(), process.returncode) == ("interrupted", "", 0)
-        await server.until(lambda: server.open == 0)
-
-
-async def test_a_sandbox_and_its_client_end_silently() -> None:
-    life = """
-import asyncio, gc
-from kellyapi import KellyAPI
-async def main():
-    async with KellyAPI.sandbox() as api:
-        await api.aerostack.cache.set("greeting", "Maakye")
-        gc.collect()
-    gc.collect()
-asyncio.run(main())
-gc.collect()
-"""
-    assert await run_script(life) == ""
-
-
-async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_and_a_name_brings_what_it_needs() -> None:
-    script = """
-import sys, kellyapi
-assert not {"aiohttp", "asyncio", "attrs", "cattrs"} & set(sys.modules)
-kellyapi.RetryPolicy
-assert "aiohttp" not in sys.modules
-kellyapi.Khaya("a-key")
-assert "aiohttp" in sys.modules
-"""
-    assert await run_script(script) == ""

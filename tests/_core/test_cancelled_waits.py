@@ -1,0 +1,154 @@
+"""Waiting for predictions and webhooks is cancelled at any moment."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import json
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import aclosing
+from itertools import count
+from random import Random
+from typing import Any
+
+import pytest
+from attrs import field, frozen
+from servers import KEY, Seen, Server, make_response
+
+from kellyapi import NO_RETRY, Skytells, WebhookReceiver
+from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
+
+from .cancelled_calls import (
+    EVENTS,
+    LINES,
+    TURNS,
+    WAITS_CANCELLED,
+    Reply,
+    cancel_each,
+    closed_but,
+    open_files,
+    slow,
+    tasks_but_the_servers,
+)
+
+LOOKS = 2
+"""Looks at a job that find it at work."""
+AT_WORK, DONE, CANCELED = "processing", "succeeded", "canceled"
+
+
+def platform() -> Reply:
+    """Give the replies of a provider whose jobs are at work for a few looks, and then done."""
+    looks: Counter[str] = Counter()
+    numbers = count()
+
+    def job(id: str, status: str) -> bytes:
+        return make_response(body=json.dumps({"id": id, "status": status, "output": ["https://a.example/a"]}).encode())
+
+    def reply(seen: Seen) -> bytes:
+        if seen.target in EVENTS:
+            said = [f"data: {json.dumps(event)}\n\n" for event in EVENTS[seen.target]]
+            return make_response(body="".join([*said, "data: [DONE]\n\n"]).encode(), kind="text/event-stream")
+        if seen.target == "/predict":
+            return job(f"created-{next(numbers)}", AT_WORK)
+        id, _, cancels = seen.target.removeprefix("/predictions/").partition("/")
+        looks[id] += 1
+        return job(id, CANCELED if cancels else AT_WORK if looks[id] <= LOOKS else DONE)
+
+    return reply
+
+
+@frozen
+class Waiting:
+    """Who waits for a job."""
+
+    skytells: Skytells
+    asking: WebhookReceiver
+    """It asks when no call comes."""
+    patient: WebhookReceiver
+    """It does not."""
+    numbers: Iterator[int] = field(factory=count)
+
+    def job(self) -> str:
+        return f"job-{next(self.numbers)}"
+
+
+async def follow(one: Waiting) -> bool:
+    async with aclosing(one.skytells.predictions.follow(one.job(), interval=0)) as states:
+        return [state.status async for state in states] == [AT_WORK, DONE]
+
+
+async def wait(one: Waiting) -> bool:
+    return (await one.skytells.predictions.wait(one.job(), interval=0)).ended
+
+
+async def wait_or_cancel(one: Waiting) -> bool:
+    return (await one.skytells.predictions.wait(one.job(), interval=0, cancel_on_exit=True)).ended
+
+
+async def run(one: Waiting) -> bool:
+    return (await one.skytells.run("m", {}, interval=0, cancel_on_exit=True)).ended
+
+
+async def be_called(one: Waiting) -> bool:
+    """Wait for a call that comes after a few turns, unless it comes too late."""
+    id = one.job()
+    body = json.dumps({"id": id, "status": DONE}).encode()
+    headers = {SIGNATURE_HEADER: hmac.digest(KEY.encode(), body, "sha256").hex()}
+
+    async def call() -> None:
+        for _ in range(TURNS // 3):
+            await asyncio.sleep(0)
+        await one.patient.handle(headers, body)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(call())
+        return (await one.patient.wait_for(id)).ended
+
+
+async def ask_after_all(one: Waiting) -> bool:
+    return (await one.asking.wait_for(one.job(), poll_after=0)).ended
+
+
+async def talk(one: Waiting) -> bool:
+    async with one.skytells.chat.stream("m", "hi") as stream:
+        return "".join([piece async for piece in stream]) == "Good morning"
+
+
+async def respond(one: Waiting) -> bool:
+    async with one.skytells.responses.stream("m", "hi") as stream:
+        return len([event async for event in stream]) == len(EVENTS["/responses"])
+
+
+WAITS = (follow, wait, wait_or_cancel, run, be_called, ask_after_all, talk, respond)
+
+
+@pytest.mark.parametrize("wait", WAITS)
+async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothing(
+    wait: Callable[[Waiting], Coroutine[Any, Any, bool]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "kellyapi.providers.skytells.predictions.polling.FIRST_PAUSE", 0.0
+    )  # `wait_for` has no interval
+    random = Random(3)
+    async with Server(slow(random, platform())) as server:
+        tasks, files = tasks_but_the_servers(), open_files()
+        async with Skytells(KEY, base_url=server.url, max_connections=LINES, retry=NO_RETRY) as skytells:
+            one = Waiting(skytells, WebhookReceiver(skytells=skytells), WebhookReceiver(KEY))
+            ends: list[Any] = []
+            for _ in range(WAITS_CANCELLED // 25):
+                ends += await cancel_each([wait(one) for _ in range(25)], random)
+            cancelled = [end for end in ends if isinstance(end, asyncio.CancelledError)]
+            assert len(cancelled) > WAITS_CANCELLED / 10
+            assert [end for end in ends if not (end is True or isinstance(end, asyncio.CancelledError))] == []
+            for _ in range(1000):  # those that cancel a job go on for a while
+                if tasks_but_the_servers() <= tasks:
+                    break
+                await asyncio.sleep(0)
+            assert tasks_but_the_servers() <= tasks
+            assert not one.asking._waiters._waiting
+            assert not one.patient._waiters._waiting
+            await server.until(lambda: server.open <= LINES)
+            assert await asyncio.gather(*(wait(one) for _ in range(10 * LINES))) == [True] * (10 * LINES)
+        await server.until(lambda: server.open == 0)
+        await closed_but(files)

@@ -1,0 +1,77 @@
+"""`on_response`, and what is logged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import pytest
+from servers import KEY, OK, Shop, asked, make_response
+
+from kellyapi._core.messages import PreparedRequest, Response
+from kellyapi.errors import StatusError
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
+    seen: list[tuple[PreparedRequest, Response]] = []
+
+    async def watch(request: PreparedRequest, response: Response) -> None:
+        await asyncio.sleep(0)
+        seen.append((request, response))
+
+    hook: Any = (lambda request, response: seen.append((request, response))) if plain else watch
+    async with asked(make_response(503, b"busy"), OK, on_response=hook) as (shop, server):
+        await shop.buy()
+        assert [(request.method, request.url, request.body) for request, _ in seen] == [
+            ("POST", f"{server.url}/buy", b'{"what":"a fox"}')
+        ] * 2
+        assert [(response.status, response.body) for _, response in seen] == [(503, b"busy"), (200, b"{}")]
+
+
+async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_not_repeated() -> None:
+    def fail(request: PreparedRequest, response: Response) -> None:
+        raise LookupError("mine")
+
+    async with asked(make_response(body=b'{"id": "p1", "key": "%s"}' % KEY.encode()), on_response=fail) as (
+        shop,
+        server,
+    ):
+        with pytest.raises(LookupError, match="mine") as caught:
+            await shop.buy()
+        note = f'POST {server.url}/buy was answered with status 200: {{"id": "p1", "key": "***"}}'
+        assert caught.value.__notes__ == [note]
+        assert len(server.requests) == 1
+
+
+async def test_each_exchange_is_logged_at_debug_without_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with asked(make_response(404, b'{"problem": "a body"}', X_Request_Id="r-1"), make_response(body=b"abc")) as (
+        shop,
+        server,
+    ):
+        with pytest.raises(StatusError):
+            await shop.buy()
+        async with shop.listen() as stream:
+            assert [piece async for piece in stream] == [b"abc"]
+        records = [record for record in caplog.records if record.name.startswith("kellyapi")]
+        assert {(record.name, record.levelname) for record in records} == {("kellyapi.shop", "DEBUG")}
+        first, second = (record.getMessage() for record in records)
+        for part in ("POST", f"{server.url}/buy", "404", " ms", "21 bytes", "r-1"):
+            assert part in first
+        for part in ("POST", f"{server.url}/listen", "200", " ms"):
+            assert part in second
+    assert not [record for record in caplog.records if KEY in record.getMessage() or "a body" in record.getMessage()]
+
+
+async def test_the_logger_can_be_replaced(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "mine")
+    async with asked(OK, logger=logging.getLogger("mine")) as (shop, _):
+        await shop.look()
+    assert [record.name for record in caplog.records if record.name in ("mine", "kellyapi.shop")] == ["mine"]
+
+
+def test_without_a_handler_of_the_users_nothing_is_printed() -> None:
+    Shop(KEY)
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("kellyapi").handlers)

@@ -1,0 +1,43 @@
+"""The command does not show a key that a server repeats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from _core.shown_secrets import ECHO, tell
+from processes import ForkingPython
+from servers import KEY, Script, Server, cut, make_response
+
+COMMAND = "from kellyapi.cli.main import main; sys.exit(main())"
+COMMANDS = (
+    ("predictions", "list", "--json"), ("predictions", "cancel", "a1"), ("run", "m", "-i", "prompt=x"), ("unheard",)
+)  # fmt: skip
+SAYINGS: dict[str, Script] = {
+    "the key in an error": make_response(401, ECHO, X_Request_Id=KEY),
+    "the key in a page": make_response(200, f"<html>{KEY}".encode(), "text/html"),
+    "nothing": cut(b""),
+}
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
+    with ForkingPython("import kellyapi.cli.main; kellyapi.KellyAPI('key')", tmp_path_factory.mktemp("python")) as one:
+        yield one
+
+
+@pytest.mark.parametrize("script", SAYINGS.values(), ids=SAYINGS)
+async def test_the_command_shows_no_key_whatever_the_server_says(
+    script: Script, python: ForkingPython, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Server(script) as server:
+        for name in ("SKYTELLS", "KHAYA", "KELLYAI", "AEROSTACK"):
+            monkeypatch.setenv(f"{name}_API_KEY", KEY)
+        monkeypatch.setenv("SKYTELLS_BASE_URL", server.url)
+        for words in COMMANDS:
+            _, out, err = await asyncio.to_thread(python.execute, COMMAND, *words)
+            said = out + err
+            assert said
+            assert tell(said) == []
+        assert server.requests
