@@ -38,11 +38,19 @@ class KellyAPIError(Exception):
     default_code: ClassVar[str] = "SDK_ERROR"
 
     def __init__(
-        self, message: str = "", *, code: str | None = None, provider: str | None = None, prediction: Any = None
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        provider: str | None = None,
+        prediction: Any = None,
+        remedy: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         """What happened, without the provider and the status."""
+        self.remedy = remedy
+        """What to change in the code, if it is known: `str(error)` ends with it."""
         self.code = code or self.default_code
         """The code of the provider, such as "MODEL_NOT_FOUND", or of the library, such as "NETWORK_ERROR"."""
         self.provider = provider
@@ -66,7 +74,8 @@ class KellyAPIError(Exception):
         text = f"{self.provider}: {self.message}" if self.provider else self.message
         if marks := ", ".join(self._marks()):
             text += f" ({marks})"
-        return f"{text}; the call may have been carried out and billed" if self.outcome_unknown else text
+        doubt = "the call may have been carried out and billed" if self.outcome_unknown else None
+        return "; ".join(filter(None, (text, self.remedy, doubt)))
 
     def _marks(self) -> list[str]:
         """Return the facts that stand in brackets after the message."""
@@ -119,6 +128,11 @@ class ConfigurationError(KellyAPIError):
 
     default_code = "CONFIGURATION_ERROR"
 
+    def __init__(self, message: str = "", *, variables: tuple[str, ...] = (), **fields: Any) -> None:
+        super().__init__(message, **fields)
+        self.variables = variables
+        """The environment variables that set what is missing or wrong; one of them is enough."""
+
 
 class TransportError(ConnectionError):
     """No complete response arrived."""
@@ -139,15 +153,17 @@ class RequestTimeoutError(TransportError, TimeoutError, builtins.TimeoutError):
     def __init__(self, message: str = "", *, limit: str | None = None, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.limit = limit
-        """The field of `Timeout` whose limit was reached: "total", "connect" or "idle"."""
+        """The field of `Timeout` whose limit was reached: "total", "connect", "idle" or "head"."""
         self._is_named = False
 
     def name_limit(self, timeout: Any) -> None:
         """Add the limit to the message, and how to raise it. `timeout` is the `Timeout` of the call."""
         seconds = getattr(timeout, self.limit, None) if self.limit else None
         if seconds is not None and not self._is_named:
-            right = "timeout=…" if self.limit == "total" else f"timeout=Timeout({self.limit}=…)"
-            self.message += f": the limit is {self.limit}={seconds:g} s, raise it with {right}"
+            total = "total=None, " if timeout.total is None else ""
+            right = "timeout=…" if self.limit == "total" else f"timeout=Timeout({total}{self.limit}=…)"
+            self.message += f": the limit is {self.limit}={seconds:g} s"
+            self.remedy = f"raise it with {right}"
             self._is_named = True
 
 

@@ -62,6 +62,17 @@ def read_rest(content: aiohttp.StreamReader) -> bytes:
         return b""
 
 
+def limit_silence(response: aiohttp.ClientResponse, seconds: float | None) -> None:
+    """Limit the silence while the body of a response arrives, in place of the wait for its head.
+
+    Uses `ResponseHandler.read_timeout`. Without it the limit stays that of the head.
+    """
+    protocol = response.connection and response.connection.protocol
+    if protocol is not None and hasattr(protocol, "read_timeout"):
+        protocol.read_timeout = seconds
+        protocol.start_timeout()
+
+
 def wants_to_close(connection: aiohttp.connector.Connection) -> bool:
     """Return whether the protocol of an idle connection wants it closed.
 

@@ -26,7 +26,6 @@ from .limits import Limits
 from .messages import (
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
-    TRANSFER_TIMEOUT,
     Call,
     FromResponse,
     Headers,
@@ -207,7 +206,7 @@ class Connection:
             error.name_limit(timeout or self._timeout_of(call))
 
     def _timeout_of(self, call: Call) -> Timeout:
-        return self.timeout or (TRANSFER_TIMEOUT if call.transfer else DEFAULT_TIMEOUT)
+        return self.timeout or call.timeout
 
     def _start(self, call: Call, now: float) -> _Deadline:
         timeout = self._timeout_of(call)
@@ -259,15 +258,18 @@ class Connection:
         title, name = self.provider.title, self.provider.name
         if not isinstance(given, (str, type(None))):
             raise TypeError(f"the function given as api_key must return a string, not {type(given).__name__}")
-        right = f"pass api_key=… or set {self.provider.variables}_API_KEY"
+        variable = f"{self.provider.variables}_API_KEY"
+        remedy = f"pass api_key=… or set {variable}, or use KellyAPI.sandbox(), which needs none"
+        key = Secret((given or "").strip())
+        problem = ""
         if given is None:
-            problem = f"no API key for {title}: {right}; KellyAPI.sandbox() needs none"
-            raise ConfigurationError(problem, provider=name)
-        key = Secret(given.strip())
-        if not key:
-            raise ConfigurationError(f"the API key for {title} is blank: {right}", provider=name)
-        if not (key.isascii() and key.isprintable()):
-            raise ConfigurationError(f"the API key for {title} has characters that no header can carry", provider=name)
+            problem = f"no API key for {title}"
+        elif not key:
+            problem = f"the API key for {title} is blank"
+        elif not (key.isascii() and key.isprintable()):
+            problem = f"the API key for {title} has characters that no header can carry"
+        if problem:
+            raise ConfigurationError(problem, provider=name, remedy=remedy, variables=(variable,))
         return key
 
     def _note_response(

@@ -23,7 +23,7 @@ from attrs import evolve, frozen
 from .._data.files import PartialFile
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
-from .messages import TRANSFER_TIMEOUT, Call, Headers, media_type
+from .messages import Call, Headers, media_type
 from .retry import retry_delay
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ async def download_to_file(
     It fails when as many attempts in a row as a call has have brought nothing that can be kept. If the content can be
     identified, what has arrived stays in a `.part` file, from which the next download to this path resumes.
     """
-    total = (connection.timeout or TRANSFER_TIMEOUT).total
+    total = (connection.timeout or call.timeout).total
     timer = asyncio.timeout(total)
     try:
         try:

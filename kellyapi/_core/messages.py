@@ -45,13 +45,15 @@ class Timeout:
     connect: float | None = field(default=10.0, validator=_SECONDS)
     """TCP and TLS of one connection."""
     idle: float | None = field(default=None, validator=_SECONDS)
-    """The longest silence while a body moves, or between a sent request and its response."""
+    """The longest silence while a body moves, and before the response unless `head` is set."""
+    head: float | None = field(default=None, validator=_SECONDS)
+    """The longest wait for the head of the response after the body was sent; `None` means that `idle` limits it."""
 
     def after(self, seconds: float) -> Timeout:
         """Return what is left when some seconds have passed; less than a millisecond does not count."""
         if self.total is None or seconds < 0.001:
             return self
-        return Timeout(total=max(self.total - seconds, 0.0), connect=self.connect, idle=self.idle)
+        return Timeout(max(self.total - seconds, 0.0), self.connect, self.idle, self.head)
 
 
 NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
@@ -59,6 +61,8 @@ DEFAULT_TIMEOUT = Timeout()
 DEFAULT_MAX_RESPONSE_BYTES = 64 * 2**20
 TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
 """For streams, downloads and streamed uploads: a slow line is fine, a silent one is not."""
+TRANSCRIPTION_TIMEOUT = Timeout(total=None, idle=60.0, head=600.0)
+"""For speech recognition, whose server reads the whole recording before it responds: Khaya's own tools wait 600 s."""
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -79,8 +83,8 @@ class Call:
     """Sending it twice is free: nothing is billed, and the second time changes nothing."""
     one_shot: bool = False
     """The body can be read only once."""
-    transfer: bool = False
-    """The body or the response is long: time is limited by silence, not in total."""
+    timeout: Timeout = DEFAULT_TIMEOUT
+    """The limits that hold if the client was given none."""
     bearer: Key | None = field(default=None, repr=False)
     """A key that is sent as a bearer token in place of the provider's own."""
     keyless: bool = False

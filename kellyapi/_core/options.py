@@ -63,8 +63,9 @@ class Options(TypedDict, total=False):
     """
 
     timeout: float | Timeout | None
-    """Seconds for a whole call, or `Timeout(total, connect, idle)`; `None` is the default (60 s; transfers by silence),
-    `NO_TIMEOUT` none.
+    """Seconds for a whole call, or `Timeout(total, connect, idle, head)`. `None` is the default: 60 s; streams,
+    downloads and streamed uploads have no total and may be silent for 60 s; `transcribe` also waits 600 s for the
+    response. `NO_TIMEOUT` sets no limit.
     """
     retry: RetryPolicy
     """How often and how fast a failed call is retried; with `NO_RETRY` never."""

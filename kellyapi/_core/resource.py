@@ -15,7 +15,16 @@ from .._data.decoding import Into
 from .._data.media import Media
 from .connection import Connection
 from .downloads import OnBytes, download_to_file
-from .messages import Call, FormField, FromResponse, Headers, Response
+from .messages import (
+    DEFAULT_TIMEOUT,
+    TRANSFER_TIMEOUT,
+    Call,
+    FormField,
+    FromResponse,
+    Headers,
+    Response,
+    Timeout,
+)
 from .secrets import Key
 from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
 
@@ -51,9 +60,13 @@ class Resource:
         into: Into[T] | FromResponse[T],
         repeatable: bool = False,
         bearer: Key | None = None,
+        timeout: Timeout = DEFAULT_TIMEOUT,
     ) -> Coroutine[Any, Any, T]:
-        """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key."""
-        call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer)
+        """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key.
+
+        `timeout` holds if the client was given none.
+        """
+        call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer, timeout=timeout)
         return self._connection.call(call, into)
 
     def _post_form(
@@ -66,7 +79,8 @@ class Resource:
     ) -> Coroutine[Any, Any, T]:
         """POST a multipart form; `one_shot` says that a part can be read only once."""
         streamed = any(callable(part.body) for part in parts)
-        call = Call(method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, transfer=streamed)
+        timeout = TRANSFER_TIMEOUT if streamed else DEFAULT_TIMEOUT
+        call = Call(method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, timeout=timeout)
         return self._connection.call(call, into)
 
     def _post_bytes(
@@ -77,8 +91,12 @@ class Resource:
         *,
         into: Into[T] | FromResponse[T],
         repeatable: bool = False,
+        timeout: Timeout | None = None,
     ) -> Coroutine[Any, Any, T]:
-        """POST a file as it is, streamed unless it is in memory."""
+        """POST a file as it is, streamed unless it is in memory.
+
+        `timeout` holds if the client was given none; by default it depends on whether the file is streamed.
+        """
         length = {} if media.size is None else {"Content-Length": str(media.size)}
         call = Call(
             method="POST",
@@ -88,7 +106,7 @@ class Resource:
             body=media.body,
             repeatable=repeatable,
             one_shot=media.one_shot,
-            transfer=callable(media.body),
+            timeout=timeout or (TRANSFER_TIMEOUT if callable(media.body) else DEFAULT_TIMEOUT),
         )
         return self._connection.call(call, into)
 
@@ -109,7 +127,7 @@ class Resource:
 
         `blank` says what is wrong with a response without a byte.
         """
-        call = Call(method="POST", url=path, json=data, repeatable=repeatable, transfer=True)
+        call = Call(method="POST", url=path, json=data, repeatable=repeatable, timeout=TRANSFER_TIMEOUT)
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
@@ -121,7 +139,7 @@ class Resource:
             headers={"Accept": "text/event-stream"},
             repeatable=False,
             bearer=bearer,
-            transfer=True,
+            timeout=TRANSFER_TIMEOUT,
         )
         return into(StreamRequest(self._connection, call, is_event_stream))
 
@@ -135,7 +153,7 @@ class Resource:
 
 
 def _link_call(url: str) -> Call:
-    return Call(method="GET", url=url, repeatable=True, keyless=True, transfer=True)
+    return Call(method="GET", url=url, repeatable=True, keyless=True, timeout=TRANSFER_TIMEOUT)
 
 
 def drop_none(**fields: Any) -> dict[str, Any]:

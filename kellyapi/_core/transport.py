@@ -30,6 +30,8 @@ SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
 
 MAX_REDIRECTS = 5
 _LARGE_BODY = 2**20
+_PIECE_SIZE = 2**16
+"""Bytes of a body that must be sent within the limit of silence, so that a slow line can. The sockets hold more."""
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
 _RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
@@ -79,10 +81,14 @@ class Transport:
             await asyncio.sleep(0)
         upload = _Upload(request.timeout.idle)
         body = _request_data(request.body, upload)
+        if upload.in_pieces and isinstance(request.body, bytes):
+            request = evolve(request, headers={"Content-Length": str(len(request.body)), **request.headers})
         with _MappedErrors(request.timeout, upload):
             sending = self._start_request(session, request, body)
             response = await (upload.guard(sending) if upload.in_pieces else sending)
         largest = request.max_response_bytes
+        if request.timeout.head is not None:
+            aiohttp_compat.limit_silence(response, request.timeout.idle)
         limit = largest if response.status < 300 else min(largest, _ERROR_LIMIT)
         return IncomingResponse(response, request, limit)
 
@@ -222,14 +228,20 @@ class _MappedErrors:
         if self._upload is not None and self._upload.failure is not None:
             failure = self._upload.failure
             raise RaisedByUser(failure) if isinstance(failure, KellyAPIError) else failure from None
-        ours = map_error(error, self._timeout, asyncio.get_running_loop().time() - self._started)
+        elapsed = asyncio.get_running_loop().time() - self._started
+        ours = map_error(error, self._timeout, elapsed, in_head=self._upload is not None)
         del error, frames  # this frame is shown too, and aiohttp's error shows the headers
         if ours is not None:
             raise ours from None
 
 
-def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> TransportError | None:
-    """Return the error of ours that stands for one of aiohttp's; `None` for errors that are not aiohttp's."""
+def map_error(
+    error: BaseException, timeout: Timeout, elapsed: float, *, in_head: bool = False
+) -> TransportError | None:
+    """Return the error of ours that stands for one of aiohttp's; `None` for errors that are not aiohttp's.
+
+    `in_head` says that the head of the response has not arrived.
+    """
     if isinstance(error, KellyAPIError):
         return None
     if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -244,7 +256,9 @@ def map_error(error: BaseException, timeout: Timeout, elapsed: float) -> Transpo
     if isinstance(error, TimeoutError) and NOTHING_SENT in getattr(error.__cause__, "__notes__", ()):
         return RequestTimeoutError("there was no connection in time", limit="total", sent=False)
     if isinstance(error, aiohttp.SocketTimeoutError):
-        return RequestTimeoutError("nothing arrived in time", limit="idle")
+        return RequestTimeoutError(
+            "nothing arrived in time", limit="head" if in_head and timeout.head is not None else "idle"
+        )
     if isinstance(error, TimeoutError):
         return RequestTimeoutError("there was no whole response in time", limit="total")
     if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
@@ -296,8 +310,9 @@ class _Upload:
         """Pass a body on; when a piece is requested, the one before it has been sent."""
         try:
             async for piece in pieces:
-                self._restart_timer(self.idle)
-                yield piece
+                for start in range(0, len(piece), _PIECE_SIZE) if self.idle else (0,):
+                    self._restart_timer(self.idle)
+                    yield piece[start : start + _PIECE_SIZE] if self.idle else piece
             self._restart_timer(None)  # from here on aiohttp measures
         except Exception as error:  # whatever the user's iterator or file raises
             self.failure = error
@@ -335,8 +350,15 @@ def _request_data(body: Any, upload: _Upload) -> Any:
     if callable(body):
         upload.in_pieces = True
         return upload.watch(body())
+    if upload.idle is not None and body is not None and len(body) > _PIECE_SIZE:
+        upload.in_pieces = True
+        return upload.watch(_one_piece(body))
     # aiohttp writes large bytes in one piece, and warns of it; what it takes for a file it writes in many.
     return io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body
+
+
+async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
+    yield body
 
 
 def _plain(headers: Headers) -> dict[str, str]:
@@ -353,7 +375,7 @@ def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
         # unless the connector is ours; it costs 4 us a call.
         connect=None if total is None or ours else max(total - 0.01, total / 2),
         sock_connect=timeout.connect,
-        sock_read=timeout.idle,
+        sock_read=timeout.head or timeout.idle,
         ceil_threshold=NEVER_ROUND,
     )
 

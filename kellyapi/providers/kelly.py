@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from .._core.messages import Headers
+from .._core.messages import TRANSCRIPTION_TIMEOUT, Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
 from .._core.urls import encode_path
@@ -219,7 +219,7 @@ class Kelly(ProviderClient):
             print(transcript.text)
         """
         data = {"audio": await to_base64(audio, "audio")}
-        return await self._post_json("/voice/transcribe", data, into=_TRANSCRIPT)
+        return await self._post_json("/voice/transcribe", data, into=_TRANSCRIPT, timeout=TRANSCRIPTION_TIMEOUT)
 
     async def models(self, kind: Literal["sd", "sdxl", "chat", "voice"]) -> Any:
         """Return the models of one kind, as the provider lists them.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 
 from attrs import frozen
 
-from .._core.messages import FromResponse, Headers, Response
+from .._core.messages import TRANSCRIPTION_TIMEOUT, FromResponse, Headers, Response
 from .._core.options import Options, hide_proxy, read_timeout
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
@@ -169,6 +169,9 @@ class Khaya(ProviderClient):
             language: The code of the spoken language, such as "twi".
             timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Needs version v2 or v3.
 
+        By default the call has no total time. It waits up to 600 s for the response after the upload, and ends after
+        60 s in which nothing moves. The option `timeout` replaces these limits.
+
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: The audio is empty, or version v1 is used with timestamps.
@@ -200,7 +203,7 @@ class Khaya(ProviderClient):
             )
 
         shape = Shape(_Recognition, finish)
-        transcript = await self._post_bytes(self._path("asr"), media, query, into=shape)
+        transcript = await self._post_bytes(self._path("asr"), media, query, into=shape, timeout=TRANSCRIPTION_TIMEOUT)
         for warning in transcript.warnings:
             self._connection.logger.warning("%s", warning)
         return transcript

@@ -160,10 +160,9 @@ class RoutedService:
             raise ValueError("; ".join(filter(None, refusals)))
         with_key = [route for route in able if self._client(route.provider).configured]
         if not with_key:
-            variables = " or ".join(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
-            raise ConfigurationError(
-                f"no API key for this: set {variables}, or pass the key; KellyAPI.sandbox() needs none"
-            )
+            variables = tuple(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
+            remedy = f"set {' or '.join(variables)}, pass the key, or use KellyAPI.sandbox(), which needs none"
+            raise ConfigurationError("no API key for this", remedy=remedy, variables=variables)
         if not fallback:
             return with_key[:1]
         now = asyncio.get_running_loop().time()

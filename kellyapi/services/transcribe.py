@@ -119,6 +119,9 @@ class Transcribe(RoutedService):
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
+        By default the call has no total time. It waits up to 600 s for the response after the upload, and ends after
+        60 s in which nothing moves. The option `timeout` replaces these limits.
+
         Raises:
             FileNotFoundError: There is no such file.
             ValueError: The audio is empty, or no provider supports the arguments.

@@ -18,7 +18,7 @@ import kellyapi
 from kellyapi._core import aiohttp_compat
 
 SOURCE = Path(kellyapi.__file__).parent
-NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "should_close")
+NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "should_close", "read_timeout")
 """Of aiohttp."""
 ALL_NAMES = (*NAMES, "_asyncgens_shutdown_called", "_ssl_protocol", "max_size")
 
@@ -36,6 +36,7 @@ async def main(path):
     async with Server(said) as server, Khaya("key", base_url=server.url) as khaya:
         for _ in range(3):
             assert (await khaya.translate("Good morning", "en-tw")).text == "Maakye"
+        assert (await khaya.transcribe(b"RIFF", "tw")).text == "Maakye"
         assert server.connections == 1
     languages = make_response(body=b'{"languages": {"en": "English"}}')
     async with Server(languages) as server, aiohttp.ClientSession() as session:
@@ -60,6 +61,7 @@ async def test_each_name_is_there_today() -> None:
         async with session.get(server.url) as response:
             assert hasattr(response.content, "_exception")
     assert hasattr(aiohttp.client_proto.ResponseHandler, "should_close")
+    assert hasattr(aiohttp.client_proto.ResponseHandler, "read_timeout")
     assert hasattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called")
 
 

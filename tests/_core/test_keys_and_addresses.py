@@ -71,7 +71,7 @@ async def test_the_key_and_the_address_default_to_the_environment(monkeypatch: p
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        (None, "no API key for Shop: pass api_key=… or set SHOP_API_KEY"),
+        (None, "no API key for Shop; pass api_key=… or set SHOP_API_KEY"),
         ("", "blank"),
         (" \n", "blank"),
         (lambda: " ", "blank"),

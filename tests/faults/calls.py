@@ -62,6 +62,8 @@ class Operation:
     keyless: bool = False
     transfer: bool = False
     """Time is measured by silence."""
+    slow: bool = False
+    """The server may take long before it responds."""
 
 
 def _json(value: Any) -> bytes:
@@ -77,12 +79,21 @@ OPERATIONS: dict[str, Operation] = {
         Khaya, "GET", lambda one, _: one.languages("translation"), _json({"languages": {"tw": "Twi"}}), "free"
     ),
     "khaya POST": Operation(Khaya, "POST", lambda one, _: one.translate("x", "en-tw"), _json("y"), "paid"),
-    "khaya POST of bytes": Operation(Khaya, "POST", lambda one, _: one.transcribe(WAV, "tw"), _json("y"), "paid"),
+    "khaya POST of bytes": Operation(
+        Khaya, "POST", lambda one, _: one.transcribe(WAV, "tw"), _json("y"), "paid", transfer=True, slow=True
+    ),
     "khaya POST of a path": Operation(
-        Khaya, "POST", lambda one, _: one.transcribe(__file__, "tw"), _json("y"), "paid", transfer=True
+        Khaya, "POST", lambda one, _: one.transcribe(__file__, "tw"), _json("y"), "paid", transfer=True, slow=True
     ),
     "khaya POST of an iterator": Operation(
-        Khaya, "POST", lambda one, _: one.transcribe(_pieces(), "tw"), _json("y"), "paid", once=True, transfer=True
+        Khaya,
+        "POST",
+        lambda one, _: one.transcribe(_pieces(), "tw"),
+        _json("y"),
+        "paid",
+        once=True,
+        transfer=True,
+        slow=True,
     ),
     "khaya speech": Operation(Khaya, "POST", lambda one, _: one.synthesize("x", "tw"), SPOKEN, "paid", reads="audio"),
     "khaya stream": Operation(Khaya, "POST", _listen, SPOKEN, "paid", reads="audio", stream=True, transfer=True),

@@ -21,7 +21,7 @@ from kellyapi import (
     StatusError,
     TransportError,
 )
-from kellyapi._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
+from kellyapi._core.messages import DEFAULT_TIMEOUT, TRANSCRIPTION_TIMEOUT, TRANSFER_TIMEOUT
 
 from .calls import OPERATIONS, REFUSED, Operation, Outcome, ask
 from .scripts import broken, cut_short, drip, html, silent
@@ -99,8 +99,10 @@ def test_silence(operation: Operation, name: str) -> None:
     outcome = run(ask(operation, silent(operation.good)[name]))
     if operation.transfer:  # each attempt may be silent for so long
         check(outcome, operation, RequestTimeoutError, "perhaps done", in_body="body" in name)
-        assert TRANSFER_TIMEOUT.idle is not None
-        pauses = outcome.seconds - TRANSFER_TIMEOUT.idle * len(outcome.requests)
+        timeout = TRANSCRIPTION_TIMEOUT if operation.slow else TRANSFER_TIMEOUT
+        silence = timeout.idle if "body" in name else timeout.head or timeout.idle
+        assert silence is not None
+        pauses = outcome.seconds - silence * len(outcome.requests)
         assert 0 <= pauses < 0.15
     else:
         assert type(outcome.error) is RequestTimeoutError
