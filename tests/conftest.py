@@ -14,8 +14,6 @@ import aioresponses.core
 import pytest
 from aioresponses import aioresponses as Responses
 
-from kellyapi._core import environment
-
 SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
 if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
     collect_ignore = [f"engines/test_{name}.py" for name in ("synthesis", "recognition", "end_to_end", "demo")]
@@ -35,8 +33,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("KELLYAI_", "KHAYA_", "SKYTELLS_", "AEROSTACK_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
-    environment.proxies.cache_clear()
-    environment.find_proxy.cache_clear()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Keys, addresses and proxies, from arguments and the environment.
+"""Keys and addresses, from arguments and the environment.
 
 No file is read: neither `.env` nor `~/.netrc`. What is wrong with an address is found here and raised at the first
 call, by the connection.
@@ -6,16 +6,16 @@ call, by the connection.
 
 from __future__ import annotations
 
-import base64
 import functools
 import ipaddress
 import os
-from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import urlsplit
 
 from .._data.text import without_credentials
 from .provider import Provider
 from .secrets import Key, Secret
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def read_variable(provider: Provider, name: str) -> str | None:
@@ -65,37 +65,14 @@ def is_loopback(host: str) -> bool:
     """Return whether a host name or address is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
+    address = read_address(host)
+    return address is not None and address.is_loopback
+
+
+def read_address(host: str) -> IPAddress | None:
+    """Return the IP address that a host is, an IPv4 address in IPv6 as the former; `None` if the host is a name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return False
-
-
-@functools.cache
-def proxies() -> dict[str, str]:
-    """Read `HTTP_PROXY` and its like once: looking them up for every call costs 1 ms with aiohttp's `trust_env`."""
-    return getproxies()
-
-
-@functools.lru_cache(maxsize=256)
-def split_proxy(proxy: str) -> tuple[str, dict[str, str]]:
-    """Split the address of a proxy into one without user and password, and the header that has them.
-
-    aiohttp takes them apart too, and shows them in the locals of its frames.
-    Source: https://www.rfc-editor.org/rfc/rfc7617#section-2
-    """
-    parts = urlsplit(proxy)
-    if parts.username is None:
-        return proxy, {}
-    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-    address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return address, {"Proxy-Authorization": Secret("Basic " + base64.b64encode(login.encode()).decode())}
-
-
-@functools.lru_cache(maxsize=256)
-def find_proxy(scheme: str, host: str) -> Secret | None:
-    """Return the environment's proxy for a host; none for those in `NO_PROXY` and for this machine."""
-    if is_loopback(host) or proxy_bypass(host):
         return None
-    proxy = proxies().get(scheme) or proxies().get("all")
-    return Secret(proxy) if proxy else None
+    return getattr(address, "ipv4_mapped", None) or address

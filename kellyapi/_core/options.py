@@ -12,9 +12,9 @@ from typing import Any, TypedDict
 
 from .limits import Rate
 from .messages import OnResponse, Timeout
+from .proxies import proxy_problem
 from .retry import RetryPolicy
 from .secrets import as_secret
-from .urls import origin
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
@@ -72,7 +72,7 @@ class Options(TypedDict, total=False):
     headers: Mapping[str, str]
     """Sent with every request, beside the key."""
     proxy: str | None
-    """The URL of an HTTP proxy, in place of `HTTP_PROXY` and its like."""
+    """The URL of an HTTP proxy, in place of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
     max_connections: int
     """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
     max_concurrency: int | None
@@ -122,8 +122,8 @@ def read_options(options: Options) -> dict[str, Any]:
     if fields.get("max_response_bytes", 1) < 1:
         raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
     check_headers(fields.get("headers", {}))
-    if fields.get("proxy") is not None and not origin(fields["proxy"]).startswith(("http://", "https://")):
-        raise ValueError("proxy must be a URL such as http://proxy.example:3128")
+    if fields.get("proxy") is not None and (problem := proxy_problem(fields["proxy"])):
+        raise ValueError(f"the proxy {problem}")
     if "timeout" in fields:
         fields["timeout"] = read_timeout(fields["timeout"])
     return fields

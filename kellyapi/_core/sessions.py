@@ -25,7 +25,7 @@ _READ_SIZE = 96 * 2**10
 takes 10 to 15 % of a call (`translate`, 1 and 64 at once). https://man7.org/linux/man-pages/man3/mallopt.3.html
 """
 NOTHING_SENT = "there was no connection yet"
-"""A note on the `CancelledError` of an attempt without a connection; the error mapping of the transport reads it."""
+"""A note on the exception of an attempt without a connection; the error mapping of the transport reads it."""
 
 
 class _Connector(aiohttp.TCPConnector):
@@ -42,8 +42,8 @@ class _Connector(aiohttp.TCPConnector):
         while True:
             try:
                 connection = await super().connect(*arguments, **options)
-            except asyncio.CancelledError as error:
-                error.add_note(NOTHING_SENT)  # as the cause of a timeout it says that nothing was sent
+            except BaseException as error:  # a timeout cancels the task, and a proxy may break the connection off
+                error.add_note(NOTHING_SENT)
                 raise
             protocol = connection.protocol
             has_news = self._given.get(protocol)

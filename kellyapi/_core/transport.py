@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from types import TracebackType
@@ -20,8 +21,8 @@ from yarl import URL
 from .._data.text import excerpt, without_credentials
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
 from . import aiohttp_compat
-from .environment import find_proxy, split_proxy
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
+from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
 from .sessions import NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
 
@@ -50,6 +51,7 @@ class Transport:
         self.source: SessionSource = session or aiohttp.ClientSession
         self._max_connections = max_connections or 100
         self._ours = session is None
+        self._proxies = EnvironmentProxies.read(os.environ) if self._ours else EnvironmentProxies()
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, SessionHolder | None]] = {}
 
     async def send(self, request: PreparedRequest) -> IncomingResponse:
@@ -83,8 +85,11 @@ class Transport:
         body = _request_data(request.body, upload)
         if upload.in_pieces and isinstance(request.body, bytes):
             request = evolve(request, headers={"Content-Length": str(len(request.body)), **request.headers})
-        with _MappedErrors(request.timeout, upload):
-            sending = self._start_request(session, request, body)
+        url = URL(request.url, encoded=True)
+        given = request.proxy or self._proxies.find(url.scheme, url.host or "", url.explicit_port)
+        proxy, login = split_proxy(given) if given else (None, {})
+        with _MappedErrors(request.timeout, upload, proxy):
+            sending = self._start_request(session, request, url, body, proxy, login)
             response = await (upload.guard(sending) if upload.in_pieces else sending)
         largest = request.max_response_bytes
         if request.timeout.head is not None:
@@ -93,15 +98,19 @@ class Transport:
         return IncomingResponse(response, request, limit)
 
     def _start_request(
-        self, session: aiohttp.ClientSession, request: PreparedRequest, body: Any
+        self,
+        session: aiohttp.ClientSession,
+        request: PreparedRequest,
+        url: URL,
+        body: Any,
+        proxy: str | None,
+        login: Headers,
     ) -> Awaitable[aiohttp.ClientResponse]:
         """Return the awaitable that sends one request."""
-        url = URL(request.url, encoded=True)
-        proxy = find_proxy(url.scheme, url.host or "") if self._ours and request.proxy is None else request.proxy
         headers, tunnel_headers = request.headers, None
         options: dict[str, Any] = {} if self._ours else {"raise_for_status": False, "auto_decompress": True}
         if proxy is not None:
-            options["proxy"], login = split_proxy(proxy)
+            options["proxy"] = proxy
             if url.scheme == "https":
                 tunnel_headers = login
             else:
@@ -211,9 +220,10 @@ class IncomingResponse:
 class _MappedErrors:
     """A block in which aiohttp's errors become ours, and nothing leaves with the frames of aiohttp, which hold keys."""
 
-    def __init__(self, timeout: Timeout, upload: _Upload | None = None) -> None:
+    def __init__(self, timeout: Timeout, upload: _Upload | None = None, proxy: str | None = None) -> None:
         self._timeout = timeout
         self._upload = upload
+        self._proxy = proxy
         self._started = asyncio.get_running_loop().time()
 
     def __enter__(self) -> None:
@@ -230,6 +240,9 @@ class _MappedErrors:
             raise RaisedByUser(failure) if isinstance(failure, KellyAPIError) else failure from None
         elapsed = asyncio.get_running_loop().time() - self._started
         ours = map_error(error, self._timeout, elapsed, in_head=self._upload is not None)
+        if ours is not None and not ours.sent and self._proxy is not None:
+            ours.message = f"no connection through the proxy {self._proxy}: {ours.message}"
+            ours.args = (ours.message,)
         del error, frames  # this frame is shown too, and aiohttp's error shows the headers
         if ours is not None:
             raise ours from None
@@ -253,16 +266,15 @@ def map_error(
         error, (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError, aiohttp.InvalidURL, UnicodeError)
     ):
         return TransportError(_error_text(error), sent=False)
-    if isinstance(error, TimeoutError) and NOTHING_SENT in getattr(error.__cause__, "__notes__", ()):
-        return RequestTimeoutError("there was no connection in time", limit="total", sent=False)
+    sent = not any(NOTHING_SENT in getattr(each, "__notes__", ()) for each in (error, error.__cause__))
     if isinstance(error, aiohttp.SocketTimeoutError):
-        return RequestTimeoutError(
-            "nothing arrived in time", limit="head" if in_head and timeout.head is not None else "idle"
-        )
+        limit = "head" if in_head and timeout.head is not None else "idle"
+        return RequestTimeoutError("nothing arrived in time", limit=limit, sent=sent)
     if isinstance(error, TimeoutError):
-        return RequestTimeoutError("there was no whole response in time", limit="total")
+        missing = "whole response" if sent else "connection"
+        return RequestTimeoutError(f"there was no {missing} in time", limit="total", sent=sent)
     if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
-        return TransportError(_error_text(error))
+        return TransportError(_error_text(error), sent=sent)
     return None
 
 
@@ -382,4 +394,6 @@ def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
 
 def _error_text(error: BaseException) -> str:
     message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # it names no true status
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # this one does
+        message = f"{error.status} {error.message}"
     return excerpt(without_credentials(message)) or type(error).__name__

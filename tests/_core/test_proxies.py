@@ -16,7 +16,6 @@ import pytest
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, asked, cut, hang, make_response, reset
 
 from kellyapi import NO_RETRY, KellyAPIError, RequestTimeoutError, Timeout, TransportError
-from kellyapi._core import environment
 
 FAR = "http://far.example"
 FAR_TLS = "https://far.example"
@@ -35,8 +34,6 @@ def with_password(url: str) -> str:
 def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    environment.proxies.cache_clear()
-    environment.find_proxy.cache_clear()
 
 
 class Tunnel:
@@ -193,6 +190,7 @@ async def test_the_password_opens_a_tunnel_and_does_not_go_through_it() -> None:
 
 FAILURES: dict[str, tuple[Script, type[KellyAPIError]]] = {
     "refuses": (cut(make_response(407, b"no", Proxy_Authenticate="Basic")), TransportError),
+    "forbids": (cut(make_response(403, b"no")), TransportError),
     "cannot reach it": (cut(make_response(502, b"no")), TransportError),
     "resets": (reset, TransportError),
     "closes": (cut(b""), TransportError),
@@ -207,8 +205,11 @@ async def test_a_tunnel_that_is_not_opened_is_a_transport_error_after_which_noth
     async with Server(script) as proxy:
         async with Shop(KEY, base_url=FAR_TLS, retry=AT_ONCE, proxy=proxy.url, timeout=0.2) as shop:
             with pytest.raises(kind) as caught:
-                await shop.look()
+                await shop.buy()
             assert isinstance(caught.value, TransportError)
+            assert not caught.value.sent
+            assert not caught.value.outcome_unknown
+            assert f"the proxy {proxy.url}: " in str(caught.value)
             await proxy.until(lambda: proxy.open == 0)
         assert 1 <= len(proxy.requests) <= AT_ONCE.attempts
         assert KEY not in repr([seen.headers for seen in proxy.requests])
@@ -257,7 +258,6 @@ async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypat
     async with Server(OK) as proxy, Server(OK) as server:
         for name, value in {"http_proxy": proxy.url, "no_proxy": "direct.example"}.items():
             monkeypatch.setenv(name, value)
-        environment.proxies.cache_clear()
         async with Shop(KEY, base_url="http://far.example/base", allow_http=True) as shop:
             await shop.look()
         async with Shop(KEY, base_url=server.url) as shop:
@@ -269,7 +269,6 @@ async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypat
 async def test_the_option_takes_the_place_of_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server(OK) as proxy:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-        environment.proxies.cache_clear()
         async with Shop(KEY, base_url="http://far.example", allow_http=True, proxy=proxy.url) as shop:
             await shop.look()
         assert [seen.target for seen in proxy.requests] == ["http://far.example/look"]

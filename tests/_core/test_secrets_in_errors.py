@@ -94,8 +94,8 @@ def test_a_client_that_cannot_be_made_shows_neither_key_nor_password(make: Calla
         with pytest.raises((ValueError, TypeError)) as caught:
             make(KEY).with_options(proxy=with_password(FAR), **options)
         assert tell(shown(caught.value)) == []
-    with pytest.raises(ValueError, match="proxy must be a URL") as caught:
-        make(KEY, proxy=f"somebody:{PASSWORD}@far.example")
+    with pytest.raises(ValueError, match="the proxy is malformed") as caught:
+        make(KEY, proxy=f"somebody:{PASSWORD}@far.example:port")
     assert tell(shown(caught.value)) == []
 
 
