@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import respond
 
-from kellyapi import NO_RETRY, Aerostack, ChatReply, DecodingError, Message, Usage
+from kellyapi import Aerostack, ChatReply, DecodingError, Message, Usage
 
 URL = "https://api.aerostack.ai/v1/ai/chat"
 JSON = {"X-Aerostack-Key": "key", "Content-Type": "application/json"}
@@ -22,12 +21,6 @@ COMPLETION = {
     "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
 }
 HELLO = {"role": "user", "content": "hi"}
-
-
-@pytest.fixture
-async def aerostack() -> AsyncIterator[Aerostack]:
-    async with Aerostack("key", retry=NO_RETRY) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,9 @@ import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import Sent, respond
 
-from kellyapi import NO_RETRY, Aerostack, BatchedResult, CacheEntry, ServerError
+from kellyapi import Aerostack, BatchedResult, CacheEntry, ServerError
 
 BASE = "https://api.aerostack.ai/v1"
-
-
-@pytest.fixture
-async def aerostack() -> AsyncIterator[Aerostack]:
-    async with Aerostack("key", retry=NO_RETRY) as client:
-        yield client
 
 
 def answers(wire: Responses, path: str, *replies: Any) -> list[list[Sent]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from aioresponses import aioresponses as Responses
 from exchanges import AS_IT_IS, respond
 
 from kellyapi import (
-    NO_RETRY,
     DecodingError,
     Image,
     KellyAPIError,
@@ -50,12 +48,6 @@ LIVE = {
     },
     "urls": {"get": f"{BASE}/predictions/a1"},
 }
-
-
-@pytest.fixture
-async def skytells() -> AsyncIterator[Skytells]:
-    async with Skytells("key", retry=NO_RETRY) as client:
-        yield client
 
 
 # Create

@@ -1,8 +1,7 @@
-"""Aerostack's operations, one exchange each: path, body and key on the way out, the typed result on the way back."""
+"""Aerostack's operations: the request of each, and the result of its response."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from aioresponses import aioresponses as Responses
 from exchanges import respond
 
 from kellyapi import (
-    NO_RETRY,
     Aerostack,
     Authentication,
     BatchedResult,
@@ -19,25 +17,18 @@ from kellyapi import (
     CacheItem,
     CacheKey,
     Cancellation,
-    ChatCompletion,
-    ConfigurationError,
     CursorPage,
     Invocation,
-    Message,
     ObjectMetadata,
     QueryResult,
     SearchResult,
     StoredObject,
     User,
-    Wallet,
 )
 from kellyapi.providers.aerostack.queue import QueueJob
 
-BASE = "https://api.aerostack.ai/v1"
-KEY = {"X-Aerostack-Key": "key"}
-JSON = {**KEY, "Content-Type": "application/json"}
-CONSUMER = {"Authorization": "Bearer ask_live_1"}
-HELLO = {"role": "user", "content": "hi"}
+from .messages import BASE, JSON, KEY, Call
+
 DONE = {"success": True}
 JOB = {
     "id": "j1",
@@ -58,8 +49,6 @@ FOUND = {"id": "d1", "content": "text", "score": 0.9, "type": "faq", "metadata":
 A_RESULT = SearchResult(id="d1", content="text", score=0.9, type="faq", metadata={"x": 1})
 OBJECT = {"key": "a", "size": 3, "lastModified": "2026-01-01", "contentType": "text/plain", "etag": "e"}
 AN_OBJECT = StoredObject(key="a", size=3, last_modified="2026-01-01", content_type="text/plain", etag="e")
-
-Call = Callable[[Aerostack], Awaitable[Any]]
 ROWS: list[tuple[Call, str, Any, Any, Any]] = [
     # A1, A2: db
     (
@@ -326,12 +315,6 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
 ]
 
 
-@pytest.fixture
-async def aerostack() -> AsyncIterator[Aerostack]:
-    async with Aerostack("key", retry=NO_RETRY) as client:
-        yield client
-
-
 @pytest.mark.parametrize(("call", "path", "data", "reply", "result"), ROWS)
 async def test_each_post_is_exact_and_its_answer_is_read(
     wire: Responses, aerostack: Aerostack, call: Call, path: str, data: Any, reply: Any, result: Any
@@ -348,107 +331,3 @@ async def test_the_types_of_documents_are_a_get(wire: Responses, aerostack: Aero
     sent = respond(wire, "GET", f"{BASE}/ai/search/listTypes", json=listed)
     assert await aerostack.search.types() == {"faq": 2, "page": 1}
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
-
-
-# The gateway: somebody else's key in place of the project's
-
-
-@pytest.mark.parametrize(
-    ("options", "data"),
-    [
-        ({}, {}),
-        ({"model": "m", "temperature": 0.0, "max_tokens": 9}, {"model": "m", "temperature": 0.0, "max_tokens": 9}),
-    ],
-)
-async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
-    wire: Responses, aerostack: Aerostack, options: Any, data: Any
-) -> None:
-    reply = {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello!"}}]}
-    sent = respond(wire, "POST", f"{BASE}/ai/gateway/my-api/chat/completions", json=reply)
-    completion = await aerostack.gateway.chat("my-api", [Message("user", "hi")], consumer="ask_live_1", **options)
-    assert isinstance(completion, ChatCompletion)
-    assert completion.text == "Hello!"
-    headers = {**CONSUMER, "Content-Type": "application/json"}
-    assert [(one.headers, one.json) for one in sent] == [(headers, {"messages": [HELLO], **data})]
-
-
-async def test_the_wallet_is_asked_for_with_the_consumers_key_alone(wire: Responses, aerostack: Aerostack) -> None:
-    held = {"balance": "9.5", "total_consumed": 1, "plan_type": "flat", "hard_limit": None, "bonus": 3}
-    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=my-api", json={"wallet": held})
-    wallet = await aerostack.gateway.wallet("my-api", consumer="ask_live_1")
-    assert wallet == Wallet(balance=9.5, total_consumed=1.0, plan_type="flat")
-    assert [(one.headers, one.body) for one in sent] == [(CONSUMER, b"")]
-
-
-async def test_a_consumers_key_may_be_asked_for_and_needs_no_key_of_the_project(wire: Responses) -> None:
-    async def ask() -> str:
-        return "ask_live_1"
-
-    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=a", json={"wallet": {}})
-    async with Aerostack() as aerostack:
-        assert await aerostack.gateway.wallet("a", consumer=ask) == Wallet()
-    assert [one.headers for one in sent] == [CONSUMER]
-
-
-@pytest.mark.parametrize("consumer", ["", "  ", lambda: "", lambda: None, "a\nb"])
-async def test_a_consumer_without_a_key_never_gets_the_projects(
-    wire: Responses, aerostack: Aerostack, consumer: Any
-) -> None:
-    with pytest.raises(ConfigurationError):
-        await aerostack.gateway.wallet("my-api", consumer=consumer)
-    with pytest.raises(ConfigurationError):
-        await aerostack.gateway.chat("my-api", "hi", consumer=consumer)
-    assert not wire.requests
-
-
-# What is refused before anything is sent
-
-
-@pytest.mark.parametrize(
-    ("call", "error"),
-    [
-        (lambda it: it.db.query(" "), ValueError),
-        (lambda it: it.db.query("SELECT ?", "a"), TypeError),
-        (lambda it: it.db.batch([("SELECT 1", ())] * 25 + [("", ())]), ValueError),
-        (lambda it: it.cache.get_many("abc"), TypeError),
-        (lambda it: it.cache.delete_many("abc"), TypeError),
-        (lambda it: it.cache.delete_many([*"abc"] * 200 + [""]), ValueError),
-        (lambda it: it.cache.set_many({**{str(n): n for n in range(100)}, " ": 1}), ValueError),
-        (lambda it: it.cache.set_many([CacheItem("", 1)]), ValueError),
-        (lambda it: it.cache.set("a", float("nan")), ValueError),
-        (lambda it: it.cache.set("a", object()), TypeError),
-        (lambda it: it.queue.enqueue("", {}), ValueError),
-        (lambda it: it.search.query(" "), ValueError),
-        (lambda it: it.search.ingest("", "faq"), ValueError),
-        (lambda it: it.search.ingest("text", ""), ValueError),
-        (lambda it: it.search.update("d1", ""), ValueError),
-        (lambda it: it.auth.sign_up("", "longenough"), ValueError),
-        (lambda it: it.auth.sign_in(" ", "longenough"), ValueError),
-        (lambda it: it.gateway.chat("my-api", [], consumer="ask"), ValueError),
-    ],
-)
-async def test_a_wrong_argument_is_refused_before_anything_is_sent(
-    wire: Responses, aerostack: Aerostack, call: Call, error: type[Exception]
-) -> None:
-    with pytest.raises(error):
-        await call(aerostack)
-    assert not wire.requests
-
-
-def test_a_users_token_is_not_shown() -> None:
-    assert "secret" not in repr(Authentication(token="secret"))
-
-
-@pytest.mark.parametrize(
-    ("name", "url"),
-    [
-        ("PRODUCTION", "https://api.aerostack.ai/v1"),
-        ("DEV", "https://api.aerostack.dev/v1"),
-        ("LOCAL", "http://localhost:8787/v1"),
-    ],
-)
-async def test_each_named_address_works(wire: Responses, name: str, url: str) -> None:
-    sent = respond(wire, "POST", f"{url}/cache/get", json={"value": 1, "exists": True})
-    async with Aerostack("key", base_url=getattr(Aerostack, name)) as aerostack:
-        await aerostack.cache.get("a")
-    assert len(sent) == 1

@@ -1,0 +1,61 @@
+"""The API gateway: a consumer's key in place of the project's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aioresponses import aioresponses as Responses
+from exchanges import respond
+
+from kellyapi import Aerostack, ChatCompletion, ConfigurationError, Message, Wallet
+
+from .messages import BASE, CONSUMER, HELLO
+
+
+@pytest.mark.parametrize(
+    ("options", "data"),
+    [
+        ({}, {}),
+        ({"model": "m", "temperature": 0.0, "max_tokens": 9}, {"model": "m", "temperature": 0.0, "max_tokens": 9}),
+    ],
+)
+async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
+    wire: Responses, aerostack: Aerostack, options: Any, data: Any
+) -> None:
+    reply = {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello!"}}]}
+    sent = respond(wire, "POST", f"{BASE}/ai/gateway/my-api/chat/completions", json=reply)
+    completion = await aerostack.gateway.chat("my-api", [Message("user", "hi")], consumer="ask_live_1", **options)
+    assert isinstance(completion, ChatCompletion)
+    assert completion.text == "Hello!"
+    headers = {**CONSUMER, "Content-Type": "application/json"}
+    assert [(one.headers, one.json) for one in sent] == [(headers, {"messages": [HELLO], **data})]
+
+
+async def test_the_wallet_is_asked_for_with_the_consumers_key_alone(wire: Responses, aerostack: Aerostack) -> None:
+    held = {"balance": "9.5", "total_consumed": 1, "plan_type": "flat", "hard_limit": None, "bonus": 3}
+    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=my-api", json={"wallet": held})
+    wallet = await aerostack.gateway.wallet("my-api", consumer="ask_live_1")
+    assert wallet == Wallet(balance=9.5, total_consumed=1.0, plan_type="flat")
+    assert [(one.headers, one.body) for one in sent] == [(CONSUMER, b"")]
+
+
+async def test_a_consumers_key_may_be_asked_for_and_needs_no_key_of_the_project(wire: Responses) -> None:
+    async def ask() -> str:
+        return "ask_live_1"
+
+    sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=a", json={"wallet": {}})
+    async with Aerostack() as aerostack:
+        assert await aerostack.gateway.wallet("a", consumer=ask) == Wallet()
+    assert [one.headers for one in sent] == [CONSUMER]
+
+
+@pytest.mark.parametrize("consumer", ["", "  ", lambda: "", lambda: None, "a\nb"])
+async def test_a_consumer_without_a_key_never_gets_the_projects(
+    wire: Responses, aerostack: Aerostack, consumer: Any
+) -> None:
+    with pytest.raises(ConfigurationError):
+        await aerostack.gateway.wallet("my-api", consumer=consumer)
+    with pytest.raises(ConfigurationError):
+        await aerostack.gateway.chat("my-api", "hi", consumer=consumer)
+    assert not wire.requests

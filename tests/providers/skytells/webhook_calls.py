@@ -1,0 +1,78 @@
+"""Calls of webhooks, signed and sent piece by piece, and receivers that write down what they get."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+from aiohttp import ClientSession, web
+
+from kellyapi import WebhookDelivery, WebhookReceiver
+
+from .test_webhooks import SECRET, signed
+
+PATH = "/webhooks/skytells"
+OK = (200, {"ok": True})
+
+
+def listening(seen: list[WebhookDelivery], *secrets: str, **options: Any) -> WebhookReceiver:
+    """Make a receiver that writes down what it hands on."""
+    receiver = WebhookReceiver(*(secrets or (SECRET,)), **options)
+    receiver.on("*")(seen.append)
+    return receiver
+
+
+def call(status: str = "succeeded", id: str = "p1", secret: str = SECRET, **more: Any) -> tuple[dict[str, str], bytes]:
+    return signed({"id": id, "status": status, **more}, secret)
+
+
+class Post(Protocol):
+    """Sends one call."""
+
+    port: int
+
+    def __call__(self, headers: dict[str, str], body: Any) -> Awaitable[tuple[int, Any]]: ...
+
+
+@asynccontextmanager
+async def serving(receiver: WebhookReceiver, **options: Any) -> AsyncIterator[Post]:
+    """Put a receiver into an application, and give what posts to it."""
+    app = web.Application(**options)
+    app.add_routes(receiver.routes(PATH))
+    app.cleanup_ctx.append(receiver.cleanup_context)
+    # Whoever was refused in the middle of a body may send the rest for 10 s: the end does not wait for that.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    port = runner.addresses[0][1]
+    async with ClientSession(f"http://127.0.0.1:{port}") as session:
+
+        async def post(headers: dict[str, str], body: Any) -> tuple[int, Any]:
+            data = io.BytesIO(body) if isinstance(body, bytes) else body
+            async with session.post(PATH, headers=headers, data=data) as response:
+                return response.status, await response.json()
+
+        sends: Any = post
+        sends.port = port  # for those who write the bytes themselves
+        try:
+            yield sends
+        finally:
+            await runner.cleanup()
+
+
+async def talk(post: Post, head: str, *pieces: bytes, end: bool = True) -> bytes:
+    """Send a request piece by piece, and read the answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", post.port)
+    try:
+        for piece in (f"POST {PATH} HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\n".encode(), *pieces):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0)
+        if not end:
+            return b""
+        return await reader.readuntil(b"\r\n\r\n")
+    finally:
+        writer.close()

@@ -1,0 +1,44 @@
+"""Bodies that none of the four protocols has: pages, redirects, and no JSON."""
+
+from __future__ import annotations
+
+import pytest
+from aioresponses import aioresponses as Responses
+
+from kellyapi import DecodingError, ServerError, StatusError
+
+from .failing_calls import CALLS, fail
+
+
+@pytest.mark.parametrize("provider", list(CALLS))
+@pytest.mark.parametrize("body", ["<html><title>Welcome</title></html>", "", "<!doctype html>", "hello", "null", "NaN"])
+async def test_a_success_that_is_no_json_of_the_protocol_is_a_decoding_error(
+    wire: Responses, provider: str, body: str
+) -> None:
+    error = await fail(wire, provider, 200, {}, body)
+    assert (type(error), error.code, error.outcome_unknown) == (DecodingError, "INVALID_JSON", True)
+    assert body[:200] in str(error) or body == "null"
+
+
+@pytest.mark.parametrize("provider", list(CALLS))
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [("https://sk-user@evil.example/steal?token=1", "https://evil.example"), ("http://[", "http"), ("", "")],
+)
+async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
+    wire: Responses, provider: str, location: str, named: str
+) -> None:
+    error = await fail(wire, provider, 302, {"Location": location} if location else {}, "")
+    assert isinstance(error, StatusError)
+    assert (type(error), error.status) == (StatusError, 302)
+    assert "redirected" in error.message
+    assert named in error.message
+    assert "sk-user" not in str(error)
+    assert "token" not in str(error)
+
+
+@pytest.mark.parametrize("provider", list(CALLS))
+@pytest.mark.parametrize("page", ["<title>" * 14_000, "<title" * 16_000, "<title>Down" + " " * 90_000])
+async def test_a_page_whose_title_does_not_end_is_read_in_one_pass(wire: Responses, provider: str, page: str) -> None:
+    error = await fail(wire, provider, 502, {}, page)
+    assert (type(error), len(error.message) <= 200) == (ServerError, True)
