@@ -13,7 +13,11 @@ import aiohttp
 import aioresponses.core
 import pytest
 from aioresponses import aioresponses as Responses
+from hypothesis import settings
 
+
+settings.register_profile("kellyapi", deadline=None, database=None)  # a slow machine fails no test
+settings.load_profile("kellyapi")
 SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
 if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
     collect_ignore = [f"engines/test_{name}.py" for name in ("synthesis", "recognition", "end_to_end", "demo")]

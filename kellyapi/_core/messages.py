@@ -125,7 +125,7 @@ class Response:
     @property
     def beginning(self) -> str:
         """The first 200 characters of the body, for error messages."""
-        return excerpt(self.body[:2000].decode(errors="replace")) or "nothing"
+        return excerpt(self.body) or "nothing"
 
 
 def media_type(headers: Headers) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import lru_cache
 from types import TracebackType
@@ -355,8 +356,7 @@ def _request_data(body: Any, upload: _Upload) -> Any:
         for part in body:
             text = isinstance(part.body, bytes) and part.filename is None
             data = part.body.decode() if text else _request_data(part.body, upload)
-            # As browsers write it: https://html.spec.whatwg.org/#multipart-form-data
-            name = part.filename and part.filename.replace('"', "%22")
+            name = part.filename and _form_file_name(part.filename)
             form.add_field(part.name, data, filename=name, content_type=part.content_type)
         return form
     if callable(body):
@@ -371,6 +371,15 @@ def _request_data(body: Any, upload: _Upload) -> Any:
 
 async def _one_piece(body: bytes) -> AsyncIterator[bytes]:
     yield body
+
+
+def _form_file_name(name: str) -> str:
+    """Return a file name that cannot end its header, as browsers write it.
+
+    Source: https://html.spec.whatwg.org/#multipart-form-data
+    """
+    name = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # a lone surrogate has no UTF-8
+    return re.sub(r'["\x00-\x1f\x7f]', lambda found: f"%{ord(found[0]):02X}", name)
 
 
 def _plain(headers: Headers) -> dict[str, str]:

@@ -25,6 +25,7 @@ from cattrs.cols import is_mapping
 
 from ..errors import DecodingError
 from .result import Result, stamp_raw
+from .text import clip
 
 T = TypeVar("T")
 Reader = Callable[[Any, list[str]], Any]
@@ -73,7 +74,8 @@ def decode(value: Any, into: Into[T], report: Report | None = None) -> T:
         if finish is not None:
             result = finish(result)
     except _WrongValue as error:
-        raise DecodingError(f"the response does not fit the protocol: ${error.path}: {error.problem}"[:500]) from None
+        problem = f"the response does not fit the protocol: ${error.path}: {error.problem}"
+        raise DecodingError(clip(problem, 500)) from None
     if report is not None:
         for each in dropped:
             report(f"${each}")

@@ -18,6 +18,7 @@ from urllib.parse import unquote_to_bytes
 
 from attrs import frozen
 
+from .text import clip
 from .threads import open_in_thread, run_off_loop
 
 b64decode: Callable[..., bytes]
@@ -139,7 +140,7 @@ async def _decode(text: str, what: str) -> bytes:
     try:
         return await run_off_loop(from_base64, text, size=len(text))
     except ValueError:
-        raise ValueError(f"the {what} is not base64: {text[:40]!r}") from None
+        raise ValueError(f"the {what} is not base64: {clip(text, 40)!r}") from None
 
 
 def sniff(data: bytes) -> str | None:

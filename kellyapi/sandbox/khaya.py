@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from .._data.text import is_blank
 from ..languages import SYNTHESIS, TRANSCRIPTION, VOICES, find
 from .engines.errors import BadInput
 from .engines.language import translation
@@ -54,7 +55,7 @@ def _key_error(wrong: bool) -> ApiError:
 async def _translate(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     text, pair = body.get("in"), body.get("lang")
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or is_blank(text):
         raise _invalid_field("MISSING_TEXT", "The text to translate is missing", "in")
     if not isinstance(pair, str) or not pair:
         raise _invalid_field("MISSING_LANGUAGE_PAIR", "The language pair is missing", "lang")

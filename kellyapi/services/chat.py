@@ -238,7 +238,11 @@ def write_messages(messages: Messages) -> list[dict[str, Any]]:
         messages = [Message("user", not_blank(messages, "prompt"))]
     if not messages:
         raise ValueError("messages must not be empty")
-    return [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]
+    written = [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]
+    content = written[-1].get("content")
+    if written[-1].get("role") == "user" and isinstance(content, str):
+        not_blank(content, "last message")
+    return written
 
 
 def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:

@@ -212,7 +212,7 @@ def test_only_what_was_not_given_is_left_out(fields: dict[str, Any], left: dict[
     assert list(drop_none(**fields)) == list(left)
 
 
-@pytest.mark.parametrize("text", ["a", " a ", "\x00", "ɛ"])
+@pytest.mark.parametrize("text", ["a", " a ", "ɛ"])
 def test_a_text_that_says_something_goes_through_as_it_is(text: str) -> None:
     assert not_blank(text, "text") is text
 

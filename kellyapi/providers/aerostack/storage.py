@@ -88,6 +88,8 @@ class Storage(Resource):
         """
         media = await open_media(file, "file")
         kind = content_type or media.mime
+        if not (kind.isascii() and kind.isprintable()):
+            raise ValueError(f"content_type must be a MIME type such as 'image/png', not {kind!r}")
         name = filename or media.name or PurePosixPath(_key(key)).name or "file"
         parts = (
             FormField("file", media.body, filename=name, content_type=kind),

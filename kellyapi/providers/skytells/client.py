@@ -12,7 +12,7 @@ from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._data.media import sniff
 from ..._data.result import with_origin_of
-from ..._data.text import not_blank
+from ..._data.text import clip, not_blank
 from ...errors import DecodingError, KellyAPIError
 from ...services.images import GENERATE_IMAGE, Image
 from ...services.routing import default_of
@@ -116,7 +116,7 @@ class Skytells(ProviderClient):
             The path.
         """
         if not is_link(not_blank(url, "url")):
-            raise ValueError(f"url must be a link such as https://example.com/a.png, not {url[:40]!r}")
+            raise ValueError(f"url must be a link such as https://example.com/a.png, not {clip(url, 40)!r}")
         return await self._save_link(url, path, on_progress)
 
     async def generate_image(

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
+from ..._data.text import is_blank
 from ..frontend import ApiError
 
 _SKYTELLS = ("Skytells", "skytells", "Makes image, video, music and language models.")
@@ -176,7 +177,7 @@ def check_input(model: dict[str, Any], input: dict[str, Any]) -> None:
     schema = model["input_schema"]
     for name, rule in schema["properties"].items():
         value = input.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None or (isinstance(value, str) and is_blank(value)):
             if name in schema["required"]:
                 raise ApiError(422, "VALIDATION_ERROR", f"The {name} field is required.")
             continue

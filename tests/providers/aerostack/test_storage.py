@@ -101,7 +101,7 @@ async def test_a_large_file_is_streamed_and_not_read_whole(tmp_path: Path) -> No
     assert fields(seen)["file"].get_payload(decode=True) == b"x" * 3_000_000
 
 
-@pytest.mark.parametrize("key", ["a b#c?d=1&e+f", "../../etc", "ü/ɛ", 'a"b', "x" * 300, "..", ".", "/"])
+@pytest.mark.parametrize("key", ["a b#c?d=1&e+f", "../../etc", "ü/ɛ", 'a"b', "x" * 300, "..", ".", "/", "a\r\nb: c"])
 async def test_any_key_arrives_as_it_is_and_makes_no_header_of_its_own(key: str) -> None:
     async with Server(STORED) as server, at(server) as aerostack:
         await aerostack.storage.upload(key, PNG)
@@ -117,8 +117,6 @@ async def test_any_key_arrives_as_it_is_and_makes_no_header_of_its_own(key: str)
     [
         ("a", {"content_type": "text/plain\r\nX-Evil: 1"}),
         ("a", {"content_type": "a\x00b"}),
-        ("a", {"filename": "a\r\nb"}),
-        ("a\r\nb: c", {}),
         ("\x00", {}),
     ],
 )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ...._data.text import clip, letter_ends
 from ..errors import BadInput, EngineMissing
 from .typesetting import HAND, MONO, check_line_count, clean_text, font_runs, load_font, to_png
 
@@ -103,10 +104,11 @@ def _colour_lines(tokens: Iterable[tuple[Any, str]]) -> list[list[tuple[str, str
             if newline:
                 lines.append([])
             while part:
-                room = COLUMNS - sum(len(piece) for _, piece in lines[-1])
-                if not room:
+                fitting = clip(part, COLUMNS - sum(len(piece) for _, piece in lines[-1]))
+                if not fitting and lines[-1]:
                     lines.append([])
                     continue
-                lines[-1].append((colours[token], part[:room]))
-                part = part[room:]
+                fitting = fitting or part[: next(iter(letter_ends(part)))]
+                lines[-1].append((colours[token], fitting))
+                part = part[len(fitting) :]
     return lines[:-1] if len(lines) > 1 and not lines[-1] else lines  # lexers add a newline to every text

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageDraw
 
+from ...._data.text import letter_ends
 from .typesetting import HAND, MONO, Font, check_line_count, clean_text, font_runs, load_font, to_png
 
 MAX_NOTES_LENGTH, MAX_NOTES_LINES = 4_000, 150
@@ -57,9 +58,11 @@ def _wrap(text: str, fonts: list[Font], max_width: float) -> Iterator[str]:
                 yield line
                 line, word = "", word.lstrip()
             else:  # one word longer than the line
-                cut = 1
-                while _width(word[: cut + 1], fonts) <= max_width:
-                    cut += 1
+                cut = 0
+                for end in letter_ends(word):
+                    if cut and _width(word[:end], fonts) > max_width:
+                        break
+                    cut = end
                 yield word[:cut]
                 word = word[cut:]
         line += word
