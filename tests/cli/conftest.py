@@ -1,0 +1,82 @@
+"""Fixtures of the command's tests: the command in this process, and a fake of Khaya."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kellyapi.cli.main import main
+
+from .command import Run
+from .fake_khaya import HEARD, KEY, WAV, Handler, Server
+
+
+@pytest.fixture
+def khaya(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    server = Server(("127.0.0.1", 0), Handler)
+    server.asked, server.before_answer = [], lambda: None
+    server.answers = {}
+    server.put("/v1/translate", "Maakye")
+    server.put("/tts/v1/tts", WAV)
+    server.put("/tts/v2/synthesize", b"ID3 and so on")
+    server.put("/asr/v3/transcribe", HEARD)
+    monkeypatch.setenv("KHAYA_BASE_URL", server.url)
+    monkeypatch.setenv("KHAYA_API_KEY", KEY)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the command in this process: (exit code, standard output, standard error)."""
+
+    def run(*words: str) -> tuple[int, str, str]:
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def run_on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str]]:
+    """Run the command in this process on a terminal of 100 columns: (exit code, what the terminal got)."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*words: str) -> tuple[int, str]:
+        ours, theirs = os.openpty()
+        shown = bytearray()
+
+        def read() -> None:
+            with contextlib.suppress(OSError):  # Linux says so that nobody has the other end open
+                while piece := os.read(ours, 4096):
+                    shown.extend(piece)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        with os.fdopen(theirs, "w", encoding="utf-8") as terminal, monkeypatch.context() as patch:
+            patch.setattr(sys, "stdout", terminal)
+            patch.setattr(sys, "stderr", terminal)
+            code = main(words)
+        reader.join()
+        os.close(ours)
+        return code, shown.decode().replace("\r\n", "\n")
+
+    return run

@@ -1,0 +1,128 @@
+"""`kellyapi run` and `predictions` on a terminal, and interrupted."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cli.command import KELLYAPI
+from kellyapi.cli.main import main
+
+from .terminal import FOX, ID, PNG, Terminal, ask, sandboxed
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_terminal_shows_a_bar_and_then_what_was_made(on_terminal: Callable[..., Terminal]) -> None:
+    terminal = on_terminal(*FOX, "-o", "made")
+    assert terminal.end() == 0
+    (path,) = Path("made").iterdir()
+    assert re.search(rf"prediction {ID}", terminal.shown)
+    assert "━" in terminal.shown
+    assert "0:00:0" in terminal.shown
+    assert "succeeded · truefusion" in terminal.shown
+    assert "0.03 credits" in terminal.shown
+    assert str(path) in terminal.shown
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_terminal_shows_tables(on_terminal: Callable[..., Terminal]) -> None:
+    job = ask("create", "truefusion", {"prompt": "a fox"})
+    for words, patterns in {
+        ("predictions", "list"): ["Id", "Status", "Credits", job.id, "page 1 of"],
+        ("models", "list"): ["Model", "Price", "truefusion-ultra", "per image"],
+        ("models", "show", "truefusion"): ["Input", "Default", "negative_prompt", "1024"],
+    }.items():
+        terminal = on_terminal(*words)
+        assert terminal.end() == 0
+        assert [pattern for pattern in patterns if pattern not in terminal.shown] == []
+
+
+@pytest.mark.parametrize(("typed", "status"), [("y\n", "cancelled"), ("n\n", "pending"), ("\n", "pending")])
+@pytest.mark.usefixtures("_slow")
+def test_ctrl_c_on_a_terminal_offers_to_cancel_the_job(
+    typed: str, status: str, on_terminal: Callable[..., Terminal]
+) -> None:
+    terminal = on_terminal(*FOX)
+    id = terminal.until(rf"prediction ({ID})")[1]
+    terminal.interrupt()
+    terminal.until(r"Cancel it\? \[y/N\] ")
+    terminal.type(typed)
+    assert terminal.end() == 130
+    assert f"kellyapi predictions follow {id}" in terminal.shown
+    assert (f"prediction {id} is cancelled" in terminal.shown) == (status == "cancelled")
+    assert ask("get", id).status == status
+
+
+@pytest.mark.usefixtures("_slow")
+def test_a_second_ctrl_c_is_a_no_also_just_before_the_answer_is_read(on_terminal: Callable[..., Terminal]) -> None:
+    terminal = on_terminal(*FOX)
+    id = terminal.until(rf"prediction ({ID})")[1]
+    terminal.interrupt()
+    terminal.until(r"Cancel it\? \[y/N\] ")
+    terminal.interrupt()
+    assert terminal.end() == -signal.SIGINT  # which a shell calls 130
+    assert ask("get", id).status == "pending"
+
+
+@pytest.mark.parametrize("words", [FOX, [*FOX, "--json"]], ids=["people", "machines"])
+@pytest.mark.usefixtures("_slow")
+def test_ctrl_c_without_a_terminal_says_how_to_go_on(words: list[str]) -> None:
+    known = {job.id for job in ask("list").items}
+    with subprocess.Popen([*KELLYAPI, *words], stdout=-1, stderr=-1, stdin=subprocess.DEVNULL, text=True) as process:
+        while not (new := {job.id for job in ask("list").items} - known):
+            pass
+        (id,) = new
+        if "--json" not in words:
+            assert process.stderr
+            assert process.stderr.readline() == f"prediction {id}\n"
+        else:  # the job is known to the sandbox, and to the command when it has been looked at
+            while ask("get", id).status != "pending":
+                pass
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (130, "")
+    if "--json" in words:
+        error = json.loads(err)["error"]
+        assert error["type"] == "KeyboardInterrupt"
+        assert error.get("prediction", id) == id
+    else:
+        assert err.splitlines()[-1].endswith(f"kellyapi predictions follow {id} or cancel {id}")
+    assert not ask("get", id).ended
+
+
+@pytest.mark.usefixtures("_slow")
+def test_ctrl_c_while_following_names_the_job_too(on_terminal: Callable[..., Terminal]) -> None:
+    job = ask("create", "truefusion", {"prompt": "a fox"})
+    terminal = on_terminal("predictions", "follow", job.id)
+    terminal.until(f"prediction {job.id}")
+    terminal.interrupt()
+    terminal.until(r"Cancel it\? \[y/N\] ")
+    terminal.type("y\n")
+    assert terminal.end() == 130
+    assert ask("get", job.id).status == "cancelled"
+
+
+def test_ctrl_c_while_fetching_offers_no_cancelling_of_a_job_that_has_ended(
+    on_terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sandboxed(0) as sandbox:
+        sandbox.fail_next("GET /delivery/*", drip=(1, 3600.0))
+        monkeypatch.setenv("SKYTELLS_BASE_URL", sandbox.urls["skytells"])
+        terminal = on_terminal(*FOX, "-o", "made")
+        id = terminal.until(rf"prediction ({ID})")[1]
+        terminal.until("fetching")
+        terminal.interrupt()
+        assert terminal.end() == 130
+        assert f"prediction {id} has ended; kellyapi predictions download {id}" in terminal.shown
+        assert "Cancel it?" not in terminal.shown
+        (part,) = Path("made").iterdir()
+        assert part.name.endswith(".part")
+        code = main(["predictions", "download", id, "-o", "made"])
+    assert (code, Path("made", f"{id}-output.png").read_bytes()[:8]) == (0, PNG)
+    assert not part.exists()

@@ -1,0 +1,58 @@
+"""`kellyapi predictions` and `kellyapi models` in a pipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.command import Run
+
+from .terminal import FOX, PNG, ask
+
+
+@pytest.mark.usefixtures("_slow")
+def test_a_job_is_listed_looked_at_cancelled_and_deleted(run: Run) -> None:
+    job = ask("create", "truefusion", {"prompt": "a fox"})
+    assert run("predictions", "get", job.id)[1] == "pending\n"
+    assert json.loads(run("predictions", "get", job.id, "--json")[1])["status"] == "pending"
+    listed = run("predictions", "list", "--model", "truefusion", "--status", "pending")[1]
+    assert f"{job.id}\tpending\ttruefusion\t{job.created_at[:10]} {job.created_at[11:19]}\t0\n" in listed
+    page = json.loads(run("predictions", "list", "--per-page", "1", "--json")[1])
+    assert (page["items"][0]["id"], page["pagination"]["per_page"]) == (job.id, 1)
+    assert run("predictions", "cancel", job.id) == (0, f"{job.id} cancelled\n", "")
+    assert ask("get", job.id).status == "cancelled"
+    assert json.loads(run("predictions", "delete", job.id, "--json")[1]) == {"id": job.id, "done": "deleted"}
+    assert run("predictions", "get", job.id)[0] == 1
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_job_is_followed_and_fetched_by_its_id(run: Run) -> None:
+    job = ask("create", "truefusion", {"prompt": "a fox", "width": 64, "height": 64})
+    code, out, err = run("predictions", "follow", job.id, "--interval", "0.01", "-o", "made")
+    (path,) = Path("made").iterdir()
+    assert (code, out) == (0, f"{path}\n")
+    assert err.startswith(f"prediction {job.id}\n")
+    path.unlink()
+    assert run("predictions", "download", job.id, "-o", "made")[:2] == (0, f"{path}\n")
+    assert path.read_bytes().startswith(PNG)
+    assert run("predictions", "download", job.id)[1] == f"{path.name}\n"
+
+
+@pytest.mark.usefixtures("_quick")
+def test_models_are_listed_and_shown(run: Run) -> None:
+    assert "truefusion-pro\timage\tSkytells\t0.05 USD per image\n" in run("models", "list")[1]
+    assert "gpt-5-nano\ttext\tOpenAI\t0.0000004 USD per token\n" in run("models", "list")[1]
+    shown = run("models", "show", "truefusion")[1]
+    assert shown.splitlines()[:2] == ["truefusion", "TrueFusion · image · Skytells · 0.03 USD per image"]
+    assert "width\tinteger\t1024\tPixels.\n" in shown
+    assert "prompt\tstring\tneeded\t" in shown
+    assert {model["namespace"] for model in json.loads(run("models", "list", "--json")[1])} >= {"truefusion", "gpt-5"}
+    assert json.loads(run("models", "show", "truefusion", "--json")[1])["input_schema"]["required"] == ["prompt"]
+
+
+def test_a_sandbox_can_be_started_for_one_job(run: Run) -> None:
+    code, out, _ = run(*FOX, "-o", "made", "--sandbox")
+    assert code == 0
+    assert Path(out.strip()).read_bytes().startswith(PNG)

@@ -1,0 +1,151 @@
+"""`kellyapi run` in a pipe."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.command import KELLYAPI, Run
+
+from .terminal import FOX, ID, PNG, ask
+
+FAILING = ["run", "truefusion", "-i", "prompt=fail please", "--interval", "0.01"]
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_job_is_run_and_what_it_made_is_fetched() -> None:
+    done = subprocess.run([*KELLYAPI, *FOX, "-o", "made"], capture_output=True, text=True, check=True)
+    (path,) = Path("made").iterdir()
+    assert done.stdout == f"{path}\n"
+    assert path.read_bytes().startswith(PNG)
+    lines = done.stderr.splitlines()
+    assert re.fullmatch(rf"prediction {ID}", lines[0])
+    assert lines[-1].startswith("succeeded · truefusion · ")
+    assert lines[-1].endswith(" credits")
+
+
+@pytest.mark.usefixtures("_quick")
+def test_machines_get_the_job_and_its_files_as_json(run: Run) -> None:
+    code, out, err = run(*FOX, "-o", "made", "--json")
+    job = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (job["status"], job["progress"], job["credits_used"]) == ("succeeded", 100, 0.03)
+    assert [Path(path).read_bytes()[:8] for path in job["paths"]] == [PNG]
+
+
+@pytest.mark.usefixtures("_quick")
+def test_without_a_folder_the_outputs_are_printed(run: Run) -> None:
+    code, out, _ = run(*FOX)
+    assert code == 0
+    assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/delivery/{ID}-output\.png\n", out)
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        ("5", 5),
+        ("0.5", 0.5),
+        ("true", True),
+        ("null", None),
+        ("[1, 2]", [1, 2]),
+        ('{"a": "b"}', {"a": "b"}),
+        ('"5"', "5"),
+        ("a fox", "a fox"),
+        ("a=b", "a=b"),
+        ("", ""),
+        ("{not json", "{not json"),
+        ("NaN", "NaN"),
+        ("Infinity", "Infinity"),
+    ],
+)
+@pytest.mark.usefixtures("_quick")
+def test_an_input_is_json_where_it_reads_as_json(given: str, value: Any, run: Run) -> None:
+    words = ["run", "gpt-5", "-i", "prompt=hello", "-i", f"extra={given}", "--interval", "0.01", "--json"]
+    code, out, _ = run(*words)
+    assert (code, json.loads(out)["input"]) == (0, {"prompt": "hello", "extra": value})
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["run"], "MODEL"),
+        (["run", "truefusion", "-i", "prompt"], "'prompt' is not NAME=VALUE"),
+        (["run", "truefusion", "-i", "=fox"], "'=fox' is not NAME=VALUE"),
+        (["run", "truefusion", "-i", "seed=1", "-i", "seed=2"], "input seed is given more than once"),
+        (["run", "truefusion", "--timeout", "soon"], "invalid float value"),
+        (["run", "truefusion", "--timeout", "-1"], "timeout must be more than 0 seconds"),
+        (["run", "truefusion", "--interval", "nan"], "interval must be 0 seconds or more"),
+        (["--provider", "kelly", "run", "truefusion"], "run takes no --provider"),
+        (["-o", "made", "predictions", "list"], "predictions list takes no --output"),
+        (["predictions"], "ACTION"),
+        (["predictions", "paint"], "invalid choice"),
+        (["predictions", "get"], "ID"),
+        (["predictions", "get", ".."], "id must not be"),
+        (["models", "show"], "MODEL"),
+    ],
+)
+def test_what_was_asked_wrongly_is_said_before_anything_is_sent(words: list[str], complaint: str, run: Run) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert complaint in err
+
+
+@pytest.mark.parametrize(("folder", "named"), [("made", "made"), ("made/fox", "{here}/made")])
+@pytest.mark.usefixtures("_quick")
+def test_a_folder_that_is_a_file_is_said_before_anything_is_paid_for(folder: str, named: str, run: Run) -> None:
+    Path("made").write_bytes(b"")
+    before = ask("list").pagination.total
+    code, _, err = run(*FOX, "-o", folder)
+    assert (code, err) == (1, f"error: {named.format(here=Path.cwd())}: is a file, not a folder\n")
+    assert ask("list").pagination.total == before
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_folder_that_is_read_only_is_said_before_anything_is_paid_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = ask("list").pagination.total
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the provider's superuser may write everywhere
+    code, _, err = run(*FOX, "-o", "made")
+    assert (code, err) == (1, f"error: {Path.cwd()}: is a folder that you may not write to\n")
+    assert ask("list").pagination.total == before
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_full_disk_names_the_file_and_the_job_that_was_paid_for() -> None:
+    """The shell's limit on the size of files stands for a full disk."""
+    limited = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *KELLYAPI, *FOX, "-o", "made", "--json"]
+    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(limited, capture_output=True, text=True, check=False, env=unmeasured)  # it has no disk either
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert error["message"].startswith(f"made/{error['prediction']}-output.png.")
+    assert error["message"].endswith(f": {os.strerror(errno.EFBIG)}")
+    assert list(Path("made").iterdir()) == []
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_job_that_fails_is_a_failure_with_its_reason(run: Run) -> None:
+    code, out, err = run(*FAILING, "--json")
+    error = json.loads(err)["error"]
+    assert (code, out) == (1, "")
+    assert (error["type"], ask("get", error["prediction"]).status) == ("PredictionFailedError", "failed")
+    code, out, err = run(*FAILING)
+    assert (code, out) == (1, "")
+    assert err.count("failed · truefusion") == 1
+    assert err.splitlines()[-1].startswith("error: skytells: prediction ")
+
+
+@pytest.mark.usefixtures("_slow")
+def test_waiting_too_long_names_the_job_that_goes_on(run: Run) -> None:
+    code, _, err = run(*FOX, "--timeout", "0.1", "--json")
+    error = json.loads(err)["error"]
+    assert (code, error["type"]) == (1, "WaitTimeoutError")
+    assert not ask("get", error["prediction"]).ended

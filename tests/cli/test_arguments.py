@@ -1,0 +1,111 @@
+"""What can be typed, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import kellyapi
+from kellyapi.cli.main import main
+
+from .command import Run
+from .fake_khaya import KEY
+
+
+def test_alone_it_prints_its_help(run: Run) -> None:
+    code, out, err = run()
+    assert (code, err) == (0, "")
+    assert all(name in out for name in ("demo", "sandbox", "translate", "transcribe", "synthesize", "image", "chat"))
+
+
+@pytest.mark.parametrize(("words", "shown"), [(["--version"], kellyapi.__version__), (["image", "--help"], "PROMPT")])
+def test_help_and_version_are_a_success(words: list[str], shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(words)
+    assert exit.value.code == 0
+    assert shown in capsys.readouterr().out
+
+
+def test_help_imports_neither_rich_nor_aiohttp_nor_asyncio() -> None:
+    code = """
+import sys
+from kellyapi.cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(sorted({"rich", "aiohttp", "asyncio", "attrs"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--sandbox", "--json", "--provider", "khaya", "translate", "Good morning", "en-tw"],
+        ["translate", "Good morning", "en-tw", "--sandbox", "--json", "--provider", "khaya"],
+        ["--json", "translate", "--sandbox", "Good morning", "--provider=khaya", "en-tw"],
+        ["--provider", "kelly", "--json", "translate", "--sandbox", "Good morning", "en-tw", "--provider", "khaya"],
+        ["--sandbox", "translate", "Good morning", "--source", "en", "--target", "tw", "--json"],
+    ],
+)
+def test_options_stand_before_or_after_the_command(words: list[str], run: Run) -> None:
+    code, out, err = run(*words)
+    assert (code, err) == (0, "")
+    assert json.loads(out) == {
+        "text": "Maakye",
+        "source_language": "en",
+        "target_language": "tw",
+        "provider": "khaya",
+        "tried": ["khaya"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["translate"], "required: TEXT (see kellyapi translate --help)"),
+        (["translate", "Hello"], "a PAIR such as en-tw"),
+        (["translate", "Hello", "en-tw", "more"], "unrecognized arguments: more"),
+        (["translate", "Hello", "--unknown"], "unrecognized arguments: --unknown"),
+        (["--sandbox", "translate", "Hello", "english"], "pair ('en-tw')"),
+        (["--sandbox", "translate", "", "en-tw"], "empty"),
+        (["--sandbox", "translate", "Hello", "en-tw", "--provider", "kelly"], "khaya can"),
+        (["--sandbox", "synthesize", "  "], "the text is empty"),
+        (["--sandbox", "image", " "], "the prompt is empty"),
+        (["dance"], "invalid choice: 'dance'"),
+        (["transcribe", "a.wav", "--timestamps", "letter"], "invalid choice: 'letter'"),
+        (["synthesize", "Hello", "--format", "aiff"], "invalid choice: 'aiff'"),
+        (["sandbox", "--port", "65536"], "'65536' is not a number from 0 to 65535"),
+        (["sandbox", "--port", "http"], "'http' is not a number from 0 to 65535"),
+        (["-o", "file", "sandbox"], "sandbox takes no --output"),
+        (["--provider", "khaya", "demo"], "demo takes no --provider"),
+        (["image", "a fox"], "set KELLYAI_API_KEY or SKYTELLS_API_KEY"),
+    ],
+)
+def test_asked_wrongly_it_says_so_in_one_line_and_exits_with_2(words: list[str], complaint: str, run: Run) -> None:
+    code, out, err = run(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert complaint in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("BASE_URL", "example.org", "'example.org' has no https://"),
+        ("API_KEY", "   ", "the API key for Khaya is blank"),
+    ],
+)
+def test_an_environment_that_cannot_work_exits_with_2(
+    name: str, value: str, complaint: str, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    monkeypatch.setenv("KHAYA_API_KEY", KEY)
+    monkeypatch.setenv(f"KHAYA_{name}", value)
+    code, out, err = run("translate", "Hello", "en-tw")
+    assert (code, out) == (2, "")
+    assert complaint in err

@@ -1,0 +1,85 @@
+"""`kellyapi sandbox`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+
+from kellyapi.cli.main import main
+
+from .command import KELLYAPI, Run
+
+
+def ask(url: str) -> str:
+    body = json.dumps({"in": "Good morning", "lang": "en-tw"}).encode()
+    request = urllib.request.Request(f"{url}/v1/translate", body, {"Ocp-Apim-Subscription-Key": "sandbox"})
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
+        answer: str = json.load(response)
+    return answer
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_sandbox_ends_with_its_engines_on_a_signal(number: signal.Signals) -> None:
+    with subprocess.Popen([*KELLYAPI, "sandbox", "--port", "0"], stdout=-1, stderr=-1) as process:
+        assert process.stdout
+        lines = [process.stdout.readline().decode() for _ in range(5)]
+        url = lines[0].split()[2].rstrip(",")
+        assert ask(url) == "Maakye"
+        process.send_signal(number)
+        # The engines' process has the same standard error: this returns when both have ended.
+        rest = process.communicate(timeout=30)
+    assert (process.returncode, *rest) == (0, b"", b"")
+    assert lines[1:] == [
+        f"export KELLYAI_BASE_URL={url} KELLYAI_API_KEY=sandbox\n",
+        f"export KHAYA_BASE_URL={url} KHAYA_API_KEY=sandbox\n",
+        f"export SKYTELLS_BASE_URL={url}/v1 SKYTELLS_API_KEY=sandbox\n",
+        f"export AEROSTACK_BASE_URL={url}/v1 AEROSTACK_API_KEY=sandbox\n",
+    ]
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_the_sandbox_says_where_it_listens_and_leaves_the_signals_as_they_were(
+    words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    read, write = os.pipe()
+    said: list[str] = []
+
+    def use() -> None:
+        with os.fdopen(read, encoding="utf-8") as lines:
+            said.append(lines.readline())
+            os.kill(os.getpid(), signal.SIGTERM)
+            said.append(lines.read())
+
+    user = threading.Thread(target=use)
+    user.start()
+    with os.fdopen(write, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        code = main(["sandbox", "--port", "0", *words])
+    user.join()
+    assert code == 0
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    if words:
+        place = json.loads(said[0])
+        assert place["urls"]["skytells"] == place["url"] + "/v1"
+        assert said[1] == ""
+    else:
+        assert said[0].startswith("Sandbox at http://127.0.0.1:")
+        assert said[1].count("export ") == 4
+
+
+def test_a_port_that_is_taken_is_an_error(run: Run) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        code, out, err = run("sandbox", "--port", str(other.getsockname()[1]))
+    assert (code, out) == (1, "")
+    assert "address already in use" in err
