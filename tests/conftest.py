@@ -15,7 +15,6 @@ import pytest
 from aioresponses import aioresponses as Responses
 from hypothesis import settings
 
-
 settings.register_profile("kellyapi", deadline=None, database=None)  # a slow machine fails no test
 settings.load_profile("kellyapi")
 SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
