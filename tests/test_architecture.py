@@ -103,7 +103,7 @@ def test_providers_never_import_each_other(module: str) -> None:
     assert {each.split(".")[1] for each in imported} <= {provider}
 
 
-def test_there_is_no_circle() -> None:
+def test_there_are_no_circular_imports() -> None:
     waiting = {
         module: {one.ours for one in IMPORTS[module] if one.ours in FILES and (module, one.ours) not in LATE}
         for module in FILES
@@ -122,13 +122,13 @@ def test_a_late_import_is_late(module: str, imported: str) -> None:
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_front_ends_use_public_names_only(module: str) -> None:
+def test_public_names_alone_are_imported_from_the_package(module: str) -> None:
     used = {one.name for one in IMPORTS[module] if one.module == "kellyapi" and one.ours == ""}
     assert used <= {*kellyapi.__all__, "__version__", None}
 
 
 @pytest.mark.parametrize("module", FILES)
-def test_aiohttps_client_is_imported_by_the_transport_and_its_sessions_alone(module: str) -> None:
+def test_only_the_transport_and_its_sessions_import_aiohttps_client(module: str) -> None:
     found = [one for one in IMPORTS[module] if one.module.partition(".")[0] == "aiohttp"]
     if module in ("_core.transport", "_core.sessions"):
         return
@@ -142,7 +142,7 @@ def test_aiohttps_client_is_imported_by_the_transport_and_its_sessions_alone(mod
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_a_pure_file_has_no_await_clock_dice_or_file(module: str) -> None:
+def test_a_pure_module_has_no_await_clock_dice_or_file(module: str) -> None:
     impure = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     assert not [node.lineno for node in ast.walk(TREES[module]) if isinstance(node, impure)]
     assert not {one.module for one in IMPORTS[module]} & {"asyncio", "time", "random", "secrets", "threading", "socket"}
@@ -152,7 +152,7 @@ def test_a_pure_file_has_no_await_clock_dice_or_file(module: str) -> None:
     }
 
 
-def test_packages_inside_are_empty() -> None:
+def test_inner_packages_have_empty_init_files() -> None:
     inside = [path for path in ROOT.rglob("__init__.py") if path.parent != ROOT]
     assert inside
     assert not [path for path in inside if path.read_bytes()]

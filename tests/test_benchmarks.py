@@ -19,7 +19,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_a_wrong_number_is_refused_before_anything_is_started(
+def test_a_wrong_number_is_refused_before_anything_starts(
     words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["soak", *words.split()])
@@ -29,6 +29,6 @@ def test_a_wrong_number_is_refused_before_anything_is_started(
     assert capsys.readouterr().err.splitlines()[-1].endswith(WRONG[words])
 
 
-def test_what_is_not_installed_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_is_named_before_anything_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "_LIBRARIES", ("aiohttp", "no-such-package"))
     assert set(report.missing()) - {"matplotlib"} == {"no-such-package"}

@@ -129,13 +129,13 @@ async def count_steps(call: Call) -> int:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_call_takes_as_many_steps_of_the_loop_as_by_hand(name: str) -> None:
+async def test_a_call_takes_as_many_steps_of_the_loop_as_plain_aiohttp(name: str) -> None:
     async with answered(OPERATIONS[name]) as (ours, by_hand):
         assert 0 < await count_steps(ours) == await count_steps(by_hand)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-async def test_a_call_leaves_nothing_behind_and_nothing_to_the_collector(name: str) -> None:
+async def test_a_call_leaves_no_objects_for_the_garbage_collector(name: str) -> None:
     calls = 50
 
     def tracked() -> int:
@@ -183,11 +183,11 @@ with suppress(SystemExit):
 """
 
 
-def test_importing_the_package_brings_in_nothing_else() -> None:
+def test_importing_the_package_imports_nothing_else() -> None:
     assert loaded_by("import kellyapi") == {"kellyapi"}
 
 
-def test_the_commands_help_brings_in_what_parsing_needs() -> None:
+def test_the_help_of_the_command_imports_only_what_parsing_needs() -> None:
     loaded = loaded_by(HELP)
     ours = {name for name in loaded if name.startswith("kellyapi")}
     commands = {name for name in ours if name.startswith("kellyapi.cli.commands")}
@@ -205,7 +205,7 @@ def url() -> Iterator[str]:
     run_sync(server.__aexit__(None, None, None))
 
 
-def test_a_first_call_brings_in_its_own_system_and_the_packages_it_needs(url: str) -> None:
+def test_a_first_call_imports_only_its_own_provider_and_the_packages_it_needs(url: str) -> None:
     client = f"from kellyapi import Khaya, run_sync\nrun_sync, khaya = run_sync, Khaya('a-key', base_url={url!r})"
     before = loaded_by(client)
     loaded = loaded_by(f"{client}\nassert run_sync(khaya.translate('a', 'en-tw')).text == 'Maakye'")

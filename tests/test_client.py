@@ -52,14 +52,14 @@ def test_positional_arguments_are_kelly_ais_key_address_and_session() -> None:
     assert [client.session for client in clients(api).values()] == [make] * 4
 
 
-def test_keywords_are_the_keys_of_the_others() -> None:
+def test_keyword_arguments_are_the_keys_of_the_other_providers() -> None:
     api = KellyAPI("k1", khaya="k2", skytells="k3", aerostack="k4")
     assert [client.api_key for client in clients(api).values()] == ["k1", "k2", "k3", "k4"]
     assert {name: client.base_url for name, client in clients(api).items()} == ADDRESSES
 
 
 @pytest.mark.parametrize("name", ALL_PROVIDERS)
-def test_the_environment_gives_keys_and_addresses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_and_addresses_come_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(f"{VARIABLES[name]}_API_KEY", "from-environment")
     monkeypatch.setenv(f"{VARIABLES[name]}_BASE_URL", "https://other.example/base/")
     api = KellyAPI()
@@ -72,13 +72,13 @@ def test_the_environment_gives_keys_and_addresses(name: str, monkeypatch: pytest
     assert (alone.api_key, alone.base_url) == ("given", "https://given.example")
 
 
-def test_no_key_and_no_network_are_needed_to_make_a_client() -> None:
+def test_making_a_client_needs_no_key_and_no_network() -> None:
     api = KellyAPI()
     assert not any(client.configured for client in clients(api).values())
     assert repr(api) == "KellyAPI(no key)"
 
 
-def test_repr_names_the_systems_and_never_a_key() -> None:
+def test_repr_names_the_providers_and_never_a_key() -> None:
     api = KellyAPI("sk-secret", khaya="sk-secret", aerostack=lambda: "sk-secret")
     assert repr(api) == "KellyAPI(kelly, khaya, aerostack)"
     shown = f"{api!r} {api} {[repr(client) for client in clients(api).values()]} {api.khaya.api_key!r} {api.api_key!r}"
@@ -93,7 +93,7 @@ def test_a_key_of_the_wrong_type_is_a_type_error(name: str, key: Any) -> None:
         KellyAPI(**{name: key})
 
 
-def test_a_client_in_the_wrong_place_is_a_type_error() -> None:
+def test_a_client_of_another_provider_is_a_type_error() -> None:
     with pytest.raises(TypeError):
         KellyAPI(khaya=Skytells("key"))  # type: ignore[arg-type]  # the wrong type is the point
 
@@ -131,7 +131,7 @@ async def test_an_unusable_address_is_an_error_at_the_first_call(wire: Responses
 # A client that joins
 
 
-async def test_a_given_client_keeps_its_own_and_shares_the_session(wire: Responses) -> None:
+async def test_a_given_client_keeps_its_options_and_shares_the_session(wire: Responses) -> None:
     retry = RetryPolicy(attempts=7)
     own = Khaya("own", base_url="https://khaya.example", tts_version="v2", timeout=5, retry=retry, headers={"X-A": "1"})
     api = KellyAPI("k1", khaya=own, timeout=9, headers={"X-B": "2"})
@@ -160,7 +160,7 @@ async def test_a_given_client_stays_usable_after_the_others_are_closed(wire: Res
         await own.languages("synthesis")
 
 
-async def test_a_given_client_with_a_session_of_its_own_keeps_it(wire: Responses) -> None:
+async def test_a_given_client_with_its_own_session_keeps_it(wire: Responses) -> None:
     async with aiohttp.ClientSession() as session:
         api = KellyAPI(khaya=Khaya("key", session=session))
         assert (api.khaya.session, api.kelly.session) == (session, aiohttp.ClientSession)
@@ -173,7 +173,7 @@ async def test_a_given_client_with_a_session_of_its_own_keeps_it(wire: Responses
 # Sessions
 
 
-async def test_four_systems_use_one_session(wire: Responses) -> None:
+async def test_the_four_providers_use_one_session(wire: Responses) -> None:
     opened: list[aiohttp.ClientSession] = []
 
     def make() -> aiohttp.ClientSession:
@@ -195,7 +195,7 @@ async def test_four_systems_use_one_session(wire: Responses) -> None:
     await opened[0].close()
 
 
-async def test_the_session_of_ours_is_closed_with_the_client_and_opened_anew(wire: Responses) -> None:
+async def test_the_own_session_is_closed_with_the_client_and_opened_again(wire: Responses) -> None:
     respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
     api = KellyAPI("k")
     await api.kelly.models("sd")
@@ -228,7 +228,7 @@ def test_max_connections_must_be_positive(connections: int) -> None:
         KellyAPI(max_connections=connections)
 
 
-def test_max_connections_is_not_for_a_given_session_nor_for_a_sibling() -> None:
+def test_max_connections_is_refused_with_a_given_session_and_for_a_sibling() -> None:
     with pytest.raises(ValueError, match="max_connections"):
         KellyAPI(session=aiohttp.ClientSession, max_connections=5)
     for client in (KellyAPI(max_connections=5), Khaya("key", max_connections=5)):
@@ -258,7 +258,7 @@ def test_each_option_reaches_all_four_and_varies_on_all_levels(name: str) -> Non
         assert getattr(client._connection, name) == value
 
 
-def test_a_sibling_differs_only_in_what_was_asked() -> None:
+def test_a_sibling_differs_only_in_the_given_options() -> None:
     api = KellyAPI("k", khaya=Khaya("k2", asr_version="v1"), retry=NO_RETRY)
     sibling = api.with_options(timeout=5)
     assert type(sibling) is KellyAPI
@@ -272,7 +272,7 @@ def test_a_sibling_differs_only_in_what_was_asked() -> None:
     assert sibling._client("khaya") is sibling.khaya
 
 
-def test_limits_of_a_sibling_draw_on_the_same_quota() -> None:
+def test_a_sibling_with_other_limits_uses_the_same_quota() -> None:
     khaya = Khaya("k", max_concurrency=3, rate=Rate(10))
     sibling = khaya.with_options(max_concurrency=1)
     assert sibling._connection.limits is not khaya._connection.limits
@@ -280,7 +280,7 @@ def test_limits_of_a_sibling_draw_on_the_same_quota() -> None:
     assert khaya.with_options(timeout=5)._connection.limits is khaya._connection.limits
 
 
-async def test_groups_follow_the_options_of_their_client(wire: Responses) -> None:
+async def test_resources_have_the_options_of_their_client(wire: Responses) -> None:
     sent = respond(wire, "GET", f"{ADDRESSES['skytells']}/predictions/a", json={"id": "a", "status": "failed"})
     async with Skytells("k").with_options(headers={"X-A": "1"}) as skytells:
         await skytells.predictions.get("a")
@@ -324,7 +324,7 @@ def test_a_timeout_above_an_hour_warns_once_where_it_was_written(accept: Any) ->
     assert "5000 is in seconds, which is 1.4 hours" in str(caught[0].message)
 
 
-async def test_every_raw_exchange_is_shown_to_on_response(wire: Responses) -> None:
+async def test_on_response_gets_every_request_and_raw_response(wire: Responses) -> None:
     seen: list[Any] = []
 
     async def note(request: Any, response: Any) -> None:

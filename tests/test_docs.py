@@ -46,11 +46,11 @@ def row(service: str, route: Route[Any, Any]) -> str:
     return f"| `{service}` | {route.provider} | {arguments} | {defaults} | {languages} |"
 
 
-def test_the_table_of_services_is_the_one_in_the_code() -> None:
+def test_the_table_of_services_matches_the_code() -> None:
     assert services_table() in read("docs/services.md")
 
 
-def test_the_tree_of_errors_is_the_one_in_the_code() -> None:
+def test_the_tree_of_errors_matches_the_code() -> None:
     drawn = read("docs/errors.md").partition("```text\n")[2].partition("```")[0]
     parents: dict[int, str] = {}
     seen = set()
@@ -78,7 +78,7 @@ def test_the_reference_has_each_public_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("client", sorted({kind.__name__ for kind in kellyapi.PROVIDERS.values()}))
-def test_the_reference_has_each_group_of_operations(client: str) -> None:
+def test_the_reference_has_each_resource(client: str) -> None:
     page = "".join(path.read_text(encoding="utf-8") for path in SITE)
     kind = getattr(kellyapi, client)
     groups = [name for name, value in vars(kind).items() if isinstance(value, property) and not name.startswith("_")]
@@ -116,7 +116,7 @@ def test_the_readme_is_short() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_each_block_is_a_directive_or_code_that_is_run_or_plain_text(page: Path) -> None:
+def test_each_block_is_a_directive_or_tested_code_or_plain_text(page: Path) -> None:
     fences = re.findall(r"^ *(?:```|~~~)(.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     known = {"python", "sh", "text", *(f"{{{name}}}" for name in DIRECTIVES)}
     assert {fence.split(" ")[0] for fence in fences[::2]} <= known
@@ -124,19 +124,19 @@ def test_each_block_is_a_directive_or_code_that_is_run_or_plain_text(page: Path)
 
 
 @pytest.mark.parametrize("page", [*SITE, ROOT / "README.md"], ids=page_id)
-def test_code_is_shown_whole(page: Path) -> None:
+def test_no_line_of_code_is_too_long_to_show(page: Path) -> None:
     text = re.sub(r"<!---.*?-->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     blocks = re.findall(r"^```(?:python|sh|text)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert [line for block in blocks for line in block.splitlines() if len(line) > LONGEST_CODE] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
+def test_links_between_pages_have_a_target(page: Path) -> None:
     targets = re.findall(r"\]\(([^):#]+)[^):]*\)", page.read_text(encoding="utf-8"))
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
-def test_the_variables_of_the_environment_are_documented() -> None:
+def test_the_environment_variables_are_documented() -> None:
     page = read("docs/reference/environment.md")
     for kind in kellyapi.PROVIDERS.values():
         for suffix in ("API_KEY", "BASE_URL"):

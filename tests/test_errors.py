@@ -48,12 +48,12 @@ DEFINED = {
 }
 
 
-def test_the_module_defines_the_tree_and_the_old_names_and_nothing_else() -> None:
+def test_the_module_defines_only_the_tree_and_the_old_names() -> None:
     assert set(DEFINED) == set(TREE) | OLD_NAMES
 
 
 @pytest.mark.parametrize("name", TREE)
-def test_each_error_hangs_where_the_tree_says_and_nowhere_else(name: str) -> None:
+def test_each_error_has_only_the_bases_that_the_tree_says(name: str) -> None:
     ours = [kind.__name__ for kind in DEFINED[name].__mro__ if kind.__name__ in set(TREE) and kind in DEFINED.values()]
     wanted, step = [name], TREE[name]
     while step is not None:
@@ -64,7 +64,7 @@ def test_each_error_hangs_where_the_tree_says_and_nowhere_else(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", DEFINED)
-def test_every_error_is_under_the_root(name: str) -> None:
+def test_every_error_is_a_kelly_api_error(name: str) -> None:
     assert issubclass(DEFINED[name], errors.KellyAPIError)
 
 
@@ -89,11 +89,11 @@ def test_every_error_of_the_package_is_defined_here() -> None:
         ("GenericApiError", set()),
     ],
 )
-def test_each_old_name_is_a_base_of_what_it_caught(old: str, kinds: set[str]) -> None:
+def test_each_old_name_is_a_base_of_the_errors_it_caught(old: str, kinds: set[str]) -> None:
     assert {name for name in TREE if issubclass(DEFINED[name], DEFINED[old])} == kinds
 
 
-def test_a_timeout_is_also_the_builtin_one() -> None:
+def test_a_timeout_is_also_the_builtin_timeout_error() -> None:
     assert issubclass(errors.RequestTimeoutError, builtins.TimeoutError)
     assert not issubclass(errors.TransportError, OSError)
 
@@ -132,13 +132,13 @@ def test_each_status_has_its_class(statuses: list[int], kind: type[errors.Status
         ("WebhookError", "WEBHOOK_SIGNATURE_INVALID"),
     ],
 )
-def test_each_error_has_a_code_of_its_own_unless_it_is_given_one(name: str, code: str) -> None:
+def test_each_error_has_a_default_code(name: str, code: str) -> None:
     assert DEFINED[name]("x").code == code
     assert DEFINED[name]("x", code="OTHER").code == "OTHER"
 
 
 @pytest.mark.parametrize("name", DEFINED)
-def test_each_error_can_be_made_of_a_message_alone(name: str) -> None:
+def test_each_error_needs_only_a_message(name: str) -> None:
     error = DEFINED[name]("what happened")
     assert (error.message, error.provider, error.prediction, error.outcome_unknown) == (
         "what happened",
@@ -152,14 +152,14 @@ def test_each_error_can_be_made_of_a_message_alone(name: str) -> None:
         assert (error.success, error.error_message) == (False, "what happened")
 
 
-def test_str_says_who_what_and_which_request() -> None:
+def test_str_has_the_provider_the_message_and_the_request_id() -> None:
     error = errors.RateLimitError("slow down", status=429, code="RATE_LIMITED", request_id="r1", provider="khaya")
     assert str(error) == "khaya: slow down (429, RATE_LIMITED, request r1)"
     assert str(errors.TransportError("reset", provider="kelly")) == "kelly: reset"
     assert str(errors.WaitTimeoutError("late")) == "late"
 
 
-def test_str_and_repr_leave_body_and_headers_out() -> None:
+def test_str_and_repr_leave_out_body_and_headers() -> None:
     error = errors.ServerError("down", status=500, body={"key": "sk-secret"}, headers={"Set-Cookie": "sk-secret"})
     assert "sk-secret" not in f"{error} {error!r}"
 
@@ -178,7 +178,7 @@ FULL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", DEFINED)
-def test_each_error_survives_a_pickle(name: str) -> None:
+def test_each_error_can_be_pickled(name: str) -> None:
     kind = DEFINED[name]
     fields = FULL if issubclass(kind, errors.StatusError) else {"code": "C", "prediction": FULL["prediction"]}
     error = kind("what happened", **fields)

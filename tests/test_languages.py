@@ -3,7 +3,7 @@ import pytest
 from kellyapi.languages import PAIRS, SHORT_PAIRS, SYNTHESIS, TRANSCRIPTION, TRANSLATION, VOICES, Language, find
 
 
-def test_the_catalogues_are_as_large_as_the_vendor_says() -> None:
+def test_the_catalogues_are_as_large_as_khaya_says() -> None:
     assert (len(PAIRS), len(SHORT_PAIRS), len(TRANSCRIPTION), len(SYNTHESIS), len(VOICES)) == (22, 22, 34, 32, 3)
 
 
@@ -18,7 +18,7 @@ def test_no_code_and_no_name_is_listed_twice(catalogue: tuple[Language, ...]) ->
     )
 
 
-def test_synthesis_and_transcription_differ_where_the_vendor_says() -> None:
+def test_synthesis_and_transcription_differ_where_khaya_says() -> None:
     heard, spoken = ({language.code for language in catalogue} for catalogue in (TRANSCRIPTION, SYNTHESIS))
     assert heard - spoken == {"bwu", "kin", "xon_likoonli", "xon_likpakpaanl"}
     assert spoken - heard == {"lxn", "xon"}
@@ -53,11 +53,11 @@ def test_a_language_is_found_by_either_form_of_its_code(given: str, code: str) -
 
 
 @pytest.mark.parametrize("given", ["", "zz", "english", "en-tw"])
-def test_what_is_no_known_code_finds_nothing(given: str) -> None:
+def test_an_unknown_code_finds_nothing(given: str) -> None:
     assert find(given) is None
 
 
-def test_each_catalogue_names_twi_as_the_vendor_does_there() -> None:
+def test_each_catalogue_names_twi_as_khaya_does_there() -> None:
     assert [
         {language.code: language.name for language in catalogue}["twi"] for catalogue in (TRANSLATION, SYNTHESIS)
     ] == [

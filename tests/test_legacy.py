@@ -135,7 +135,7 @@ LISTS = [("sd_models", "sd"), ("sdxl_models", "sdxl"), ("llm_models", "chat"), (
 
 
 @pytest.mark.parametrize(("method", "arguments", "path", "data", "reply", "result"), POSTS)
-async def test_each_old_method_sends_and_gives_what_it_did(
+async def test_each_old_method_sends_and_returns_the_same_as_before(
     wire: Responses, method: str, arguments: Any, path: str, data: Any, reply: Any, result: Any
 ) -> None:
     sent = respond(wire, "POST", BASE + path, json=reply)
@@ -147,7 +147,9 @@ async def test_each_old_method_sends_and_gives_what_it_did(
 
 @pytest.mark.parametrize(("method", "kind"), LISTS)
 @pytest.mark.parametrize("listed", [["a", "b"], {"models": ["a"]}])
-async def test_each_old_list_gives_the_answer_untouched(wire: Responses, method: str, kind: str, listed: Any) -> None:
+async def test_each_old_list_returns_the_response_unchanged(
+    wire: Responses, method: str, kind: str, listed: Any
+) -> None:
     respond(wire, "GET", f"{BASE}/{kind}/models", json=listed)
     async with KellyAPI("key") as api:
         assert await getattr(api, method)() == listed
@@ -174,7 +176,7 @@ def test_there_are_fourteen_old_methods_with_their_old_arguments() -> None:
 # Attributes
 
 
-def test_the_old_attributes_are_there() -> None:
+def test_the_old_attributes_exist() -> None:
     api = KellyAPI()
     assert (api.api, api.api_key, api.session) == ("https://api.kellyai.pro/", None, aiohttp.ClientSession)
 
@@ -212,14 +214,14 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
         "import kellyapi.api as k; k.KellyAPI('key')",
     ],
 )
-def test_old_imports_work_where_nothing_of_the_library_is_imported(python: ForkingPython, code: str) -> None:
+def test_old_imports_work_as_the_first_import(python: ForkingPython, code: str) -> None:
     assert python.run(f'import sys; assert "kellyapi" not in sys.modules; {code}') == ""
 
 
 # Sessions
 
 
-async def test_a_lambda_that_gives_one_session_serves_every_call(wire: Responses) -> None:
+async def test_a_lambda_that_returns_one_session_works_for_every_call(wire: Responses) -> None:
     respond(wire, "GET", f"{BASE}/sd/models", json=["a"], repeat=True)
     async with aiohttp.ClientSession() as session:
         api = KellyAPI("key", session=lambda: session)
@@ -237,7 +239,7 @@ async def test_the_class_itself_may_be_the_session(wire: Responses) -> None:
 # Errors
 
 
-def test_the_seven_old_errors_are_what_they_were() -> None:
+def test_the_seven_old_errors_are_unchanged() -> None:
     for kind in (InvalidRequest, InvalidContent, GenericApiError, ConnectionError, TimeoutError):
         assert issubclass(kind, BaseError)
     assert issubclass(BaseError, Exception)
@@ -258,7 +260,7 @@ def test_the_seven_old_errors_are_what_they_were() -> None:
         (200, "text/html", "<html>", InvalidContent),
     ],
 )
-async def test_an_old_except_clause_catches_what_it_caught(
+async def test_an_old_except_clause_catches_the_same_errors(
     wire: Responses, status: int, content_type: str, body: str, kind: type[Exception]
 ) -> None:
     respond(wire, "GET", f"{BASE}/sd/models", status=status, body=body, content_type=content_type)
@@ -270,7 +272,7 @@ async def test_an_old_except_clause_catches_what_it_caught(
         assert caught.value.error_message
 
 
-async def test_no_answer_in_time_is_the_old_and_the_builtin_timeout(wire: Responses) -> None:
+async def test_no_response_in_time_is_the_old_and_the_builtin_timeout_error(wire: Responses) -> None:
     wire.get(f"{BASE}/sd/models", timeout=True)
     async with KellyAPI("key").with_options(retry=kellyapi.NO_RETRY) as api:
         with pytest.raises(TimeoutError) as caught:
@@ -315,7 +317,7 @@ async def test_text_arguments_never_open_a_file(
 
 
 @pytest.mark.parametrize("method", ["upscale", "removebg", "voice2text"])
-async def test_bytes_where_base64_text_is_due_are_a_type_error(wire: Responses, method: str) -> None:
+async def test_bytes_instead_of_base64_text_are_a_type_error(wire: Responses, method: str) -> None:
     """They were one in 0.0.2.5; sent as `b'…'` they would be garbage that is paid for."""
     async with KellyAPI("key") as api:
         with pytest.raises(TypeError):

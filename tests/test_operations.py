@@ -160,7 +160,7 @@ def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:
     return f"{{{ast.unparse(node)}}}"
 
 
-def test_each_operation_is_in_the_table_with_what_may_be_sent_again() -> None:
+def test_each_operation_is_in_the_table_with_whether_it_is_repeatable() -> None:
     found = sorted(operations())
     for provider, where, method, path, again in found:  # pytest -s shows it
         print(f"{provider:10}{where:28}{method:7}{again:16}{path}")
@@ -169,12 +169,12 @@ def test_each_operation_is_in_the_table_with_what_may_be_sent_again() -> None:
 
 
 @pytest.mark.parametrize("verb", ["_post_json", "_post_form", "_post_bytes", "_stream"])
-def test_a_post_is_sent_once_unless_it_says_otherwise(verb: str) -> None:
+def test_a_post_is_not_repeatable_by_default(verb: str) -> None:
     assert inspect.signature(getattr(Resource, verb)).parameters["repeatable"].default is False
 
 
 @pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
-def test_the_verbs_that_repeat_always_say_so_in_their_request(verb: str) -> None:
+def test_gets_deletes_and_downloads_are_repeatable(verb: str) -> None:
     asks = resource._link_call if verb in ("_download", "_save_link") else getattr(Resource, verb)
     source = textwrap.dedent(inspect.getsource(asks))
     (words,) = [
@@ -185,7 +185,7 @@ def test_the_verbs_that_repeat_always_say_so_in_their_request(verb: str) -> None
     assert (words["method"], words["repeatable"]) == (repr(VERBS[verb]), "True")
 
 
-def test_what_is_billed_is_sent_once() -> None:
+def test_billed_operations_are_not_repeatable() -> None:
     """What costs money by its nature, in words that do not come from the code."""
     billed = (
         "chat",

@@ -33,7 +33,7 @@ def test_the_two_lists_of_public_names_agree() -> None:
 
 
 @pytest.mark.parametrize("name", kellyapi.__all__)
-def test_each_public_name_is_there_and_listed(name: str) -> None:
+def test_each_public_name_exists_and_is_listed(name: str) -> None:
     value = getattr(kellyapi, name)
     assert value is not None
     assert name in dir(kellyapi)
@@ -41,7 +41,7 @@ def test_each_public_name_is_there_and_listed(name: str) -> None:
     assert module is None or module.startswith(("kellyapi.", "typing"))
 
 
-def test_another_name_is_an_attribute_error() -> None:
+def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="'kellyapi' has no attribute 'Kely'"):
         kellyapi.Kely  # noqa: B018  the access is the test
 
@@ -106,7 +106,7 @@ def test_each_protocol_names_its_source_once(name: str, documented: str) -> None
     assert documented.count("Source: https://") == 1, name
 
 
-async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_and_a_name_brings_what_it_needs() -> None:
+async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_until_a_name_needs_them() -> None:
     script = """
 import sys, kellyapi
 assert not {"aiohttp", "asyncio", "attrs", "cattrs"} & set(sys.modules)

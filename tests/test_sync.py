@@ -66,7 +66,7 @@ def test_a_client_is_closed_and_used_again_without_a_loop(serve: Serve) -> None:
     assert server.connections == 2
 
 
-def test_errors_come_through_as_they_are(serve: Serve) -> None:
+def test_errors_are_raised_unchanged(serve: Serve) -> None:
     shop, _ = serve(make_response(404, b'{"problem": "no fox"}'))
     with pytest.raises(StatusError, match="no fox"):
         run_sync(shop.look())
@@ -101,14 +101,14 @@ def test_several_threads_call_at_once(serve: Serve) -> None:
     assert server.connections == 8
 
 
-async def test_it_works_inside_a_running_loop(serve: Serve) -> None:
+async def test_run_sync_works_inside_a_running_loop(serve: Serve) -> None:
     shop, server = serve(OK, make_response(body=b"abc"))
     assert run_sync(shop.look()) == {}
     assert b"".join(iterate_sync(shop.listen())) == b"abc"
     assert len(server.requests) == 2
 
 
-def test_any_awaitable_is_taken() -> None:
+def test_any_awaitable_is_accepted() -> None:
     class Ready:
         def __await__(self) -> Iterator[None]:
             yield from asyncio.sleep(0).__await__()
@@ -118,7 +118,7 @@ def test_any_awaitable_is_taken() -> None:
 
 
 @pytest.mark.parametrize("wrong", [None, 5, lambda: None, "text", object()])
-def test_what_is_no_coroutine_is_refused(wrong: object) -> None:
+def test_an_argument_that_is_not_awaitable_is_refused(wrong: object) -> None:
     with pytest.raises(TypeError, match="run_sync takes a coroutine"):
         run_sync(wrong)  # type: ignore[arg-type]  # on purpose
 
@@ -131,14 +131,14 @@ async def numbers(closed: list[str]) -> AsyncIterator[int]:
         closed.append(asyncio.current_task() is not None and threading.current_thread().name)
 
 
-def test_what_is_no_async_iterator_is_refused() -> None:
+def test_an_argument_that_is_not_an_async_iterator_is_refused() -> None:
     with pytest.raises(TypeError):
         next(iterate_sync([1, 2]))  # type: ignore[arg-type]  # on purpose
     with pytest.raises(TypeError, match="run_sync takes a coroutine"):
         run_sync(numbers([]))  # type: ignore[arg-type]  # on purpose
 
 
-def test_calling_it_with_another_awaitable_from_there_is_the_same_error() -> None:
+def test_run_sync_with_another_awaitable_on_its_own_loop_is_the_same_error() -> None:
     async def misused() -> object:
         return run_sync(asyncio.get_running_loop().create_future())
 
@@ -146,7 +146,7 @@ def test_calling_it_with_another_awaitable_from_there_is_the_same_error() -> Non
         run_sync(misused())
 
 
-def test_calling_it_from_the_coroutine_that_it_runs_is_an_error_and_no_deadlock(serve: Serve) -> None:
+def test_run_sync_inside_its_own_coroutine_is_an_error_and_no_deadlock(serve: Serve) -> None:
     shop, server = serve(OK)
     call = shop.look()
 
@@ -173,7 +173,7 @@ def test_leaving_the_loop_early_closes_the_generator_at_once() -> None:
     assert closed == ["kellyapi-loop"]
 
 
-def test_an_error_of_the_iterator_comes_through_and_ends_it() -> None:
+def test_an_error_of_the_iterator_is_raised_and_ends_it() -> None:
     async def failing() -> AsyncIterator[int]:
         yield 1
         raise LookupError("mine")
@@ -185,7 +185,7 @@ def test_an_error_of_the_iterator_comes_through_and_ends_it() -> None:
     assert list(items) == []
 
 
-def test_an_iterator_that_cannot_be_closed_is_iterated_too() -> None:
+def test_an_iterator_without_aclose_is_iterated_too() -> None:
     class Few:
         left = 2
 
@@ -235,7 +235,7 @@ def test_the_background_loop_is_started_once_by_threads_that_race() -> None:
     assert len(set(loops)) == 1
 
 
-def test_a_stopped_loop_is_followed_by_another(serve: Serve) -> None:
+def test_a_stopped_loop_is_replaced_by_another(serve: Serve) -> None:
     sync._stop()
     sync._stop()
     shop, _ = serve(OK)
@@ -296,7 +296,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
 
 
 @pytest.mark.parametrize("source", SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_plain_script_ends_without_a_warning_and_with_its_connections_closed(
+async def test_a_plain_script_ends_without_a_warning_and_closes_its_connections(
     source: str, python: ForkingPython
 ) -> None:
     kind = "audio/wav" if "stream" in source else "application/json"
@@ -352,7 +352,7 @@ print(len(translate()))
 
 
 @pytest.mark.parametrize("size", [6, 300 * 2**10], ids=["small", "large"])
-async def test_parent_and_forked_child_go_on_alone(size: int) -> None:
+async def test_a_forked_child_and_its_parent_keep_working_separately(size: int) -> None:
     async with Server(make_response(body=b'"' + b"x" * size + b'"')) as server:
         assert await run_script(HEAD + FORK, server.url) == f"{size} {size} {size}"
         assert len({seen.connection for seen in server.requests}) == 2

@@ -107,14 +107,12 @@ def test_coroutines_are_tested_under_each_plugin_and_leave_nothing_open(
     run(*arguments).assert_outcomes(passed=4)
 
 
-def test_plain_functions_are_tested_without_any_plugin(pytester: pytest.Pytester, run: Run) -> None:
+def test_plain_functions_are_tested_without_an_async_plugin(pytester: pytest.Pytester, run: Run) -> None:
     pytester.makepyfile(PLAIN)
     run().assert_outcomes(passed=2)
 
 
-def test_the_fixtures_are_there_without_a_line_of_the_user_wherever_the_library_is_installed(
-    pytester: pytest.Pytester, run: Run
-) -> None:
+def test_the_fixtures_need_no_code_where_the_library_is_installed(pytester: pytest.Pytester, run: Run) -> None:
     setup = configparser.ConfigParser()
     setup.read(ROOT / "setup.cfg", encoding="utf-8")
     installed = pytester.mkdir("installed-1.dist-info")
@@ -126,7 +124,7 @@ def test_the_fixtures_are_there_without_a_line_of_the_user_wherever_the_library_
     run().assert_outcomes(passed=2)  # asked for three times, loaded once
 
 
-async def test_both_fixtures_are_there_in_this_run_too(kelly_sandbox: Sandbox, kelly_api: KellyAPI) -> None:
+async def test_both_fixtures_exist_in_this_run_too(kelly_sandbox: Sandbox, kelly_api: KellyAPI) -> None:
     kelly_sandbox.fail_next("/v1/translate", status=503)
     assert (await kelly_api.translate("Good morning", "en-tw")).text == "Maakye"
     assert [request.status for request in kelly_sandbox.requests] == [503, 200]
@@ -147,7 +145,7 @@ def test_a_mark_makes_the_sandbox(pytester: pytest.Pytester, run: Run) -> None:
     run().assert_outcomes(passed=1)
 
 
-def test_the_environment_is_the_old_one_after_the_test(
+def test_the_environment_is_restored_after_the_test(
     pytester: pytest.Pytester, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KHAYA_API_KEY", "of the machine")
@@ -182,7 +180,7 @@ def test_a_test_that_fails_shows_no_key(pytester: pytest.Pytester, run: Run) -> 
     assert "s3cret" not in result.stdout.str() + result.stderr.str()
 
 
-def test_the_plugin_costs_a_run_that_does_not_use_it_nothing_but_itself() -> None:
+def test_the_plugin_imports_nothing_else_in_a_run_that_does_not_use_it() -> None:
     code = "import sys, json, pytest, kellyapi.testing; print(json.dumps(sorted(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     loaded = set(json.loads(printed))

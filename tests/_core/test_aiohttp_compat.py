@@ -54,7 +54,7 @@ asyncio.run(main(sys.argv[2]))
 """
 
 
-async def test_each_name_is_there_today() -> None:
+async def test_each_private_name_exists_today() -> None:
     """Fails with the release of aiohttp or CPython that takes a name away, before a user meets it."""
     async with Server(OK) as server, aiohttp.ClientSession() as session:
         assert [hasattr(session, name) for name in ("_retry_connection", "_middlewares", "_loop")] == [True] * 3
@@ -65,7 +65,7 @@ async def test_each_name_is_there_today() -> None:
     assert hasattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called")
 
 
-def test_one_module_uses_them() -> None:
+def test_only_one_module_uses_private_names() -> None:
     pattern = re.compile(rf"\.({'|'.join(ALL_NAMES)})\b")
     users = {
         path.name
@@ -85,7 +85,7 @@ def run_with(aiohttp_folder: Path, file: Path) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_a_name_calls_and_downloads_still_work(name: str, tmp_path: Path) -> None:
+def test_calls_and_downloads_work_without_each_private_name(name: str, tmp_path: Path) -> None:
     copy = tmp_path / "aiohttp"
     shutil.copytree(Path(aiohttp.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     for path in copy.rglob("*.py"):
@@ -97,7 +97,7 @@ def test_without_a_name_calls_and_downloads_still_work(name: str, tmp_path: Path
     assert connections == "1"
 
 
-def test_a_loop_without_its_private_name_is_one_that_runs() -> None:
+def test_a_loop_without_the_private_name_counts_as_running() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     assert not aiohttp_compat.is_finishing_generators(object())  # type: ignore[arg-type]  # has none of the names

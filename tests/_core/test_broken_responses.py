@@ -39,7 +39,7 @@ BROKEN: dict[str, Script] = {
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
-async def test_an_answer_that_is_not_whole_is_a_transport_error_and_its_outcome_unknown(script: Script) -> None:
+async def test_an_incomplete_response_is_a_transport_error_with_an_unknown_outcome(script: Script) -> None:
     async with asked(script) as (shop, server):
         with pytest.raises(TransportError) as caught:
             await shop.buy()
@@ -51,9 +51,7 @@ async def test_an_answer_that_is_not_whole_is_a_transport_error_and_its_outcome_
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("verb", ["look", "remove", "put"])
 @pytest.mark.parametrize("attempts", [1, 3])
-async def test_what_is_free_to_repeat_is_sent_as_often_as_the_policy_says(
-    script: Script, verb: str, attempts: int
-) -> None:
+async def test_a_repeatable_call_is_sent_as_often_as_the_policy_says(script: Script, verb: str, attempts: int) -> None:
     async with asked(script, retry=RetryPolicy(attempts=attempts, base=0)) as (shop, server):
         with pytest.raises(TransportError) as caught:
             await getattr(shop, verb)()
@@ -62,7 +60,7 @@ async def test_what_is_free_to_repeat_is_sent_as_often_as_the_policy_says(
 
 
 @pytest.mark.parametrize("verb", ["look", "remove", "put", "buy"])
-async def test_nothing_is_sent_again_silently_on_a_connection_that_was_kept(verb: str) -> None:
+async def test_nothing_is_resent_silently_on_a_reused_connection(verb: str) -> None:
     async with asked(OK, reset, OK, retry=NO_RETRY) as (shop, server):
         await shop.look()
         with pytest.raises(TransportError):
@@ -79,7 +77,7 @@ async def test_a_connection_that_the_server_closed_between_calls_is_not_used_for
 
 
 @pytest.mark.parametrize("verb", ["look", "buy"])
-async def test_refused_connections_are_tried_again_since_nothing_was_sent(
+async def test_refused_connections_are_retried_because_nothing_was_sent(
     verb: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "kellyapi")
@@ -95,14 +93,14 @@ async def test_refused_connections_are_tried_again_since_nothing_was_sent(
     ]
 
 
-async def test_a_failed_handshake_is_tried_again_since_nothing_was_sent() -> None:
+async def test_a_failed_handshake_is_retried_because_nothing_was_sent() -> None:
     async with Server() as server, Shop(KEY, base_url=server.url.replace("http", "https"), retry=AT_ONCE) as shop:
         with pytest.raises(TransportError) as caught:
             await shop.buy()
         assert (caught.value.sent, caught.value.outcome_unknown, server.connections) == (False, False, 3)
 
 
-async def test_a_handshake_that_takes_too_long_is_a_timeout_that_sent_nothing() -> None:
+async def test_a_handshake_that_takes_too_long_is_a_timeout_before_anything_was_sent() -> None:
     async with (
         Server(hang) as server,
         Shop(KEY, base_url=server.url.replace("http", "https"), retry=AT_ONCE, timeout=Timeout(connect=0.05)) as shop,
@@ -112,7 +110,7 @@ async def test_a_handshake_that_takes_too_long_is_a_timeout_that_sent_nothing() 
         assert (caught.value.sent, caught.value.outcome_unknown, server.connections) == (False, False, 3)
 
 
-async def test_a_host_that_has_no_address_was_sent_nothing() -> None:
+async def test_an_unknown_host_is_an_error_before_anything_was_sent() -> None:
     class Nowhere(AbstractResolver):
         asked = 0
 
@@ -148,7 +146,7 @@ def chunked(body: bytes, **headers: str) -> bytes:
     ],
     ids=["plain", "chunked", "gzip", "chunked gzip"],
 )
-async def test_the_limit_of_an_answer_counts_what_is_unpacked(whole: bytes, limit: int) -> None:
+async def test_the_limit_of_a_response_counts_unpacked_bytes(whole: bytes, limit: int) -> None:
     async with asked(whole, max_response_bytes=limit) as (shop, server):
         if limit >= len(LONG):
             assert await shop.buy(into=str) == "x" * 999
@@ -159,7 +157,7 @@ async def test_the_limit_of_an_answer_counts_what_is_unpacked(whole: bytes, limi
 
 
 @pytest.mark.parametrize("headers", [{}, {"Content_Encoding": "gzip"}], ids=["plain", "gzip"])
-async def test_an_endless_answer_is_refused_while_it_arrives(headers: dict[str, str]) -> None:
+async def test_a_response_without_an_end_is_refused_while_it_arrives(headers: dict[str, str]) -> None:
     packer = zlib.compressobj(wbits=31)
     zeros = bytes(2**20)
 
@@ -176,7 +174,7 @@ async def test_an_endless_answer_is_refused_while_it_arrives(headers: dict[str, 
         await server.until(lambda: server.open == 0)
 
 
-async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -> None:
+async def test_the_body_of_an_error_is_cut_at_the_limit_without_changing_the_error() -> None:
     async with asked(pausing(make_response(404, LONG)[:-1]), max_response_bytes=100) as (shop, server):
         for call in (shop.look(), anext(shop.listen())):
             with pytest.raises(NotFoundError) as caught:
@@ -188,7 +186,7 @@ async def test_the_body_of_an_error_is_cut_at_the_limit_and_stays_that_error() -
 # -- time --------------------------------------------------------------------------------------------------------------
 
 
-async def test_of_the_body_of_an_error_a_mebibyte_is_read() -> None:
+async def test_one_mebibyte_of_an_error_body_is_read() -> None:
     async with asked(make_response(404, bytes(2**20 + 1))) as (shop, _):
         with pytest.raises(NotFoundError) as caught:
             await shop.look()
@@ -199,7 +197,7 @@ async def test_of_the_body_of_an_error_a_mebibyte_is_read() -> None:
 
 
 @pytest.mark.parametrize("junk", [b"x", b"\0", b"<", b"\xff"])
-async def test_long_junk_in_place_of_an_answer_is_an_error_and_holds_nothing_up(junk: bytes) -> None:
+async def test_long_junk_instead_of_a_response_is_an_error_without_delay(junk: bytes) -> None:
     async with asked(cut(junk * 2**18), retry=NO_RETRY) as (shop, _):
         with pytest.raises(TransportError):
             await shop.look()

@@ -15,7 +15,7 @@ from kellyapi.providers.khaya import Khaya
 from .shop_calls import consume, refuse
 
 
-async def test_a_stream_gives_its_pieces_as_they_arrive_and_sends_nothing_before() -> None:
+async def test_a_stream_yields_its_pieces_as_they_arrive_and_sends_nothing_before_it_is_opened() -> None:
     more = asyncio.Event()
 
     async def spoken(exchange: Exchange) -> None:
@@ -73,7 +73,7 @@ async def test_closing_a_stream_that_was_never_opened_does_nothing() -> None:
 
 
 @pytest.mark.parametrize("block", [True, False])
-async def test_a_stream_answered_by_an_error_is_a_status_error_and_its_connection_kept(block: bool) -> None:
+async def test_an_error_response_to_a_stream_is_a_status_error_and_keeps_the_connection(block: bool) -> None:
     async with asked(make_response(402, b'{"problem": "no credits"}')) as (shop, server):
         for _ in range(2):
             stream = shop.listen()
@@ -82,7 +82,7 @@ async def test_a_stream_answered_by_an_error_is_a_status_error_and_its_connectio
         assert server.connections == 1
 
 
-async def test_a_stream_whose_head_is_not_let_through_frees_its_connection() -> None:
+async def test_a_stream_whose_headers_are_refused_frees_its_connection() -> None:
     async with asked(HALF) as (shop, server):
         with pytest.raises(DecodingError, match="instead of") as caught:
             await anext(shop.listen(refuse))
@@ -91,7 +91,7 @@ async def test_a_stream_whose_head_is_not_let_through_frees_its_connection() -> 
         assert len(server.requests) == 1
 
 
-async def test_a_stream_that_breaks_off_is_a_transport_error_with_all_that_errors_carry() -> None:
+async def test_a_stream_that_breaks_off_is_a_transport_error_with_all_attributes() -> None:
     async with asked(cut(make_response(body=b"x" * 100)[:-50])) as (shop, server):
         stream = shop.listen()
         assert await anext(stream) == b"x" * 50
@@ -108,7 +108,7 @@ async def test_a_stream_that_falls_silent_is_a_timeout() -> None:
         await server.until(lambda: server.open == 0)
 
 
-async def test_khaya_hears_speech_as_it_is_made() -> None:
+async def test_khayas_speech_arrives_while_it_is_synthesized() -> None:
     async with Server(make_response(body=b"RIFF1234", kind="audio/wav"), make_response(body=b"{}")) as server:
         async with Khaya(KEY, base_url=server.url) as khaya:
             async with khaya.synthesize_stream("Maakye", "twi") as stream:

@@ -26,7 +26,7 @@ from .cancelled_calls import (
 
 
 @pytest.mark.parametrize("limits", LIMITS)
-async def test_after_a_thousand_cancelled_calls_a_thousand_go_well_and_nothing_is_left(limits: str, file: Path) -> None:
+async def test_after_a_thousand_cancelled_calls_a_thousand_succeed_and_nothing_remains(limits: str, file: Path) -> None:
     random = Random(1)
     async with Server(slow(random)) as server:
         tasks, files = tasks_but_the_servers(), open_files()
@@ -53,7 +53,7 @@ async def test_after_a_thousand_cancelled_calls_a_thousand_go_well_and_nothing_i
 # -- streams that are left early ---------------------------------------------------------------------------------------
 
 
-async def test_a_download_that_is_cancelled_leaves_no_file(file: Path) -> None:
+async def test_a_cancelled_download_leaves_no_file(file: Path) -> None:
     async with asked(endless, max_connections=1) as (shop, server):
         before = sorted(file.parent.iterdir())
         for turns in range(20):
@@ -74,7 +74,7 @@ async def test_a_download_that_is_cancelled_leaves_no_file(file: Path) -> None:
 # -- many at once ------------------------------------------------------------------------------------------------------
 
 
-async def test_the_wait_for_a_connection_is_cancelled_as_cleanly() -> None:
+async def test_calls_that_wait_for_a_connection_can_be_cancelled() -> None:
     async with asked(endless, make_response(), max_connections=1) as (shop, server):
         async with shop.listen():
             waiting = [asyncio.create_task(shop.look()) for _ in range(50)]

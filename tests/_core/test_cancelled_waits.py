@@ -124,7 +124,7 @@ WAITS = (follow, wait, wait_or_cancel, run, be_called, ask_after_all, talk, resp
 
 
 @pytest.mark.parametrize("wait", WAITS)
-async def test_waiting_of_every_kind_is_cancelled_at_any_moment_and_leaves_nothing(
+async def test_every_kind_of_waiting_can_be_cancelled_at_any_moment_and_leaves_nothing(
     wait: Callable[[Waiting], Coroutine[Any, Any, bool]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(

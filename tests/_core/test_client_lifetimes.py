@@ -328,7 +328,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
 
 
 @pytest.mark.parametrize(("connections", "life"), LIVES.values(), ids=LIVES)
-async def test_a_life_ends_without_a_warning_and_with_its_connections_closed(
+async def test_a_program_ends_without_a_warning_and_closes_its_connections(
     connections: int | None, life: str, python: ForkingPython
 ) -> None:
     async with Server(

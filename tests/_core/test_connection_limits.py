@@ -37,7 +37,7 @@ async def test_calls_above_max_concurrency_wait_in_order_and_a_cancelled_one_mak
         assert [seen.target for seen in server.requests] == ["/0", "/2", "/3"]
 
 
-async def test_the_deadline_of_a_call_covers_the_wait_for_its_turn() -> None:
+async def test_the_deadline_of_a_call_includes_the_wait_for_its_turn() -> None:
     async with asked(hang, max_concurrency=1) as (shop, server):
         first = asyncio.create_task(shop.look())
         await server.until(lambda: len(server.requests) == 1)
@@ -48,7 +48,7 @@ async def test_the_deadline_of_a_call_covers_the_wait_for_its_turn() -> None:
         first.cancel()
 
 
-async def test_what_a_call_waited_for_its_turn_is_taken_off_its_time() -> None:
+async def test_the_wait_for_its_turn_is_subtracted_from_the_time_of_a_call() -> None:
     async with asked(late(0.1, OK), OK, max_concurrency=1) as (shop, server):
         first = asyncio.create_task(shop.look())
         await server.until(lambda: len(server.requests) == 1)
@@ -66,14 +66,14 @@ async def test_calls_above_the_rate_wait_in_order() -> None:
         assert [seen.target for seen in server.requests][2:] == ["/2", "/3"]
 
 
-async def test_a_further_attempt_waits_for_the_rate_like_any_other() -> None:
+async def test_a_retry_waits_for_the_rate_like_a_first_attempt() -> None:
     async with asked(make_response(503), OK, rate=Rate(1, per=60), timeout=5) as (shop, server):
         with pytest.raises(RequestTimeoutError, match="no turn in time"):
             await shop.look()
         assert len(server.requests) == 1
 
 
-async def test_a_pause_that_a_server_asks_for_holds_for_the_next_call() -> None:
+async def test_a_pause_that_a_server_requests_applies_to_the_next_call() -> None:
     async with asked(make_response(429, Retry_After="0.1"), OK) as (shop, _):
         paused = shop.with_options(timeout=0.05)
         started = asyncio.get_running_loop().time()
@@ -84,14 +84,14 @@ async def test_a_pause_that_a_server_asks_for_holds_for_the_next_call() -> None:
         assert asyncio.get_running_loop().time() - started >= 0.1
 
 
-async def test_whoever_never_repeats_heeds_no_pause_either() -> None:
+async def test_a_client_without_retries_ignores_pauses() -> None:
     async with asked(make_response(429, Retry_After="50"), OK, retry=NO_RETRY) as (shop, _):
         with pytest.raises(RateLimitError):
             await shop.look()
         assert await shop.look() == {}
 
 
-async def test_the_headers_of_a_system_slow_its_client_down_before_it_is_refused(
+async def test_rate_limit_headers_of_a_provider_slow_its_client_down_before_it_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def read_rate_limit(headers: Headers) -> tuple[float, float, float]:

@@ -24,7 +24,7 @@ from kellyapi.errors import KellyAPIError, RateLimitError, StatusError, Transpor
         (500, 3, 1, True), (501, 1, 1, True), (502, 3, 1, True), (503, 3, 3, False), (504, 3, 1, True),
     ],
 )  # fmt: skip
-async def test_a_status_is_repeated_when_that_is_free_or_nothing_was_done(
+async def test_a_status_is_retried_if_that_is_free_or_nothing_was_done(
     status: int, free: int, metered: int, unknown: bool
 ) -> None:
     async with asked(make_response(status)) as (shop, server):
@@ -40,7 +40,7 @@ async def test_a_status_is_repeated_when_that_is_free_or_nothing_was_done(
         assert len(server.requests) == metered
 
 
-async def test_repeat_metered_is_the_one_way_to_send_a_metered_call_again() -> None:
+async def test_only_repeat_metered_resends_a_metered_call() -> None:
     async with asked(reset, make_response(500), OK, retry=RetryPolicy(base=0, repeat_metered=True)) as (shop, server):
         assert await shop.buy() == {}
         assert len(server.requests) == 3
@@ -54,7 +54,7 @@ async def test_no_retry_sends_once(scripts: tuple[Script, ...]) -> None:
         assert len(server.requests) == 1
 
 
-async def test_only_the_statuses_of_the_policy_are_repeated() -> None:
+async def test_only_the_statuses_of_the_policy_are_retried() -> None:
     policy = RetryPolicy(base=0, statuses=[409], connection_errors=False)
     for script, times in ((make_response(409), 3), (make_response(503), 1), (reset, 1)):
         async with asked(script, retry=policy) as (shop, server):
@@ -65,7 +65,7 @@ async def test_only_the_statuses_of_the_policy_are_repeated() -> None:
 
 @pytest.mark.parametrize("hint", ["0", format_datetime(datetime(2020, 1, 1, tzinfo=UTC), usegmt=True)])
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_retry_after_that_has_come_is_waited_for_no_longer(status: int, hint: str) -> None:
+async def test_a_retry_after_in_the_past_causes_no_wait(status: int, hint: str) -> None:
     policy = RetryPolicy(base=3600, throttle_base=3600, cap=3600)
     async with asked(make_response(status, Retry_After=hint), OK, retry=policy, timeout=NO_TIMEOUT) as (shop, server):
         assert await shop.buy() == {}
@@ -74,7 +74,7 @@ async def test_a_retry_after_that_has_come_is_waited_for_no_longer(status: int, 
 
 @pytest.mark.parametrize("seconds", [61, 3600])
 @pytest.mark.parametrize("dated", [False, True])
-async def test_a_retry_after_that_is_too_long_is_told_and_not_waited_for(seconds: int, dated: bool) -> None:
+async def test_a_retry_after_that_is_too_long_is_raised_without_waiting(seconds: int, dated: bool) -> None:
     hint = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds + 30), usegmt=True) if dated else str(seconds)
     async with asked(make_response(429, Retry_After=hint), timeout=NO_TIMEOUT) as (shop, server):
         with pytest.raises(RateLimitError) as caught:
@@ -83,7 +83,7 @@ async def test_a_retry_after_that_is_too_long_is_told_and_not_waited_for(seconds
         assert len(server.requests) == 1
 
 
-async def test_a_connection_is_free_for_others_while_a_call_pauses() -> None:
+async def test_a_connection_is_free_for_other_calls_during_a_pause() -> None:
     async with asked(make_response(503, Retry_After="30"), OK, max_connections=1) as (shop, server):
         pausing = asyncio.create_task(shop.look("/first"))
         await server.until(lambda: len(server.requests) == 1)
@@ -96,7 +96,7 @@ async def test_a_connection_is_free_for_others_while_a_call_pauses() -> None:
 
 
 @pytest.mark.parametrize(("script", "retries"), [(reset, 35), (make_response(500), 35), (make_response(429), 100)])
-async def test_an_outage_ends_the_retries_of_a_client_and_of_its_siblings(script: Script, retries: int) -> None:
+async def test_an_outage_uses_up_the_retries_of_a_client_and_its_siblings(script: Script, retries: int) -> None:
     async with asked(script) as (shop, server):
         for number in range(60):
             with pytest.raises(KellyAPIError):
@@ -104,7 +104,7 @@ async def test_an_outage_ends_the_retries_of_a_client_and_of_its_siblings(script
         assert len(server.requests) == 60 + retries
 
 
-async def test_a_success_gives_back_what_its_retry_cost() -> None:
+async def test_a_success_returns_the_cost_of_its_retry() -> None:
     async with asked(*[make_response(500), OK] * 40) as (shop, _):
         for _ in range(40):
             await shop.look()

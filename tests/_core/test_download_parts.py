@@ -35,7 +35,7 @@ async def stopped(delivery: Delivery, place: Path) -> None:
     delivery.asked.clear()
 
 
-async def test_a_part_is_gone_on_with_by_the_next_download(tmp_path: Path) -> None:
+async def test_the_next_download_resumes_from_the_part_file(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF, *[0] * 9])
     async with delivered(delivery) as (skytells, url, _):
         with pytest.raises(TransportError):
@@ -64,7 +64,7 @@ async def test_a_part_of_a_link_with_another_query_is_not_resumed(tmp_path: Path
     assert delivery.asked == [{}]
 
 
-async def test_a_part_that_is_whole_is_only_put_in_its_place(tmp_path: Path) -> None:
+async def test_a_complete_part_file_is_renamed_without_a_download(tmp_path: Path) -> None:
     delivery = Delivery()
 
     def fail(received: int, total: int | None) -> None:
@@ -82,7 +82,7 @@ async def test_a_part_that_is_whole_is_only_put_in_its_place(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("change", [{"tag": '"fox-2"'}, {"data": os.urandom(len(DATA) + 1)}])
-async def test_a_part_of_other_content_is_left_alone(change: dict[str, Any], tmp_path: Path) -> None:
+async def test_a_part_file_of_other_content_is_not_used(change: dict[str, Any], tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF, *[0] * 9])
     async with delivered(delivery) as (skytells, url, _):
         with pytest.raises(TransportError):
@@ -94,13 +94,13 @@ async def test_a_part_of_other_content_is_left_alone(change: dict[str, Any], tmp
     assert (tmp_path / "fox.png").read_bytes() == delivery.data
 
 
-async def test_nothing_stays_of_what_could_not_be_gone_on_with(tmp_path: Path) -> None:
+async def test_a_download_that_cannot_be_resumed_leaves_no_part_file(tmp_path: Path) -> None:
     for place in ("fox.png", "hare.png"):
         await stopped(Delivery(tag=None, ranges=False), tmp_path / place)
     assert names(tmp_path) == []
 
 
-async def test_a_cancelled_download_frees_its_connection_and_stays_as_a_part(tmp_path: Path) -> None:
+async def test_a_cancelled_download_frees_its_connection_and_keeps_its_part_file(tmp_path: Path) -> None:
     await stopped(Delivery(), tmp_path / "fox.png")
     part = only(tmp_path)
     assert DATA.startswith(part.read_bytes())
@@ -121,7 +121,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_part_of_a_program_that_was_killed_is_gone_on_with(tmp_path: Path) -> None:
+async def test_the_part_file_of_a_killed_program_is_resumed(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF], hang=True)
     async with delivered(delivery) as (skytells, url, _):
         async with script(KILLED, url, str(tmp_path / "fox.png")) as process:
@@ -137,7 +137,7 @@ async def test_a_part_of_a_program_that_was_killed_is_gone_on_with(tmp_path: Pat
     assert delivery.asked[-1] == {"range": f"bytes={size}-", "if-range": TAG}
 
 
-async def test_several_downloads_to_one_path_do_not_mix(tmp_path: Path) -> None:
+async def test_several_downloads_to_one_path_do_not_mix_their_bytes(tmp_path: Path) -> None:
     async with delivered(Delivery()) as (skytells, url, _):
         done = await asyncio.gather(*(skytells.download(url, tmp_path / "fox.png") for _ in range(10)))
     assert set(done) == {tmp_path / "fox.png"}

@@ -28,7 +28,7 @@ from kellyapi._core.downloads import RemoteFile, Step, describe_file, plan, read
         (206, {"Content-Length": "2", "Content-Range": "bytes 3-4/*"}, RemoteFile(ranges=True)),
     ],
 )
-def test_a_head_says_whether_a_download_can_be_resumed(
+def test_headers_say_whether_a_download_can_be_resumed(
     status: int, headers: dict[str, str], entity: RemoteFile
 ) -> None:
     assert describe_file(status, headers) == entity
@@ -58,7 +58,7 @@ DIGITS = "9" * 5_000
 @pytest.mark.parametrize(
     ("status", "headers"), [(200, {"Content-Length": DIGITS}), (206, {"Content-Range": f"bytes 0-1/{DIGITS}"})]
 )
-def test_a_size_that_no_file_has_is_none(status: int, headers: dict[str, str]) -> None:
+def test_an_impossible_size_is_read_as_none(status: int, headers: dict[str, str]) -> None:
     assert describe_file(status, headers).size is None
 
 
@@ -89,7 +89,7 @@ REST = {"Content-Range": "bytes 4-9/10", "ETag": TAG}
         (206, {**REST, "Last-Modified": "other"}, 4, 4, RemoteFile(10, DAY, ranges=True), Step.RESTART),
     ],
 )
-def test_the_plan_never_joins_two_contents(
+def test_the_plan_never_joins_parts_of_two_files(
     status: int, headers: dict[str, str], requested_from: int, kept: int, file: RemoteFile, step: Step
 ) -> None:
     assert plan(status, headers, requested_from=requested_from, kept=kept, file=file) is step

@@ -14,7 +14,7 @@ from servers import AT_ONCE, Exchange
 from kellyapi import NO_RETRY, DecodingError, RequestTimeoutError, Timeout, TransportError
 
 
-async def test_a_download_cut_at_half_is_gone_on_with(tmp_path: Path) -> None:
+async def test_a_download_that_breaks_off_halfway_is_resumed(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF])
     async with delivered(delivery) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")
@@ -23,7 +23,7 @@ async def test_a_download_cut_at_half_is_gone_on_with(tmp_path: Path) -> None:
     assert names(tmp_path) == ["fox.png"]
 
 
-async def test_each_attempt_that_brings_something_counts_anew(tmp_path: Path) -> None:
+async def test_attempts_are_counted_from_one_again_after_each_that_brings_data(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[10_000] * 20)
     async with delivered(delivery) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")
@@ -31,7 +31,7 @@ async def test_each_attempt_that_brings_something_counts_anew(tmp_path: Path) ->
     assert len(delivery.asked) == 21
 
 
-async def test_attempts_that_bring_nothing_are_as_many_as_those_of_a_call(tmp_path: Path) -> None:
+async def test_there_are_as_many_attempts_without_data_as_a_call_has(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF, *[0] * 9])
     async with delivered(delivery) as (skytells, url, _):
         with pytest.raises(TransportError):
@@ -39,7 +39,7 @@ async def test_attempts_that_bring_nothing_are_as_many_as_those_of_a_call(tmp_pa
     assert len(delivery.asked) == 1 + AT_ONCE.attempts
 
 
-async def test_attempts_that_bring_nothing_are_paid_from_the_quota_of_retries_and_logged(
+async def test_attempts_without_data_use_the_retry_quota_and_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     delivery = Delivery(cuts=[HALF, *[0] * 99])
@@ -51,7 +51,7 @@ async def test_attempts_that_bring_nothing_are_paid_from_the_quota_of_retries_an
     assert f"it resumes at byte {HALF} in 0.00 s" in caplog.text
 
 
-async def test_without_retries_a_cut_is_the_end(tmp_path: Path) -> None:
+async def test_without_retries_an_interrupted_download_fails(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF])
     async with delivered(delivery, retry=NO_RETRY) as (skytells, url, _):
         with pytest.raises(TransportError) as caught:
@@ -70,7 +70,7 @@ async def test_without_retries_a_cut_is_the_end(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-async def test_without_a_strong_tag_only_a_date_older_than_the_response_will_do(
+async def test_without_a_strong_etag_a_download_is_resumed_only_if_its_date_is_older_than_the_response(
     changes: Any, condition: str | None, tmp_path: Path
 ) -> None:
     delivery = Delivery(tag=None, cuts=[HALF], **changes)
@@ -87,7 +87,7 @@ async def test_without_a_strong_tag_only_a_date_older_than_the_response_will_do(
     assert asks == [None, condition]
 
 
-async def test_a_server_without_ranges_is_asked_for_the_whole_again(tmp_path: Path) -> None:
+async def test_without_ranges_the_whole_file_is_requested_again(tmp_path: Path) -> None:
     for delivery in (Delivery(ranges=False, cuts=[HALF]), Delivery(ranges=False, tag=None, cuts=[HALF])):
         async with delivered(delivery) as (skytells, url, _):
             await skytells.download(url, tmp_path / "fox.png")
@@ -96,7 +96,7 @@ async def test_a_server_without_ranges_is_asked_for_the_whole_again(tmp_path: Pa
     assert names(tmp_path) == ["fox.png"]
 
 
-async def test_such_a_server_is_not_asked_for_ever(tmp_path: Path) -> None:
+async def test_a_server_without_ranges_gets_a_limited_number_of_requests(tmp_path: Path) -> None:
     delivery = Delivery(ranges=False, cuts=[HALF] * 99)
     async with delivered(delivery) as (skytells, url, _):
         with pytest.raises(TransportError):
@@ -104,7 +104,7 @@ async def test_such_a_server_is_not_asked_for_ever(tmp_path: Path) -> None:
     assert len(delivery.asked) == 1 + AT_ONCE.attempts
 
 
-async def test_a_file_that_changed_meanwhile_is_begun_anew(tmp_path: Path) -> None:
+async def test_a_file_that_changed_in_between_is_downloaded_from_the_start(tmp_path: Path) -> None:
     new = os.urandom(len(DATA))
 
     def change(it: Delivery) -> None:
@@ -128,7 +128,7 @@ async def test_a_file_that_changed_meanwhile_is_begun_anew(tmp_path: Path) -> No
         "",
     ],
 )
-async def test_another_range_than_was_asked_for_is_not_taken(content_range: str, tmp_path: Path) -> None:
+async def test_a_range_other_than_the_requested_one_is_not_used(content_range: str, tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF])
     answers = 0
 
@@ -157,7 +157,7 @@ async def test_another_range_than_was_asked_for_is_not_taken(content_range: str,
         (200, {"Content-Type": "text/html; charset=utf-8"}, "a page in HTML"),
     ],
 )
-async def test_what_is_no_file_is_not_taken_for_one(
+async def test_a_response_that_is_not_a_file_is_not_saved(
     status: int, headers: dict[str, str], reason: str, tmp_path: Path
 ) -> None:
     body = b"" if status == 204 else DATA[HALF:]
@@ -173,7 +173,7 @@ async def test_what_is_no_file_is_not_taken_for_one(
         assert (names(tmp_path), len(server.requests)) == ([], 1)
 
 
-async def test_a_file_that_became_shorter_is_begun_anew(tmp_path: Path) -> None:
+async def test_a_file_that_became_shorter_is_downloaded_from_the_start(tmp_path: Path) -> None:
     """The server does not heed `If-Range`, so that the range lies behind its end: 416."""
 
     def shrink(it: Delivery) -> None:
@@ -191,7 +191,7 @@ async def test_a_file_that_became_shorter_is_begun_anew(tmp_path: Path) -> None:
     assert ((tmp_path / "fox.png").read_bytes(), names(tmp_path)) == (DATA[:1000], ["fox.png"])
 
 
-async def test_silence_is_a_cut_and_a_total_ends_it_all(tmp_path: Path) -> None:
+async def test_silence_interrupts_a_download_and_a_total_timeout_ends_it(tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF], hang=True)
     async with delivered(delivery, timeout=Timeout(total=None, idle=0.05)) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")

@@ -16,7 +16,7 @@ from kellyapi import KellyAPI, Skytells, TransportError
 # Whole
 
 
-async def test_a_link_is_saved_whole_and_without_the_key(tmp_path: Path) -> None:
+async def test_a_link_is_saved_completely_and_requested_without_the_key(tmp_path: Path) -> None:
     async with delivered(Delivery()) as (skytells, url, server):
         assert await skytells.download(url, str(tmp_path / "fox.png")) == tmp_path / "fox.png"
         (seen,) = server.requests
@@ -26,13 +26,13 @@ async def test_a_link_is_saved_whole_and_without_the_key(tmp_path: Path) -> None
     assert not {"x-api-key", "authorization", "range"} & set(seen.headers)
 
 
-async def test_the_client_of_all_systems_downloads_too_and_needs_no_key(tmp_path: Path) -> None:
+async def test_kelly_api_downloads_too_and_needs_no_key(tmp_path: Path) -> None:
     async with Server(Delivery()) as server, KellyAPI() as api:
         await api.download(f"{server.url}/fox.png", tmp_path / "fox.png")
     assert (tmp_path / "fox.png").read_bytes() == DATA
 
 
-async def test_what_was_there_is_replaced_and_only_by_a_whole_file(tmp_path: Path) -> None:
+async def test_an_existing_file_is_replaced_only_by_a_complete_one(tmp_path: Path) -> None:
     place = tmp_path / "fox.png"
     place.write_bytes(b"old")
     async with delivered(Delivery(cuts=[0] * 9)) as (skytells, url, _):
@@ -45,13 +45,13 @@ async def test_what_was_there_is_replaced_and_only_by_a_whole_file(tmp_path: Pat
 
 
 @pytest.mark.parametrize("data", [b"", b"x"])
-async def test_small_and_empty_files_are_files(data: bytes, tmp_path: Path) -> None:
+async def test_small_and_empty_files_are_saved(data: bytes, tmp_path: Path) -> None:
     async with delivered(Delivery(data=data)) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")
     assert ((tmp_path / "fox.png").read_bytes(), names(tmp_path)) == (data, ["fox.png"])
 
 
-async def test_a_file_of_unknown_size_is_taken_as_it_comes(tmp_path: Path) -> None:
+async def test_a_file_of_unknown_size_is_saved(tmp_path: Path) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(DATA), DATA)
     whole = head(200, {"Transfer-Encoding": "chunked", "ETag": TAG}) + chunked
     told: list[tuple[int, int | None]] = []
@@ -61,7 +61,7 @@ async def test_a_file_of_unknown_size_is_taken_as_it_comes(tmp_path: Path) -> No
     assert (told[0], told[-1]) == ((0, None), (len(DATA), None))
 
 
-async def test_a_file_that_comes_compressed_all_the_same_is_unpacked(tmp_path: Path) -> None:
+async def test_a_file_that_arrives_compressed_is_unpacked(tmp_path: Path) -> None:
     packed = gzip.compress(DATA)
     length = {"Content-Length": str(len(packed)), "Content-Encoding": "gzip", "ETag": TAG, "Accept-Ranges": "bytes"}
     async with delivered(head(200, length) + packed) as (skytells, url, _):
@@ -70,7 +70,7 @@ async def test_a_file_that_comes_compressed_all_the_same_is_unpacked(tmp_path: P
 
 
 @pytest.mark.parametrize("how", ["plain", "async"])
-async def test_progress_is_told_from_nothing_to_all(how: str, tmp_path: Path) -> None:
+async def test_progress_is_reported_from_zero_to_the_whole_size(how: str, tmp_path: Path) -> None:
     told: list[tuple[int, int | None]] = []
 
     def plain(received: int, total: int | None) -> None:
@@ -87,7 +87,7 @@ async def test_progress_is_told_from_nothing_to_all(how: str, tmp_path: Path) ->
     assert len(told) > 3
 
 
-async def test_what_the_callback_raises_ends_the_download(tmp_path: Path) -> None:
+async def test_an_error_of_the_callback_ends_the_download(tmp_path: Path) -> None:
     def fail(received: int, total: int | None) -> None:
         raise LookupError("enough")
 
@@ -110,7 +110,7 @@ async def test_what_the_callback_raises_ends_the_download(tmp_path: Path) -> Non
         "http://d.example:99999/",
     ],
 )
-async def test_what_is_no_web_link_is_refused(url: str, tmp_path: Path) -> None:
+async def test_an_address_that_is_not_a_web_link_is_refused(url: str, tmp_path: Path) -> None:
     async with Skytells("key") as skytells:
         with pytest.raises(ValueError, match="url"):
             await skytells.download(url, tmp_path / "fox.png")
@@ -120,7 +120,7 @@ async def test_what_is_no_web_link_is_refused(url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("trick", ["symlink", "hard link", "folder"])
-async def test_what_stands_in_the_place_of_a_part_is_not_written_to(trick: str, tmp_path: Path) -> None:
+async def test_a_foreign_file_with_the_name_of_a_part_is_not_written_to(trick: str, tmp_path: Path) -> None:
     delivery, folder, outside = Delivery(cuts=[HALF, *[0] * 9]), tmp_path / "folder", tmp_path / "outside"
     folder.mkdir()
     outside.write_bytes(b"precious")
@@ -141,7 +141,7 @@ async def test_what_stands_in_the_place_of_a_part_is_not_written_to(trick: str, 
     assert outside.read_bytes() == b"precious"
 
 
-async def test_a_link_in_the_place_of_the_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+async def test_a_symbolic_link_at_the_path_is_replaced_and_not_followed(tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.write_bytes(b"precious")
     (tmp_path / "fox.png").symlink_to(outside)
@@ -179,7 +179,7 @@ asyncio.run(main())
 """
 
 
-async def test_a_disk_that_takes_no_more_is_an_os_error_that_names_the_file(tmp_path: Path) -> None:
+async def test_a_full_disk_is_an_os_error_that_names_the_file(tmp_path: Path) -> None:
     """The provider's limit on the size of files stands for a full disk: writing fails half way, in the same call."""
     async with delivered(Delivery(data=DATA * 4)) as (_, url, _):
         printed = await run_script(FULL, url, str(tmp_path / "fox.png"), str(len(DATA)))
@@ -202,7 +202,7 @@ asyncio.run(main())
 """
 
 
-async def test_memory_is_flat_whatever_the_size(tmp_path: Path) -> None:
+async def test_memory_does_not_grow_with_the_size_of_a_download(tmp_path: Path) -> None:
     size, piece = 64 * 2**20, bytes(2**20)
 
     async def large(exchange: Exchange) -> None:

@@ -41,7 +41,7 @@ def test_a_key_comes_from_the_argument_else_the_environment(
     assert key is None or isinstance(key, Secret)
 
 
-def test_a_function_is_a_key() -> None:
+def test_a_key_may_be_a_function() -> None:
     def ask() -> str:
         return "key"
 
@@ -68,7 +68,7 @@ def test_a_key_of_another_type_is_a_type_error_that_does_not_show_it(given: Any)
         ("", "https://env.example", ""),
     ],
 )
-def test_an_address_comes_from_the_argument_else_the_environment_else_the_system(
+def test_an_address_comes_from_the_argument_else_the_environment_else_the_provider(
     monkeypatch: pytest.MonkeyPatch, given: str | None, variable: str | None, found: str
 ) -> None:
     if variable is not None:

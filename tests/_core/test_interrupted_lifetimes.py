@@ -33,7 +33,7 @@ async def main():
 
 
 @pytest.mark.parametrize("life", INTERRUPTED.values(), ids=INTERRUPTED)
-async def test_ctrl_c_in_the_middle_ends_a_life_as_silently(life: str) -> None:
+async def test_ctrl_c_ends_a_program_without_a_warning(life: str) -> None:
     end = """
 try:
     asyncio.run(main())
@@ -49,7 +49,7 @@ gc.collect()
         await server.until(lambda: server.open == 0)
 
 
-async def test_a_sandbox_and_its_client_end_silently() -> None:
+async def test_a_sandbox_and_its_client_end_without_a_warning() -> None:
     life = """
 import asyncio, gc
 from kellyapi import KellyAPI

@@ -15,7 +15,7 @@ from .shown_secrets import reveals
 # -- verbs -------------------------------------------------------------------------------------------------------------
 
 
-async def test_each_verb_is_one_request_with_the_key_and_the_headers_of_the_client() -> None:
+async def test_each_method_sends_one_request_with_the_key_and_the_headers_of_the_client() -> None:
     async with asked(OK, headers={"X-Own": "1"}) as (shop, server):
         assert await shop.look("/a%2Fb", {"q": "é &?#", "n": "1"}) == {}
         assert await shop.buy() == {}
@@ -33,7 +33,7 @@ async def test_each_verb_is_one_request_with_the_key_and_the_headers_of_the_clie
         assert {(seen.headers["x-key"], seen.headers["x-own"]) for seen in server.requests} == {(f"Key {KEY}", "1")}
 
 
-async def test_an_address_may_have_a_path_and_slashes_at_its_end() -> None:
+async def test_an_address_may_have_a_path_and_trailing_slashes() -> None:
     async with Server(OK) as server, Shop(KEY, base_url=f" {server.url}/v1// ") as shop:
         await shop.look()
         assert (shop.base_url, server.requests[0].target) == (f"{server.url}/v1", "/v1/look")
@@ -42,7 +42,7 @@ async def test_an_address_may_have_a_path_and_slashes_at_its_end() -> None:
 # -- keys and addresses ------------------------------------------------------------------------------------------------
 
 
-async def test_a_function_is_asked_for_the_key_at_every_request() -> None:
+async def test_a_key_function_is_called_for_every_request() -> None:
     keys = iter(["one", "two", "three", "four"])
 
     async def later() -> str:
@@ -97,7 +97,7 @@ def test_a_key_of_another_type_is_refused_at_once(key: Any) -> None:
         Shop(key)
 
 
-async def test_a_function_that_gives_no_string_as_key_is_a_type_error() -> None:
+async def test_a_key_function_that_returns_no_string_is_a_type_error() -> None:
     async with asked(OK) as (_, server), Shop(lambda: b"secret", base_url=server.url) as shop:  # type: ignore[arg-type]  # on purpose
         with pytest.raises(TypeError, match="api_key"):
             await shop.look()
@@ -114,7 +114,7 @@ async def test_a_function_that_gives_no_string_as_key_is_a_type_error() -> None:
         "http://shop.example", "http://10.0.0.1", "http://user:password@shop.example",
     ],
 )  # fmt: skip
-async def test_an_address_that_cannot_be_used_is_an_error_at_the_first_call_that_says_what_is_right(
+async def test_an_unusable_address_is_an_error_at_the_first_call_that_shows_a_right_one(
     address: str,
 ) -> None:
     async with Shop(KEY, base_url=address) as shop:
@@ -133,11 +133,11 @@ def test_an_address_of_another_type_is_refused_at_once(address: Any) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "[::1]", "localhost", "a.localhost"])
-def test_plain_http_to_this_machine_needs_no_leave(host: str) -> None:
+def test_plain_http_to_this_machine_needs_no_option(host: str) -> None:
     assert Shop(KEY, base_url=f"http://{host}:1/v1")._connection.problem is None
 
 
-async def test_plain_http_elsewhere_needs_allow_http_which_a_sibling_can_take_back() -> None:
+async def test_plain_http_elsewhere_needs_allow_http_which_a_sibling_can_switch_off() -> None:
     async with Server(OK) as proxy, Shop(KEY, base_url="http://shop.example", proxy=proxy.url) as shop:
         allowed = shop.with_options(allow_http=True)
         assert await allowed.look() == {}

@@ -37,14 +37,14 @@ async def starts(limits: Limits, calls: int, seconds: float = 0.0) -> list[float
 
 
 @pytest.mark.parametrize(("throttled", "cost", "times"), [(False, 14, 35), (True, 5, 100)])
-def test_the_quota_pays_for_so_many_retries(throttled: bool, cost: int, times: int) -> None:
+def test_the_quota_allows_a_fixed_number_of_retries(throttled: bool, cost: int, times: int) -> None:
     quota = RetryQuota()
     assert [quota.take(throttled=throttled) for _ in range(times + 1)] == [cost] * times + [0]
     assert quota.left == 500 - times * cost
 
 
 @pytest.mark.parametrize(("last_cost", "left"), [(0, 101), (5, 105), (14, 114)])
-def test_a_success_pays_back_what_its_last_retry_cost_or_one(last_cost: int, left: int) -> None:
+def test_a_success_returns_the_cost_of_its_last_retry_or_one(last_cost: int, left: int) -> None:
     quota = RetryQuota()
     quota.left = 100
     quota.refund(last_cost)
@@ -78,14 +78,16 @@ def test_a_rate_without_calls_or_time_is_refused(calls: Any, per: float, error: 
         (Rate(4, per=2), [0, 0, 0, 0, 2]),
     ],
 )
-def test_no_more_calls_than_the_rate_are_let_in_within_its_time_and_in_order(rate: Rate, times: list[float]) -> None:
+def test_no_more_calls_than_the_rate_start_within_its_period_and_they_start_in_order(
+    rate: Rate, times: list[float]
+) -> None:
     async def main() -> None:
         assert await starts(Limits(rate=rate), 5) == times
 
     run(main())
 
 
-def test_after_a_rest_a_burst_is_allowed_again_and_no_more() -> None:
+def test_after_a_period_without_calls_one_burst_is_allowed_again() -> None:
     async def main() -> None:
         limits = Limits(rate=Rate(2))
         await starts(limits, 2)
@@ -99,14 +101,14 @@ def test_after_a_rest_a_burst_is_allowed_again_and_no_more() -> None:
 
 
 @pytest.mark.parametrize(("most", "times"), [(None, [0, 0, 0, 0]), (1, [0, 2, 4, 6]), (3, [0, 0, 0, 2])])
-def test_so_many_calls_are_let_in_at_once_and_others_in_order(most: int | None, times: list[float]) -> None:
+def test_max_concurrency_calls_start_at_once_and_others_in_order(most: int | None, times: list[float]) -> None:
     async def main() -> None:
         assert await starts(Limits(most), 4, seconds=2) == times
 
     run(main())
 
 
-def test_both_limits_hold_together() -> None:
+def test_both_limits_apply_together() -> None:
     async def main() -> None:
         assert await starts(Limits(2, Rate(1)), 4, seconds=5) == [0, 1, 5, 6]
 
@@ -151,7 +153,7 @@ def test_each_loop_has_its_own_turns() -> None:
     run(enter())
 
 
-def test_a_variant_has_other_limits_and_the_same_quota() -> None:
+def test_a_sibling_has_other_limits_and_the_same_quota() -> None:
     async def main() -> None:
         limits = Limits(1, Rate(1))
         faster = limits.vary(rate=None)
@@ -165,7 +167,7 @@ def test_a_variant_has_other_limits_and_the_same_quota() -> None:
 
 
 @pytest.mark.parametrize("most", [0, -1])
-def test_no_calls_at_once_is_refused(most: int) -> None:
+def test_a_concurrency_of_zero_is_refused(most: int) -> None:
     with pytest.raises(ValueError, match="max_concurrency"):
         Limits(most)
 
@@ -173,7 +175,7 @@ def test_no_calls_at_once_is_refused(most: int) -> None:
 # -- what the server says ----------------------------------------------------------------------------------------------
 
 
-def test_a_server_that_takes_no_more_calls_is_left_alone_until_its_window_ends() -> None:
+def test_a_server_without_calls_left_gets_none_until_its_window_ends() -> None:
     async def main() -> None:
         limits = Limits()
         await limits.acquire(None)
@@ -184,7 +186,7 @@ def test_a_server_that_takes_no_more_calls_is_left_alone_until_its_window_ends()
     run(main())
 
 
-def test_calls_that_the_server_may_not_have_counted_are_taken_off_what_it_says() -> None:
+def test_calls_that_the_server_may_not_have_counted_are_subtracted_from_what_it_reports() -> None:
     allowance = ServerRateLimit()
     for _ in range(3):
         allowance.begin()
@@ -196,7 +198,7 @@ def test_calls_that_the_server_may_not_have_counted_are_taken_off_what_it_says()
     assert allowance.pause(4) == 6
 
 
-def test_a_count_that_rose_begins_a_window() -> None:
+def test_a_count_that_rose_starts_a_new_window() -> None:
     allowance = ServerRateLimit()
     for remaining, now in [(1, 0.0), (99, 7.0), (0, 8.0)]:
         allowance.begin()
@@ -205,7 +207,7 @@ def test_a_count_that_rose_begins_a_window() -> None:
     assert allowance.pause(8) == 9
 
 
-def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() -> None:
+def test_a_pause_that_a_server_requests_applies_to_all_calls_in_order_and_ends() -> None:
     async def main() -> None:
         limits = Limits()
         limits.server.stop(5, now=1000)
@@ -216,7 +218,7 @@ def test_a_pause_that_a_server_asks_for_holds_for_all_calls_in_order_and_ends() 
     run(main())
 
 
-def test_the_answer_to_an_earlier_call_does_not_end_a_pause() -> None:
+def test_the_response_to_an_earlier_call_does_not_end_a_pause() -> None:
     allowance = ServerRateLimit()
     allowance.begin()
     allowance.stop(30, now=0)
@@ -249,7 +251,7 @@ def test_a_call_cancelled_in_a_pause_leaves_its_place_to_the_next() -> None:
 # -- the circuit -------------------------------------------------------------------------------------------------------
 
 
-def test_a_system_rests_longer_each_time_that_it_fails_again() -> None:
+def test_a_provider_is_skipped_longer_each_time_that_it_fails_again() -> None:
     circuit, now, rests = Circuit(), 0.0, []
     for _ in range(9):
         circuit.enter(now)
@@ -260,7 +262,7 @@ def test_a_system_rests_longer_each_time_that_it_fails_again() -> None:
     assert rests == [0, 0, 5, 10, 20, 40, 80, 120, 120]
 
 
-def test_after_a_rest_one_call_tries_the_system_and_its_success_ends_all_rests() -> None:
+def test_after_a_rest_one_call_tries_the_provider_and_its_success_ends_all_rests() -> None:
     circuit = Circuit(failures=3, rests_until=5)
     assert not circuit.is_closed(4)
     assert circuit.is_closed(5)
@@ -273,7 +275,7 @@ def test_after_a_rest_one_call_tries_the_system_and_its_success_ends_all_rests()
     assert circuit.is_closed(5)
 
 
-def test_calls_that_fail_together_are_one_failure() -> None:
+def test_calls_that_fail_together_count_as_one_failure() -> None:
     circuit = Circuit()
     for ended in (1, 2, 3):
         circuit.fail(0, ended)
@@ -283,7 +285,7 @@ def test_calls_that_fail_together_are_one_failure() -> None:
     assert (circuit.is_closed(9), circuit.is_closed(10)) == (False, True)
 
 
-def test_siblings_of_another_concurrency_share_the_rate() -> None:
+def test_siblings_with_another_concurrency_share_the_rate() -> None:
     async def main() -> None:
         first = Limits(rate=Rate(2, per=10.0))
         second = first.vary(max_concurrency=1)
@@ -297,7 +299,7 @@ QUEUED = 100
 LINES = 10
 
 
-def test_a_queue_that_half_of_it_leaves_is_whole() -> None:
+def test_the_queue_is_intact_after_half_of_its_calls_were_cancelled() -> None:
     async def main() -> None:
         random, clock = Random(4), asyncio.get_running_loop().time
         limits = Limits(LINES, Rate(LINES, per=1.0))

@@ -45,7 +45,7 @@ def test_a_hostile_id_is_one_segment_that_decodes_to_itself(id: str, encoded: st
     assert unquote(url.raw_parts[3]) == id
 
 
-def test_several_ids_are_encoded_each() -> None:
+def test_each_of_several_ids_is_encoded() -> None:
     assert encode_path("/a/{}/b/{}", "x/y", "z") == "/a/x%2Fy/b/z"
     assert encode_path("/a") == "/a"
 
@@ -130,7 +130,7 @@ def test_a_redirect_that_would_carry_the_key_away_or_change_the_method_is_not_fo
 @pytest.mark.parametrize(
     "location", ["https:\\\\evil.example", "\\\\evil.example", "/\\evil.example", "https:/evil.example"]
 )
-def test_what_browsers_take_for_another_host_stays_on_this_one(location: str) -> None:
+def test_a_location_that_browsers_read_as_another_host_stays_on_this_one(location: str) -> None:
     target = redirected_request(GET, 302, location)
     assert target is None or URL(target.url, encoded=True).host == "api.example"
 
@@ -157,7 +157,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, its_origin: str) -> None:
 # Secrets and answers
 
 
-def test_a_secret_is_itself_on_the_wire_and_nothing_in_a_log() -> None:
+def test_a_secret_is_sent_in_full_and_never_shown_in_a_log() -> None:
     secret = Secret("sk-secret")
     assert (secret, f"Bearer {secret}", json.dumps(secret)) == ("sk-secret", "Bearer sk-secret", '"sk-secret"')
     shown = [repr(secret), f"{secret!r}", repr([secret]), repr({"key": secret}), "%r" % secret, ascii(secret)]  # noqa: UP031  each way of showing counts
@@ -207,13 +207,13 @@ def test_an_excerpt_is_one_line_of_at_most_200_characters(text: str, short: str)
         ({"from": 1, "self": 2, "fields": 3}, {"from": 1, "self": 2, "fields": 3}),
     ],
 )
-def test_only_what_was_not_given_is_left_out(fields: dict[str, Any], left: dict[str, Any]) -> None:
+def test_only_fields_of_none_are_left_out(fields: dict[str, Any], left: dict[str, Any]) -> None:
     assert drop_none(**fields) == left
     assert list(drop_none(**fields)) == list(left)
 
 
 @pytest.mark.parametrize("text", ["a", " a ", "ɛ"])
-def test_a_text_that_says_something_goes_through_as_it_is(text: str) -> None:
+def test_a_text_that_is_not_blank_is_unchanged(text: str) -> None:
     assert not_blank(text, "text") is text
 
 
@@ -242,5 +242,5 @@ def test_a_text_that_is_no_string_is_a_type_error(text: Any) -> None:
     ],
     ids=lambda text: text[:20],
 )
-def test_what_stands_before_an_at_sign_is_taken_out_in_one_pass(text: str, left: str) -> None:
+def test_credentials_before_an_at_sign_are_removed_in_one_pass(text: str, left: str) -> None:
     assert without_credentials(text) == left

@@ -14,7 +14,7 @@ from kellyapi.errors import StatusError
 
 
 @pytest.mark.parametrize("plain", [True, False])
-async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
+async def test_on_response_sees_each_request_and_raw_response(plain: bool) -> None:
     seen: list[tuple[PreparedRequest, Response]] = []
 
     async def watch(request: PreparedRequest, response: Response) -> None:
@@ -30,7 +30,7 @@ async def test_on_response_sees_each_raw_exchange(plain: bool) -> None:
         assert [(response.status, response.body) for _, response in seen] == [(503, b"busy"), (200, b"{}")]
 
 
-async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_not_repeated() -> None:
+async def test_an_error_of_on_response_is_raised_with_the_response_and_not_retried() -> None:
     def fail(request: PreparedRequest, response: Response) -> None:
         raise LookupError("mine")
 
@@ -45,7 +45,7 @@ async def test_an_error_of_on_response_reaches_the_user_with_the_answer_and_is_n
         assert len(server.requests) == 1
 
 
-async def test_each_exchange_is_logged_at_debug_without_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_request_is_logged_at_debug_without_key_or_body(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with asked(make_response(404, b'{"problem": "a body"}', X_Request_Id="r-1"), make_response(body=b"abc")) as (
         shop,
@@ -72,6 +72,6 @@ async def test_the_logger_can_be_replaced(caplog: pytest.LogCaptureFixture) -> N
     assert [record.name for record in caplog.records if record.name in ("mine", "kellyapi.shop")] == ["mine"]
 
 
-def test_without_a_handler_of_the_users_nothing_is_printed() -> None:
+def test_without_a_log_handler_of_the_user_nothing_is_printed() -> None:
     Shop(KEY)
     assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("kellyapi").handlers)

@@ -55,7 +55,7 @@ def test_a_timeout_of_hours_warns_that_seconds_are_meant() -> None:
         (Timeout(total=2, idle=1), Timeout(total=2, idle=1), Timeout(total=2, idle=1)),
     ],
 )
-async def test_streamed_uploads_and_downloads_are_timed_by_silence_unless_the_user_says_otherwise(
+async def test_streamed_uploads_and_downloads_have_an_idle_timeout_by_default(
     given: Any, call: Timeout, transfer: Timeout, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.wav"
@@ -103,7 +103,7 @@ async def test_a_sibling_with_another_key_or_address_is_checked_like_a_client() 
             shop.with_access(api_key=1)  # type: ignore[arg-type]  # on purpose
 
 
-async def test_a_client_without_a_session_of_its_own_shares_anothers() -> None:
+async def test_a_client_without_its_own_session_can_share_the_one_of_another() -> None:
     async with Server(OK) as server:
         first = Shop(KEY, base_url=server.url)
         joined = Shop("other", base_url=f"{server.url}/v2").share(first._connection.transport)

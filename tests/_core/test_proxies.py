@@ -136,7 +136,9 @@ async def test_https_goes_through_a_tunnel_that_learns_neither_key_nor_path(
 
 @pytest.mark.parametrize("http", ["http_proxy", "all_proxy"])
 @pytest.mark.parametrize("exempt", ["far.example", ".example", "*", "a.example,far.example"])
-async def test_a_host_in_no_proxy_is_asked_directly(http: str, exempt: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_host_in_no_proxy_is_requested_directly(
+    http: str, exempt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with Server(OK) as proxy:
         set_environment(monkeypatch, **{http: proxy.url, "no_proxy": exempt})
         async with Shop(KEY, base_url=FAR, allow_http=True, retry=AT_ONCE) as shop:
@@ -146,7 +148,7 @@ async def test_a_host_in_no_proxy_is_asked_directly(http: str, exempt: str, monk
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_this_machine_is_asked_directly_unless_the_option_says_otherwise(
+async def test_this_machine_is_requested_directly_unless_the_option_says_otherwise(
     host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Server(OK) as proxy, Server(OK) as server:
@@ -163,7 +165,7 @@ async def test_this_machine_is_asked_directly_unless_the_option_says_otherwise(
 
 
 @pytest.mark.parametrize("given", ["environment", "option"])
-async def test_the_password_of_a_proxy_goes_to_the_proxy_alone(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_password_of_a_proxy_goes_only_to_the_proxy(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server(OK) as proxy, Server(OK) as server:
         url = with_password(proxy.url)
         if given == "environment":
@@ -200,7 +202,7 @@ FAILURES: dict[str, tuple[Script, type[KellyAPIError]]] = {
 
 
 @pytest.mark.parametrize("failure", FAILURES)
-async def test_a_tunnel_that_is_not_opened_is_a_transport_error_after_which_nothing_is_left(failure: str) -> None:
+async def test_a_tunnel_that_is_not_opened_is_a_transport_error_and_leaves_nothing_open(failure: str) -> None:
     script, kind = FAILURES[failure]
     async with Server(script) as proxy:
         async with Shop(KEY, base_url=FAR_TLS, retry=AT_ONCE, proxy=proxy.url, timeout=0.2) as shop:
@@ -216,7 +218,7 @@ async def test_a_tunnel_that_is_not_opened_is_a_transport_error_after_which_noth
 
 
 @pytest.mark.parametrize("status", [407, 502])
-async def test_an_answer_of_the_proxys_own_to_plain_http_is_a_status_error(status: int) -> None:
+async def test_an_error_response_of_the_proxy_to_plain_http_is_a_status_error(status: int) -> None:
     async with Server(make_response(status, b"<title>from the proxy</title>", "text/html")) as proxy:
         async with Shop(KEY, base_url=FAR, allow_http=True, retry=AT_ONCE, proxy=proxy.url) as shop:
             with pytest.raises(KellyAPIError, match="from the proxy") as caught:
@@ -226,7 +228,7 @@ async def test_an_answer_of_the_proxys_own_to_plain_http_is_a_status_error(statu
 
 
 @pytest.mark.parametrize("url", [FAR, FAR_TLS])
-async def test_a_proxy_that_is_not_there_was_sent_nothing(url: str, unused_tcp_port: int) -> None:
+async def test_an_unreachable_proxy_is_an_error_before_anything_was_sent(url: str, unused_tcp_port: int) -> None:
     proxy = f"http://127.0.0.1:{unused_tcp_port}"
     async with Shop(KEY, base_url=url, allow_http=True, retry=AT_ONCE, proxy=proxy) as shop:
         with pytest.raises(TransportError) as caught:
@@ -254,7 +256,7 @@ async def test_no_netrc_is_read_for_the_server_nor_for_the_proxy(
         assert (len(server.requests), len(proxy.requests)) == (1, 1)
 
 
-async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_proxy_of_the_environment_is_used_except_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server(OK) as proxy, Server(OK) as server:
         for name, value in {"http_proxy": proxy.url, "no_proxy": "direct.example"}.items():
             monkeypatch.setenv(name, value)
@@ -266,7 +268,7 @@ async def test_the_environments_proxy_is_asked_except_for_this_machine(monkeypat
         assert [seen.target for seen in server.requests] == ["/look"]
 
 
-async def test_the_option_takes_the_place_of_the_environments_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_option_replaces_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Server(OK) as proxy:
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
         async with Shop(KEY, base_url="http://far.example", allow_http=True, proxy=proxy.url) as shop:

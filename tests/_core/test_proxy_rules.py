@@ -193,7 +193,7 @@ def test_an_unusable_proxy_option_is_refused_without_its_password(make: type, pr
     assert PASSWORD not in shown(caught.value)
 
 
-async def test_an_unusable_proxy_is_no_matter_for_requests_that_go_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unusable_proxy_does_not_affect_requests_that_do_not_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALL_PROXY", "socks5://a.example")
     async with asked(OK) as (shop, server):
         await shop.look()

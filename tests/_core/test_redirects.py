@@ -32,7 +32,7 @@ async def test_a_redirect_that_would_change_the_method_is_not_followed(verb: str
 
 
 @pytest.mark.parametrize("verb", ["look", "buy", "remove"])
-async def test_a_redirect_to_another_origin_is_an_error_that_names_it_and_the_key_stays(verb: str) -> None:
+async def test_a_redirect_to_another_origin_is_an_error_that_names_it_and_the_key_is_not_sent(verb: str) -> None:
     async with Server(OK) as other, asked(make_response(307, Location=f"{other.url}/there?token=1")) as (shop, server):
         with pytest.raises(StatusError) as caught:
             await getattr(shop, verb)()
@@ -41,7 +41,7 @@ async def test_a_redirect_to_another_origin_is_an_error_that_names_it_and_the_ke
 
 
 @pytest.mark.parametrize("location", ["", "http://[broken", "http://127.0.0.1:no/", "mailto:a@b", "//other.example/x"])
-async def test_a_redirect_to_nowhere_is_an_error(location: str) -> None:
+async def test_a_redirect_without_a_usable_location_is_an_error(location: str) -> None:
     async with asked(make_response(302, Location=location)) as (shop, _):
         with pytest.raises(StatusError) as caught:
             await shop.look()
@@ -59,7 +59,7 @@ async def test_five_redirects_are_followed_and_a_sixth_is_an_error() -> None:
         assert (caught.value.status, len(server.requests)) == (302, 6)
 
 
-async def test_a_download_follows_redirects_and_never_carries_the_key() -> None:
+async def test_a_download_follows_redirects_and_never_sends_the_key() -> None:
     async with asked(make_response(302, Location="/there"), make_response(body=b"\0\xff", kind="image/png")) as (
         shop,
         server,
@@ -70,7 +70,7 @@ async def test_a_download_follows_redirects_and_never_carries_the_key() -> None:
         assert not [seen for seen in server.requests if {"x-key", "x-other"} & set(seen.headers)]
 
 
-async def test_a_download_follows_to_any_origin_that_is_encrypted() -> None:
+async def test_a_download_follows_a_redirect_to_any_encrypted_origin() -> None:
     async with (
         Server() as other,
         asked(make_response(302, Location=other.url.replace("http", "https"))) as (shop, server),

@@ -21,7 +21,7 @@ from .shop_calls import Fox
 # -- errors ------------------------------------------------------------------------------------------------------------
 
 
-async def test_an_error_body_of_the_system_is_told_with_all_that_came_with_it() -> None:
+async def test_an_error_body_of_the_provider_becomes_an_error_with_all_its_details() -> None:
     body = b'{"problem": "no fox left", "code": "SOLD_OUT"}'
     async with asked(make_response(404, body, X_Request_Id="r-1")) as (shop, _):
         with pytest.raises(StatusError) as caught:
@@ -48,21 +48,21 @@ async def test_an_error_body_of_the_system_is_told_with_all_that_came_with_it() 
         (500, b"\xff", "\N{REPLACEMENT CHARACTER}"),
     ],
 )
-async def test_an_error_body_of_somebody_else_is_told_in_short(status: int, body: bytes, message: str) -> None:
+async def test_an_error_body_of_an_unknown_form_is_shortened(status: int, body: bytes, message: str) -> None:
     async with asked(make_response(status, body, "text/html"), retry=NO_RETRY) as (shop, _):
         with pytest.raises(ServerError) as caught:
             await shop.look()
         assert caught.value.message == message.strip()
 
 
-async def test_an_error_body_with_status_200_is_an_error_by_the_status_in_the_body() -> None:
+async def test_an_error_body_with_status_200_is_an_error_with_the_status_in_the_body() -> None:
     async with asked(make_response(200, b'{"problem": "slower", "status": 429}')) as (shop, server):
         with pytest.raises(RateLimitError, match="slower") as caught:
             await shop.buy()
         assert (caught.value.status, len(server.requests)) == (429, 3)
 
 
-async def test_a_reader_of_raw_answers_is_not_handed_an_error_body() -> None:
+async def test_a_reader_of_raw_responses_never_gets_an_error_body() -> None:
     async with asked(make_response(200, b'{"problem": "no audio"}'), make_response(200, b"RIFF", "audio/wav")) as (
         shop,
         _,
@@ -93,7 +93,7 @@ async def test_a_reader_of_raw_answers_is_not_handed_an_error_body() -> None:
         (b"{}", "application/json", str, "expected a string"),
     ],
 )
-async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_with_its_beginning(
+async def test_a_success_that_breaks_the_protocol_is_a_decoding_error_that_shows_its_beginning(
     body: bytes, kind: str, into: Any, reason: str
 ) -> None:
     async with asked(make_response(200, body, kind)) as (shop, server):
@@ -105,7 +105,9 @@ async def test_a_success_that_is_not_what_the_protocol_says_is_a_decoding_error_
         assert len(server.requests) == 2
 
 
-async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_deep_nesting_is_a_decoding_error_with_the_parser_of_the_standard_library_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("kellyapi._core.responses.loads", json_text._plain_loads)
     async with asked(make_response(body=b"[" * 100_000), make_response(500, b"[" * 100_000), retry=NO_RETRY) as (
         shop,
@@ -117,12 +119,12 @@ async def test_the_standard_librarys_parser_meets_endless_nesting_as_calmly(monk
             await shop.look()
 
 
-async def test_an_answer_that_nothing_is_read_from_may_be_empty() -> None:
+async def test_a_response_may_be_empty_if_nothing_is_read_from_it() -> None:
     async with asked(b"HTTP/1.1 204 No Content\r\n\r\n") as (shop, _):
         assert await shop.remove() is None
 
 
-async def test_a_key_that_does_not_come_ends_with_the_time_of_the_call() -> None:
+async def test_a_key_function_that_does_not_return_ends_at_the_deadline_of_the_call() -> None:
     async def never() -> str:
         await asyncio.Event().wait()
         return KEY
@@ -133,7 +135,7 @@ async def test_a_key_that_does_not_come_ends_with_the_time_of_the_call() -> None
         assert (caught.value.outcome_unknown, server.requests) == (False, [])
 
 
-async def test_a_key_functions_own_timeout_is_its_own() -> None:
+async def test_a_timeout_error_of_the_key_function_is_raised_unchanged() -> None:
     async def slow() -> str:
         raise TimeoutError("the vault")
 
@@ -143,7 +145,7 @@ async def test_a_key_functions_own_timeout_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(("size", "thread"), [(1000, "MainThread"), (300 * 2**10, "kellyapi_0")])
-async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) -> None:
+async def test_a_large_response_is_decoded_off_the_loop(size: int, thread: str) -> None:
     def where(value: str) -> tuple[str, int]:
         return threading.current_thread().name, len(value)
 
@@ -155,13 +157,13 @@ async def test_a_large_answer_is_decoded_off_the_loop(size: int, thread: str) ->
 
 
 @pytest.mark.parametrize(("status", "error"), [(101, StatusError), (206, DecodingError)])
-async def test_half_an_answer_is_no_success(status: int, error: type[KellyAPIError]) -> None:
+async def test_statuses_of_partial_responses_are_no_success(status: int, error: type[KellyAPIError]) -> None:
     async with asked(make_response(status), retry=NO_RETRY) as (shop, _):
         with pytest.raises(error):
             await shop.look(into=FromResponse(lambda response: response.body))
 
 
-async def test_what_commands_a_terminal_does_not_reach_it() -> None:
+async def test_control_characters_of_a_response_do_not_reach_the_terminal() -> None:
     body = json.dumps({"problem": "\x1b[2Jgone\x00\u202e", "code": "A\x07"}).encode()
     async with asked(make_response(400, body, X_Request_Id="r\x1b1")) as (shop, _):
         with pytest.raises(StatusError) as caught:

@@ -46,12 +46,12 @@ def answered(status: int, retry_after: float | None = None) -> StatusError:
         ({"tries": 3}, TypeError),
     ],
 )
-def test_a_policy_that_makes_no_sense_is_refused(options: Any, kind: type[Exception]) -> None:
+def test_a_contradictory_policy_is_refused(options: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         RetryPolicy(**options)
 
 
-def test_the_defaults_are_the_promised_ones() -> None:
+def test_the_defaults_are_as_documented() -> None:
     policy = RetryPolicy()
     assert (policy.attempts, policy.base, policy.throttle_base, policy.cap) == (3, 0.05, 1.0, 20.0)
     assert (policy.connection_errors, policy.repeat_metered) == (True, False)
@@ -87,7 +87,9 @@ def test_the_defaults_are_the_promised_ones() -> None:
     ],
     ids=lambda value: repr(value) if isinstance(value, Exception) else "",
 )
-def test_what_is_repeated_depends_on_the_failure_and_on_the_bill(error: KellyAPIError, again: tuple[bool, ...]) -> None:
+def test_retries_depend_on_the_failure_and_on_whether_the_call_is_metered(
+    error: KellyAPIError, again: tuple[bool, ...]
+) -> None:
     requests = (FREE, METERED, ONE_SHOT, METERED_ONE_SHOT)
     delays = [retry_delay(RetryPolicy(), 1, error, one, dice=0.5, remaining=None) for one in requests]
     assert tuple(delay is not None for delay in delays) == again
@@ -109,7 +111,7 @@ def test_what_is_repeated_depends_on_the_failure_and_on_the_bill(error: KellyAPI
         (NO_RETRY, UNSENT, FREE, False),
     ],
 )
-def test_a_policy_can_widen_and_narrow_it(
+def test_a_policy_can_allow_more_or_fewer_retries(
     policy: RetryPolicy, error: KellyAPIError, request_: Call, again: bool
 ) -> None:
     assert (retry_delay(policy, 1, error, request_, dice=0.5, remaining=None) is not None) == again
@@ -135,7 +137,7 @@ def test_a_policy_can_widen_and_narrow_it(
     ],
     ids=repr,
 )
-def test_the_outcome_is_unknown_when_something_metered_failed_under_way(error: KellyAPIError, unknown: bool) -> None:
+def test_the_outcome_is_unknown_if_a_metered_call_failed_after_it_was_sent(error: KellyAPIError, unknown: bool) -> None:
     assert outcome_unknown(error, METERED) is unknown
     assert outcome_unknown(error, FREE) is False
 
@@ -154,7 +156,7 @@ def test_the_outcome_is_unknown_when_something_metered_failed_under_way(error: K
     ],
     ids=repr,
 )
-def test_throttling_is_429_and_whatever_says_retry_after(error: KellyAPIError, throttled: bool) -> None:
+def test_a_429_and_any_status_with_retry_after_are_throttling(error: KellyAPIError, throttled: bool) -> None:
     assert is_throttled(error) is throttled
 
 
@@ -199,7 +201,9 @@ def test_the_pause_grows_from_its_base_to_the_cap_and_obeys_retry_after(
         (RESET, -1.0, False),
     ],
 )
-def test_a_pause_that_would_pass_the_deadline_is_not_begun(error: KellyAPIError, remaining: float, again: bool) -> None:
+def test_a_pause_that_would_pass_the_deadline_does_not_start(
+    error: KellyAPIError, remaining: float, again: bool
+) -> None:
     delay = retry_delay(RetryPolicy(), 1, error, FREE, dice=1.0, remaining=remaining)
     assert (delay is not None) == again
 

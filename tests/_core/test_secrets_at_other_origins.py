@@ -16,7 +16,7 @@ from .shown_secrets import ALL_PROVIDERS, FAR, consume, consume_stream, tell, wa
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-async def test_a_consumers_key_does_not_follow_a_redirect_elsewhere(status: int) -> None:
+async def test_a_consumers_key_is_not_sent_to_another_origin_by_a_redirect(status: int) -> None:
     async with Server(OK) as other, Server(make_response(status, Location=f"{other.url}/there")) as server:
         for use in (wallet, consume, consume_stream):
             with pytest.raises(StatusError, match="which is not followed"):
@@ -52,7 +52,7 @@ async def test_outputs_are_fetched_without_a_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", [FAR, "http://10.0.0.1", "http://127.0.0.1.example", "http://localhost.example"])
 @pytest.mark.parametrize("provider", ALL_PROVIDERS)
-async def test_plain_http_is_refused_outside_of_this_machine_before_anything_is_sent(
+async def test_plain_http_to_other_machines_is_refused_before_anything_is_sent(
     provider: Any, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Server(OK) as proxy:  # which would be sent whatever is sent

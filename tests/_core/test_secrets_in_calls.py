@@ -56,7 +56,7 @@ ECHO = {"problem": f"bad key {KEY}", "seen": [{f"Key {KEY}": KEY}, 1]}
 
 
 @pytest.mark.parametrize("status", [200, 401])
-async def test_a_key_that_a_server_repeats_shows_nowhere_in_the_error(status: int) -> None:
+async def test_a_key_that_a_server_repeats_is_nowhere_in_the_error(status: int) -> None:
     echo = make_response(status, json.dumps(ECHO).encode(), X_Echo=f"Key {KEY}")
     async with asked(echo, retry=NO_RETRY) as (shop, _):
         for call in (shop.look, shop.listen().__aenter__):
@@ -71,7 +71,7 @@ async def test_a_key_that_a_server_repeats_shows_nowhere_in_the_error(status: in
                 break  # a stream takes what comes
 
 
-async def test_a_short_key_is_a_word_and_no_secret() -> None:
+async def test_a_short_key_is_not_redacted() -> None:
     refusal = make_response(401, b'{"problem": "the sandbox says no"}')
     async with Server(refusal) as server, Shop("sandbox", base_url=server.url) as shop:
         with pytest.raises(StatusError, match="the sandbox says no"):

@@ -100,7 +100,7 @@ def test_a_client_that_cannot_be_made_shows_neither_key_nor_password(make: Calla
 
 
 @pytest.mark.parametrize("name", ["khaya", "skytells", "aerostack"])
-def test_a_key_for_one_of_four_is_hidden_as_well(name: str) -> None:
+def test_the_key_of_one_provider_is_hidden_in_an_error_of_kelly_api(name: str) -> None:
     with pytest.raises(ValueError, match="timeout") as caught:
         KellyAPI(**{name: KEY}, timeout=0)
     assert tell(shown(caught.value)) == []
@@ -115,7 +115,7 @@ WRONG: dict[str, Callable[[], Any]] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
-def test_a_wrong_argument_beside_a_key_does_not_show_it(wrong: Callable[[], Any]) -> None:
+def test_an_error_about_a_wrong_argument_does_not_show_the_key(wrong: Callable[[], Any]) -> None:
     with pytest.raises((TypeError, KellyAPIError)) as caught:
         wrong()
     assert tell(shown(caught.value)) == []
@@ -123,7 +123,7 @@ def test_a_wrong_argument_beside_a_key_does_not_show_it(wrong: Callable[[], Any]
 
 @pytest.mark.parametrize("given", [f"{KEY}\n\x00", f"{KEY}é"])
 @pytest.mark.parametrize("provider", ALL_PROVIDERS)
-async def test_a_key_that_no_header_can_carry_is_not_shown(provider: Any, given: str) -> None:
+async def test_a_key_that_no_header_can_contain_is_not_shown(provider: Any, given: str) -> None:
     for key in (given, lambda: given):
         with pytest.raises(ConfigurationError, match="no header can carry") as caught:
             await provider(key)._fetch("/a", into=object)

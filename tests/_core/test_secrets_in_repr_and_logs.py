@@ -52,7 +52,7 @@ def parts(thing: Any) -> Iterator[Any]:
                 yield vars(part)
 
 
-def test_no_repr_of_what_holds_a_key_shows_it() -> None:
+def test_no_repr_of_an_object_with_a_key_shows_it() -> None:
     made = objects() | values()
     for name, thing in list(made.items()):
         if hasattr(thing, "with_options"):
@@ -62,7 +62,7 @@ def test_no_repr_of_what_holds_a_key_shows_it() -> None:
     assert [text for text in texts if tell(text)] == []
 
 
-def test_each_public_class_that_takes_a_key_is_looked_at() -> None:
+def test_each_public_class_that_takes_a_key_is_tested() -> None:
     takes = {"api_key", "bearer", "secrets", "keys"}
     found = set()
     for name in kellyapi.__all__:

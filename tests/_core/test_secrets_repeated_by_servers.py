@@ -67,7 +67,7 @@ STREAMED = {
 
 
 @pytest.mark.parametrize("events", STREAMED.values(), ids=STREAMED)
-async def test_the_error_of_an_event_is_raised_without_the_key(events: str) -> None:
+async def test_an_error_event_is_raised_without_the_key(events: str) -> None:
     async with asked(make_response(body=events.encode(), kind="text/event-stream", X_Request_Id=KEY)) as (shop, _):
         with pytest.raises(KellyAPIError) as caught:
             [piece async for piece in shop._stream_events("/chat", {}, into=ChatStream)]
@@ -76,7 +76,7 @@ async def test_the_error_of_an_event_is_raised_without_the_key(events: str) -> N
 
 
 @pytest.mark.parametrize("events", [STREAMED["an event"], STREAMED["an event in words"]])
-async def test_the_error_of_an_event_is_raised_without_a_consumers_key(events: str) -> None:
+async def test_an_error_event_is_raised_without_a_consumers_key(events: str) -> None:
     reply = make_response(body=events.encode(), kind="text/event-stream")
     async with Server(reply) as server, Aerostack("project-key", base_url=server.url, retry=NO_RETRY) as aerostack:
         with pytest.raises(KellyAPIError) as caught:
@@ -91,7 +91,7 @@ async def ends(call: Awaitable[Any]) -> list[Any]:
     return await asyncio.gather(call, return_exceptions=True)
 
 
-def test_what_was_not_repeated_is_left_as_it_is() -> None:
+def test_an_error_that_does_not_repeat_the_key_is_unchanged() -> None:
     async def fail() -> None:
         raise StatusError("no", status=400, body={"a": 1}, code="A")
 

@@ -42,7 +42,7 @@ async def test_a_connection_that_the_server_closed_while_the_loop_was_busy_is_no
 
 
 @pytest.mark.parametrize("steps", [0, 9], ids=["it is in the kernel", "the loop has read it"])
-async def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next_call(steps: int) -> None:
+async def test_an_unrequested_response_is_not_used_for_the_next_call(steps: int) -> None:
     more, sent = asyncio.Event(), asyncio.Event()
 
     async def twice(exchange: Exchange) -> None:
@@ -75,7 +75,7 @@ async def test_ten_times_more_calls_than_connections_all_finish() -> None:
         assert (len(server.requests), server.connections) == (30, 3)
 
 
-async def test_a_call_that_got_no_free_connection_in_time_was_not_sent() -> None:
+async def test_a_call_that_gets_no_connection_in_time_is_not_sent() -> None:
     async with asked(hang, max_connections=1) as (shop, server):
         first = asyncio.create_task(shop.look())
         await server.until(lambda: len(server.requests) == 1)
@@ -85,7 +85,7 @@ async def test_a_call_that_got_no_free_connection_in_time_was_not_sent() -> None
         first.cancel()
 
 
-async def test_after_many_cancelled_calls_the_pool_is_whole_and_no_task_is_left() -> None:
+async def test_after_many_cancelled_calls_the_pool_is_complete_and_no_task_remains() -> None:
     async def some(exchange: Exchange) -> None:
         await exchange.read()
         await exchange.write(OK if len(exchange.seen.target) % 2 else OK[:-1])
@@ -116,7 +116,7 @@ async def test_a_closed_client_opens_another_session_at_its_next_call() -> None:
         assert server.connections == 2
 
 
-async def test_an_injected_session_keeps_its_own_and_is_never_closed() -> None:
+async def test_a_session_of_the_user_keeps_its_settings_and_is_never_closed() -> None:
     ran: list[str] = []
 
     async def own(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
@@ -141,7 +141,7 @@ async def test_an_injected_session_keeps_its_own_and_is_never_closed() -> None:
         assert {(seen.headers["x-own"], seen.headers["cookie"]) for seen in server.requests} == {("1", "c=2")}
 
 
-async def test_an_answer_that_a_middleware_has_closed_is_an_error_of_ours() -> None:
+async def test_a_response_that_a_middleware_closed_is_a_transport_error() -> None:
     async def closing(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
         async with await handler(request) as response:
             await response.read()
@@ -175,7 +175,7 @@ async def test_a_session_of_another_loop_is_a_configuration_error() -> None:
         assert len(server.requests) == 1
 
 
-async def test_a_function_is_asked_for_a_session_once_per_loop_and_its_sessions_stay_open() -> None:
+async def test_a_session_function_is_called_once_per_loop_and_its_sessions_stay_open() -> None:
     made: list[aiohttp.ClientSession] = []
 
     def make() -> aiohttp.ClientSession:
@@ -207,7 +207,7 @@ async def test_a_function_is_asked_for_a_session_once_per_loop_and_its_sessions_
         await made[2].close()
 
 
-async def test_what_the_session_class_itself_makes_is_closed() -> None:
+async def test_a_session_made_by_the_session_class_is_closed() -> None:
     with pytest.warns(DeprecationWarning, match="Inheritance"):
 
         class Own(aiohttp.ClientSession):
@@ -238,7 +238,7 @@ def test_wrong_sessions_are_refused_at_once(options: dict[str, Any], error: type
         Shop(KEY, **options)
 
 
-async def test_one_client_serves_many_threads_whose_loops_come_and_go() -> None:
+async def test_one_client_works_in_many_threads_with_short_lived_loops() -> None:
     failed: list[BaseException] = []
     interval = sys.getswitchinterval()
     async with Server(OK) as server:
@@ -265,7 +265,7 @@ async def test_one_client_serves_many_threads_whose_loops_come_and_go() -> None:
         await server.until(lambda: server.open == 0)
 
 
-async def test_a_session_that_a_thread_opens_while_another_tidies_up_is_kept() -> None:
+async def test_a_session_that_a_thread_opens_during_the_clean_up_of_another_is_kept() -> None:
     opened, finished = threading.Event(), threading.Event()
 
     async def twice() -> None:
@@ -304,7 +304,7 @@ async def test_a_session_that_a_thread_opens_while_another_tidies_up_is_kept() -
 # -- proxies -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_connection_of_ours_is_read_in_pieces_that_need_no_mapping_of_memory() -> None:
+async def test_connections_read_in_pieces_below_128_kib() -> None:
     async with asked(OK) as (shop, _):
         await shop.look()
         ((session, _),) = shop._connection.transport._sessions.values()  # type: ignore[attr-defined]

@@ -114,7 +114,7 @@ def parse(pieces: Iterable[bytes]) -> list[ServerSentEvent]:
 
 
 @pytest.mark.parametrize(("stream", "events"), CASES.values(), ids=CASES)
-def test_a_stream_gives_its_events_wherever_it_is_cut(stream: bytes, events: list[ServerSentEvent]) -> None:
+def test_a_stream_has_the_same_events_wherever_it_is_cut(stream: bytes, events: list[ServerSentEvent]) -> None:
     assert parse([stream]) == events
     for place in range(len(stream) + 1):
         assert parse([stream[:place], stream[place:]]) == events, stream[:place]
@@ -122,7 +122,7 @@ def test_a_stream_gives_its_events_wherever_it_is_cut(stream: bytes, events: lis
     assert parse(piece for i in range(len(stream)) for piece in (b"", stream[i : i + 1])) == events
 
 
-def test_a_short_stream_gives_its_events_in_any_pieces() -> None:
+def test_a_short_stream_has_the_same_events_in_any_pieces() -> None:
     stream, events = "\ufeffdata:ɛ\r\n\rid:1\r\ndata\n\n".encode(), [message("ɛ"), message("", id="1")]
     for first, second, third in itertools.combinations_with_replacement(range(len(stream) + 1), 3):
         assert parse([stream[:first], stream[first:second], stream[second:third], stream[third:]]) == events
@@ -140,7 +140,7 @@ TOO_LARGE = {
 
 
 @pytest.mark.parametrize("stream", TOO_LARGE.values(), ids=TOO_LARGE)
-def test_an_event_that_grows_too_large_is_refused_before_it_is_whole(stream: bytes) -> None:
+def test_an_event_that_grows_too_large_is_refused_before_it_is_complete(stream: bytes) -> None:
     before = b"data: before\n\n"
     for size in (1, 7, len(before + stream)):
         whole, events = before + stream, list[ServerSentEvent]()
@@ -151,13 +151,13 @@ def test_an_event_that_grows_too_large_is_refused_before_it_is_whole(stream: byt
         assert events == [message("before")]
 
 
-def test_the_limit_is_of_one_event_and_not_of_the_stream() -> None:
+def test_the_limit_applies_to_one_event_and_not_to_the_stream() -> None:
     parser = ServerSentEventParser(LIMIT)
     stream = b"data:" + FITS + b"\n\n: a comment between them\n"
     assert [event.data for _ in range(5) for event in parser.feed(stream)] == [FITS.decode()] * 5
 
 
-def test_the_events_of_a_piece_are_cut_as_they_are_asked_for() -> None:
+def test_the_events_of_a_piece_are_parsed_one_by_one_on_demand() -> None:
     events = ServerSentEventParser(LIMIT).feed(b"data: a\n\ndata: b\n\n" + b"data: c" * LIMIT)
     assert [next(events).data, next(events).data] == ["a", "b"]
     with pytest.raises(DecodingError):

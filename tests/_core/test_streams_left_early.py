@@ -58,7 +58,7 @@ OPENINGS: dict[str, Callable[[Shop], Any]] = {
 
 @pytest.mark.parametrize("leave", LEAVINGS)
 @pytest.mark.parametrize("opening", OPENINGS)
-async def test_leaving_a_stream_early_frees_its_only_connection_at_once(
+async def test_leaving_a_stream_early_frees_its_connection_at_once(
     opening: str, leave: Callable[[Any], Awaitable[None]]
 ) -> None:
     async def use(shop: Shop) -> None:

@@ -12,7 +12,7 @@ from kellyapi.errors import RequestTimeoutError, StatusError
 from .shop_calls import LONG
 
 
-async def test_a_file_is_asked_for_without_compression_and_json_with_it() -> None:
+async def test_a_file_is_requested_without_compression_and_json_with_it() -> None:
     async with asked(OK) as (shop, server):
         await shop.look()
         await shop.look(into=FromResponse(lambda response: response.body))
@@ -24,7 +24,7 @@ async def test_a_file_is_asked_for_without_compression_and_json_with_it() -> Non
 
 @pytest.mark.parametrize("script", [hang, pausing(make_response(body=LONG)[:-1])], ids=["no head", "half a body"])
 @pytest.mark.parametrize("timeout", [0.05, Timeout(total=None, idle=0.05)], ids=["total", "idle"])
-async def test_silence_ends_in_a_timeout_that_frees_the_connection(script: Script, timeout: float | Timeout) -> None:
+async def test_silence_is_a_timeout_that_frees_the_connection(script: Script, timeout: float | Timeout) -> None:
     async with asked(script, timeout=timeout, retry=NO_RETRY) as (shop, server):
         with pytest.raises(RequestTimeoutError) as caught:
             await shop.buy()
@@ -47,7 +47,7 @@ async def test_one_deadline_covers_all_redirects() -> None:
         assert len(server.requests) <= 2
 
 
-async def test_a_pause_that_would_pass_the_deadline_is_not_begun() -> None:
+async def test_a_pause_that_would_pass_the_deadline_does_not_start() -> None:
     async with asked(make_response(429, Retry_After="1"), timeout=0.2) as (shop, server):
         with pytest.raises(StatusError) as caught:
             await shop.look()

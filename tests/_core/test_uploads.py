@@ -26,7 +26,7 @@ async def pieces(*items: bytes | Exception) -> AsyncIterator[bytes]:
 
 @pytest.mark.parametrize("size", [5, 3 * 2**20])
 @pytest.mark.parametrize("kind", ["path", "bytes"])
-async def test_a_path_and_bytes_are_sent_with_their_length_and_again_after_a_failure(
+async def test_a_path_and_bytes_are_sent_with_their_length_and_resent_after_a_failure(
     size: int, kind: str, tmp_path: Path
 ) -> None:
     data = b"RIFF" + bytes(size - 4)
@@ -58,7 +58,7 @@ async def test_a_body_that_can_be_read_once_is_sent_once(script: Script) -> None
         assert len(server.requests) == 1
 
 
-async def test_an_early_answer_ends_an_upload_without_its_rest() -> None:
+async def test_an_early_response_ends_an_upload_before_its_end() -> None:
     asked_for_more = asyncio.Event()
     closed = asyncio.Event()
 
@@ -84,7 +84,7 @@ async def test_an_early_answer_ends_an_upload_without_its_rest() -> None:
             await closed.wait()
 
 
-async def test_an_answer_that_begins_before_the_upload_ends_does_not_cut_the_upload() -> None:
+async def test_a_success_that_begins_during_the_upload_does_not_cut_the_upload() -> None:
     begun = asyncio.Event()
 
     async def both() -> AsyncIterator[bytes]:
@@ -107,7 +107,7 @@ async def test_an_answer_that_begins_before_the_upload_ends_does_not_cut_the_upl
 
 
 @pytest.mark.parametrize("error", [ValueError("mine"), OSError(5, "mine"), TimeoutError("mine")])
-async def test_an_error_of_the_users_iterator_reaches_the_user_as_it_is(error: Exception) -> None:
+async def test_an_error_of_the_users_iterator_is_raised_unchanged(error: Exception) -> None:
     async with asked(OK) as (shop, server):
         with pytest.raises(type(error)) as caught:
             await shop.send(pieces(b"fLaC", error))
@@ -116,7 +116,7 @@ async def test_an_error_of_the_users_iterator_reaches_the_user_as_it_is(error: E
         await server.until(lambda: server.open == 0)
 
 
-async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) -> None:
+async def test_a_form_is_sent_with_the_names_types_and_bodies_of_its_parts(tmp_path: Path) -> None:
     parts = (
         FormField("text", "é".encode(), content_type="text/plain; charset=utf-8"),
         FormField("audio", lambda: pieces(b"fLaC", b"12"), 'mɛ "1".flac', "audio/flac"),
@@ -135,7 +135,7 @@ async def test_a_form_has_its_parts_with_names_types_and_bodies(tmp_path: Path) 
             assert end == b"--\r\n"
 
 
-async def test_a_request_without_a_body_names_no_type_of_it() -> None:
+async def test_a_request_without_a_body_has_no_content_type() -> None:
     async with asked(OK) as (shop, server):
         await shop.cancel()
         assert "content-type" not in server.requests[0].headers
@@ -145,7 +145,7 @@ async def test_a_request_without_a_body_names_no_type_of_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["path", "form", "a silent iterator"])
-async def test_an_upload_that_no_longer_moves_ends(kind: str, tmp_path: Path) -> None:
+async def test_an_upload_that_stops_moving_is_a_timeout(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"RIFF" + bytes(16 * 2**20))  # more than the sockets hold
 

@@ -40,7 +40,7 @@ async def test_a_key_function_that_raises_ends_the_call(error: KellyAPIError) ->
     assert server.requests == []
 
 
-async def test_a_source_that_raises_is_not_sent_again_without_its_end() -> None:
+async def test_an_upload_whose_source_raises_is_not_retried() -> None:
     async def source() -> AsyncIterator[bytes]:
         yield b"RIFF"
         raise UNSENT
@@ -54,7 +54,7 @@ async def test_a_source_that_raises_is_not_sent_again_without_its_end() -> None:
     assert len(server.requests) <= 1
 
 
-async def test_an_error_of_another_kind_is_raised_as_it_is() -> None:
+async def test_an_error_of_another_kind_is_raised_unchanged() -> None:
     def key() -> str:
         raise LookupError("no vault")
 

@@ -62,7 +62,7 @@ class Sample:
         ({"text": "\u0000 ɛ 🎉"}, {"text": "\u0000 ɛ 🎉"}),
     ],
 )
-def test_what_the_protocol_allows_is_accepted(value: Any, fields: dict[str, Any]) -> None:
+def test_values_that_the_protocol_allows_are_accepted(value: Any, fields: dict[str, Any]) -> None:
     result = decode(loads(dumps(value)), Sample)
     assert result == Sample(**{"text": "a", **fields})
     assert {name: type(getattr(result, name)) for name in fields} == {name: type(one) for name, one in fields.items()}
@@ -82,7 +82,7 @@ def test_what_the_protocol_allows_is_accepted(value: Any, fields: dict[str, Any]
         ({"text": 1, "flag": 1, "whole": 0.5}, "$.text: expected a string, got 1"),
     ],
 )
-def test_a_needed_field_of_a_wrong_type_is_an_error_with_its_place(value: Any, where: str) -> None:
+def test_a_needed_field_of_a_wrong_type_is_an_error_that_names_its_path(value: Any, where: str) -> None:
     with pytest.raises(DecodingError) as caught:
         decode(value, Sample)
     assert where in caught.value.message
@@ -146,11 +146,11 @@ def test_an_optional_field_of_a_wrong_type_is_left_out_and_reported(value: Any, 
         ("a", Shape(str, lambda text: text * 2), "aa"),
     ],
 )
-def test_types_and_shapes_are_targets_too(value: Any, into: Any, result: Any) -> None:
+def test_types_and_shapes_can_be_decoded_into(value: Any, into: Any, result: Any) -> None:
     assert decode(value, into) == result
 
 
-def test_a_shape_may_refuse() -> None:
+def test_a_shape_may_refuse_a_value() -> None:
     def read(value: Any) -> Any:
         raise DecodingError("not this")
 
@@ -158,14 +158,14 @@ def test_a_shape_may_refuse() -> None:
         decode({}, Shape(object, read))
 
 
-def test_a_message_stays_short_whatever_came() -> None:
+def test_a_message_is_short_however_long_the_value() -> None:
     with pytest.raises(DecodingError) as caught:
         decode({"text": ["x" * 10_000] * 100, "whole": "y" * 10_000, "names": {"z" * 10_000: 1}}, Sample)
     assert len(caught.value.message) < 1000
 
 
 @pytest.mark.parametrize("depth", [500, 1000])
-def test_deeply_nested_json_in_a_wrong_place_is_a_decoding_error(depth: int) -> None:
+def test_deeply_nested_json_in_the_wrong_field_is_a_decoding_error(depth: int) -> None:
     nested: Any = []
     for _ in range(depth):
         nested = [nested]
@@ -206,7 +206,7 @@ class Painted:
         ({"colour": "red", "many": ["red", "green"]}, Painted(Colour.RED, many=(Colour.RED, "green"))),
     ],
 )
-def test_a_word_of_an_open_set_is_a_member_when_it_is_known(value: Any, result: Painted) -> None:
+def test_a_known_word_becomes_a_member_of_its_enum(value: Any, result: Painted) -> None:
     found = decode(value, Painted)
     assert found == result
     kinds = [type(one) for one in (found.colour, found.other, found.maybe, *found.many)]
@@ -222,7 +222,7 @@ def test_a_word_of_an_open_set_is_a_member_when_it_is_known(value: Any, result: 
         ({"colour": ["red"]}, "$.colour: expected a string"),
     ],
 )
-def test_what_is_no_word_at_all_is_refused_with_the_place(value: Any, where: str) -> None:
+def test_a_value_that_is_no_word_is_refused_with_its_path(value: Any, where: str) -> None:
     with pytest.raises(DecodingError) as caught:
         decode(value, Painted)
     assert where in caught.value.message
@@ -235,7 +235,9 @@ def test_what_is_no_word_at_all_is_refused_with_the_place(value: Any, where: str
         ({"colour": "red", "many": ["red", 1]}, "$.many[1]: expected a string, got 1"),
     ],
 )
-def test_what_is_no_word_in_an_optional_field_is_left_out_and_its_neighbours_stay(value: Any, where: str) -> None:
+def test_a_value_that_is_no_word_in_an_optional_field_is_left_out_and_other_fields_are_kept(
+    value: Any, where: str
+) -> None:
     reported: list[str] = []
     many = (Colour.RED,) if "many" in value else ()
     assert decode(value, Painted, reported.append) == Painted(Colour.RED, many=many)

@@ -23,7 +23,7 @@ def names(folder: Path) -> list[str]:
     return sorted(left.name for left in folder.iterdir())
 
 
-async def test_a_file_is_written_whole_and_replaces_what_was_there(tmp_path: Path) -> None:
+async def test_a_file_is_written_completely_and_replaces_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     assert await save(str(path), DATA) == path
     assert await save(path, b"new") == path
@@ -31,7 +31,7 @@ async def test_a_file_is_written_whole_and_replaces_what_was_there(tmp_path: Pat
     assert names(tmp_path) == ["a.png"]
 
 
-async def test_a_failure_leaves_nothing_and_keeps_what_was_there(
+async def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a.png"
@@ -47,7 +47,7 @@ async def test_a_failure_leaves_nothing_and_keeps_what_was_there(
     assert path.read_bytes() == b"old"
 
 
-async def test_a_stream_is_written_whole_and_replaces_what_was_there(tmp_path: Path) -> None:
+async def test_a_stream_is_written_completely_and_replaces_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     assert await save_stream(str(path), pieces(DATA[:10], b"", DATA[10:])) == path
     assert path.read_bytes() == DATA
@@ -55,7 +55,7 @@ async def test_a_stream_is_written_whole_and_replaces_what_was_there(tmp_path: P
     assert (path.read_bytes(), names(tmp_path)) == (b"", ["a.png"])
 
 
-async def test_nobody_sees_a_file_that_is_still_arriving(tmp_path: Path) -> None:
+async def test_a_file_is_not_visible_until_it_is_complete(tmp_path: Path) -> None:
     path, seen = tmp_path / "a.png", []
 
     async def watched() -> AsyncIterator[bytes]:
@@ -67,7 +67,7 @@ async def test_nobody_sees_a_file_that_is_still_arriving(tmp_path: Path) -> None
     assert (seen, names(tmp_path)) == ([(False, 1)], ["a.png"])
 
 
-async def test_a_stream_that_breaks_off_leaves_what_was_there(tmp_path: Path) -> None:
+async def test_a_stream_that_breaks_off_keeps_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"old")
 
@@ -82,7 +82,7 @@ async def test_a_stream_that_breaks_off_leaves_what_was_there(tmp_path: Path) ->
     assert (path.read_bytes(), names(tmp_path)) == (b"old", ["a.png"])
 
 
-async def test_a_stream_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_stream_leaves_no_file(tmp_path: Path) -> None:
     begun = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -98,7 +98,7 @@ async def test_a_stream_that_is_cancelled_leaves_nothing(tmp_path: Path) -> None
     assert names(tmp_path) == []
 
 
-async def test_a_stream_has_no_place_in_a_folder_that_is_none(tmp_path: Path) -> None:
+async def test_a_stream_to_a_folder_or_into_a_missing_one_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="directory"):
         await save_stream(tmp_path / "folder", pieces(DATA))
@@ -134,7 +134,7 @@ async def test_a_stream_has_no_place_in_a_folder_that_is_none(tmp_path: Path) ->
         ("", "otherwise"),
     ],
 )
-def test_a_link_ends_in_a_name(url: str, name: str) -> None:
+def test_the_name_of_a_file_is_the_end_of_its_link(url: str, name: str) -> None:
     assert safe_file_name(url, "otherwise") == name
 
 
@@ -164,7 +164,7 @@ def test_a_link_ends_in_a_name(url: str, name: str) -> None:
         "../escaped",
     ],
 )
-async def test_no_link_leaves_the_folder_or_is_too_long_for_it(url: str, tmp_path: Path) -> None:
+async def test_no_name_from_a_link_leaves_the_folder_or_is_too_long(url: str, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     name = safe_file_name(url, "otherwise")
@@ -185,13 +185,13 @@ async def test_small_pieces_are_written_together(tmp_path: Path) -> None:
     assert (tmp_path / "a.bin").stat().st_size == 1000 * 1024
 
 
-async def test_a_large_piece_is_written_as_it_is_and_in_order(tmp_path: Path) -> None:
+async def test_a_large_piece_is_written_on_its_own_and_in_order(tmp_path: Path) -> None:
     large = DATA * 1024
     assert await save_stream(tmp_path / "a.bin", pieces(b"first", large, b"last"))
     assert (tmp_path / "a.bin").read_bytes() == b"first" + large + b"last"
 
 
-async def test_a_marked_part_is_one_programs_at_a_time_and_stays(tmp_path: Path) -> None:
+async def test_a_part_file_belongs_to_one_program_at_a_time_and_is_kept(tmp_path: Path) -> None:
     async with await PartialFile.open(tmp_path / "a.bin", "mark") as first:
         await first.write(DATA)
         async with await PartialFile.open(tmp_path / "a.bin", "mark") as second:
@@ -205,7 +205,7 @@ async def test_a_marked_part_is_one_programs_at_a_time_and_stays(tmp_path: Path)
     assert ((tmp_path / "a.bin").read_bytes(), names(tmp_path)) == (DATA + b"more", ["a.bin"])
 
 
-async def test_a_part_can_be_begun_anew(tmp_path: Path) -> None:
+async def test_a_part_file_can_be_started_again(tmp_path: Path) -> None:
     for mark in (None, "mark"):
         async with await PartialFile.open(tmp_path / "a.bin", mark) as part:
             await part.write(DATA)
@@ -220,7 +220,7 @@ async def test_a_part_can_be_begun_anew(tmp_path: Path) -> None:
     assert names(tmp_path) == ["a.bin"]
 
 
-async def test_a_cancelled_opening_leaves_nothing_open_and_no_file(tmp_path: Path) -> None:
+async def test_opening_that_is_cancelled_leaves_no_file_and_nothing_open(tmp_path: Path) -> None:
     for mark in (None, "mark"):
         task = asyncio.create_task(PartialFile.open(tmp_path / "a.bin", mark))
         await asyncio.sleep(0)
@@ -232,6 +232,6 @@ async def test_a_cancelled_opening_leaves_nothing_open_and_no_file(tmp_path: Pat
     assert names(tmp_path) == []
 
 
-async def test_a_name_of_the_greatest_length_has_room_for_its_part(tmp_path: Path) -> None:
+async def test_the_longest_name_leaves_room_for_its_part_file(tmp_path: Path) -> None:
     for name in ("x" * 255, "語" * 85):
         assert (await save(tmp_path / name, DATA)).read_bytes() == DATA

@@ -79,7 +79,7 @@ def test_json_is_parsed(json_text: ModuleType, data: bytes, value: Any) -> None:
     ],
     ids=lambda data: repr(data[:12]),
 )
-def test_what_is_no_json_is_a_value_error(json_text: ModuleType, data: bytes) -> None:
+def test_text_that_is_not_json_is_a_value_error(json_text: ModuleType, data: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  two libraries, two messages
         json_text.loads(data)
 
@@ -95,7 +95,7 @@ def test_what_is_no_json_is_a_value_error(json_text: ModuleType, data: bytes) ->
         ([UUID(int=0), Level.LOW], '["00000000-0000-0000-0000-000000000000",1]'),
     ],
 )
-def test_json_is_written_the_same_way(json_text: ModuleType, value: Any, data: str) -> None:
+def test_both_json_libraries_write_the_same_text(json_text: ModuleType, value: Any, data: str) -> None:
     assert json_text.dumps(value) == data.encode()
 
 
@@ -109,7 +109,7 @@ for _ in range(100_000):
     [b"bytes", {"a": object}, {1, 2}, "\ud800", 1j, DEEP],
     ids=["bytes", "a class", "a set", "half a letter", "a complex number", "a deep list"],
 )
-def test_what_has_no_json_form_is_a_type_or_value_error(json_text: ModuleType, value: Any) -> None:
+def test_a_value_without_a_json_form_is_a_type_or_value_error(json_text: ModuleType, value: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         json_text.dumps(value)
 

@@ -86,12 +86,12 @@ async def body_of(media: Media) -> bytes:
 
 
 @pytest.mark.parametrize("name", SOURCES)
-async def test_every_source_is_read_whole(name: str, tmp_path: Path) -> None:
+async def test_every_source_is_read_completely(name: str, tmp_path: Path) -> None:
     assert await read_media(SOURCES[name](tmp_path), "image") == DATA
 
 
 @pytest.mark.parametrize("name", SOURCES)
-async def test_every_source_is_made_ready_to_be_sent(name: str, tmp_path: Path) -> None:
+async def test_every_source_can_be_sent(name: str, tmp_path: Path) -> None:
     media = await open_media(SOURCES[name](tmp_path), "image")
     assert media.one_shot == (name in ONE_SHOT)
     assert media.size in (None, len(DATA))
@@ -164,7 +164,7 @@ class TestRefused:
         with pytest.raises(ValueError, match="the image is empty"):
             await read(tmp_path / "empty.png", "image")
 
-    async def test_a_missing_file_and_a_directory_are_errors_of_opening(self, read: Any, tmp_path: Path) -> None:
+    async def test_a_missing_file_and_a_directory_raise_the_errors_of_open(self, read: Any, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             await read(tmp_path / "none.png", "image")
         with pytest.raises(IsADirectoryError):
@@ -199,17 +199,17 @@ class TestRefused:
 
 
 @pytest.mark.parametrize("source", [Base64("not base64!"), Base64("abc"), Base64("é"), "data:;base64,####"])
-async def test_what_is_no_base64_is_a_value_error(source: str) -> None:
+async def test_text_that_is_not_base64_is_a_value_error(source: str) -> None:
     with pytest.raises(ValueError, match="the image is not base64"):
         await read_media(source, "image")
 
 
-async def test_base64_that_goes_through_is_not_decoded() -> None:
+async def test_base64_that_is_passed_on_is_not_decoded() -> None:
     assert await to_base64(Base64("as it is"), "image") == "as it is"
 
 
 @pytest.mark.parametrize("value", [b"aGk=", 5, None, ["aGk="]])
-def test_base64_is_made_of_text_only(value: Any) -> None:
+def test_base64_takes_only_text(value: Any) -> None:
     with pytest.raises(TypeError):
         Base64(value)
 
@@ -318,7 +318,7 @@ def test_the_size_is_read_from_every_kind_of_picture(make: Any, size: tuple[int,
     assert {image_size(data[:end]) for end in range(len(data))} <= {None, size}  # cut off anywhere: no error
 
 
-def test_each_of_the_three_forms_of_webp_was_made() -> None:
+def test_the_test_pictures_include_all_three_forms_of_webp() -> None:
     made = [picture("WEBP"), picture("WEBP", lossless=True), picture("WEBP", exif=b"Exif\x00\x00x")]
     assert [data[12:16] for data in made] == [b"VP8 ", b"VP8L", b"VP8X"]
 
@@ -326,5 +326,5 @@ def test_each_of_the_three_forms_of_webp_was_made() -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"hello", WAV, picture("BMP"), b"\xff\xd8\xff", b"\xff\xd8\xff\xe0\x00\x00" * 9, b"GIF89a"]
 )
-def test_what_is_no_such_picture_has_no_size(data: bytes) -> None:
+def test_other_bytes_have_no_picture_size(data: bytes) -> None:
     assert image_size(data) is None

@@ -26,7 +26,7 @@ sys.stdin.read()
 """
 
 
-def test_one_owner_at_a_time(tmp_path: Path) -> None:
+def test_a_file_has_one_owner_at_a_time(tmp_path: Path) -> None:
     path = tmp_path / "owner.lock"
     owner = Owner(path)
     with pytest.raises(BlockingIOError, match=r"owner\.lock is locked by another process"):
@@ -36,7 +36,7 @@ def test_one_owner_at_a_time(tmp_path: Path) -> None:
     Owner(path).release()
 
 
-def test_a_lock_is_free_at_once_after_a_kill(tmp_path: Path) -> None:
+def test_a_lock_is_free_at_once_after_its_owner_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "owner.lock"
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -87,7 +87,7 @@ def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
     assert not (tmp_path / "owner.lock").exists()
 
 
-def test_an_error_that_is_no_lock_is_raised_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_that_is_not_about_a_lock_is_raised_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(file: int) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 

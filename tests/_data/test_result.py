@@ -30,9 +30,7 @@ PNG = "iVBORw0KGgo="
         (Aerostack, lambda it: it.search.get("d"), {"result": {"id": "d"}, "exists": True}),
     ],
 )
-async def test_a_result_has_the_json_that_it_was_read_from_and_the_id_of_its_request(
-    client: Any, call: Any, body: Any
-) -> None:
+async def test_a_result_has_its_json_and_the_id_of_its_request(client: Any, call: Any, body: Any) -> None:
     script = make_response(body=json.dumps(body).encode(), X_Request_Id="r1")
     async with Server(script) as server, client("key", base_url=server.url) as one:
         result = await call(one)
@@ -47,14 +45,14 @@ async def test_audio_has_the_id_of_its_request_and_no_json() -> None:
     assert (speech.raw, speech.request_id) == (None, "r1")
 
 
-async def test_each_item_of_a_list_has_its_own_part() -> None:
+async def test_each_item_of_a_list_has_its_own_part_of_the_json() -> None:
     script = Server(make_response(body=json.dumps([{"name": "M", "namespace": "m", "new": 1}]).encode()))
     async with script as server, Skytells("key", base_url=server.url) as skytells:
         (model,) = await skytells.models.list()
     assert model.raw == {"name": "M", "namespace": "m", "new": 1}
 
 
-async def test_a_long_text_is_not_kept_twice() -> None:
+async def test_a_long_text_is_not_kept_twice_in_memory() -> None:
     image = PNG.replace("=", "A") + "AAAA" * LONG_TEXT
     script = Server(make_response(body=json.dumps({"image": image}).encode()))
     async with script as server, Kelly("key", base_url=server.url) as kelly:
@@ -74,7 +72,7 @@ def test_only_long_texts_are_left_out(value: Any, kept: Any) -> None:
     assert shortened(value) == kept
 
 
-def test_the_origin_takes_no_part_in_comparing_and_showing() -> None:
+def test_the_origin_is_not_in_comparisons_or_repr() -> None:
     fields: dict[str, Any] = {"text": "t", "source_language": "en", "target_language": "tw", "provider": "khaya"}
     one, other = Translation(**fields), stamp(Translation(**fields), Origin({"a": 1}, "r1"))
     assert one == other

@@ -97,7 +97,7 @@ def test_an_excerpt_ends_with_a_whole_letter(text: str, times: int) -> None:
 
 
 @pytest.mark.parametrize("letter", LETTERS[:9])
-def test_a_letter_at_the_end_of_what_is_looked_at_is_left_out_and_not_cut(letter: str) -> None:
+def test_a_letter_at_the_limit_of_an_excerpt_is_left_out_and_not_cut(letter: str) -> None:
     for spaces in range(9_990, 10_001):
         shown = excerpt(" " * spaces + letter * 20)
         assert shown == letter * (len(shown) // len(letter))

@@ -15,14 +15,14 @@ from .command import Run
 from .fake_khaya import KEY
 
 
-def test_alone_it_prints_its_help(run: Run) -> None:
+def test_without_arguments_the_command_prints_its_help(run: Run) -> None:
     code, out, err = run()
     assert (code, err) == (0, "")
     assert all(name in out for name in ("demo", "sandbox", "translate", "transcribe", "synthesize", "image", "chat"))
 
 
 @pytest.mark.parametrize(("words", "shown"), [(["--version"], kellyapi.__version__), (["image", "--help"], "PROMPT")])
-def test_help_and_version_are_a_success(words: list[str], shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_and_version_exit_with_0(words: list[str], shown: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit:
         main(words)
     assert exit.value.code == 0
@@ -52,7 +52,7 @@ except SystemExit:
         ["--sandbox", "translate", "Good morning", "--source", "en", "--target", "tw", "--json"],
     ],
 )
-def test_options_stand_before_or_after_the_command(words: list[str], run: Run) -> None:
+def test_options_may_come_before_or_after_the_command(words: list[str], run: Run) -> None:
     code, out, err = run(*words)
     assert (code, err) == (0, "")
     assert json.loads(out) == {
@@ -86,7 +86,7 @@ def test_options_stand_before_or_after_the_command(words: list[str], run: Run) -
         (["image", "a fox"], "set KELLYAI_API_KEY or SKYTELLS_API_KEY"),
     ],
 )
-def test_asked_wrongly_it_says_so_in_one_line_and_exits_with_2(words: list[str], complaint: str, run: Run) -> None:
+def test_wrong_arguments_are_reported_in_one_line_with_exit_code_2(words: list[str], complaint: str, run: Run) -> None:
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert err.startswith("error: ")
@@ -101,7 +101,7 @@ def test_asked_wrongly_it_says_so_in_one_line_and_exits_with_2(words: list[str],
         ("API_KEY", "   ", "the API key for Khaya is blank"),
     ],
 )
-def test_an_environment_that_cannot_work_exits_with_2(
+def test_an_unusable_environment_exits_with_2(
     name: str, value: str, complaint: str, monkeypatch: pytest.MonkeyPatch, run: Run
 ) -> None:
     monkeypatch.setenv("KHAYA_API_KEY", KEY)

@@ -24,7 +24,7 @@ def no_speech(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("no_speech")
-def test_without_the_speech_engine_the_demo_says_what_to_install_and_keeps_what_it_made(run: Run) -> None:
+def test_without_the_speech_engine_the_demo_says_what_to_install_and_keeps_its_other_files(run: Run) -> None:
     code, out, err = run("demo")
     assert code == 1
     assert 'pip install "kellyapi[sandbox]"' in err
@@ -39,7 +39,7 @@ def test_without_the_speech_engine_the_demo_says_what_to_install_and_keeps_what_
 
 
 @pytest.mark.usefixtures("no_speech")
-def test_the_demo_takes_another_folder_and_tells_machines_what_it_did(run: Run) -> None:
+def test_the_demo_takes_another_folder_and_reports_json(run: Run) -> None:
     Path("elsewhere").mkdir()
     code, out, err = run("demo", "--json", "-o", "elsewhere")
     assert code == 1
@@ -63,7 +63,7 @@ def test_a_folder_that_cannot_be_made_is_an_error(folder: str, complaint: str, r
     assert complaint in err
 
 
-def test_a_demo_that_made_nothing_shows_no_table(run: Run) -> None:
+def test_a_demo_without_results_shows_no_table(run: Run) -> None:
     Path("kellyapi-demo/translation.txt").mkdir(parents=True)
     assert run("demo") == (1, "", "error: kellyapi-demo/translation.txt: Is a directory\n")
 

@@ -38,7 +38,7 @@ def test_a_failure_is_one_line_and_exit_code_1(words: list[str], complaint: str,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_where_nothing_can_be_written_nothing_is_asked(khaya: Server, run: Run) -> None:
+def test_nothing_is_sent_if_the_output_cannot_be_written(khaya: Server, run: Run) -> None:
     assert run("synthesize", "Hello", "-o", "no/where.wav")[0] == 1
     assert khaya.asked == []
 
@@ -58,7 +58,7 @@ def test_with_json_a_failure_is_an_object_on_standard_error(khaya: Server, run: 
     }
 
 
-def test_a_doubt_whether_it_was_billed_is_told(khaya: Server, run: Run) -> None:
+def test_an_error_says_if_the_call_may_have_been_billed(khaya: Server, run: Run) -> None:
     khaya.put("/tts/v1/tts", {"statusCode": 500, "message": "Out of order"}, status=500)
     code, _, err = run("synthesize", "Hello")
     assert code == 1
@@ -76,14 +76,16 @@ def test_the_key_is_never_shown(khaya: Server, run: Run) -> None:
         assert KEY not in out + err
 
 
-def test_what_nobody_foresaw_is_one_line_too(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_an_unexpected_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     monkeypatch.setattr(sys, "stdin", None)  # as under pythonw
     code, out, err = run("--sandbox", "chat", "-")
     assert (code, out) == (1, "")
     assert err == "error: AttributeError: 'NoneType' object has no attribute 'buffer'\n"
 
 
-def test_without_rich_it_says_what_to_install_and_json_goes_on(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_without_rich_the_command_says_what_to_install_and_json_still_works(
+    monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
     monkeypatch.setitem(sys.modules, "rich", None)
     code, out, err = run("--sandbox", "chat", "Hello")
     assert (code, out) == (1, "")
@@ -91,7 +93,7 @@ def test_without_rich_it_says_what_to_install_and_json_goes_on(monkeypatch: pyte
     assert run("--sandbox", "chat", "Hello", "--json")[0] == 0
 
 
-def test_a_closed_pipe_ends_it_quietly(khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_a_closed_pipe_ends_the_command_quietly(khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     read, write = os.pipe()
     os.close(read)
     with os.fdopen(write, "w", encoding="utf-8") as nobody:
@@ -109,7 +111,7 @@ def _sigint_is_heard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_sigint_is_heard")
-def test_ctrl_c_is_130_without_a_word(khaya: Server, run: Run) -> None:
+def test_ctrl_c_is_exit_code_130_without_output(khaya: Server, run: Run) -> None:
     khaya.before_answer = lambda: os.kill(os.getpid(), signal.SIGINT)
     assert run("translate", "Good morning", "en-tw") == (130, "", "")
     assert len(khaya.asked) == 1

@@ -17,7 +17,7 @@ from .command import KELLYAPI, Run, type_in
 from .fake_khaya import HEARD, SEGMENTS, WAV, Server
 
 
-def test_in_a_pipe_text_stands_alone(run: Run) -> None:
+def test_in_a_pipe_only_the_text_is_printed(run: Run) -> None:
     assert run("--sandbox", "translate", "Good morning", "en-tw") == (0, "Maakye\n", "")
 
 
@@ -28,7 +28,7 @@ def test_text_goes_to_a_file(khaya: Server, tmp_path: Path, run: Run) -> None:
     assert Path("out.txt").read_text(encoding="utf-8") == "Ɛte sɛn\n"
 
 
-def test_standard_output_may_be_any_stream_of_text(run: Run) -> None:
+def test_standard_output_may_be_any_text_stream(run: Run) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
         assert run("--sandbox", "translate", "Good morning", "en-tw") == (0, "", "")
     assert stdout.getvalue() == "Maakye\n"
@@ -44,7 +44,7 @@ def test_a_chat_prompt_comes_from_standard_input(monkeypatch: pytest.MonkeyPatch
     assert "path" not in reply
 
 
-def test_standard_input_that_is_no_text_is_refused(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+def test_standard_input_that_is_not_text_is_refused(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     type_in(monkeypatch, b"\xff\xfe")
     assert run("--sandbox", "chat", "-") == (2, "", "error: standard input is not UTF-8 text\n")
 
@@ -76,7 +76,7 @@ def test_a_picture_goes_to_a_file(run: Run) -> None:
     assert Path("fox.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_in_a_pipe_media_is_its_bytes(
+def test_in_a_pipe_media_is_written_as_bytes(
     khaya: Server, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     assert main(["synthesize", "Hello"]) == 0
@@ -119,7 +119,7 @@ def test_with_json_speech_always_goes_to_a_file(khaya: Server, run: Run) -> None
         (["--format", "mp3", "--json"], "mp3", "speech.mp3"),
     ],
 )
-def test_the_format_is_what_the_name_ends_in_unless_it_is_given(
+def test_the_format_is_the_suffix_of_the_name_unless_it_is_given(
     words: list[str], format: str, file: str, khaya: Server, run: Run
 ) -> None:
     assert run("synthesize", "Hello", *words)[0] == 0
@@ -156,7 +156,7 @@ def test_audio_comes_from_standard_input(khaya: Server, monkeypatch: pytest.Monk
     assert khaya.asked[0][1] == WAV
 
 
-def test_the_program_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -> None:
+def test_the_command_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -> None:
     khaya.put("/asr/v3/transcribe", {"text": "Ɛte sɛn"})
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*KELLYAPI, "transcribe", "-"], input=WAV, capture_output=True, env=environment, check=True)
@@ -164,7 +164,7 @@ def test_the_program_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -
     assert khaya.asked[0][1] == WAV
 
 
-def test_advice_of_the_system_is_part_of_the_answer_and_not_printed_beside_it(khaya: Server) -> None:
+def test_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:
     khaya.put("/asr/v3/transcribe", {"text": "hello", "warnings": ["'en' is a legacy code"]})
     words = ["--json", "transcribe", "-", "--language", "en"]
     done = subprocess.run([*KELLYAPI, *words], input=WAV, capture_output=True, check=True)

@@ -46,7 +46,7 @@ def test_the_sandbox_ends_with_its_engines_on_a_signal(number: signal.Signals) -
 
 
 @pytest.mark.parametrize("words", [[], ["--json"]])
-def test_the_sandbox_says_where_it_listens_and_leaves_the_signals_as_they_were(
+def test_the_sandbox_prints_its_address_and_restores_the_signal_handlers(
     words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
@@ -76,7 +76,7 @@ def test_the_sandbox_says_where_it_listens_and_leaves_the_signals_as_they_were(
         assert said[1].count("export ") == 4
 
 
-def test_a_port_that_is_taken_is_an_error(run: Run) -> None:
+def test_a_port_in_use_is_an_error(run: Run) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()

@@ -28,7 +28,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
 
 
 @pytest.mark.parametrize("script", SAYINGS.values(), ids=SAYINGS)
-async def test_the_command_shows_no_key_whatever_the_server_says(
+async def test_the_command_shows_no_key_whatever_the_server_sends(
     script: Script, python: ForkingPython, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Server(script) as server:

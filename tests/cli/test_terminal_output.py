@@ -12,7 +12,7 @@ from .command import type_in
 from .fake_khaya import WAV, Server
 
 
-def test_a_terminal_shows_what_is_worth_knowing_beside_the_answer(
+def test_a_terminal_shows_details_beside_the_result(
     khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
     code, shown = run_on_terminal("translate", "Good morning", "en-tw")
@@ -21,7 +21,7 @@ def test_a_terminal_shows_what_is_worth_knowing_beside_the_answer(
     assert "en → tw · khaya" in shown
 
 
-def test_a_terminal_gets_speech_as_a_file_under_a_name_of_ours(
+def test_on_a_terminal_speech_is_saved_under_a_default_name(
     khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
     code, shown = run_on_terminal("synthesize", "Hello")
@@ -39,7 +39,7 @@ def test_a_terminal_gets_speech_as_a_file_under_a_name_of_ours(
         (["chat", "Hello", "--json"], '\n  "model": "chatgpt",\n'),
     ],
 )
-def test_a_terminal_shows_each_kind_of_answer(
+def test_a_terminal_shows_each_kind_of_result(
     words: list[str], fact: str, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
     code, shown = run_on_terminal("--sandbox", *words)
@@ -57,14 +57,14 @@ def test_a_terminal_shows_times_as_a_table(khaya: Server, run_on_terminal: Calla
     assert "heard.txt" in shown
 
 
-def test_an_answer_cannot_steer_the_terminal(khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]) -> None:
+def test_a_result_cannot_control_the_terminal(khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]) -> None:
     khaya.put("/v1/translate", "\x1b]0;title [red]and[/red]\x9b2J")
     assert "�]0;title [red]and[/red]�2J" in run_on_terminal("translate", "Hello", "en-tw")[1]
     khaya.put("/v1/translate", {"statusCode": 400, "message": "\x1b[2J no"}, status=400)
     assert "khaya: �[2J no" in run_on_terminal("translate", "Hello", "en-tw")[1]
 
 
-def test_an_error_is_red_unless_colours_are_unwanted(
+def test_an_error_is_red_unless_colours_are_disabled(
     monkeypatch: pytest.MonkeyPatch, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
     line = "error: standard input is not UTF-8 text"

@@ -62,7 +62,7 @@ DECODED = {name: one for name, one in OPERATIONS.items() if one.reads != "file"}
 
 
 @pytest.mark.parametrize("name", DECODED)
-def test_a_success_that_says_something_else_is_a_decoding_error(name: str) -> None:
+def test_a_success_with_another_body_is_a_decoding_error(name: str) -> None:
     operation = DECODED[name]
     for wrong, (body, kind) in BODIES.items():
         outcome = run(ask(operation, make_response(body=body, kind=kind)))
@@ -117,7 +117,7 @@ for status in (200, 404):
 """
 
 
-async def test_a_gibibyte_in_a_mebibyte_of_gzip_is_refused_in_little_memory() -> None:
+async def test_a_gibibyte_in_a_mebibyte_of_gzip_is_refused_with_little_memory() -> None:
     printed = await run_script(_BOMB, str(Path(__file__).parents[1]), str(2**30))
     kinds, kibibytes = zip(*(line.split() for line in printed.splitlines()), strict=True)
     assert kinds == ("DecodingError",) * 4 + ("NotFoundError",) * 4

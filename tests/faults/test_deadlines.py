@@ -56,7 +56,7 @@ def test_attempts_pauses_redirects_and_the_body_share_one_deadline(name: str, se
 
 @pytest.mark.parametrize("seconds", [0.2, 5.2])
 @pytest.mark.parametrize("idle", [True, False])
-def test_silence_ends_a_transfer_and_no_total_does(seconds: float, idle: bool) -> None:
+def test_a_transfer_has_an_idle_timeout_and_no_total(seconds: float, idle: bool) -> None:
     timeout = Timeout(total=None, idle=seconds) if idle else NO_TIMEOUT
     slow = late(seconds - 0.1 if idle else 100_000.0, OPERATIONS["khaya stream"].good)
     assert run(ask(OPERATIONS["khaya stream"], slow, timeout=timeout)).error is None
@@ -114,7 +114,7 @@ async def _time(khaya: Khaya) -> tuple[RequestTimeoutError, float]:
 
 @pytest.mark.parametrize("seconds", [0.2, 5.2])
 @pytest.mark.parametrize("wait", [_no_name, _no_free_connection, _no_turn, _no_handshake])
-def test_what_comes_before_the_request_counts_and_was_never_sent(
+def test_time_before_the_request_counts_and_the_request_is_never_sent(
     wait: Callable[[float], Awaitable[tuple[RequestTimeoutError, float]]], seconds: float
 ) -> None:
     error, took = run(wait(seconds))
@@ -122,7 +122,7 @@ def test_what_comes_before_the_request_counts_and_was_never_sent(
     assert seconds - PRECISION <= took <= seconds + PRECISION
 
 
-async def test_aiohttp_is_told_not_to_round_its_timers_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_aiohttp_does_not_round_its_timers_up(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[aiohttp.ClientTimeout] = []
     request = aiohttp.ClientSession._request
 

@@ -56,14 +56,14 @@ def check(
 
 
 @each_operation
-def test_the_answer_that_is_hoped_for_needs_one_request_and_no_time(operation: Operation) -> None:
+def test_a_success_needs_one_request_and_no_pause(operation: Operation) -> None:
     outcome = run(ask(operation, operation.good))
     assert (outcome.error, len(outcome.requests), outcome.seconds) == (None, 1, 0.0)
     assert outcome.result is not None
 
 
 @each_operation
-def test_nobody_listens(operation: Operation) -> None:
+def test_a_refused_connection(operation: Operation) -> None:
     outcome = run(ask(operation, REFUSED))
     assert type(outcome.error) is TransportError
     assert (outcome.error.sent, outcome.error.outcome_unknown, outcome.connections) == (False, False, 0)
@@ -71,7 +71,7 @@ def test_nobody_listens(operation: Operation) -> None:
 
 
 @each_operation
-def test_a_connection_that_is_reset_as_soon_as_it_stands(operation: Operation) -> None:
+def test_a_connection_that_is_reset_as_soon_as_it_is_open(operation: Operation) -> None:
     outcome = run(ask(operation))
     assert type(outcome.error) is TransportError
     assert (outcome.error.sent, outcome.error.outcome_unknown) == (True, operation.repeat == "paid")
@@ -81,21 +81,21 @@ def test_a_connection_that_is_reset_as_soon_as_it_stands(operation: Operation) -
 
 @each_operation
 @pytest.mark.parametrize("name", broken(b""))
-def test_an_answer_that_breaks_off_within_its_head(operation: Operation, name: str) -> None:
+def test_a_response_that_breaks_off_within_its_headers(operation: Operation, name: str) -> None:
     outcome = run(ask(operation, broken(operation.good)[name]))
     check(outcome, operation, TransportError, "perhaps done")
 
 
 @each_operation
 @pytest.mark.parametrize("name", cut_short(b""))
-def test_an_answer_that_breaks_off_within_its_body(operation: Operation, name: str) -> None:
+def test_a_response_that_breaks_off_within_its_body(operation: Operation, name: str) -> None:
     outcome = run(ask(operation, cut_short(operation.good)[name]))
     check(outcome, operation, TransportError, "perhaps done", in_body=True)
 
 
 @each_operation
 @pytest.mark.parametrize("name", silent(b""))
-def test_silence(operation: Operation, name: str) -> None:
+def test_a_silent_server(operation: Operation, name: str) -> None:
     outcome = run(ask(operation, silent(operation.good)[name]))
     if operation.transfer:  # each attempt may be silent for so long
         check(outcome, operation, RequestTimeoutError, "perhaps done", in_body="body" in name)
@@ -111,7 +111,7 @@ def test_silence(operation: Operation, name: str) -> None:
 
 
 @each_operation
-def test_a_byte_at_a_time_is_too_slow_for_a_call_and_not_for_a_transfer(operation: Operation) -> None:
+def test_one_byte_at_a_time_is_too_slow_for_a_call_but_not_for_a_transfer(operation: Operation) -> None:
     seconds = 7.0
     outcome = run(ask(operation, drip(operation.good, seconds)))
     if operation.transfer:
@@ -146,7 +146,7 @@ def test_an_error_status(operation: Operation, status: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["kelly POST", "khaya POST", "skytells POST", "aerostack POST"])
-def test_a_thousand_calls_at_once_all_end_well(name: str) -> None:
+def test_a_thousand_calls_at_once_all_succeed(name: str) -> None:
     operation, calls = OPERATIONS[name], 1000
 
     async def together() -> tuple[list[object], int, int]:

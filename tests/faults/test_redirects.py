@@ -96,7 +96,7 @@ WITH_KEY = {name: one for name, one in OPERATIONS.items() if not one.keyless}
 
 @pytest.mark.parametrize("operation", WITH_KEY.values(), ids=WITH_KEY)
 @pytest.mark.parametrize("where", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_a_redirect_elsewhere_is_an_error_and_nothing_goes_there(operation: Operation, where: str) -> None:
+def test_a_redirect_to_another_origin_is_an_error_and_nothing_is_sent_there(operation: Operation, where: str) -> None:
     for status in STATUSES:
         sent = run(send(operation, status, where))
         error = sent.outcome.error
@@ -111,7 +111,7 @@ WITHOUT_KEY = {name: one for name, one in OPERATIONS.items() if one.keyless}
 
 @pytest.mark.parametrize("operation", WITHOUT_KEY.values(), ids=WITHOUT_KEY)
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_a_download_is_redirected_anywhere_and_without_the_key(operation: Operation, name: str) -> None:
+def test_a_download_follows_redirects_to_any_origin_without_the_key(operation: Operation, name: str) -> None:
     for status in STATUSES:
         sent = run(send(operation, status, ELSEWHERE[name], *([] if name == "another scheme" else [operation.good])))
         error = sent.outcome.error
@@ -136,7 +136,7 @@ FOLLOWED = {name: one for name, one in OPERATIONS.items() if is_followed(one, 30
 
 
 @pytest.mark.parametrize("operation", FOLLOWED.values(), ids=FOLLOWED)
-def test_five_redirects_still_arrive(operation: Operation) -> None:
+def test_five_redirects_are_followed(operation: Operation) -> None:
     hop = make_response(307, b"", Location="/there")
     outcome = run(ask(operation, *[hop] * 5, operation.good))
     assert (outcome.error, len(outcome.requests)) == (None, 6)

@@ -45,7 +45,7 @@ def busy(status: int, *values: str) -> bytes:
         (["Sun Nov  6 08:49:37 1994"], 0.0),
     ],
 )
-def test_a_hint_is_waited_for_to_the_second(
+def test_the_client_waits_as_long_as_retry_after_says(
     operation: Operation, status: int, values: list[str], seconds: float
 ) -> None:
     outcome = run(ask(operation, busy(status, *values)))
@@ -58,7 +58,7 @@ def test_a_hint_is_waited_for_to_the_second(
 @each_system
 @each_status
 @pytest.mark.parametrize("value", ["", "-5", "soon", "1e3", "7 seconds", "Sun, 99 Nov 1994 08:49:37 GMT"])
-def test_what_cannot_be_read_is_no_hint(operation: Operation, status: int, value: str) -> None:
+def test_an_unreadable_retry_after_is_ignored(operation: Operation, status: int, value: str) -> None:
     outcome = run(ask(operation, busy(status, value)))
     assert isinstance(outcome.error, StatusError)
     assert (outcome.error.retry_after, len(outcome.requests)) == (None, 3)
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_no_hint(operation: Operation, status: int, value
 @pytest.mark.parametrize(
     "value", ["61", "3600", "9" * 400, "Fri, 31 Dec 2999 23:59:59 GMT", "Tue Dec 31 23:59:59 2999"]
 )
-def test_a_long_pause_is_left_to_the_caller(operation: Operation, status: int, value: str) -> None:
+def test_a_long_retry_after_is_raised_without_waiting(operation: Operation, status: int, value: str) -> None:
     outcome = run(ask(operation, busy(status, value), timeout=NO_TIMEOUT))
     assert isinstance(outcome.error, StatusError)
     assert outcome.error.retry_after is not None
@@ -79,7 +79,7 @@ def test_a_long_pause_is_left_to_the_caller(operation: Operation, status: int, v
 
 
 @each_system
-def test_a_date_ahead_is_waited_for(operation: Operation) -> None:
+def test_the_client_waits_until_the_date_of_retry_after(operation: Operation) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=40), usegmt=True)
     outcome = run(ask(operation, busy(429, date), operation.good))
     assert (outcome.error, len(outcome.requests)) == (None, 2)
@@ -87,14 +87,14 @@ def test_a_date_ahead_is_waited_for(operation: Operation) -> None:
 
 
 @each_system
-def test_a_hint_that_passes_the_deadline_raises_at_once(operation: Operation) -> None:
+def test_a_retry_after_beyond_the_deadline_raises_at_once(operation: Operation) -> None:
     outcome = run(ask(operation, busy(429, "7"), timeout=7))
     assert isinstance(outcome.error, StatusError)
     assert (outcome.error.retry_after, len(outcome.requests), outcome.seconds) == (7.0, 1, 0.0)
 
 
 @each_system
-def test_a_hint_is_not_waited_for_without_retries(operation: Operation) -> None:
+def test_retry_after_is_not_waited_for_without_retries(operation: Operation) -> None:
     outcome = run(ask(operation, busy(429, "7"), retry=NO_RETRY))
     assert isinstance(outcome.error, StatusError)
     assert (outcome.error.retry_after, len(outcome.requests), outcome.seconds) == (7.0, 1, 0.0)

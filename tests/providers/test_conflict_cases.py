@@ -38,7 +38,7 @@ def test_1_times_are_seconds_and_clients_are_closed_by_a_block() -> None:
     assert hasattr(Skytells, "__aexit__")
 
 
-async def test_3_a_queued_job_is_waited_for(wire: Responses) -> None:
+async def test_3_a_queued_prediction_is_waited_for(wire: Responses) -> None:
     for state in ("queued", "starting", "processing", "canceled"):
         respond(wire, "GET", A1, json={"id": "a1", "status": state})
     async with Skytells("key") as skytells:
@@ -65,7 +65,7 @@ async def test_8_and_9_the_other_address_is_tried_when_one_is_unknown(
     assert len(wire.requests) == 2
 
 
-async def test_10_a_list_is_filtered_in_the_words_of_the_code(wire: Responses) -> None:
+async def test_10_a_list_is_filtered_with_the_parameters_of_the_code(wire: Responses) -> None:
     query = "page=2&from=2026-01-01&to=2026-01-31&model=m&status=failed&per_page=50"
     respond(wire, "GET", f"{SKYTELLS}/predictions?{query}", json={"data": []})
     async with Skytells("key") as skytells:
@@ -97,7 +97,7 @@ async def test_13_a_model_is_named_by_its_namespace_and_costs_an_amount_by_unit(
         (200, {"status": False, "error": {"error_id": "INVALID_INPUT", "message": "no"}}, BadRequestError),
     ],
 )
-async def test_15_and_16_the_code_decides_first_and_the_status_second_in_every_shape(
+async def test_15_and_16_the_code_decides_before_the_status_in_every_form(
     wire: Responses, status: int, body: Any, error: type[KellyAPIError]
 ) -> None:
     respond(wire, "POST", PREDICT, status=status, json=body)
@@ -106,7 +106,7 @@ async def test_15_and_16_the_code_decides_first_and_the_status_second_in_every_s
             await skytells.predictions.create("m", {})
 
 
-async def test_19_the_stream_of_a_job_is_an_address_in_json(wire: Responses) -> None:
+async def test_19_the_stream_of_a_prediction_is_an_address_in_json(wire: Responses) -> None:
     respond(wire, "GET", f"{A1}/stream", json={**DONE, "urls": {"stream": "https://s.example/a1"}})
     async with Skytells("key") as skytells:
         assert (await skytells.predictions.stream_info("a1")).urls["stream"] == "https://s.example/a1"
@@ -120,7 +120,7 @@ async def test_20_the_key_is_read_from_the_environment(wire: Responses, monkeypa
     assert sent[0].headers == {"x-api-key": "from the environment"}
 
 
-async def test_23_an_unknown_voice_is_the_systems_error(wire: Responses) -> None:
+async def test_23_an_unknown_voice_is_an_error_of_the_provider(wire: Responses) -> None:
     detail = {"code": "INVALID_SPEAKER", "message": "Unknown speaker", "target": "speaker_id"}
     body = {"error": {"code": "VALIDATION_FAILED", "message": "Invalid.", "details": [detail]}}
     respond(wire, "POST", f"{KHAYA}/tts/v1/tts", status=400, json=body)
@@ -130,7 +130,7 @@ async def test_23_an_unknown_voice_is_the_systems_error(wire: Responses) -> None
     assert caught.value.details == [detail]
 
 
-async def test_25_the_versions_are_v1_v3_and_v1_unless_others_are_asked_for(wire: Responses) -> None:
+async def test_25_the_versions_are_v1_v3_and_v1_by_default(wire: Responses) -> None:
     for versions, paths in (
         ({}, ("/v1/translate", "/asr/v3/transcribe?language=twi", "/tts/v1/tts")),
         (
@@ -151,14 +151,14 @@ async def test_25_the_versions_are_v1_v3_and_v1_unless_others_are_asked_for(wire
     ("audio", "kind"),
     [(WAV, "audio/wav"), (b"ID3\x03", "audio/mpeg"), (b"fLaC", "audio/flac"), (b"OggS", "audio/ogg")],
 )
-async def test_26_and_27_audio_of_four_kinds_says_what_it_is(wire: Responses, audio: bytes, kind: str) -> None:
+async def test_26_and_27_the_format_of_audio_is_known_by_its_type(wire: Responses, audio: bytes, kind: str) -> None:
     sent = respond(wire, "POST", f"{KHAYA}/asr/v3/transcribe?language=twi", json={"text": "x"})
     async with Khaya("key") as khaya:
         await khaya.transcribe(audio, "twi")
     assert (sent[0].headers["Content-Type"], sent[0].body) == (kind, audio)
 
 
-async def test_33_a_session_that_is_passed_in_serves_more_than_one_call(wire: Responses) -> None:
+async def test_33_a_session_of_the_user_works_for_more_than_one_call(wire: Responses) -> None:
     sent = respond(wire, "POST", f"{KELLY}/chat/chatgpt", json={"message": "x"}, repeat=True)
     async with aiohttp.ClientSession() as session:
         for source in (session, lambda: session):
@@ -169,7 +169,7 @@ async def test_33_a_session_that_is_passed_in_serves_more_than_one_call(wire: Re
     assert len(sent) == 4
 
 
-async def test_35_the_address_is_that_of_the_wheel_and_another_is_an_option(wire: Responses) -> None:
+async def test_35_the_address_is_that_of_the_wheel_and_can_be_changed(wire: Responses) -> None:
     for url, options in (
         (Aerostack.PRODUCTION, {}),
         (Aerostack.DEV, {"base_url": Aerostack.DEV}),
@@ -181,7 +181,7 @@ async def test_35_the_address_is_that_of_the_wheel_and_another_is_an_option(wire
         assert len(sent) == 1
 
 
-async def test_41_what_may_be_done_twice_for_free_is_retried_and_what_is_billed_is_not(wire: Responses) -> None:
+async def test_41_free_calls_are_retried_and_billed_calls_are_not(wire: Responses) -> None:
     down = {"code": "INTERNAL_ERROR", "message": "no"}
     for path in ("/cache/get", "/ai/chat"):
         respond(wire, "POST", AEROSTACK + path, status=500, json=down)

@@ -252,7 +252,7 @@ async def text(it: Aerostack) -> str:
 @pytest.mark.parametrize(
     ("number", "client", "method", "url", "body", "call", "result"), READ, ids=[row[0] for row in READ]
 )
-async def test_the_answers_of_both_sides_are_understood(
+async def test_the_responses_of_both_sources_are_understood(
     wire: Responses, number: str, client: Any, method: str, url: str, body: Any, call: Call, result: Any
 ) -> None:
     reply(wire, method, url, body)
@@ -263,7 +263,7 @@ async def test_the_answers_of_both_sides_are_understood(
 @pytest.mark.parametrize(
     ("number", "client", "url", "body", "fields", "call", "absent"), SENT, ids=[row[0] for row in SENT]
 )
-async def test_of_two_ways_to_ask_the_one_of_the_code_goes_out(
+async def test_if_sources_differ_the_request_is_that_of_the_code(
     wire: Responses, number: str, client: Any, url: str, body: Any, fields: Any, call: Call, absent: Any
 ) -> None:
     sent = reply(wire, "POST", url, body)
@@ -276,7 +276,7 @@ async def test_of_two_ways_to_ask_the_one_of_the_code_goes_out(
 @pytest.mark.parametrize(
     ("number", "client", "method", "url", "body", "call", "headers"), HEADERS, ids=[row[0] for row in HEADERS]
 )
-async def test_one_header_carries_the_key(
+async def test_the_key_is_in_one_header(
     wire: Responses, number: str, client: Any, method: str, url: str, body: Any, call: Call, headers: dict[str, str]
 ) -> None:
     sent = reply(wire, method, url, body)

@@ -141,7 +141,7 @@ async def test_an_id_that_a_server_may_misread_in_a_path_is_refused(name: str, i
 
 @pytest.mark.parametrize("id", IDS)
 @pytest.mark.parametrize("name", [name for name in IN_PATH if "predictions" in IN_PATH[name][2]])
-async def test_a_prediction_is_named_by_its_id_however_hostile(name: str, id: str) -> None:
+async def test_a_prediction_with_a_hostile_id_is_named_by_it(name: str, id: str) -> None:
     client, call, before, after = IN_PATH[name]
     (seen,) = await ask(client, call, Prediction(id=id, status="processing"))
     assert unquote(seen.target.removeprefix(before).removesuffix(after)) == id
@@ -149,7 +149,7 @@ async def test_a_prediction_is_named_by_its_id_however_hostile(name: str, id: st
 
 @pytest.mark.parametrize("value", [*IDS, *STEPS, *CONTROL])
 @pytest.mark.parametrize("name", IN_QUERY)
-async def test_a_value_in_a_query_is_one_value(name: str, value: str) -> None:
+async def test_a_value_in_a_query_stays_one_value(name: str, value: str) -> None:
     client, call, field = IN_QUERY[name]
     (seen,) = await ask(client, call, value)
     path, _, query = seen.target.partition("?")
@@ -160,7 +160,7 @@ async def test_a_value_in_a_query_is_one_value(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", [*IDS, *STEPS, *CONTROL, "a\u0301", "\U0001f98a"])
 @pytest.mark.parametrize("name", [*IN_BODY, *FILTERS])
-async def test_a_key_in_a_body_arrives_as_it_is(name: str, value: str) -> None:
+async def test_a_key_in_a_body_arrives_unchanged(name: str, value: str) -> None:
     client, call, place = {**IN_BODY, **FILTERS}[name]
     (seen,) = await ask(client, call, value)
     found = json.loads(bytes(seen.body))
@@ -171,7 +171,7 @@ async def test_a_key_in_a_body_arrives_as_it_is(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", IDS)
-async def test_a_key_in_a_form_is_one_part(value: str) -> None:
+async def test_a_key_in_a_form_stays_one_part(value: str) -> None:
     (seen,) = await ask(Aerostack, lambda it, key: it.storage.upload(key, b"RIFF", filename="sound"), value)
     parts = bytes(seen.body).split(b"\r\n--")
     assert [part.partition(b"\r\n\r\n")[2].decode() for part in parts if b'name="key"' in part] == [value]
@@ -189,7 +189,7 @@ async def test_an_empty_key_is_refused(name: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*IN_PATH, *IN_BODY])
-async def test_a_key_that_is_no_string_is_a_type_error(name: str) -> None:
+async def test_a_key_that_is_not_a_string_is_a_type_error(name: str) -> None:
     client, call = {**IN_PATH, **IN_BODY}[name][:2]
     async with Server() as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
         with pytest.raises(TypeError):

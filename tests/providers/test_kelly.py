@@ -145,7 +145,7 @@ NEGATIVE = {"negative_prompt": NEGATIVE_PROMPT}
         ),
     ],
 )
-async def test_each_post_is_exact_and_its_answer_is_read(
+async def test_each_post_is_exact_and_its_response_is_read(
     wire: Responses,
     kelly: Kelly,
     method: str,
@@ -163,7 +163,7 @@ async def test_each_post_is_exact_and_its_answer_is_read(
 
 @pytest.mark.parametrize("kind", ["sd", "sdxl", "chat", "voice"])
 @pytest.mark.parametrize("listed", [["a", "b"], {"models": [{"name": "a"}]}, []])
-async def test_each_list_of_models_is_given_untouched(wire: Responses, kelly: Kelly, kind: Any, listed: Any) -> None:
+async def test_each_list_of_models_is_returned_unchanged(wire: Responses, kelly: Kelly, kind: Any, listed: Any) -> None:
     sent = respond(wire, "GET", f"{BASE}/{kind}/models", json=listed)
     assert await kelly.models(kind) == listed
     assert [(one.headers, one.body) for one in sent] == [(BEARER, b"")]
@@ -181,7 +181,7 @@ async def _pieces() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("kind", ["path", "str", "file", "iterator", "data_url", "bytearray", "memoryview"])
-async def test_an_image_of_every_kind_of_source_travels_as_base64(
+async def test_an_image_from_every_kind_of_source_is_sent_as_base64(
     wire: Responses, kelly: Kelly, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "fox.png"
@@ -237,7 +237,7 @@ async def test_wrong_input_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("model", ["", ".", "..", "a\nb"])
-async def test_a_model_that_is_no_path_segment_is_refused(wire: Responses, kelly: Kelly, model: str) -> None:
+async def test_a_model_that_is_not_one_path_segment_is_refused(wire: Responses, kelly: Kelly, model: str) -> None:
     with pytest.raises(ValueError, match="id"):
         await kelly.chat("hi", model=model)
     assert not wire.requests
@@ -267,7 +267,7 @@ async def test_a_model_that_is_no_path_segment_is_refused(wire: Responses, kelly
         "<html>",
     ],
 )
-async def test_an_answer_without_what_was_asked_for_is_a_decoding_error(
+async def test_a_response_without_its_needed_field_is_a_decoding_error(
     wire: Responses, kelly: Kelly, method: str, path: str, body: str
 ) -> None:
     respond(wire, "POST", BASE + path, body=body)
@@ -289,7 +289,7 @@ async def test_base64_that_is_broken_or_empty_is_a_decoding_error(
         await getattr(kelly, method)("x")
 
 
-async def test_the_key_may_be_asked_for_at_every_request(wire: Responses) -> None:
+async def test_a_key_function_is_called_for_every_request(wire: Responses) -> None:
     keys = iter(["first", "second"])
 
     async def ask() -> str:

@@ -30,7 +30,7 @@ from .khaya_messages import BASE, KEY, WAV
         ("synthesis", {"tts_version": "v2"}, "/tts/v2/languages", {"Twi": "twi", "Ewe": "ewe"}),
     ],
 )
-async def test_each_list_of_languages_reads_code_to_name(
+async def test_each_list_of_languages_maps_codes_to_names(
     wire: Responses, service: Any, options: Any, path: str, reply: Any
 ) -> None:
     sent = respond(wire, "GET", BASE + path, json={"languages": reply})
@@ -40,7 +40,7 @@ async def test_each_list_of_languages_reads_code_to_name(
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
-async def test_voices_are_the_names_of_all_groups_without_repetition(wire: Responses, version: Any) -> None:
+async def test_voices_are_the_names_of_all_groups_without_duplicates(wire: Responses, version: Any) -> None:
     groups = {"Multilingual": ["male_low", "male_high", "female"], "Twi": ["female", "elder"]}
     respond(wire, "GET", f"{BASE}/tts/{version}/speakers", json={"speakers": groups})
     async with Khaya("key", tts_version=version) as khaya:
@@ -68,7 +68,7 @@ async def test_the_environment_chooses_the_versions(wire: Responses, monkeypatch
         await khaya.synthesize("x", "twi")
 
 
-async def test_an_argument_beats_the_environment(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_argument_overrides_the_environment(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHAYA_TRANSLATION_VERSION", "v2")
     monkeypatch.setenv("KHAYA_TIMEOUT", "5")
     respond(wire, "POST", f"{BASE}/v1/translate", json="x")

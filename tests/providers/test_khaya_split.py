@@ -70,7 +70,7 @@ def random_text(seed: int) -> str:
 
 
 @pytest.mark.parametrize("size", [2, 7, 40])
-def test_parts_are_short_enough_are_not_empty_and_joined_are_the_text(size: int) -> None:
+def test_parts_are_short_enough_not_empty_and_together_the_text(size: int) -> None:
     for seed in range(500):
         text = random_text(seed)
         parts = list(cut_text(text, size))
@@ -78,7 +78,7 @@ def test_parts_are_short_enough_are_not_empty_and_joined_are_the_text(size: int)
         assert all(0 < len(part) <= size for part in parts) or parts == [""]
 
 
-def test_a_text_of_200_000_characters_is_cut_in_a_few_looks_at_each() -> None:
+def test_a_text_of_200_000_characters_is_cut_in_linear_time() -> None:
     assert len(list(cut_text("a" * 200_000))) == 200
     assert len(list(cut_text("." * 200_000))) == 200
     assert len(list(cut_text(" " * 200_000))) == 200
@@ -118,7 +118,7 @@ class Translator:
         return text
 
 
-async def test_the_parts_are_on_the_wire_at_once_and_are_joined_in_order_with_their_white_space() -> None:
+async def test_the_parts_are_sent_at_once_and_joined_in_order_with_their_white_space() -> None:
     khaya_like = Translator(awaited=5)
     async with Server(khaya_like.shout) as server, Khaya("key", base_url=server.url) as khaya:
         result = await khaya.translate("\n " + LONG, PAIR, split=True)
@@ -128,7 +128,7 @@ async def test_the_parts_are_on_the_wire_at_once_and_are_joined_in_order_with_th
 
 
 @pytest.mark.parametrize("split", [False, True])
-async def test_a_text_that_fits_is_one_request_that_leaves_it_as_it_is(split: bool) -> None:
+async def test_a_text_that_fits_is_sent_unchanged_in_one_request(split: bool) -> None:
     khaya_like = Translator()
     text = " " + "word " * 199 + "    "
     assert len(text) == 1000
@@ -137,7 +137,7 @@ async def test_a_text_that_fits_is_one_request_that_leaves_it_as_it_is(split: bo
     assert khaya_like.asked == [text]
 
 
-async def test_without_split_a_long_text_goes_out_whole() -> None:
+async def test_without_split_a_long_text_is_sent_in_one_request() -> None:
     khaya_like = Translator()
     async with Server(khaya_like.shout) as server, Khaya("key", base_url=server.url) as khaya:
         await khaya.translate(LONG, PAIR)
@@ -160,7 +160,7 @@ async def test_an_empty_text_and_a_wrong_pair_raise_before_anything_is_sent() ->
         await khaya.translate(LONG, "en", split=True)
 
 
-async def test_the_first_failure_is_raised_itself_and_ends_the_other_requests() -> None:
+async def test_the_first_failure_is_raised_and_ends_the_other_requests() -> None:
     khaya_like = Translator(awaited=5)
     async with Server(khaya_like.refuse_the_first) as server, Khaya("key", base_url=server.url) as khaya:
         with pytest.raises(BadRequestError, match="No") as caught:
@@ -169,7 +169,7 @@ async def test_the_first_failure_is_raised_itself_and_ends_the_other_requests() 
         await server.until(lambda: khaya_like.left == 4)
 
 
-async def test_cancelling_the_call_ends_all_of_its_requests() -> None:
+async def test_cancelling_the_call_ends_all_its_requests() -> None:
     khaya_like = Translator()
     async with Server(khaya_like.keep_waiting) as server, Khaya("key", base_url=server.url) as khaya:
         call = asyncio.create_task(khaya.translate(LONG, PAIR, split=True))
@@ -180,7 +180,7 @@ async def test_cancelling_the_call_ends_all_of_its_requests() -> None:
         await server.until(lambda: khaya_like.left == 5)
 
 
-async def test_the_service_passes_split_on() -> None:
+async def test_the_service_passes_on_split() -> None:
     khaya_like = Translator(awaited=5)
     async with Server(khaya_like.shout) as server, KellyAPI(khaya=Khaya("key", base_url=server.url)) as api:
         assert (await api.translate(LONG, PAIR, split=True)).text == LONG.upper()

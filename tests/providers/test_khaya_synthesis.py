@@ -28,7 +28,7 @@ from .khaya_messages import BASE, JSON, WAV
         ),
     ],
 )
-async def test_synthesize_posts_text_language_and_what_was_asked(
+async def test_synthesize_posts_the_text_the_language_and_the_options(
     wire: Responses, version: Any, arguments: Any, path: str, data: Any
 ) -> None:
     sent = respond(wire, "POST", BASE + path, body=WAV, content_type="audio/wav")
@@ -51,7 +51,7 @@ async def test_synthesize_posts_text_language_and_what_was_asked(
         (b"of a new kind", "audio/new; rate=1", "audio/new"),
     ],
 )
-async def test_audio_is_known_by_its_type_or_its_first_bytes(
+async def test_the_format_of_audio_is_known_by_its_type_or_its_first_bytes(
     wire: Responses, khaya: Khaya, body: bytes, content_type: str, mime: str
 ) -> None:
     respond(wire, "POST", f"{BASE}/tts/v1/tts", body=body, content_type=content_type)
@@ -85,7 +85,7 @@ async def test_a_success_without_audio_is_a_decoding_error(
         ({"text": "x", "language": "twi", "format": "flac"}, "format"),
     ],
 )
-async def test_wrong_speech_is_refused_before_anything_is_sent(
+async def test_wrong_arguments_are_refused_before_anything_is_sent(
     wire: Responses, khaya: Khaya, arguments: Any, problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
@@ -95,7 +95,7 @@ async def test_wrong_speech_is_refused_before_anything_is_sent(
     assert not wire.requests
 
 
-async def test_a_stream_is_asked_of_v2_and_gives_the_audio_in_pieces(wire: Responses, khaya: Khaya) -> None:
+async def test_a_stream_uses_v2_and_yields_the_audio_in_pieces(wire: Responses, khaya: Khaya) -> None:
     sent = respond(wire, "POST", f"{BASE}/tts/v2/synthesize", body=WAV, content_type="audio/wav")
     stream = khaya.synthesize_stream("Akwaaba", "twi", voice="female", format="wav")
     assert not sent
@@ -105,7 +105,7 @@ async def test_a_stream_is_asked_of_v2_and_gives_the_audio_in_pieces(wire: Respo
     assert [(one.headers, one.json) for one in sent] == [({**JSON, **AS_IT_IS}, asked)]
 
 
-async def test_a_stream_that_is_no_audio_is_a_decoding_error(wire: Responses, khaya: Khaya) -> None:
+async def test_a_stream_that_is_not_audio_is_a_decoding_error(wire: Responses, khaya: Khaya) -> None:
     respond(wire, "POST", f"{BASE}/tts/v2/synthesize", body="<html>", content_type="text/html")
     with pytest.raises(DecodingError, match="text/html"):
         async with khaya.synthesize_stream("Akwaaba", "twi"):

@@ -51,7 +51,7 @@ async def test_timestamps_fill_words_or_segments(
     assert (result.words, result.segments) == (words, segments)
 
 
-async def test_advice_of_the_system_is_kept_and_logged(
+async def test_a_warning_of_the_provider_is_kept_and_logged(
     wire: Responses, khaya: Khaya, caplog: pytest.LogCaptureFixture
 ) -> None:
     advice = "Language code 'tw' is a legacy code."
@@ -67,7 +67,7 @@ async def _pieces() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("kind", ["path", "str", "file", "iterator"])
-async def test_a_file_is_streamed_and_named_by_its_content(
+async def test_a_file_is_streamed_with_the_type_of_its_content(
     wire: Responses, khaya: Khaya, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "sound.bin"
@@ -89,7 +89,7 @@ async def test_a_file_is_streamed_and_named_by_its_content(
         ({"audio": Base64("?"), "language": "twi"}, "base64"),
     ],
 )
-async def test_a_wrong_transcription_is_refused_before_anything_is_sent(
+async def test_wrong_arguments_are_refused_before_anything_is_sent(
     wire: Responses, khaya: Khaya, arguments: Any, problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
@@ -104,7 +104,7 @@ async def test_recognition_v1_has_no_timestamps(wire: Responses) -> None:
     assert not wire.requests
 
 
-async def test_a_missing_file_and_a_directory_are_the_errors_of_opening_them(
+async def test_a_missing_file_and_a_directory_raise_the_errors_of_open(
     wire: Responses, khaya: Khaya, tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError):
@@ -121,7 +121,7 @@ async def test_a_missing_file_and_a_directory_are_the_errors_of_opening_them(
         ({}, r"\$\.text: missing"),
     ],
 )
-async def test_a_transcript_of_wrong_shape_names_the_place(
+async def test_the_error_of_a_malformed_transcript_names_the_path(
     wire: Responses, khaya: Khaya, reply: Any, where: str
 ) -> None:
     respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=reply)

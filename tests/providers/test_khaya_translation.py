@@ -42,7 +42,7 @@ async def test_source_and_target_make_the_pair(wire: Responses, khaya: Khaya) ->
         ({"text": "x", "pair": "en-tw", "target": "tw"}, "not both"),
     ],
 )
-async def test_a_wrong_translation_is_refused_before_anything_is_sent(
+async def test_wrong_arguments_are_refused_before_anything_is_sent(
     wire: Responses, khaya: Khaya, arguments: Any, problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
@@ -50,14 +50,14 @@ async def test_a_wrong_translation_is_refused_before_anything_is_sent(
     assert not wire.requests
 
 
-async def test_a_text_that_is_no_string_is_a_type_error(wire: Responses, khaya: Khaya) -> None:
+async def test_a_text_that_is_not_a_string_is_a_type_error(wire: Responses, khaya: Khaya) -> None:
     with pytest.raises(TypeError, match="text"):
         await khaya.translate(b"x", "en-tw")  # type: ignore[arg-type]  # the wrong type is the point
     assert not wire.requests
 
 
 @pytest.mark.parametrize("body", ["null", "1", "true", "[]", '{"text": "x"}', "", "Ɛte sɛn?", "[" * 1000 + "]" * 1000])
-async def test_a_translation_that_is_no_json_string_is_a_decoding_error(
+async def test_a_translation_that_is_not_a_json_string_is_a_decoding_error(
     wire: Responses, khaya: Khaya, body: str
 ) -> None:
     respond(wire, "POST", f"{BASE}/v1/translate", body=body)

@@ -20,14 +20,14 @@ from .event_streams import BEGUN, DONE, HELLO, WHOLE, asked, chunk, each, events
 
 
 @each
-async def test_a_stream_that_ended_leaves_its_connection_for_the_next(name: str) -> None:
+async def test_a_stream_that_ended_leaves_its_connection_for_the_next_call(name: str) -> None:
     async with asked(name, streamed(WHOLE[name])) as (make, server):
         for _ in range(3):
             assert await read(make)
         assert [seen.connection for seen in server.requests] == [1, 1, 1]
 
 
-async def test_a_server_that_goes_on_after_the_end_is_left() -> None:
+async def test_a_stream_ends_even_if_the_server_keeps_sending() -> None:
     async with asked("skytells chat", pausing(streamed(WHOLE["skytells chat"], b"x")[:-1])) as (make, server):
         stream = make()
         assert [piece async for piece in stream] == ["Hel", "lo"]
@@ -84,7 +84,7 @@ async def test_cancelling_frees_the_connection_at_once(name: str, early: bool) -
 
 
 @pytest.mark.parametrize("done", [b"data:[DONE]\n\n", b"data:   [DONE]  \r\n\r\n", b": bye\ndata: [DONE]\r\r"])
-async def test_the_end_is_heard_whatever_surrounds_it(done: bytes) -> None:
+async def test_the_end_is_recognised_whatever_surrounds_it(done: bytes) -> None:
     async with asked("aerostack chat", streamed(events(chunk("Hello")), b"data:\n\n", done)) as (make, _):
         assert await read(make) == ["Hello"]
 
@@ -107,7 +107,7 @@ def turns_of_others() -> Iterator[list[None]]:
     counting.cancel()
 
 
-async def test_events_in_one_piece_leave_the_loop_to_others() -> None:
+async def test_events_in_one_piece_do_not_block_the_loop() -> None:
     many = 100_000
     async with asked("skytells chat", streamed(events(*[chunk("x")] * many), DONE)) as (make, _):
         with turns_of_others() as turns:
@@ -116,7 +116,7 @@ async def test_events_in_one_piece_leave_the_loop_to_others() -> None:
         assert len(turns) >= many // _MAX_EVENTS_IN_A_ROW
 
 
-async def test_lines_without_an_event_in_one_piece_leave_the_loop_to_others() -> None:
+async def test_lines_without_an_event_in_one_piece_do_not_block_the_loop() -> None:
     lines = b"id\n" * 500_000
     body = gzip.compress(lines + events(chunk("x")) + DONE)
     async with asked("skytells chat", streamed(body, Content_Encoding="gzip")) as (make, _):
@@ -126,7 +126,7 @@ async def test_lines_without_an_event_in_one_piece_leave_the_loop_to_others() ->
         assert len(turns) >= len(lines) // 2**16
 
 
-async def test_no_event_is_lost_by_a_call_that_is_cancelled_while_others_have_their_turn() -> None:
+async def test_no_event_is_lost_if_a_read_is_cancelled_during_a_pause_for_other_tasks() -> None:
     sent = [str(number) for number in range(3 * _MAX_EVENTS_IN_A_ROW)]
     async with asked("skytells chat", streamed(events(*map(chunk, sent)), DONE)) as (make, _), make() as stream:
         got = [await anext(stream)]
@@ -152,7 +152,7 @@ async def test_streams_are_read_without_an_event_loop() -> None:
         assert await asyncio.to_thread(without_a_loop, server.url) == (["Hel", "lo"], "Hello", ["Hel", "lo"])
 
 
-async def test_speech_that_breaks_off_says_how_much_had_arrived() -> None:
+async def test_the_error_of_speech_that_breaks_off_says_how_much_has_arrived() -> None:
     async def spoken(exchange: Exchange) -> None:
         await cut(make_response(body=b"RIFF" + b"x" * 96, kind="audio/wav")[:-50])(exchange)  # type: ignore[operator]  # a function
 
@@ -170,7 +170,7 @@ async def test_speech_without_a_byte_is_a_decoding_error() -> None:
         assert (caught.value.provider, caught.value.outcome_unknown, len(server.requests)) == ("khaya", True, 1)
 
 
-async def test_the_service_streams_what_its_provider_streams() -> None:
+async def test_the_service_streams_the_same_as_its_provider() -> None:
     async with Server(HELLO) as server, KellyAPI("key", aerostack=Aerostack("key", base_url=server.url)) as api:
         async with api.chat_stream("hi") as stream:
             assert [piece async for piece in stream] == ["Hel", "lo"]

@@ -55,7 +55,7 @@ BROKEN: dict[str, Callable[[bytes], Script]] = {
 
 @each
 @pytest.mark.parametrize("case", BROKEN)
-async def test_a_stream_that_breaks_off_says_so_with_what_had_arrived(name: str, case: str) -> None:
+async def test_a_stream_that_breaks_off_is_an_error_with_what_has_arrived(name: str, case: str) -> None:
     async with asked(name, BROKEN[case](BEGUN[name])) as (make, server):
         with pytest.raises(TransportError) as caught:
             await read(make)
@@ -65,7 +65,7 @@ async def test_a_stream_that_breaks_off_says_so_with_what_had_arrived(name: str,
         await server.until(lambda: server.open == 0 or not case.startswith("cut"))
 
 
-async def test_a_stream_without_a_single_event_breaks_off_too() -> None:
+async def test_a_stream_without_an_event_counts_as_broken_off() -> None:
     async with asked("skytells chat", streamed(b": nothing\n\n")) as (make, _):
         with pytest.raises(TransportError) as caught:
             await read(make)
@@ -77,13 +77,13 @@ async def test_a_stream_without_a_single_event_breaks_off_too() -> None:
 
 
 @each_chat
-async def test_a_chat_whose_choices_have_all_ended_needs_no_other_end(name: str) -> None:
+async def test_a_chat_is_complete_when_all_its_choices_have_ended(name: str) -> None:
     async with asked(name, streamed(events(chunk("Hello"), STOP))) as (make, _):
         assert await read(make) == ["Hello"]
 
 
 @each
-async def test_a_stream_that_falls_silent_is_a_timeout_with_what_had_arrived(name: str) -> None:
+async def test_a_stream_that_falls_silent_is_a_timeout_with_what_has_arrived(name: str) -> None:
     silent = pausing(streamed(BEGUN[name], b"x" * 50)[:-50])
     async with asked(name, silent, timeout=Timeout(total=None, idle=0.05)) as (make, server):
         with pytest.raises(RequestTimeoutError) as caught:
@@ -106,7 +106,7 @@ ERRORS: dict[str, tuple[bytes, type[StatusError], str]] = {
 
 @each
 @pytest.mark.parametrize("case", ERRORS)
-async def test_an_error_on_the_way_is_a_status_error_with_what_had_arrived(name: str, case: str) -> None:
+async def test_an_error_event_is_a_status_error_with_what_has_arrived(name: str, case: str) -> None:
     event, kind, code = ERRORS[case]
     async with asked(name, streamed(BEGUN[name], event, BEGUN[name])) as (make, server):
         with pytest.raises(kind, match="busy") as caught:
@@ -132,9 +132,7 @@ async def test_an_error_on_the_way_is_a_status_error_with_what_had_arrived(name:
         ("aerostack gateway", {"error": {"code": "AUTH_INVALID_KEY", "message": "no"}}, AuthenticationError),
     ],
 )
-async def test_an_error_on_the_way_is_of_the_class_that_its_code_means(
-    name: str, error: Any, kind: type[StatusError]
-) -> None:
+async def test_an_error_event_has_the_class_of_its_code(name: str, error: Any, kind: type[StatusError]) -> None:
     async with asked(name, streamed(BEGUN[name], events(error))) as (make, _):
         with pytest.raises(kind, match="no") as caught:
             await read(make)
@@ -181,7 +179,7 @@ MALFORMED_EVENTS: dict[str, bytes] = {
         *(("skytells responses", event) for event in MALFORMED_EVENTS.values()),
     ],
 )
-async def test_what_is_not_of_the_protocol_is_a_decoding_error_with_what_had_arrived(
+async def test_an_event_outside_the_protocol_is_a_decoding_error_with_what_has_arrived(
     name: str, malformed: bytes
 ) -> None:
     async with asked(name, pausing(streamed(BEGUN[name], malformed, WHOLE[name])[:-1])) as (make, server):
@@ -202,7 +200,7 @@ async def test_an_optional_part_of_a_chunk_of_a_wrong_type_is_left_out(malformed
 
 
 @pytest.mark.parametrize("response", [{"id": 5}, {}, [], None])
-async def test_a_state_on_the_way_that_cannot_be_read_is_left_out(response: Any) -> None:
+async def test_an_unreadable_state_before_the_end_is_left_out(response: Any) -> None:
     name = "skytells responses"
     malformed = events({"type": "response.in_progress", "response": response})
     async with asked(name, streamed(BEGUN[name], malformed, WHOLE[name])) as (make, _):
@@ -244,13 +242,13 @@ async def test_arguments_of_a_tool_call_may_be_an_object() -> None:
         ("skytells responses", events(CREATED) + DONE),
     ],
 )
-async def test_an_end_before_all_is_there_or_of_wrong_types_is_a_decoding_error(name: str, body: bytes) -> None:
+async def test_an_incomplete_or_mistyped_end_is_a_decoding_error(name: str, body: bytes) -> None:
     async with asked(name, streamed(body)) as (make, _):
         with pytest.raises(DecodingError):
             await read(make)
 
 
-async def test_a_stream_is_no_longer_than_the_largest_answer() -> None:
+async def test_a_stream_is_limited_to_the_largest_response() -> None:
     long = streamed(events(*[chunk("x" * 100)] * 100), DONE)
     async with asked("skytells chat", pausing(long[:-1]), max_response_bytes=5000) as (make, server):
         with pytest.raises(DecodingError, match="max_response_bytes=5000"):
@@ -263,7 +261,7 @@ async def test_a_stream_is_no_longer_than_the_largest_answer() -> None:
 
 @each
 @pytest.mark.parametrize("status", [429, 503])
-async def test_a_refusal_that_costs_nothing_is_asked_again(name: str, status: int) -> None:
+async def test_a_refusal_that_costs_nothing_is_retried(name: str, status: int) -> None:
     refusal = make_response(status, b'{"error": {"message": "busy"}}')
     async with asked(name, refusal, refusal, streamed(WHOLE[name])) as (make, server):
         await read(make)
@@ -272,7 +270,7 @@ async def test_a_refusal_that_costs_nothing_is_asked_again(name: str, status: in
 
 @each
 @pytest.mark.parametrize("script", [make_response(500, b'{"error": {"message": "busy"}}'), reset])
-async def test_what_may_have_been_billed_is_not_asked_again(name: str, script: Script) -> None:
+async def test_a_stream_that_may_have_been_billed_is_not_retried(name: str, script: Script) -> None:
     async with asked(name, script) as (make, server):
         with pytest.raises(KellyAPIError) as caught:
             await read(make)

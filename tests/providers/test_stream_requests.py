@@ -55,7 +55,9 @@ from .event_streams import (
         ("skytells responses", "/responses", ("x-api-key", "key"), {"model": "gpt-5", "input": "hi", "stream": True}),
     ],
 )
-async def test_a_stream_is_asked_for_and_nothing_before(name: str, target: str, key: Any, body: Any) -> None:
+async def test_a_stream_sends_its_request_when_it_is_opened_and_not_before(
+    name: str, target: str, key: Any, body: Any
+) -> None:
     async with asked(name, streamed(WHOLE[name])) as (make, server):
         stream = make()
         assert server.connections == 0
@@ -90,7 +92,7 @@ async def test_a_stream_is_asked_for_and_nothing_before(name: str, target: str, 
         (lambda it: it.chat_stream("hi", model="m"), {"messages": HI, "model": "m", **COUNTED}),
     ],
 )
-async def test_parameters_go_out_under_their_own_names(make: Any, sent: Any) -> None:
+async def test_parameters_are_sent_under_their_own_names(make: Any, sent: Any) -> None:
     body = events(chunk("hi"), STOP) + DONE if "messages" in sent else events(CREATED, COMPLETED)
     async with (
         Server(streamed(body)) as server,
@@ -124,7 +126,7 @@ async def test_unknown_parameters_are_refused_without_a_stream_too() -> None:
         await Skytells("key").chat.create("m", "hi", heat=1)  # type: ignore[call-arg]  # the wrong name is the point
 
 
-async def test_who_cannot_stream_is_not_asked() -> None:
+async def test_a_provider_that_cannot_stream_gets_no_request() -> None:
     with pytest.raises(ConfigurationError, match="set AEROSTACK_API_KEY,"):
         KellyAPI("key").chat_stream("hi")
 
@@ -161,7 +163,7 @@ CHUNKS: list[dict[str, Any]] = [
 
 
 @each_chat
-async def test_chunks_make_the_text_and_the_whole_completion(name: str) -> None:
+async def test_chunks_become_the_text_and_the_completion(name: str) -> None:
     async with asked(name, streamed(events(*CHUNKS), DONE)) as (make, _):
         async with make() as stream:
             assert isinstance(stream, ChatStream)
@@ -188,7 +190,7 @@ async def test_chunks_make_the_text_and_the_whole_completion(name: str) -> None:
             await anext(stream)
 
 
-async def test_what_has_arrived_can_be_looked_at_while_the_rest_comes() -> None:
+async def test_what_has_arrived_can_be_read_before_the_end() -> None:
     async with asked("skytells chat", HELLO) as (make, _), make() as stream:
         assert (stream.text, stream.completion.choices) == ("", ())
         assert await anext(stream) == "Hel"
@@ -196,7 +198,7 @@ async def test_what_has_arrived_can_be_looked_at_while_the_rest_comes() -> None:
         assert (await stream.finish()).text == stream.text == "Hello"
 
 
-async def test_a_model_that_says_nothing_has_no_content() -> None:
+async def test_a_stream_without_text_has_no_content() -> None:
     blocked = streamed(events(chunk(None), chunk(finish_reason="content_filter")), DONE)
     async with asked("skytells chat", blocked) as (make, _):
         stream = make()

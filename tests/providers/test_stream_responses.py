@@ -29,7 +29,7 @@ from .event_streams import (
 # Responses
 
 
-async def test_events_of_a_response_are_typed_and_unknown_ones_passed_on() -> None:
+async def test_events_of_a_response_are_typed_and_unknown_ones_are_passed_on() -> None:
     new = {"type": "response.dance.delta", "sequence_number": 2, "delta": {"step": 1}, "text": 5}
     sent = [
         CREATED,
@@ -55,7 +55,7 @@ async def test_events_of_a_response_are_typed_and_unknown_ones_passed_on() -> No
         assert (stream.text, stream.response.text, stream.response.usage.total_tokens) == ("Hello", "Hello", 3)
 
 
-async def test_the_text_of_a_response_can_be_had_alone() -> None:
+async def test_the_text_of_a_response_can_be_streamed_alone() -> None:
     async with asked("skytells responses", streamed(WHOLE["skytells responses"])) as (make, server):
         stream = make()
         assert [text async for text in stream.texts()] == ["Hel", "lo"]
@@ -64,7 +64,7 @@ async def test_the_text_of_a_response_can_be_had_alone() -> None:
 
 
 @pytest.mark.parametrize("state", ["incomplete", "failed"])
-async def test_a_response_that_does_not_succeed_is_a_result_as_it_is_without_a_stream(state: str) -> None:
+async def test_a_response_that_does_not_succeed_is_a_result_as_without_a_stream(state: str) -> None:
     last = {"type": f"response.{state}", "response": {"id": "r1", "status": state, "error": {"code": "server_error"}}}
     async with asked("skytells responses", streamed(events(CREATED, last))) as (make, _):
         response = await make().finish()
@@ -75,7 +75,7 @@ async def test_a_response_that_does_not_succeed_is_a_result_as_it_is_without_a_s
 
 
 @each_chat
-async def test_a_completion_that_comes_whole_is_one_piece(name: str) -> None:
+async def test_a_completion_without_a_stream_is_one_piece(name: str) -> None:
     body = {
         "id": "c1",
         "choices": [{"message": {"content": "Hello", "tool_calls": [{"id": "t", "function": {"name": "f"}}] * 2}}],
@@ -91,14 +91,14 @@ async def test_a_completion_that_comes_whole_is_one_piece(name: str) -> None:
         assert server.connections == 1
 
 
-async def test_the_first_generation_of_aerostack_is_heard_whole_and_in_pieces() -> None:
+async def test_the_first_generation_of_aerostack_is_read_with_and_without_a_stream() -> None:
     pieces = streamed(events({"response": "Hel"}, {"response": "lo"}), DONE)
     async with asked("aerostack chat", make_response(body=b'{"response": "Hello"}'), pieces) as (make, _):
         assert await read(make) == ["Hello"]
         assert await read(make) == ["Hel", "lo"]
 
 
-async def test_a_response_that_comes_whole_is_its_text_and_its_end() -> None:
+async def test_a_response_without_a_stream_is_its_text_and_its_end() -> None:
     body = json.dumps({"object": "response", "error": None, **COMPLETED["response"]}).encode()  # type: ignore[dict-item]  # a dict
     async with asked("skytells responses", make_response(body=body)) as (make, _):
         stream = make()
@@ -106,13 +106,13 @@ async def test_a_response_that_comes_whole_is_its_text_and_its_end() -> None:
         assert (stream.text, stream.response.status) == ("Hello", "completed")
 
 
-async def test_a_response_that_failed_and_comes_whole_is_a_result_too() -> None:
+async def test_a_failed_response_without_a_stream_is_a_result_too() -> None:
     body = b'{"object": "response", "id": "r1", "status": "failed", "error": {"code": "server_error"}}'
     async with asked("skytells responses", make_response(body=body)) as (make, _):
         assert (await make().finish()).error == {"code": "server_error"}
 
 
-async def test_the_kind_of_an_answer_is_read_whatever_its_case() -> None:
+async def test_the_content_type_of_a_response_is_read_in_any_case() -> None:
     loud = make_response(body=events(chunk("Hello"), STOP) + DONE, kind="Text/Event-Stream;Charset=UTF-8")
     async with asked("skytells chat", loud) as (make, _):
         assert await read(make) == ["Hello"]
@@ -131,7 +131,7 @@ NO_STREAMS = {
 
 @each
 @pytest.mark.parametrize("case", NO_STREAMS)
-async def test_an_answer_that_is_no_stream_is_an_error(name: str, case: str) -> None:
+async def test_another_body_instead_of_a_stream_is_an_error(name: str, case: str) -> None:
     script, error, message = NO_STREAMS[case]
     async with asked(name, script) as (make, server):
         with pytest.raises(error, match=message) as caught:

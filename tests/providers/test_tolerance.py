@@ -53,12 +53,12 @@ def is_number(value: Any) -> bool:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_a_whole_reply_is_read(name: str) -> None:
+async def test_all_fields_of_a_response_are_read(name: str) -> None:
     assert await read(name, REPLIES[name][2]) is not None
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_fields_that_are_not_known_are_ignored(name: str) -> None:
+async def test_unknown_fields_are_ignored(name: str) -> None:
     reply = copy.deepcopy(REPLIES[name][2])
     objects = [reply, *(container[key] for _, container, key in places(reply))]
     for one in objects:
@@ -70,7 +70,7 @@ async def test_fields_that_are_not_known_are_ignored(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_numbers_may_be_text_where_numbers_are_due(name: str) -> None:
+async def test_numbers_may_be_sent_as_text(name: str) -> None:
     reply = copy.deepcopy(REPLIES[name][2])
     for _, container, key in places(reply):
         if is_number(container[key]) and (name == "sum" or key not in ("a", "value")):  # those may be any JSON
@@ -79,7 +79,7 @@ async def test_numbers_may_be_text_where_numbers_are_due(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPLIES)
-async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name: str) -> None:
+async def test_each_optional_field_may_be_missing_or_of_any_type(name: str) -> None:
     """Nobody loses a paid result to a field that the result can do without."""
     client, call, whole, needed = REPLIES[name]
     optional = [
@@ -114,7 +114,7 @@ async def test_each_place_that_is_not_needed_may_be_missing_or_of_any_type(name:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["$.choices[0]", "$.prompt_filter_results[0]"])
-async def test_a_finding_of_the_content_filter_that_cannot_be_read_never_passes(where: str, findings: Any) -> None:
+async def test_an_unreadable_finding_of_the_content_filter_never_passes(where: str, findings: Any) -> None:
     reply = copy.deepcopy(REPLIES["safety"][2])
     container, key = at(f"{where}.content_filter_results", reply)
     container[key] = findings
@@ -123,7 +123,7 @@ async def test_a_finding_of_the_content_filter_that_cannot_be_read_never_passes(
 
 
 @pytest.mark.parametrize("findings", [None, {}, [], {"hate": {}, "custom_blocklists": []}, {"hate": None}])
-async def test_no_finding_of_the_content_filter_passes(findings: Any) -> None:
+async def test_without_findings_the_content_filter_passes(findings: Any) -> None:
     reply = copy.deepcopy(REPLIES["safety"][2])
     container, key = at("$.choices[0].content_filter_results", reply)
     container[key] = findings
@@ -132,7 +132,7 @@ async def test_no_finding_of_the_content_filter_passes(findings: Any) -> None:
 
 @pytest.mark.parametrize("content", [{}, 7, True, [7, {"text": 7}]])
 @pytest.mark.parametrize("name", ["chat", "gateway"])
-async def test_a_content_that_is_no_text_is_refused(name: str, content: Any) -> None:
+async def test_content_that_is_not_text_is_refused(name: str, content: Any) -> None:
     reply = copy.deepcopy(REPLIES[name][2])
     container, key = at(CONTENT, reply)
     container[key] = content
@@ -142,7 +142,7 @@ async def test_a_content_that_is_no_text_is_refused(name: str, content: Any) -> 
 
 @pytest.mark.parametrize("wrong", [None, "another kind"])
 @pytest.mark.parametrize(("name", "where"), NEEDED)
-async def test_a_wrong_value_in_a_needed_place_is_refused_with_its_place(name: str, where: str, wrong: Any) -> None:
+async def test_a_wrong_value_of_a_needed_field_is_refused_with_its_path(name: str, where: str, wrong: Any) -> None:
     reply = copy.deepcopy(REPLIES[name][2])
     container, key = at(where, reply)
     container[key] = wrong and (True if is_number(container[key]) else 7)
@@ -152,7 +152,7 @@ async def test_a_wrong_value_in_a_needed_place_is_refused_with_its_place(name: s
 
 
 @pytest.mark.parametrize(("name", "where"), [(name, where) for name, where in NEEDED if not where.endswith("]")])
-async def test_a_needed_field_that_is_missing_is_refused_with_its_place(name: str, where: str) -> None:
+async def test_a_missing_needed_field_is_refused_with_its_path(name: str, where: str) -> None:
     reply = copy.deepcopy(REPLIES[name][2])
     container, key = at(where, reply)
     del container[key]
@@ -163,7 +163,7 @@ async def test_a_needed_field_that_is_missing_is_refused_with_its_place(name: st
 
 @pytest.mark.parametrize("body", [None, 1, "text", True])
 @pytest.mark.parametrize("name", [name for name in REPLIES if name != "heard"])  # an older version gives a bare string
-async def test_a_body_of_another_kind_is_refused_at_its_root(name: str, body: Any) -> None:
+async def test_a_body_of_another_type_is_refused_at_its_root(name: str, body: Any) -> None:
     with pytest.raises(DecodingError, match=r"\$: expected an (object|array)"):
         await read(name, body)
 
@@ -182,5 +182,5 @@ async def test_a_body_of_another_kind_is_refused_at_its_root(name: str, body: An
         ("job", {"job": {"id": "j", "status": "asleep"}}, lambda it: it.status, "asleep"),
     ],
 )
-async def test_words_that_are_not_known_stay_as_they_are(name: str, changes: Any, see: Any, seen: Any) -> None:
+async def test_unknown_words_stay_unchanged(name: str, changes: Any, see: Any, seen: Any) -> None:
     assert see(await read(name, {**REPLIES[name][2], **changes})) == seen

@@ -12,9 +12,7 @@ from .failing_calls import CALLS, fail
 
 @pytest.mark.parametrize("provider", list(CALLS))
 @pytest.mark.parametrize("body", ["<html><title>Welcome</title></html>", "", "<!doctype html>", "hello", "null", "NaN"])
-async def test_a_success_that_is_no_json_of_the_protocol_is_a_decoding_error(
-    wire: Responses, provider: str, body: str
-) -> None:
+async def test_a_success_outside_the_protocol_is_a_decoding_error(wire: Responses, provider: str, body: str) -> None:
     error = await fail(wire, provider, 200, {}, body)
     assert (type(error), error.code, error.outcome_unknown) == (DecodingError, "INVALID_JSON", True)
     assert body[:200] in str(error) or body == "null"
@@ -25,7 +23,7 @@ async def test_a_success_that_is_no_json_of_the_protocol_is_a_decoding_error(
     ("location", "named"),
     [("https://sk-user@evil.example/steal?token=1", "https://evil.example"), ("http://[", "http"), ("", "")],
 )
-async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
+async def test_a_redirect_to_another_origin_is_an_error_that_names_only_the_origin(
     wire: Responses, provider: str, location: str, named: str
 ) -> None:
     error = await fail(wire, provider, 302, {"Location": location} if location else {}, "")
@@ -39,6 +37,6 @@ async def test_a_redirect_elsewhere_is_an_error_that_names_the_origin_only(
 
 @pytest.mark.parametrize("provider", list(CALLS))
 @pytest.mark.parametrize("page", ["<title>" * 14_000, "<title" * 16_000, "<title>Down" + " " * 90_000])
-async def test_a_page_whose_title_does_not_end_is_read_in_one_pass(wire: Responses, provider: str, page: str) -> None:
+async def test_a_page_with_an_unclosed_title_is_read_in_linear_time(wire: Responses, provider: str, page: str) -> None:
     error = await fail(wire, provider, 502, {}, page)
     assert (type(error), len(error.message) <= 200) == (ServerError, True)

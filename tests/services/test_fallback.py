@@ -62,14 +62,14 @@ async def two(
     ],
     ids=["reset", "hang", "HTML", "402", "429", "429 for an hour", "500", "502", "503", "504"],
 )
-async def test_when_a_provider_fails_the_next_one_answers_and_the_result_says_so(script: Script, sent: int) -> None:
+async def test_if_a_provider_fails_the_next_one_responds_and_the_result_says_so(script: Script, sent: int) -> None:
     async with two(script, AEROSTACK_SAYS) as (api, kelly, aerostack):
         reply = await api.with_options(timeout=0.2 if script is hang else None).chat("Who are you?", fallback=True)
         assert (reply.text, reply.provider, reply.tried) == ("I am Aerostack", "aerostack", ("kelly", "aerostack"))
         assert (len(kelly.requests), len(aerostack.requests)) == (sent, 1)
 
 
-async def test_a_job_that_is_paid_for_is_not_asked_of_another() -> None:
+async def test_a_prediction_that_is_paid_for_is_not_requested_from_another_provider() -> None:
     done = make_response(body=b'{"id": "p1", "status": "succeeded", "output": "no link"}')
     picture = make_response(body=b'{"image": "aW1hZ2U="}')
     async with Server(done) as first, Server(picture) as second:
@@ -81,7 +81,7 @@ async def test_a_job_that_is_paid_for_is_not_asked_of_another() -> None:
             assert second.requests == []
 
 
-async def test_an_empty_order_is_nobody_else() -> None:
+async def test_an_empty_fallback_tries_no_other_provider() -> None:
     async with two(make_response(500), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):
             await api.chat("Who are you?", fallback=[])
@@ -91,21 +91,23 @@ async def test_an_empty_order_is_nobody_else() -> None:
 @pytest.mark.parametrize(
     ("status", "error"), [(400, BadRequestError), (401, AuthenticationError), (422, BadRequestError)]
 )
-async def test_an_error_of_the_input_is_nobody_elses_to_repeat(status: int, error: type[KellyAPIError]) -> None:
+async def test_an_error_about_the_input_is_not_retried_with_another_provider(
+    status: int, error: type[KellyAPIError]
+) -> None:
     async with two(make_response(status), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(error):
             await api.chat("Who are you?", fallback=True)
         assert not aerostack.requests
 
 
-async def test_without_fallback_nobody_else_is_asked_or_paid() -> None:
+async def test_without_fallback_no_other_provider_is_tried_or_paid() -> None:
     async with two(make_response(503), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):
             await api.chat("Who are you?")
         assert not aerostack.requests
 
 
-async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -> None:
+async def test_if_all_fail_the_last_failure_is_raised_and_names_the_others() -> None:
     async with two(make_response(402, b'{"detail": "no credits"}'), make_response(500)) as (api, *_):
         with pytest.raises(ServerError) as caught:
             await api.chat("Who are you?", fallback=True)
@@ -123,7 +125,7 @@ async def test_when_all_fail_the_last_failure_is_raised_and_names_the_others() -
         (None, ["aerostack"], ("aerostack",)),
     ],
 )
-async def test_an_order_of_providers_is_kept(
+async def test_providers_are_tried_in_the_given_order(
     provider: str | None, fallback: bool | Sequence[str], tried: tuple[str, ...]
 ) -> None:
     async with two(make_response(503), make_response(503)) as (api, kelly, aerostack):
@@ -152,7 +154,7 @@ async def test_a_wrong_order_is_refused_before_anything_is_sent(
         assert not aerostack.requests
 
 
-async def test_who_has_no_key_or_cannot_honour_an_argument_is_not_asked() -> None:
+async def test_a_provider_without_a_key_or_an_argument_is_not_tried() -> None:
     async with two(make_response(503), AEROSTACK_SAYS) as (api, _, aerostack):
         with pytest.raises(ServerError):  # Aerostack has no characters
             await api.chat("Who are you?", character="KelyAI", fallback=True)
@@ -161,7 +163,7 @@ async def test_who_has_no_key_or_cannot_honour_an_argument_is_not_asked() -> Non
         assert not aerostack.requests
 
 
-async def test_a_model_is_the_first_ones_and_the_next_one_takes_its_own() -> None:
+async def test_a_model_is_for_the_first_provider_and_the_next_one_uses_its_default() -> None:
     async with two(make_response(500), AEROSTACK_SAYS) as (api, kelly, aerostack):
         await api.chat("Who are you?", model="gemini", fallback=True)
         assert kelly.requests[0].target == "/chat/gemini"
@@ -169,7 +171,7 @@ async def test_a_model_is_the_first_ones_and_the_next_one_takes_its_own() -> Non
 
 
 @pytest.mark.parametrize("unseekable", [True, False])
-async def test_an_audio_that_can_be_read_once_reaches_the_next_one_whole(unseekable: bool) -> None:
+async def test_audio_that_can_be_read_once_reaches_the_next_provider_completely(unseekable: bool) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         yield b"RIFF"
         yield b"0000WAVE"
@@ -183,7 +185,7 @@ async def test_an_audio_that_can_be_read_once_reaches_the_next_one_whole(unseeka
         assert b"UklGRjAwMDBXQVZF" in kelly.requests[0].body  # the same in base64
 
 
-async def test_a_provider_that_keeps_failing_is_passed_over_and_then_tried_by_one_call(
+async def test_a_provider_that_keeps_failing_is_skipped_and_then_tried_by_one_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with two(make_response(500), AEROSTACK_SAYS) as (api, kelly, _):
@@ -199,7 +201,7 @@ async def test_a_provider_that_keeps_failing_is_passed_over_and_then_tried_by_on
         assert (await api.chat("Who are you?", fallback=True)).tried == ("aerostack",)
 
 
-async def test_when_all_keep_failing_they_are_asked_all_the_same() -> None:
+async def test_if_all_keep_failing_they_are_tried_anyway() -> None:
     async with two(reset, reset) as (api, kelly, aerostack):
         for _ in range(FAILURES_BEFORE_REST + 2):
             with pytest.raises(TransportError):
@@ -207,7 +209,7 @@ async def test_when_all_keep_failing_they_are_asked_all_the_same() -> None:
         assert len(kelly.requests) == len(aerostack.requests) == FAILURES_BEFORE_REST + 2
 
 
-async def test_a_wrong_input_is_no_failure_of_the_provider() -> None:
+async def test_a_wrong_input_does_not_count_as_a_failure_of_the_provider() -> None:
     async with two(make_response(400), AEROSTACK_SAYS) as (api, kelly, _):
         for _ in range(FAILURES_BEFORE_REST + 1):
             with pytest.raises(BadRequestError):
@@ -215,7 +217,7 @@ async def test_a_wrong_input_is_no_failure_of_the_provider() -> None:
         assert len(kelly.requests) == FAILURES_BEFORE_REST + 1
 
 
-async def test_going_on_to_the_next_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_trying_the_next_provider_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "kellyapi")
     async with two(make_response(402, b'{"detail": "no credits"}'), AEROSTACK_SAYS) as (api, *_):
         await api.chat("Who are you?", fallback=True)

@@ -135,7 +135,7 @@ SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
         (["aerostack"], "chat", {"prompt": "x"}, "aerostack", {"messages": "x"}),
     ],
 )
-async def test_the_first_configured_provider_that_can_is_asked_in_its_own_words(
+async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
     asked: Any, keys: Any, method: str, arguments: Any, provider: str, passed: Any
 ) -> None:
     await getattr(having(*keys), method)(**arguments)
@@ -162,7 +162,7 @@ async def test_the_first_configured_provider_that_can_is_asked_in_its_own_words(
         ([], "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
     ],
 )
-async def test_naming_a_provider_that_cannot_is_a_value_error(
+async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_value_error(
     asked: Any, keys: Any, method: str, arguments: Any, options: Any, problem: str
 ) -> None:
     with pytest.raises(ValueError, match=problem):
@@ -186,7 +186,7 @@ async def test_naming_a_provider_that_cannot_is_a_value_error(
         ([], "chat", ["x"], {}, "KELLYAI_API_KEY or AEROSTACK_API_KEY"),
     ],
 )
-async def test_without_a_key_for_who_can_the_error_names_the_variables_and_the_sandbox(
+async def test_without_a_key_the_error_names_the_variables_and_the_sandbox(
     asked: Any, keys: Any, method: str, arguments: Any, options: Any, variables: str
 ) -> None:
     with pytest.raises(ConfigurationError) as caught:
@@ -196,7 +196,7 @@ async def test_without_a_key_for_who_can_the_error_names_the_variables_and_the_s
     assert not asked
 
 
-async def test_a_blank_key_is_told_from_none(asked: Any) -> None:
+async def test_a_blank_key_is_an_error_that_says_so(asked: Any) -> None:
     api = KellyAPI(khaya="   ")
     with pytest.raises(ConfigurationError, match="blank") as caught:
         await api.khaya.languages("synthesis")
@@ -218,7 +218,9 @@ ROWS = [
 
 
 @pytest.mark.parametrize(("service", "routes"), ROWS)
-def test_each_row_names_arguments_of_the_service(service: str, routes: tuple[Route[Any, Any], ...]) -> None:
+def test_the_routes_of_a_service_accept_exactly_its_arguments(
+    service: str, routes: tuple[Route[Any, Any], ...]
+) -> None:
     offered = set(signature(getattr(KellyAPI, service)).parameters) - {"self", "provider", "fallback"}
     for route in routes:
         assert set(route.accepts) <= offered
@@ -229,7 +231,7 @@ def test_each_row_names_arguments_of_the_service(service: str, routes: tuple[Rou
 # Results
 
 
-async def test_a_result_says_who_answered_and_who_was_tried(wire: Responses) -> None:
+async def test_a_result_names_its_provider_and_those_tried_before(wire: Responses) -> None:
     respond(wire, "POST", "https://translation-api.ghananlp.org/v1/translate", json="Maakye")
     async with having(*ALL) as api:
         result = await api.translate("Good morning", "en-tw")
@@ -255,7 +257,7 @@ def test_results_are_frozen_and_end_with_the_provider(result: Any) -> None:
         assert str(result) == result.text
 
 
-def test_large_data_stays_out_of_repr() -> None:
+def test_large_data_is_not_in_repr() -> None:
     speech = Speech(audio=b"\x00" * 1000, mime="audio/wav", language="twi", provider="khaya")
     image = Image(data=b"\x00" * 1000, mime="image/png", provider="kelly")
     assert "audio=<1000 bytes>" in repr(speech)
@@ -282,7 +284,7 @@ def test_an_image_reads_its_size_from_the_picture() -> None:
     assert (other.width, other.height) == (None, None)
 
 
-async def test_results_save_themselves_and_give_the_path(tmp_path: Path) -> None:
+async def test_saving_a_result_returns_the_path(tmp_path: Path) -> None:
     speech = Speech(audio=b"sound", mime="audio/wav", language="twi", provider="khaya")
     image = Image(data=b"picture", mime="image/png", provider="kelly")
     assert await speech.save(str(tmp_path / "a.wav")) == tmp_path / "a.wav"

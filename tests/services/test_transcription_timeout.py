@@ -94,7 +94,7 @@ def test_an_upload_that_no_longer_moves_ends_after_60_seconds(
 
 
 @each_source
-def test_a_slow_line_is_not_a_silent_one(source: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_slow_connection_is_not_a_silent_one(source: Callable[..., Any], tmp_path: Path) -> None:
     async def slow(exchange: Exchange) -> None:
         left = int(exchange.seen.headers.get("content-length", len(LARGE)))
         while left > 0:

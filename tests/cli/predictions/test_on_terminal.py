@@ -18,7 +18,7 @@ from .terminal import FOX, ID, PNG, Terminal, ask, sandboxed
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_terminal_shows_a_bar_and_then_what_was_made(on_terminal: Callable[..., Terminal]) -> None:
+def test_a_terminal_shows_a_progress_bar_and_then_the_outputs(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal(*FOX, "-o", "made")
     assert terminal.end() == 0
     (path,) = Path("made").iterdir()
@@ -45,7 +45,7 @@ def test_a_terminal_shows_tables(on_terminal: Callable[..., Terminal]) -> None:
 
 @pytest.mark.parametrize(("typed", "status"), [("y\n", "cancelled"), ("n\n", "pending"), ("\n", "pending")])
 @pytest.mark.usefixtures("_slow")
-def test_ctrl_c_on_a_terminal_offers_to_cancel_the_job(
+def test_ctrl_c_on_a_terminal_offers_to_cancel_the_prediction(
     typed: str, status: str, on_terminal: Callable[..., Terminal]
 ) -> None:
     terminal = on_terminal(*FOX)
@@ -60,7 +60,7 @@ def test_ctrl_c_on_a_terminal_offers_to_cancel_the_job(
 
 
 @pytest.mark.usefixtures("_slow")
-def test_a_second_ctrl_c_is_a_no_also_just_before_the_answer_is_read(on_terminal: Callable[..., Terminal]) -> None:
+def test_a_second_ctrl_c_is_a_no_even_just_before_the_reply_is_read(on_terminal: Callable[..., Terminal]) -> None:
     terminal = on_terminal(*FOX)
     id = terminal.until(rf"prediction ({ID})")[1]
     terminal.interrupt()
@@ -72,7 +72,7 @@ def test_a_second_ctrl_c_is_a_no_also_just_before_the_answer_is_read(on_terminal
 
 @pytest.mark.parametrize("words", [FOX, [*FOX, "--json"]], ids=["people", "machines"])
 @pytest.mark.usefixtures("_slow")
-def test_ctrl_c_without_a_terminal_says_how_to_go_on(words: list[str]) -> None:
+def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> None:
     known = {job.id for job in ask("list").items}
     with subprocess.Popen([*KELLYAPI, *words], stdout=-1, stderr=-1, stdin=subprocess.DEVNULL, text=True) as process:
         while not (new := {job.id for job in ask("list").items} - known):
@@ -97,7 +97,7 @@ def test_ctrl_c_without_a_terminal_says_how_to_go_on(words: list[str]) -> None:
 
 
 @pytest.mark.usefixtures("_slow")
-def test_ctrl_c_while_following_names_the_job_too(on_terminal: Callable[..., Terminal]) -> None:
+def test_ctrl_c_while_following_names_the_prediction_too(on_terminal: Callable[..., Terminal]) -> None:
     job = ask("create", "truefusion", {"prompt": "a fox"})
     terminal = on_terminal("predictions", "follow", job.id)
     terminal.until(f"prediction {job.id}")
@@ -108,7 +108,7 @@ def test_ctrl_c_while_following_names_the_job_too(on_terminal: Callable[..., Ter
     assert ask("get", job.id).status == "cancelled"
 
 
-def test_ctrl_c_while_fetching_offers_no_cancelling_of_a_job_that_has_ended(
+def test_ctrl_c_during_a_download_does_not_offer_to_cancel_a_prediction_that_has_ended(
     on_terminal: Callable[..., Terminal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with sandboxed(0) as sandbox:

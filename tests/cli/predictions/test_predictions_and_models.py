@@ -13,7 +13,7 @@ from .terminal import FOX, PNG, ask
 
 
 @pytest.mark.usefixtures("_slow")
-def test_a_job_is_listed_looked_at_cancelled_and_deleted(run: Run) -> None:
+def test_a_prediction_is_listed_shown_cancelled_and_deleted(run: Run) -> None:
     job = ask("create", "truefusion", {"prompt": "a fox"})
     assert run("predictions", "get", job.id)[1] == "pending\n"
     assert json.loads(run("predictions", "get", job.id, "--json")[1])["status"] == "pending"
@@ -28,7 +28,7 @@ def test_a_job_is_listed_looked_at_cancelled_and_deleted(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_job_is_followed_and_fetched_by_its_id(run: Run) -> None:
+def test_a_prediction_is_followed_and_downloaded_by_its_id(run: Run) -> None:
     job = ask("create", "truefusion", {"prompt": "a fox", "width": 64, "height": 64})
     code, out, err = run("predictions", "follow", job.id, "--interval", "0.01", "-o", "made")
     (path,) = Path("made").iterdir()
@@ -52,7 +52,7 @@ def test_models_are_listed_and_shown(run: Run) -> None:
     assert json.loads(run("models", "show", "truefusion", "--json")[1])["input_schema"]["required"] == ["prompt"]
 
 
-def test_a_sandbox_can_be_started_for_one_job(run: Run) -> None:
+def test_a_sandbox_can_be_started_for_one_prediction(run: Run) -> None:
     code, out, _ = run(*FOX, "-o", "made", "--sandbox")
     assert code == 0
     assert Path(out.strip()).read_bytes().startswith(PNG)

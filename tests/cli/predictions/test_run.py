@@ -20,7 +20,7 @@ FAILING = ["run", "truefusion", "-i", "prompt=fail please", "--interval", "0.01"
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_job_is_run_and_what_it_made_is_fetched() -> None:
+def test_a_prediction_is_run_and_its_outputs_are_downloaded() -> None:
     done = subprocess.run([*KELLYAPI, *FOX, "-o", "made"], capture_output=True, text=True, check=True)
     (path,) = Path("made").iterdir()
     assert done.stdout == f"{path}\n"
@@ -32,7 +32,7 @@ def test_a_job_is_run_and_what_it_made_is_fetched() -> None:
 
 
 @pytest.mark.usefixtures("_quick")
-def test_machines_get_the_job_and_its_files_as_json(run: Run) -> None:
+def test_json_has_the_prediction_and_its_files(run: Run) -> None:
     code, out, err = run(*FOX, "-o", "made", "--json")
     job = json.loads(out)
     assert (code, err) == (0, "")
@@ -66,7 +66,7 @@ def test_without_a_folder_the_outputs_are_printed(run: Run) -> None:
     ],
 )
 @pytest.mark.usefixtures("_quick")
-def test_an_input_is_json_where_it_reads_as_json(given: str, value: Any, run: Run) -> None:
+def test_an_input_that_is_valid_json_is_sent_as_json(given: str, value: Any, run: Run) -> None:
     words = ["run", "gpt-5", "-i", "prompt=hello", "-i", f"extra={given}", "--interval", "0.01", "--json"]
     code, out, _ = run(*words)
     assert (code, json.loads(out)["input"]) == (0, {"prompt": "hello", "extra": value})
@@ -91,7 +91,7 @@ def test_an_input_is_json_where_it_reads_as_json(given: str, value: Any, run: Ru
         (["models", "show"], "MODEL"),
     ],
 )
-def test_what_was_asked_wrongly_is_said_before_anything_is_sent(words: list[str], complaint: str, run: Run) -> None:
+def test_wrong_arguments_are_reported_before_anything_is_sent(words: list[str], complaint: str, run: Run) -> None:
     code, out, err = run(*words)
     assert (code, out) == (2, "")
     assert complaint in err
@@ -99,7 +99,7 @@ def test_what_was_asked_wrongly_is_said_before_anything_is_sent(words: list[str]
 
 @pytest.mark.parametrize(("folder", "named"), [("made", "made"), ("made/fox", "{here}/made")])
 @pytest.mark.usefixtures("_quick")
-def test_a_folder_that_is_a_file_is_said_before_anything_is_paid_for(folder: str, named: str, run: Run) -> None:
+def test_a_folder_that_is_a_file_is_reported_before_anything_is_paid_for(folder: str, named: str, run: Run) -> None:
     Path("made").write_bytes(b"")
     before = ask("list").pagination.total
     code, _, err = run(*FOX, "-o", folder)
@@ -108,9 +108,7 @@ def test_a_folder_that_is_a_file_is_said_before_anything_is_paid_for(folder: str
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_folder_that_is_read_only_is_said_before_anything_is_paid_for(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_read_only_folder_is_reported_before_anything_is_paid_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = ask("list").pagination.total
     monkeypatch.setattr(os, "access", lambda *_: False)  # the provider's superuser may write everywhere
     code, _, err = run(*FOX, "-o", "made")
@@ -119,7 +117,7 @@ def test_a_folder_that_is_read_only_is_said_before_anything_is_paid_for(
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_full_disk_names_the_file_and_the_job_that_was_paid_for() -> None:
+def test_the_error_of_a_full_disk_names_the_file_and_the_paid_prediction() -> None:
     """The shell's limit on the size of files stands for a full disk."""
     limited = ["bash", "-c", 'ulimit -f 0; exec "$@"', "bash", *KELLYAPI, *FOX, "-o", "made", "--json"]
     unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
@@ -132,7 +130,7 @@ def test_a_full_disk_names_the_file_and_the_job_that_was_paid_for() -> None:
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_job_that_fails_is_a_failure_with_its_reason(run: Run) -> None:
+def test_a_prediction_that_fails_is_reported_with_its_reason(run: Run) -> None:
     code, out, err = run(*FAILING, "--json")
     error = json.loads(err)["error"]
     assert (code, out) == (1, "")
@@ -144,7 +142,7 @@ def test_a_job_that_fails_is_a_failure_with_its_reason(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("_slow")
-def test_waiting_too_long_names_the_job_that_goes_on(run: Run) -> None:
+def test_waiting_too_long_names_the_prediction_that_is_still_running(run: Run) -> None:
     code, _, err = run(*FOX, "--timeout", "0.1", "--json")
     error = json.loads(err)["error"]
     assert (code, error["type"]) == (1, "WaitTimeoutError")

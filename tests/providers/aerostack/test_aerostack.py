@@ -35,7 +35,7 @@ HELLO = {"role": "user", "content": "hi"}
         ),
     ],
 )
-async def test_chat_posts_the_messages_and_what_was_asked(
+async def test_chat_posts_the_messages_and_options(
     wire: Responses, aerostack: Aerostack, messages: Any, options: Any, data: Any
 ) -> None:
     sent = respond(wire, "POST", URL, json={"response": "Hello!"})
@@ -44,7 +44,7 @@ async def test_chat_posts_the_messages_and_what_was_asked(
     assert [(one.headers, one.json) for one in sent] == [(JSON, data)]
 
 
-async def test_the_newer_generation_answers_with_a_completion(wire: Responses, aerostack: Aerostack) -> None:
+async def test_the_newer_generation_responds_with_a_completion(wire: Responses, aerostack: Aerostack) -> None:
     respond(wire, "POST", URL, json=COMPLETION)
     assert await aerostack.ai.chat("hi") == ChatReply(
         text="Hello!",
@@ -67,7 +67,7 @@ async def test_the_newer_generation_answers_with_a_completion(wire: Responses, a
         ({"usage": {"prompt_tokens": "3"}}, {"usage": Usage(prompt_tokens=3)}),
     ],
 )
-async def test_what_a_completion_leaves_out_is_left_out(
+async def test_fields_that_a_completion_leaves_out_have_their_defaults(
     wire: Responses, aerostack: Aerostack, changes: Any, seen: Any
 ) -> None:
     respond(wire, "POST", URL, json={**COMPLETION, **changes})
@@ -90,7 +90,7 @@ async def test_what_a_completion_leaves_out_is_left_out(
         "<html>",
     ],
 )
-async def test_a_reply_of_neither_generation_is_a_decoding_error(
+async def test_a_response_of_neither_generation_is_a_decoding_error(
     wire: Responses, aerostack: Aerostack, body: str
 ) -> None:
     respond(wire, "POST", URL, body=body)
@@ -100,7 +100,7 @@ async def test_a_reply_of_neither_generation_is_a_decoding_error(
 
 
 @pytest.mark.parametrize("messages", [[], "", " \n"])
-async def test_nothing_to_say_is_refused_before_anything_is_sent(
+async def test_a_chat_without_text_is_refused_before_anything_is_sent(
     wire: Responses, aerostack: Aerostack, messages: Any
 ) -> None:
     with pytest.raises(ValueError, match="empty"):
@@ -108,7 +108,7 @@ async def test_nothing_to_say_is_refused_before_anything_is_sent(
     assert not wire.requests
 
 
-async def test_the_address_may_be_another(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_address_can_be_changed(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AEROSTACK_BASE_URL", "https://api.aerostack.dev/v1/")
     sent = respond(wire, "POST", "https://api.aerostack.dev/v1/ai/chat", json={"response": "Hello!"})
     async with Aerostack("key") as aerostack:

@@ -32,7 +32,7 @@ KEYS = [f"k{number}" for number in range(1001)]
 
 
 @pytest.mark.parametrize(("number", "sizes"), [(0, []), (1, [1]), (100, [100]), (101, [100, 1]), (250, [100, 100, 50])])
-async def test_more_than_100_keys_are_got_in_several_requests_and_in_order(
+async def test_more_than_100_keys_are_read_in_several_requests_and_in_order(
     wire: Responses, aerostack: Aerostack, number: int, sizes: list[int]
 ) -> None:
     keys = KEYS[:number]
@@ -61,7 +61,7 @@ async def test_more_than_500_keys_are_deleted_in_several_requests_and_counted_to
     assert bodies(sent) == [{"keys": KEYS[:500]}, {"keys": KEYS[500:1000]}, {"keys": KEYS[1000:]}]
 
 
-async def test_more_than_25_queries_are_sent_in_several_requests_and_one_failure_is_the_whole_batchs(
+async def test_more_than_25_queries_are_sent_in_several_requests_and_one_failure_fails_the_whole_batch(
     wire: Responses, aerostack: Aerostack
 ) -> None:
     good, bad = {"success": True, "results": [{"a": 1}]}, {"success": False, "error": "no such table"}
@@ -85,7 +85,7 @@ async def test_an_empty_batch_succeeds_without_a_request(wire: Responses, aerost
     assert not wire.requests
 
 
-async def test_a_list_of_keys_that_was_cut_off_is_said_in_the_log(
+async def test_a_truncated_list_of_keys_is_logged(
     wire: Responses, aerostack: Aerostack, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers(wire, "/cache/keys", {"keys": ["a"], "truncated": True})
@@ -130,7 +130,7 @@ def names(items: list[Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("which", LISTS)
-async def test_every_page_is_one_iteration_whichever_flag_says_that_there_are_more(
+async def test_all_pages_are_iterated_with_either_flag_for_more(
     wire: Responses, aerostack: Aerostack, which: str
 ) -> None:
     iterate, path, asked, page = LISTS[which]
@@ -140,9 +140,7 @@ async def test_every_page_is_one_iteration_whichever_flag_says_that_there_are_mo
 
 
 @pytest.mark.parametrize("which", LISTS)
-async def test_a_page_that_says_more_without_a_new_cursor_is_the_last(
-    wire: Responses, aerostack: Aerostack, which: str
-) -> None:
+async def test_a_page_without_a_new_cursor_is_the_last(wire: Responses, aerostack: Aerostack, which: str) -> None:
     iterate, path, _, page = LISTS[which]
     answers(wire, path, page(["a1"], True, None))
     assert names([item async for item in iterate(aerostack)]) == ["a1"]
@@ -152,7 +150,7 @@ async def test_a_page_that_says_more_without_a_new_cursor_is_the_last(
 
 
 @pytest.mark.parametrize("which", LISTS)
-async def test_nothing_is_asked_for_beyond_what_is_read(wire: Responses, aerostack: Aerostack, which: str) -> None:
+async def test_no_page_is_requested_before_it_is_needed(wire: Responses, aerostack: Aerostack, which: str) -> None:
     iterate, path, _, page = LISTS[which]
     sent = answers(wire, path, page(["a1"], True, "c1"))
     async for _ in iterate(aerostack):

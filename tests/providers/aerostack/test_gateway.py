@@ -20,7 +20,7 @@ from .messages import BASE, CONSUMER, HELLO
         ({"model": "m", "temperature": 0.0, "max_tokens": 9}, {"model": "m", "temperature": 0.0, "max_tokens": 9}),
     ],
 )
-async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
+async def test_gateway_chat_sends_only_the_consumers_key(
     wire: Responses, aerostack: Aerostack, options: Any, data: Any
 ) -> None:
     reply = {"id": "c1", "choices": [{"index": 0, "message": {"content": "Hello!"}}]}
@@ -32,7 +32,7 @@ async def test_gateway_chat_goes_out_with_the_consumers_key_alone(
     assert [(one.headers, one.json) for one in sent] == [(headers, {"messages": [HELLO], **data})]
 
 
-async def test_the_wallet_is_asked_for_with_the_consumers_key_alone(wire: Responses, aerostack: Aerostack) -> None:
+async def test_the_wallet_request_sends_only_the_consumers_key(wire: Responses, aerostack: Aerostack) -> None:
     held = {"balance": "9.5", "total_consumed": 1, "plan_type": "flat", "hard_limit": None, "bonus": 3}
     sent = respond(wire, "GET", f"{BASE}/ai/gateway/me/wallet?api_slug=my-api", json={"wallet": held})
     wallet = await aerostack.gateway.wallet("my-api", consumer="ask_live_1")
@@ -40,7 +40,7 @@ async def test_the_wallet_is_asked_for_with_the_consumers_key_alone(wire: Respon
     assert [(one.headers, one.body) for one in sent] == [(CONSUMER, b"")]
 
 
-async def test_a_consumers_key_may_be_asked_for_and_needs_no_key_of_the_project(wire: Responses) -> None:
+async def test_a_consumers_key_may_be_a_function_and_needs_no_key_of_the_project(wire: Responses) -> None:
     async def ask() -> str:
         return "ask_live_1"
 
@@ -51,7 +51,7 @@ async def test_a_consumers_key_may_be_asked_for_and_needs_no_key_of_the_project(
 
 
 @pytest.mark.parametrize("consumer", ["", "  ", lambda: "", lambda: None, "a\nb"])
-async def test_a_consumer_without_a_key_never_gets_the_projects(
+async def test_a_consumer_without_a_key_never_uses_the_key_of_the_project(
     wire: Responses, aerostack: Aerostack, consumer: Any
 ) -> None:
     with pytest.raises(ConfigurationError):

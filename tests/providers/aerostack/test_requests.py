@@ -316,7 +316,7 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("call", "path", "data", "reply", "result"), ROWS)
-async def test_each_post_is_exact_and_its_answer_is_read(
+async def test_each_post_is_exact_and_its_response_is_read(
     wire: Responses, aerostack: Aerostack, call: Call, path: str, data: Any, reply: Any, result: Any
 ) -> None:
     sent = respond(
@@ -326,7 +326,7 @@ async def test_each_post_is_exact_and_its_answer_is_read(
     assert [(one.headers, one.json) for one in sent] == [(JSON, data)]
 
 
-async def test_the_types_of_documents_are_a_get(wire: Responses, aerostack: Aerostack) -> None:
+async def test_the_types_of_documents_are_read_with_a_get(wire: Responses, aerostack: Aerostack) -> None:
     listed = {"types": [{"type": "faq", "count": 2}, {"type": "page", "count": "1"}]}
     sent = respond(wire, "GET", f"{BASE}/ai/search/listTypes", json=listed)
     assert await aerostack.search.types() == {"faq": 2, "page": 1}

@@ -102,7 +102,7 @@ async def test_a_large_file_is_streamed_and_not_read_whole(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("key", ["a b#c?d=1&e+f", "../../etc", "ü/ɛ", 'a"b', "x" * 300, "..", ".", "/", "a\r\nb: c"])
-async def test_any_key_arrives_as_it_is_and_makes_no_header_of_its_own(key: str) -> None:
+async def test_any_key_arrives_unchanged_and_adds_no_header(key: str) -> None:
     async with Server(STORED) as server, at(server) as aerostack:
         await aerostack.storage.upload(key, PNG)
     sent = fields(server.requests[0])
@@ -120,14 +120,14 @@ async def test_any_key_arrives_as_it_is_and_makes_no_header_of_its_own(key: str)
         ("\x00", {}),
     ],
 )
-async def test_what_would_be_a_header_of_its_own_is_refused(key: str, options: Any) -> None:
+async def test_a_value_that_would_add_a_header_is_refused(key: str, options: Any) -> None:
     async with Server(STORED) as server, at(server) as aerostack:
         with pytest.raises(ValueError):  # noqa: PT011  whose words these are, changes with aiohttp
             await aerostack.storage.upload(key, PNG, **options)
     assert not server.requests
 
 
-async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+async def test_an_unusable_source_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
     async with Server(STORED) as server, at(server) as aerostack:
         for key in ("", " "):
             with pytest.raises(ValueError, match="key is empty"):
@@ -154,7 +154,7 @@ async def test_what_cannot_be_uploaded_is_refused_before_anything_is_sent(tmp_pa
         (b'{"a": 1}\n{"a": 2}\n', "application/json"),
     ],
 )
-async def test_a_files_bytes_are_given_as_they_are(body: bytes, kind: str, tmp_path: Path) -> None:
+async def test_a_download_returns_the_bytes_of_the_file(body: bytes, kind: str, tmp_path: Path) -> None:
     async with Server(make_response(body=body, kind=kind)) as server, at(server) as aerostack:
         assert await aerostack.storage.download("a b#c") == body
         assert await aerostack.storage.download("a b#c", tmp_path / "a") == tmp_path / "a"
@@ -163,7 +163,7 @@ async def test_a_files_bytes_are_given_as_they_are(body: bytes, kind: str, tmp_p
     assert asked == [("POST", "/v1/storage/get", b'{"key":"a b#c"}')] * 2
 
 
-async def test_a_file_larger_than_what_is_read_into_memory_is_streamed_to_disk(tmp_path: Path) -> None:
+async def test_a_file_above_the_response_limit_is_streamed_to_disk(tmp_path: Path) -> None:
     large = b"x" * 2_000_000
     script = make_response(body=large, kind="application/octet-stream")
     async with Server(script) as server, at(server, max_response_bytes=1000) as aerostack:
@@ -172,7 +172,7 @@ async def test_a_file_larger_than_what_is_read_into_memory_is_streamed_to_disk(t
 
 
 @pytest.mark.parametrize("script", [MISSING, cut(make_response(body=PNG, kind="image/png")[:-5])])
-async def test_a_download_that_fails_leaves_what_was_there(script: Any, tmp_path: Path) -> None:
+async def test_a_failed_download_keeps_the_old_file(script: Any, tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"old")
     async with Server(script) as server, at(server) as aerostack:
         with pytest.raises((NotFoundError, TransportError)) as caught:
@@ -183,7 +183,7 @@ async def test_a_download_that_fails_leaves_what_was_there(script: Any, tmp_path
     assert contents(tmp_path) == [("a", b"old")]
 
 
-async def test_a_failing_source_is_its_own_error_and_not_one_of_the_line() -> None:
+async def test_an_error_of_the_source_is_raised_and_is_no_transport_error() -> None:
     async def broken() -> AsyncIterator[bytes]:
         yield PNG
         raise LookupError("the source broke")

@@ -94,7 +94,7 @@ async def leave_run(skytells: Skytells, server: Server, **options: Any) -> None:
         leave_run,
     ],
 )
-async def test_leaving_cancels_the_job_when_that_was_asked_for(
+async def test_leaving_cancels_the_prediction_with_cancel_on_exit(
     leave: Callable[..., Awaitable[None]], cancel: bool
 ) -> None:
     async with followed(of_a_job()) as (skytells, server):
@@ -103,7 +103,7 @@ async def test_leaving_cancels_the_job_when_that_was_asked_for(
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "canceled"])
-async def test_a_job_that_has_ended_is_not_cancelled(status: str) -> None:
+async def test_a_prediction_that_has_ended_is_not_cancelled(status: str) -> None:
     async with followed(of_a_job(progress(1), state(status))) as (skytells, server):
         async for seen in skytells.predictions.follow("a1", interval=0, cancel_on_exit=True):
             if seen.ended:
@@ -116,7 +116,7 @@ async def test_a_job_that_has_ended_is_not_cancelled(status: str) -> None:
         assert targets(server) == [GET]
 
 
-async def test_a_job_that_is_being_created_is_cancelled_as_soon_as_its_id_is_known() -> None:
+async def test_a_prediction_that_is_being_created_is_cancelled_as_soon_as_its_id_is_known() -> None:
     asked, known = asyncio.Event(), asyncio.Event()
 
     async def create(exchange: Exchange) -> None:
@@ -136,7 +136,7 @@ async def test_a_job_that_is_being_created_is_cancelled_as_soon_as_its_id_is_kno
         assert targets(server) == ["/predict", CANCEL]
 
 
-async def test_a_job_that_cannot_be_cancelled_hides_nothing_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_failed_cancellation_hides_no_error_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with followed(progress(50), refusal(401)) as (skytells, _):
         with pytest.raises(StatusError) as caught, caplog.at_level(logging.WARNING, "kellyapi.skytells"):
             await skytells.predictions.wait("a1", interval=0, cancel_on_exit=True)
@@ -162,14 +162,14 @@ asyncio.run(main())
 """
 
 
-async def test_a_follower_that_is_left_to_the_end_of_the_loop_is_only_logged() -> None:
+async def test_following_that_is_left_open_until_the_end_of_the_loop_is_only_logged() -> None:
     async with Server(of_a_job()) as server:
         said = await run_script(KEPT, server.url)
         assert targets(server) == [GET]
     assert said.splitlines() == ["processing", "prediction a1 was not cancelled: the loop ended"]
 
 
-async def test_a_second_cancelling_does_not_wait_for_the_first_and_does_not_stop_it() -> None:
+async def test_a_second_cancellation_neither_waits_for_the_cancel_request_nor_stops_it() -> None:
     asked, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow(exchange: Exchange) -> None:
@@ -195,7 +195,7 @@ async def test_a_second_cancelling_does_not_wait_for_the_first_and_does_not_stop
 # Many
 
 
-async def test_cancelling_on_exit_never_replaces_a_cancellation() -> None:
+async def test_an_error_of_cancel_on_exit_never_replaces_a_cancellation() -> None:
     def fail(request: object, response: object) -> None:
         if "cancel" in getattr(request, "url", ""):
             raise LookupError("a hook of the user's")

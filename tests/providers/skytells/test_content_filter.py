@@ -46,7 +46,7 @@ SAFE, BAD = {"filtered": False, "severity": "safe"}, {"filtered": True, "severit
         ({"choices": []}, ()),
     ],
 )
-async def test_a_text_is_checked_by_a_short_chat_and_the_worse_result_counts(
+async def test_a_text_is_checked_with_a_short_chat_and_the_worse_finding_counts(
     wire: Responses, skytells: Skytells, reply: Any, failed: tuple[str, ...]
 ) -> None:
     sent = respond(wire, "POST", f"{BASE}/chat/completions", json=reply)
@@ -73,7 +73,7 @@ async def test_a_check_shows_each_category(wire: Responses, skytells: Skytells) 
         (lambda folder: str(folder / "a.png"), f"data:image/png;base64,{PNG64}"),
     ],
 )
-async def test_an_image_is_checked_from_wherever_it_is(
+async def test_an_image_from_any_source_is_checked(
     wire: Responses, skytells: Skytells, tmp_path: Path, make: Any, url: str
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)

@@ -59,7 +59,7 @@ async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, 
         (PredictionRequest("m", {}, webhook={"uri": "https://h.example"}), TypeError),
     ],
 )
-async def test_a_wrong_job_is_refused_before_any_is_sent_and_paid_for(
+async def test_a_wrong_request_is_refused_before_any_is_sent_and_paid_for(
     wire: Responses, skytells: Skytells, wrong: Any, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
@@ -67,7 +67,7 @@ async def test_a_wrong_job_is_refused_before_any_is_sent_and_paid_for(
     assert not wire.requests
 
 
-async def test_what_is_no_error_of_ours_is_raised_with_the_ids_of_all_that_were_created(wire: Responses) -> None:
+async def test_a_foreign_error_is_raised_with_the_ids_of_all_created_predictions(wire: Responses) -> None:
     keys = iter(["key", OSError("no key store"), "key", "key"])
 
     def key() -> str:
@@ -85,7 +85,7 @@ async def test_what_is_no_error_of_ours_is_raised_with_the_ids_of_all_that_were_
     assert raised.value.__notes__ == ["predictions that were created: a1, a4"]
 
 
-async def test_without_any_created_job_a_foreign_error_has_no_note(wire: Responses) -> None:
+async def test_a_foreign_error_has_no_note_if_no_prediction_was_created(wire: Responses) -> None:
     def key() -> str:
         raise OSError("no key store")
 
@@ -95,7 +95,7 @@ async def test_without_any_created_job_a_foreign_error_has_no_note(wire: Respons
     assert not hasattr(raised.value, "__notes__")
 
 
-async def test_creating_many_that_is_cancelled_ends_at_once() -> None:
+async def test_create_many_ends_at_once_when_it_is_cancelled() -> None:
     async with Server(hang) as server, Skytells("key", base_url=server.url) as skytells:
         creating = asyncio.create_task(skytells.predictions.create_many([("m", {})] * 2))
         while len(server.requests) < 2:  # noqa: ASYNC110  the server tells nobody
@@ -105,6 +105,6 @@ async def test_creating_many_that_is_cancelled_ends_at_once() -> None:
         assert creating.cancelled()
 
 
-async def test_no_jobs_are_no_requests(wire: Responses, skytells: Skytells) -> None:
+async def test_an_empty_list_sends_nothing(wire: Responses, skytells: Skytells) -> None:
     assert await skytells.predictions.create_many([]) == ()
     assert not wire.requests

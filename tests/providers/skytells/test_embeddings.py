@@ -35,7 +35,7 @@ def packed(*numbers: float) -> str:
     ],
 )
 @pytest.mark.parametrize("form", [lambda *numbers: list(numbers), packed], ids=["numbers", "base64"])
-async def test_vectors_come_in_the_order_of_the_texts_in_either_form(
+async def test_vectors_are_in_the_order_of_the_texts_in_either_form(
     wire: Responses, skytells: Skytells, input: Any, options: Any, asked: Any, form: Callable[..., Any]
 ) -> None:
     data = [
@@ -50,7 +50,7 @@ async def test_vectors_come_in_the_order_of_the_texts_in_either_form(
 
 
 @pytest.mark.parametrize("vector", ["no base64!", base64.b64encode(b"12345").decode(), "ɛ"])
-async def test_a_vector_that_is_no_base64_of_floats_is_a_decoding_error(
+async def test_a_vector_that_is_not_base64_of_floats_is_a_decoding_error(
     wire: Responses, skytells: Skytells, vector: str
 ) -> None:
     data = [{"embedding": [1]}, {"embedding": vector, "index": 1}]

@@ -107,7 +107,7 @@ RESPONSE_OPTIONS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("options", [{}, CHAT_OPTIONS, *({name: value} for name, value in CHAT_OPTIONS.items())])
-async def test_chat_posts_what_was_asked_and_no_more(wire: Responses, skytells: Skytells, options: Any) -> None:
+async def test_chat_posts_only_the_given_arguments(wire: Responses, skytells: Skytells, options: Any) -> None:
     sent = respond(wire, "POST", f"{BASE}/chat/completions", json=COMPLETION)
     completion = await skytells.chat.create("deepbrain-router", [Message("system", "be kind"), HELLO], **options)
     assert completion == A_COMPLETION
@@ -117,7 +117,7 @@ async def test_chat_posts_what_was_asked_and_no_more(wire: Responses, skytells: 
     assert [(one.headers, one.json) for one in sent] == [(JSON, asked)]
 
 
-async def test_a_model_that_wants_a_tool_called_says_so(wire: Responses, skytells: Skytells) -> None:
+async def test_a_tool_call_of_a_model_is_in_the_result(wire: Responses, skytells: Skytells) -> None:
     call = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
     message = {"role": "assistant", "content": None, "tool_calls": [call]}
     respond(wire, "POST", f"{BASE}/chat/completions", json={"choices": [{"message": message}]})
@@ -160,7 +160,7 @@ RESPONSE = {
 @pytest.mark.parametrize(
     ("input", "asked"), [("hi", "hi"), ([Message("user", "hi")], [HELLO]), ([{"role": "user", "content": []}],) * 2]
 )
-async def test_responses_posts_what_was_asked_and_no_more(
+async def test_responses_posts_only_the_given_arguments(
     wire: Responses, skytells: Skytells, input: Any, asked: Any, options: Any
 ) -> None:
     sent = respond(wire, "POST", f"{BASE}/responses", json=RESPONSE)

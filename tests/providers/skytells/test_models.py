@@ -65,16 +65,14 @@ FIELDS = [
 ]
 
 
-async def test_a_model_is_read_whole_with_its_price(wire: Responses, skytells: Skytells) -> None:
+async def test_all_fields_of_a_model_are_read_with_its_prices(wire: Responses, skytells: Skytells) -> None:
     sent = respond(wire, "GET", f"{BASE}/models", json=[MODEL, {"name": "Lumo", "namespace": "lumo"}])
     assert await skytells.models.list() == (A_MODEL, SkytellsModel(name="Lumo", namespace="lumo"))
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
 
 
 @pytest.mark.parametrize(("fields", "query"), FIELDS)
-async def test_schemas_are_asked_for_by_their_names(
-    wire: Responses, skytells: Skytells, fields: Any, query: str
-) -> None:
+async def test_schemas_are_requested_by_name(wire: Responses, skytells: Skytells, fields: Any, query: str) -> None:
     listed = respond(wire, "GET", f"{BASE}/models{query}", json=[])
     got = respond(wire, "GET", f"{BASE}/model/truefusion-pro{query}", json=MODEL)
     assert await skytells.models.list(fields=fields) == ()

@@ -22,7 +22,7 @@ MISSING_ROUTES = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), MISSING_ROUTES)
-async def test_an_unknown_address_for_deleting_is_tried_by_its_other_name(
+async def test_an_unknown_address_for_deleting_is_replaced_by_the_other_one(
     wire: Responses, skytells: Skytells, status: int, body: Any, kind: str
 ) -> None:
     first = respond(wire, "DELETE", f"{BASE}/predictions/a1/delete", status=status, json=body, content_type=kind)
@@ -32,7 +32,7 @@ async def test_an_unknown_address_for_deleting_is_tried_by_its_other_name(
 
 
 @pytest.mark.parametrize(("status", "body", "kind"), MISSING_ROUTES)
-async def test_an_unknown_address_for_a_model_is_tried_by_its_other_name(
+async def test_an_unknown_address_for_a_model_is_replaced_by_the_other_one(
     wire: Responses, skytells: Skytells, status: int, body: Any, kind: str
 ) -> None:
     first = respond(wire, "GET", f"{BASE}/model/lumo?fields=input_schema", status=status, json=body, content_type=kind)
@@ -52,7 +52,7 @@ async def test_an_unknown_address_for_a_model_is_tried_by_its_other_name(
         (500, "ENDPOINT_FAILED", ServerError),
     ],
 )
-async def test_a_thing_that_is_not_there_is_not_looked_for_elsewhere(
+async def test_something_that_does_not_exist_is_not_requested_at_the_other_address(
     wire: Responses, skytells: Skytells, status: int, code: str, error: type[StatusError]
 ) -> None:
     body = {"status": False, "error": {"error_id": code, "message": "no"}}
@@ -66,7 +66,7 @@ async def test_a_thing_that_is_not_there_is_not_looked_for_elsewhere(
     assert len(wire.requests) == 2
 
 
-async def test_when_neither_address_is_known_the_second_answer_is_the_error(
+async def test_if_neither_address_is_known_the_second_response_is_the_error(
     wire: Responses, skytells: Skytells
 ) -> None:
     respond(wire, "GET", f"{BASE}/model/lumo", status=404, json={})

@@ -18,7 +18,7 @@ def job(*outputs: str, **fields: Any) -> Prediction:
     return Prediction(id="a1", status="succeeded", output=list(outputs), **fields)
 
 
-async def test_four_outputs_are_fetched_at_once_and_no_more(tmp_path: Path) -> None:
+async def test_at_most_four_outputs_are_downloaded_at_once(tmp_path: Path) -> None:
     busy = most = 0
     four, go_on = asyncio.Event(), asyncio.Event()
 
@@ -43,7 +43,7 @@ async def test_four_outputs_are_fetched_at_once_and_no_more(tmp_path: Path) -> N
     assert most == 4
 
 
-async def test_outputs_of_one_name_keep_apart_also_where_letters_have_no_case(tmp_path: Path) -> None:
+async def test_outputs_of_one_name_get_different_files_even_if_case_is_ignored(tmp_path: Path) -> None:
     async with delivered(Delivery()) as (skytells, _, server):
         links = [f"{server.url}/{path}" for path in ("1/a.png", "2/a.png", "3/A.PNG", "1-a.png")]
         saved = await skytells.predictions.download(job(*links), tmp_path)
@@ -100,7 +100,7 @@ class Expiring:
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-async def test_links_that_have_expired_are_asked_for_anew_once(status: int, tmp_path: Path) -> None:
+async def test_expired_links_are_requested_again_once(status: int, tmp_path: Path) -> None:
     provider = Expiring(status, fresh=True)
     async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
         state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))
@@ -110,7 +110,7 @@ async def test_links_that_have_expired_are_asked_for_anew_once(status: int, tmp_
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
-async def test_a_link_that_stays_expired_is_an_error_that_says_so(status: int, tmp_path: Path) -> None:
+async def test_a_link_that_is_expired_twice_is_an_error_that_says_so(status: int, tmp_path: Path) -> None:
     provider = Expiring(status, fresh=False)
     async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
         state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))

@@ -66,7 +66,7 @@ async def test_no_output_leaves_the_folder(wire: Responses, skytells: Skytells, 
     assert saved.parent == folder
 
 
-async def test_of_several_failures_that_of_the_first_output_is_raised(
+async def test_if_several_outputs_fail_the_error_of_the_first_output_is_raised(
     wire: Responses, skytells: Skytells, tmp_path: Path
 ) -> None:
     statuses = {"a": 200, "b": 500, "c": 400}
@@ -79,7 +79,7 @@ async def test_of_several_failures_that_of_the_first_output_is_raised(
     assert [path.name for path in below(tmp_path)] == ["a.png"]
 
 
-async def test_a_link_that_has_expired_leaves_no_file(wire: Responses, skytells: Skytells, tmp_path: Path) -> None:
+async def test_an_expired_link_leaves_no_file(wire: Responses, skytells: Skytells, tmp_path: Path) -> None:
     link = "https://d.example/a.png"
     respond(wire, "GET", link, status=403, body="<title>Expired</title>", content_type="text/html")
     with pytest.raises(PermissionDeniedError, match="Expired"):

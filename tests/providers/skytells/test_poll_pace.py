@@ -23,11 +23,11 @@ def test_polls_slow_down_to_five_seconds_unless_an_interval_is_set(
 
 
 @pytest.mark.parametrize(("timeout", "left"), [(None, float("inf")), (12.0, 2.0), (9.0, -1.0)])
-def test_without_a_timeout_time_is_endless(timeout: float | None, left: float) -> None:
+def test_without_a_timeout_the_time_is_unlimited(timeout: float | None, left: float) -> None:
     assert Pace(timeout=timeout).left(10.0) == left
 
 
-def test_following_for_days_is_no_overflow() -> None:
+def test_polling_for_days_does_not_overflow() -> None:
     assert poll_pause(100_000, None, 1.0) == 5.0
 
 
@@ -49,14 +49,14 @@ def test_following_for_days_is_no_overflow() -> None:
         (5, float("inf"), 60, 60),
     ],
 )
-def test_the_next_look_keeps_the_deadline_and_the_servers_wish(
+def test_the_next_poll_respects_the_deadline_and_retry_after(
     pause: float, left: float, hint: float | None, next: float | None
 ) -> None:
     assert next_pause(pause, left, hint) == next
 
 
 @pytest.mark.parametrize("interval", [None, 0, 0.5, 60])
-def test_an_interval_is_seconds(interval: float | None) -> None:
+def test_an_interval_is_in_seconds(interval: float | None) -> None:
     assert check_interval(interval) == interval
 
 
@@ -64,6 +64,6 @@ def test_an_interval_is_seconds(interval: float | None) -> None:
     ("interval", "error"),
     [(-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError), ("5", TypeError)],
 )
-def test_what_is_no_interval_is_refused(interval: Any, error: type[Exception]) -> None:
+def test_an_invalid_interval_is_refused(interval: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="interval must be"):
         check_interval(interval)

@@ -29,7 +29,7 @@ from .polled_predictions import DONE, GET, followed, progress, refusal, state, t
 # States
 
 
-async def test_each_change_is_given_once_and_unknown_states_are_no_end() -> None:
+async def test_each_change_is_yielded_once_and_unknown_states_are_not_the_end() -> None:
     scripts = [state(name) for name in ("queued", "queued", "pending", "dreaming", "started")]
     async with followed(*scripts, progress(10), progress(10), progress(20), state("canceled")) as (skytells, server):
         seen = [(one.status, one.progress) async for one in skytells.predictions.follow("a1", interval=0)]
@@ -60,14 +60,14 @@ def test_the_time_of_run_includes_the_creation() -> None:
 
 
 @pytest.mark.parametrize("id", ["", "..", "a\nb"])
-async def test_an_id_that_cannot_be_asked_for_is_a_decoding_error(id: str) -> None:
+async def test_an_id_that_no_path_can_contain_is_a_decoding_error(id: str) -> None:
     async with followed(make_response(body=json.dumps({"id": id, "status": "pending"}).encode())) as (skytells, server):
         with pytest.raises(DecodingError, match="cannot be asked for") as caught:
             await skytells.run("m", {})
         assert (caught.value.outcome_unknown, len(server.requests)) == (True, 1)
 
 
-def test_a_callback_that_takes_all_the_time_leaves_a_last_look() -> None:
+def test_a_callback_that_uses_all_the_time_leaves_one_last_poll() -> None:
     async def main() -> Prediction:
         async with followed(progress(10), DONE) as (skytells, _):
             return await skytells.predictions.wait("a1", timeout=2, on_progress=lambda _: asyncio.sleep(3))
@@ -76,7 +76,7 @@ def test_a_callback_that_takes_all_the_time_leaves_a_last_look() -> None:
 
 
 @pytest.mark.parametrize("how", ["plain", "async"])
-async def test_run_tells_each_state_from_the_created_one_on(how: str) -> None:
+async def test_run_reports_each_state_from_the_first(how: str) -> None:
     told: list[tuple[str, float | None]] = []
 
     def plain(seen: Prediction) -> None:
@@ -93,13 +93,13 @@ async def test_run_tells_each_state_from_the_created_one_on(how: str) -> None:
     assert told == [("pending", None), ("processing", 40), ("succeeded", None)]
 
 
-async def test_a_job_that_was_created_complete_is_not_looked_at() -> None:
+async def test_a_prediction_that_has_ended_when_it_is_created_is_not_polled() -> None:
     async with followed(DONE) as (skytells, server):
         assert (await skytells.run("m", {})).status == "succeeded"
         assert targets(server) == ["/predict"]
 
 
-async def test_what_the_callback_raises_ends_the_waiting_and_names_the_job() -> None:
+async def test_an_error_of_the_callback_ends_the_waiting_and_names_the_prediction() -> None:
     def fail(seen: Prediction) -> None:
         raise LookupError("the message is gone")
 
@@ -127,7 +127,7 @@ PASSING: list[Script] = [
 ]
 
 
-async def test_looks_that_fail_in_turn_are_no_failed_job_and_each_is_one_request() -> None:
+async def test_failed_polls_do_not_fail_the_prediction_and_each_is_one_request() -> None:
     async with followed(*PASSING, progress(50), *PASSING, DONE) as (skytells, server):
         done = await skytells.predictions.wait("a1", interval=0)
     assert done.status == "succeeded"
@@ -135,7 +135,7 @@ async def test_looks_that_fail_in_turn_are_no_failed_job_and_each_is_one_request
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 410])
-async def test_a_refusal_ends_the_following_with_the_last_state(status: int) -> None:
+async def test_a_refused_poll_ends_the_following_with_the_last_state(status: int) -> None:
     async with followed(progress(50), refusal(status)) as (skytells, server):
         with pytest.raises(StatusError) as caught:
             await skytells.predictions.wait("a1", interval=0)
@@ -143,14 +143,14 @@ async def test_a_refusal_ends_the_following_with_the_last_state(status: int) -> 
     assert len(server.requests) == 2
 
 
-async def test_looks_take_nothing_from_the_quota_of_retries() -> None:
+async def test_polls_do_not_use_the_retry_quota() -> None:
     async with followed(*[refusal(503)] * 100, DONE) as (skytells, _):
         before = skytells._connection.limits.quota.left
         await skytells.predictions.wait("a1", interval=0)
         assert skytells._connection.limits.quota.left == before
 
 
-async def test_a_server_that_wants_a_pause_is_left_alone() -> None:
+async def test_polling_pauses_as_long_as_the_server_requests() -> None:
     async with followed(refusal(429, Retry_After="30")) as (skytells, server):
         with pytest.raises(WaitTimeoutError, match="the last poll failed") as caught:
             await skytells.predictions.wait("a1", interval=0, timeout=0.1)
@@ -162,7 +162,7 @@ async def test_a_server_that_wants_a_pause_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("script", [hang, progress(50)], ids=["hangs", "never ends"])
-async def test_waiting_ends_in_time_whatever_the_server_does(script: Script) -> None:
+async def test_waiting_ends_at_its_deadline_whatever_the_server_does(script: Script) -> None:
     async with followed(script) as (skytells, _):
         loop = asyncio.get_running_loop()
         started = loop.time()
@@ -171,7 +171,7 @@ async def test_waiting_ends_in_time_whatever_the_server_does(script: Script) -> 
         assert 0.2 <= loop.time() - started < 5  # the client's own timeout is 60 s
 
 
-def test_by_default_a_job_that_never_ends_is_left_after_a_quarter_of_an_hour() -> None:
+def test_by_default_waiting_for_a_prediction_ends_after_15_minutes() -> None:
     async def main() -> tuple[float, int]:
         async with followed(progress(50)) as (skytells, server):
             clock = asyncio.get_running_loop().time
@@ -189,7 +189,7 @@ def test_by_default_a_job_that_never_ends_is_left_after_a_quarter_of_an_hour() -
     assert looks(1) <= seen <= looks(0) + 2  # the first, and the one before the deadline
 
 
-async def test_no_time_at_all_is_one_look() -> None:
+async def test_a_timeout_of_zero_is_one_poll() -> None:
     async with followed(progress(50), DONE) as (skytells, server):
         with pytest.raises(WaitTimeoutError) as caught:
             await skytells.predictions.wait("a1", timeout=0)
@@ -197,13 +197,13 @@ async def test_no_time_at_all_is_one_look() -> None:
         assert (await skytells.predictions.wait("a1", timeout=0)).status == "succeeded"
 
 
-async def test_a_look_that_hangs_is_given_up_after_the_clients_timeout() -> None:
+async def test_a_poll_that_hangs_ends_after_the_timeout_of_the_client() -> None:
     async with followed(hang, DONE, timeout=0.05) as (skytells, server):
         assert (await skytells.predictions.wait("a1", interval=0, timeout=None)).status == "succeeded"
         assert len(server.requests) == 2
 
 
-async def test_the_error_of_waiting_too_long_has_the_last_state_known() -> None:
+async def test_the_error_of_waiting_too_long_has_the_last_known_state() -> None:
     async with followed(progress(50), hang) as (skytells, _):
         with pytest.raises(WaitTimeoutError) as caught:
             await skytells.predictions.wait("a1", interval=0, timeout=0.1)
@@ -242,7 +242,7 @@ async def follow(skytells: Skytells, **options: Any) -> None:
 
 @pytest.mark.parametrize(("options", "error"), WRONG)
 @pytest.mark.parametrize("call", [wait, run, follow])
-async def test_a_wrong_pace_is_refused_before_anything_is_sent(
+async def test_wrong_intervals_and_timeouts_are_refused_before_anything_is_sent(
     call: Callable[..., Awaitable[None]], options: dict[str, Any], error: type[Exception]
 ) -> None:
     async with followed(DONE) as (skytells, server):
@@ -275,7 +275,7 @@ async def test_a_timeout_of_hours_warns_once_and_points_at_the_caller(call: Call
 # Many
 
 
-async def test_many_followers_ask_no_more_than_each_alone() -> None:
+async def test_many_followed_predictions_need_no_more_requests_than_each_alone() -> None:
     looks: dict[str, int] = {}
 
     async def script(exchange: Exchange) -> None:

@@ -29,7 +29,7 @@ from .messages import BASE, DONE, KEY
         ({"status": PredictionStatus.SUCCEEDED}, "page=1&status=succeeded"),
     ],
 )
-async def test_a_page_is_asked_for_in_the_words_of_the_wire(
+async def test_a_page_is_requested_with_the_parameters_of_the_protocol(
     wire: Responses, skytells: Skytells, filters: Any, query: str
 ) -> None:
     where = {"current_page": 2, "per_page": 1, "total": "9", "last_page": 9}
@@ -49,7 +49,7 @@ def pages(wire: Responses, *ids: list[str], last: int, query: str = "") -> None:
         respond(wire, "GET", f"{BASE}/predictions?page={number}{query}", json=body)
 
 
-async def test_every_page_and_every_job_can_be_gone_through(wire: Responses, skytells: Skytells) -> None:
+async def test_all_pages_and_all_predictions_can_be_iterated(wire: Responses, skytells: Skytells) -> None:
     for _ in range(2):
         pages(wire, ["a", "b"], ["c"], last=2, query="&model=lumo&per_page=2")
     filters = {"model": "lumo", "per_page": 2}
@@ -64,7 +64,7 @@ async def test_pages_can_begin_in_the_middle(wire: Responses, skytells: Skytells
     assert len(wire.requests) == 2
 
 
-async def test_an_empty_page_is_the_last_whatever_the_count_says(wire: Responses, skytells: Skytells) -> None:
+async def test_an_empty_page_is_the_last_whatever_the_count_is(wire: Responses, skytells: Skytells) -> None:
     pages(wire, ["a"], [], last=9)
     assert [job.id async for job in skytells.predictions.iterate()] == ["a"]
 

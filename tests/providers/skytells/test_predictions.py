@@ -41,7 +41,7 @@ ONE_JOB: list[tuple[Call, str, str, Any, Any]] = [
 
 @pytest.mark.parametrize("id", ["a1", JOB], ids=["id", "prediction"])
 @pytest.mark.parametrize(("call", "method", "path", "reply", "result"), ONE_JOB)
-async def test_a_job_is_named_by_its_id_or_an_earlier_state(
+async def test_a_prediction_is_named_by_its_id_or_an_earlier_state(
     wire: Responses, skytells: Skytells, id: Any, call: Call, method: str, path: str, reply: Any, result: Any
 ) -> None:
     sent = respond(wire, method, f"{BASE}/predictions/a1{path}", json=reply)
@@ -58,7 +58,9 @@ async def test_following_and_downloading_take_a_prediction_too(
 
 
 @pytest.mark.parametrize("id", [None, 1, {"id": "a1"}, b"a1"])
-async def test_what_names_no_job_is_a_type_error(wire: Responses, skytells: Skytells, id: Any) -> None:
+async def test_an_argument_that_names_no_prediction_is_a_type_error(
+    wire: Responses, skytells: Skytells, id: Any
+) -> None:
     with pytest.raises(TypeError, match="an id must be a string"):
         await skytells.predictions.get(id)
     assert not wire.requests
@@ -67,7 +69,7 @@ async def test_what_names_no_job_is_a_type_error(wire: Responses, skytells: Skyt
 # Webhooks
 
 
-async def test_a_webhook_in_the_official_packages_form_is_taken(wire: Responses, skytells: Skytells) -> None:
+async def test_a_webhook_in_the_form_of_the_official_package_is_accepted(wire: Responses, skytells: Skytells) -> None:
     sent = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     await skytells.predictions.create("m", {}, webhook={"url": "https://h.example", "events": ["failed"]})
     assert json.loads(sent[0].body)["webhook"] == {"url": "https://h.example", "events": ["failed"]}
@@ -91,7 +93,7 @@ ALL = ["started", "completed", "failed", "canceled"]
         ([], []),
     ],
 )
-def test_events_of_either_family_go_out_in_the_short_one(events: Any, sent: list[str]) -> None:
+def test_event_names_of_either_family_are_sent_in_the_short_form(events: Any, sent: list[str]) -> None:
     assert Webhook("https://h.example/x", events).to_wire() == {"url": "https://h.example/x", "events": sent}
 
 
@@ -114,7 +116,7 @@ async def test_each_named_address_works(wire: Responses, name: str, url: str) ->
     assert [one.headers for one in sent] == [KEY]
 
 
-async def test_run_passes_webhook_and_stream_on(wire: Responses, skytells: Skytells) -> None:
+async def test_run_passes_on_webhook_and_stream(wire: Responses, skytells: Skytells) -> None:
     created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     respond(wire, "GET", f"{BASE}/predictions/a1", json=DONE)
     await skytells.run("m", {}, webhook="https://h.example/x", stream=True)
@@ -122,7 +124,7 @@ async def test_run_passes_webhook_and_stream_on(wire: Responses, skytells: Skyte
     assert created[0].json == {"model": "m", "input": {}, "await": False, "webhook": hook, "stream": True}
 
 
-async def test_a_job_that_cannot_be_created_has_no_prediction(wire: Responses, skytells: Skytells) -> None:
+async def test_a_failed_creation_is_an_error_without_a_prediction(wire: Responses, skytells: Skytells) -> None:
     respond(wire, "POST", f"{BASE}/predict", status=402, json={"error_id": "INSUFFICIENT_CREDITS", "message": "no"})
     with pytest.raises(KellyAPIError) as caught:
         await skytells.run("m", {})

@@ -33,5 +33,7 @@ def headers(**values: str) -> dict[str, str]:
         ({"remaining_requests": "many", "window": "60"}, None),
     ],
 )
-def test_what_is_left_is_read_where_it_is_said(said: dict[str, str], read: tuple[float, float, float] | None) -> None:
+def test_the_remaining_calls_are_read_from_either_form_of_the_headers(
+    said: dict[str, str], read: tuple[float, float, float] | None
+) -> None:
     assert read_rate_limit(headers(**said)) == read

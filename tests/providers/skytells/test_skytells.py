@@ -72,7 +72,7 @@ LIVE = {
         ),
     ],
 )
-async def test_create_posts_model_input_and_what_was_asked(
+async def test_create_posts_the_model_the_input_and_the_options(
     wire: Responses, skytells: Skytells, options: Any, data: Any
 ) -> None:
     sent = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
@@ -171,7 +171,7 @@ async def test_each_form_of_a_prediction_is_understood(
         ('{"id": "a1", "status": null}', r"\$\.status"),
     ],
 )
-async def test_a_prediction_of_wrong_shape_names_the_place(
+async def test_the_error_of_a_malformed_prediction_names_the_path(
     wire: Responses, skytells: Skytells, body: str, where: str
 ) -> None:
     respond(wire, "GET", f"{BASE}/predictions/a1", body=body)
@@ -179,7 +179,7 @@ async def test_a_prediction_of_wrong_shape_names_the_place(
         await skytells.predictions.get("a1")
 
 
-async def test_a_job_that_failed_for_good_is_asked_for_once(wire: Responses) -> None:
+async def test_an_unknown_prediction_is_requested_once(wire: Responses) -> None:
     """502 with PREDICTION_FAILED is what the provider says of an id it does not know, not of an outage."""
     error = {"http_status": 502, "message": "not found", "error_id": "PREDICTION_FAILED"}
     sent = respond(
@@ -201,13 +201,13 @@ def states(wire: Responses, *states: dict[str, Any]) -> None:
         respond(wire, "GET", f"{BASE}/predictions/a1", json={"id": "a1", **state})
 
 
-async def test_follow_gives_each_state_once_and_ends_with_the_job(wire: Responses, skytells: Skytells) -> None:
+async def test_follow_yields_each_state_once_and_ends_with_the_prediction(wire: Responses, skytells: Skytells) -> None:
     states(wire, {"status": "queued"}, {"status": "queued"}, {"status": "processing"}, {"status": "canceled"})
     seen = [state.status async for state in skytells.predictions.follow("a1", interval=0)]
     assert seen == ["queued", "processing", "canceled"]
 
 
-async def test_a_failed_look_is_not_a_failed_job(wire: Responses, skytells: Skytells) -> None:
+async def test_a_failed_poll_is_not_a_failed_prediction(wire: Responses, skytells: Skytells) -> None:
     respond(wire, "GET", f"{BASE}/predictions/a1", status=503, body="down", content_type="text/plain")
     respond(wire, "GET", f"{BASE}/predictions/a1", status=429, json={"error_id": "RATE_LIMITED", "message": "slower"})
     wire.get(f"{BASE}/predictions/a1", exception=ConnectionResetError("reset"))
@@ -215,7 +215,7 @@ async def test_a_failed_look_is_not_a_failed_job(wire: Responses, skytells: Skyt
     assert (await skytells.predictions.wait("a1", interval=0)).status == "succeeded"
 
 
-async def test_a_look_that_can_never_succeed_ends_the_following(wire: Responses, skytells: Skytells) -> None:
+async def test_a_poll_that_can_never_succeed_ends_the_following(wire: Responses, skytells: Skytells) -> None:
     respond(wire, "GET", f"{BASE}/predictions/a1", status=404, json={"error": {"message": "no such thing"}})
     with pytest.raises(NotFoundError):
         await skytells.predictions.wait("a1", interval=0)
@@ -226,7 +226,7 @@ async def test_a_look_that_can_never_succeed_ends_the_following(wire: Responses,
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "canceled"])
-async def test_a_job_that_did_not_succeed_raises_with_its_last_state(
+async def test_a_prediction_that_does_not_succeed_raises_with_its_last_state(
     wire: Responses, skytells: Skytells, status: str
 ) -> None:
     states(wire, {"status": "processing"}, {"status": status, "response": "no GPU"})
@@ -244,7 +244,7 @@ async def test_waiting_too_long_raises_with_the_last_state(wire: Responses, skyt
     assert (caught.value.code, caught.value.provider) == ("WAIT_TIMEOUT", "skytells")
 
 
-async def test_run_creates_without_await_and_follows(wire: Responses, skytells: Skytells) -> None:
+async def test_run_creates_without_await_and_polls(wire: Responses, skytells: Skytells) -> None:
     created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     states(wire, {"status": "succeeded", "output": OUTPUT})
     done = await skytells.run("truefusion-pro", {"prompt": "a wolf"})
@@ -252,7 +252,7 @@ async def test_run_creates_without_await_and_follows(wire: Responses, skytells: 
     assert [one.json for one in created] == [{"model": "truefusion-pro", "input": {"prompt": "a wolf"}, "await": False}]
 
 
-async def test_an_error_after_the_create_carries_the_prediction(wire: Responses, skytells: Skytells) -> None:
+async def test_an_error_after_the_creation_has_the_prediction(wire: Responses, skytells: Skytells) -> None:
     respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     respond(wire, "GET", f"{BASE}/predictions/a1", status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(KellyAPIError) as caught:
@@ -263,7 +263,7 @@ async def test_an_error_after_the_create_carries_the_prediction(wire: Responses,
 # Images
 
 
-async def test_generate_image_fetches_the_output_without_the_key(wire: Responses, skytells: Skytells) -> None:
+async def test_generate_image_downloads_the_output_without_the_key(wire: Responses, skytells: Skytells) -> None:
     created = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
     states(wire, {"status": "succeeded", "output": [OUTPUT]})
     fetched = respond(wire, "GET", OUTPUT, body=PNG, content_type="image/png")
@@ -286,7 +286,7 @@ async def test_generate_image_fetches_the_output_without_the_key(wire: Responses
         (["no URL at all"], {}),
     ],
 )
-async def test_an_image_that_cannot_be_fetched_leaves_the_prediction_to_the_caller(
+async def test_the_error_of_an_image_that_cannot_be_downloaded_has_the_prediction(
     wire: Responses, skytells: Skytells, output: Any, fetched: Any
 ) -> None:
     respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})

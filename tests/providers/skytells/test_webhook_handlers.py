@@ -20,7 +20,7 @@ from .webhook_calls import OK, PATH, call, listening, serving
 # Before the answer, or after
 
 
-async def test_handlers_run_after_the_answer_by_default(receiver: WebhookReceiver) -> None:
+async def test_handlers_run_after_the_response_by_default(receiver: WebhookReceiver) -> None:
     order: list[str] = []
     answered = asyncio.Event()
 
@@ -36,7 +36,7 @@ async def test_handlers_run_after_the_answer_by_default(receiver: WebhookReceive
     assert order == ["answered", "handled"]
 
 
-async def test_the_answer_is_on_the_wire_when_a_plain_handler_begins(receiver: WebhookReceiver) -> None:
+async def test_the_response_is_sent_before_a_plain_handler_begins(receiver: WebhookReceiver) -> None:
     read, done = list[bytes](), asyncio.Event()
 
     async with serving(receiver) as post:
@@ -54,7 +54,7 @@ async def test_the_answer_is_on_the_wire_when_a_plain_handler_begins(receiver: W
     assert read[0].endswith(b'{"ok": true}')
 
 
-async def test_handlers_run_before_the_answer_by_choice(seen: list[WebhookDelivery]) -> None:
+async def test_handlers_can_run_before_the_response(seen: list[WebhookDelivery]) -> None:
     receiver = WebhookReceiver(SECRET, answer_first=False)
     begun, may_end = asyncio.Event(), asyncio.Event()
 
@@ -74,7 +74,7 @@ async def test_handlers_run_before_the_answer_by_choice(seen: list[WebhookDelive
         assert len(seen) == 1
 
 
-async def test_after_the_answer_what_a_handler_raises_is_logged_and_stops_nothing(
+async def test_an_error_of_a_handler_after_the_response_is_logged_and_stops_nothing(
     seen: list[WebhookDelivery], caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver = WebhookReceiver(SECRET)
@@ -95,7 +95,7 @@ async def test_after_the_answer_what_a_handler_raises_is_logged_and_stops_nothin
     assert isinstance(record.exc_info[1], OSError)
 
 
-async def test_before_the_answer_what_a_handler_raises_is_500_and_the_call_may_come_again(
+async def test_an_error_of_a_handler_before_the_response_is_500_and_the_delivery_may_be_repeated(
     seen: list[WebhookDelivery],
 ) -> None:
     receiver = listening(seen, answer_first=False)
@@ -112,7 +112,7 @@ async def test_before_the_answer_what_a_handler_raises_is_500_and_the_call_may_c
     assert len(seen) == 2
 
 
-async def test_a_repeat_that_comes_while_handlers_run_shares_their_outcome(seen: list[WebhookDelivery]) -> None:
+async def test_a_repeated_delivery_while_handlers_run_shares_their_outcome(seen: list[WebhookDelivery]) -> None:
     receiver = listening(seen, answer_first=False)
     begun, may_fail = asyncio.Event(), asyncio.Event()
 
@@ -130,7 +130,7 @@ async def test_a_repeat_that_comes_while_handlers_run_shares_their_outcome(seen:
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
-async def test_a_caller_that_gives_up_does_not_stop_the_handlers(
+async def test_a_sender_that_disconnects_does_not_stop_the_handlers(
     seen: list[WebhookDelivery], answer_first: bool
 ) -> None:
     receiver = WebhookReceiver(SECRET, answer_first=answer_first)
@@ -175,7 +175,7 @@ async def test_the_end_of_the_application_waits_for_handlers(
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
-async def test_a_handler_that_never_ends_is_stopped_and_its_event_may_come_again(answer_first: bool) -> None:
+async def test_a_handler_that_never_ends_is_stopped_and_its_event_may_be_repeated(answer_first: bool) -> None:
     store = MemoryDeliveries()
     receiver = WebhookReceiver(SECRET, store=store, answer_first=answer_first)
     begun = asyncio.Event()
@@ -193,7 +193,7 @@ async def test_a_handler_that_never_ends_is_stopped_and_its_event_may_come_again
     assert await store.claim("p1:succeeded")
 
 
-async def test_the_end_of_the_loop_stops_a_handler_quietly_and_its_event_may_come_again(tmp_path: Path) -> None:
+async def test_the_end_of_the_loop_stops_a_handler_quietly_and_its_event_may_be_repeated(tmp_path: Path) -> None:
     code = """
 import asyncio, sys
 from kellyapi import SQLiteDeliveries, WebhookReceiver
@@ -228,7 +228,7 @@ class Broken(MemoryDeliveries):
         return await super().claim(key)
 
 
-async def test_a_call_that_cannot_be_remembered_is_not_accepted(seen: list[WebhookDelivery]) -> None:
+async def test_a_delivery_that_cannot_be_stored_is_not_accepted(seen: list[WebhookDelivery]) -> None:
     store: Deliveries = Broken()
     receiver = listening(seen, store=store)
     with pytest.raises(OSError, match="the disk is full"):
@@ -297,7 +297,7 @@ async def test_handlers_are_plain_or_async_and_are_called_in_order() -> None:
     assert callable(first)  # the decorator gives it back
 
 
-def test_an_unknown_event_is_taken_with_a_warning() -> None:
+def test_a_handler_of_an_unknown_event_is_accepted_with_a_warning() -> None:
     with pytest.warns(UserWarning, match="'suceeded' is not a known event; the known ones are .*succeeded") as warned:
         WebhookReceiver(SECRET).on("suceeded")
     assert warned[0].filename == __file__
@@ -306,6 +306,6 @@ def test_an_unknown_event_is_taken_with_a_warning() -> None:
 @pytest.mark.parametrize(
     ("name", "error"), [("", ValueError), (" ", ValueError), (print, TypeError), (None, TypeError)]
 )
-def test_what_is_no_name_is_refused(name: Any, error: type[Exception]) -> None:
+def test_an_event_name_that_is_no_name_is_refused(name: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         WebhookReceiver(SECRET).on(name)

@@ -42,7 +42,7 @@ CALLS: list[tuple[dict[str, str], bytes, int]] = [
 
 
 @pytest.mark.parametrize(("headers", "body", "status"), CALLS)
-async def test_a_call_is_answered_by_what_it_is(
+async def test_each_kind_of_delivery_has_its_response(
     receiver: WebhookReceiver, seen: list[WebhookDelivery], headers: dict[str, str], body: bytes, status: int
 ) -> None:
     said = await receiver.handle(headers, body)
@@ -54,7 +54,7 @@ async def test_a_call_is_answered_by_what_it_is(
     assert len(seen) == 2 * (status == 200)
 
 
-async def test_a_mebibyte_is_taken_whatever_the_application_takes(seen: list[WebhookDelivery]) -> None:
+async def test_a_mebibyte_is_accepted_whatever_the_limit_of_the_application(seen: list[WebhookDelivery]) -> None:
     headers, body = signed(BODY.ljust(MAX_BODY))
     async with serving(listening(seen), client_max_size=10) as post:
         assert await post(headers, body) == OK
@@ -97,7 +97,7 @@ async def test_a_body_may_come_one_byte_at_a_time(receiver: WebhookReceiver, see
 
 
 @pytest.mark.parametrize("head", [f"Content-Length: {len(BODY) + 1}", "Transfer-Encoding: chunked"])
-async def test_a_body_that_breaks_off_reaches_nobody(
+async def test_a_body_that_breaks_off_reaches_no_handler(
     receiver: WebhookReceiver, seen: list[WebhookDelivery], caplog: pytest.LogCaptureFixture, head: str
 ) -> None:
     signature = f"X-Skytells-Signature: {HEADERS['X-Skytells-Signature']}"
@@ -113,7 +113,9 @@ async def test_a_body_that_breaks_off_reaches_nobody(
 
 
 @pytest.mark.parametrize("answer_first", [True, False])
-async def test_a_hundred_repeats_at_once_are_one_event(seen: list[WebhookDelivery], answer_first: bool) -> None:
+async def test_a_hundred_repeated_deliveries_at_once_are_one_event(
+    seen: list[WebhookDelivery], answer_first: bool
+) -> None:
     async with serving(listening(seen, answer_first=answer_first)) as post:
         assert await asyncio.gather(*(post(HEADERS, BODY) for _ in range(100))) == [OK] * 100
     assert len(seen) == 1
@@ -129,7 +131,7 @@ async def test_one_state_is_one_event_in_each_form_and_spelling(
     assert [event.name for event in seen] == ["canceled"]
 
 
-async def test_other_states_and_other_jobs_are_other_events(
+async def test_other_states_and_other_predictions_are_other_events(
     receiver: WebhookReceiver, seen: list[WebhookDelivery]
 ) -> None:
     for status, id in [("started", "p1"), ("succeeded", "p1"), ("succeeded", "p2"), ("started", "p1")]:
@@ -138,7 +140,7 @@ async def test_other_states_and_other_jobs_are_other_events(
     assert [event.id for event in seen] == ["p1:started", "p1:succeeded", "p2:succeeded"]
 
 
-async def test_a_restart_forgets_nothing_that_is_in_a_file(seen: list[WebhookDelivery], tmp_path: Path) -> None:
+async def test_a_store_in_a_file_survives_a_restart(seen: list[WebhookDelivery], tmp_path: Path) -> None:
     for _ in range(2):
         async with serving(listening(seen, store=SQLiteDeliveries(tmp_path / "seen.db"))) as post:
             assert await post(HEADERS, BODY) == OK
@@ -148,7 +150,7 @@ async def test_a_restart_forgets_nothing_that_is_in_a_file(seen: list[WebhookDel
 # Other servers
 
 
-async def test_a_server_of_another_make_hands_over_headers_and_bytes(
+async def test_another_web_framework_passes_headers_and_bytes(
     receiver: WebhookReceiver, seen: list[WebhookDelivery]
 ) -> None:
     app = FastAPI()
@@ -165,7 +167,7 @@ async def test_a_server_of_another_make_hands_over_headers_and_bytes(
     assert {event.id for event in seen} == {"p1:succeeded", "p1:failed"}
 
 
-def test_a_server_without_a_loop_uses_run_sync(receiver: WebhookReceiver, seen: list[WebhookDelivery]) -> None:
+def test_a_server_without_an_event_loop_uses_run_sync(receiver: WebhookReceiver, seen: list[WebhookDelivery]) -> None:
     app = Flask("app")
 
     @app.post(PATH)

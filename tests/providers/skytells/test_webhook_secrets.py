@@ -16,7 +16,7 @@ async def accepts(receiver: WebhookReceiver, *secrets: str) -> list[bool]:
     return [(await receiver.handle(*call(id=secret, secret=secret)))[0] == 200 for secret in secrets]
 
 
-async def test_secrets_are_rotated() -> None:
+async def test_old_and_new_secrets_are_accepted_together() -> None:
     assert await accepts(WebhookReceiver("old", "new"), "old", "new", "other") == [True, True, False]
     assert await accepts(WebhookReceiver("new", ""), "old", "new") == [False, True]
     assert await accepts(WebhookReceiver(" new\n"), "new") == [True]
@@ -33,7 +33,7 @@ async def test_secrets_are_rotated() -> None:
         ({}, lambda: "asked", "asked"),
     ],
 )
-async def test_without_secrets_it_is_the_variable_else_the_key(
+async def test_without_secrets_the_secret_is_the_variable_else_the_key(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], client: Any, secret: str
 ) -> None:
     for name, value in variables.items():
@@ -45,7 +45,7 @@ async def test_without_secrets_it_is_the_variable_else_the_key(
     assert await accepts(WebhookReceiver("own"), "own", secret) == [True, False]
 
 
-async def test_a_key_may_be_asked_for_with_await() -> None:
+async def test_a_key_function_may_be_async() -> None:
     async def key() -> str:
         return "asked"
 
@@ -66,6 +66,6 @@ async def test_a_receiver_without_a_secret_accepts_nothing_and_makes_no_routes(
 
 
 @pytest.mark.parametrize("secret", [None, b"secret", ["secret"]])
-def test_a_secret_that_is_no_string_is_a_type_error(secret: Any) -> None:
+def test_a_secret_that_is_not_a_string_is_a_type_error(secret: Any) -> None:
     with pytest.raises(TypeError, match="a secret must be a string"):
         WebhookReceiver(secret)

@@ -53,7 +53,7 @@ PENDING = Prediction(id="p1", status="pending")
 
 
 @pytest.mark.parametrize("job", ["p1", PENDING])
-async def test_a_call_that_comes_ends_the_waiting(receiver: WebhookReceiver, job: Any) -> None:
+async def test_a_delivery_ends_the_waiting(receiver: WebhookReceiver, job: Any) -> None:
     waiting = [asyncio.create_task(receiver.wait_for(job, timeout=None)) for _ in range(3)]
     await asyncio.sleep(0)
     for each in (call("started"), call(id="p2"), ({}, BODY)):
@@ -63,13 +63,13 @@ async def test_a_call_that_comes_ends_the_waiting(receiver: WebhookReceiver, job
     assert await asyncio.gather(*waiting) == [DONE] * 3
 
 
-async def test_a_call_that_came_before_counts_also_after_late_ones(receiver: WebhookReceiver) -> None:
+async def test_an_earlier_delivery_counts_even_after_late_ones(receiver: WebhookReceiver) -> None:
     await receiver.handle(HEADERS, BODY)
     await receiver.handle(*call("started"))
     assert await receiver.wait_for("p1") == DONE
 
 
-async def test_a_repeat_that_no_handler_sees_still_ends_the_waiting(seen: list[WebhookDelivery]) -> None:
+async def test_a_repeated_delivery_without_a_handler_call_ends_the_waiting(seen: list[WebhookDelivery]) -> None:
     store = MemoryDeliveries()
     await store.claim("p1:succeeded")  # by another process
     receiver = listening(seen, store=store)
@@ -79,7 +79,7 @@ async def test_a_repeat_that_no_handler_sees_still_ends_the_waiting(seen: list[W
     assert (await waiting, seen) == (DONE, [])
 
 
-async def test_a_job_that_has_ended_is_not_waited_for(receiver: WebhookReceiver) -> None:
+async def test_a_prediction_that_has_ended_is_not_waited_for(receiver: WebhookReceiver) -> None:
     assert await receiver.wait_for(DONE) == DONE
     await receiver.handle(*call("started"))
     assert await receiver.wait_for(DONE, timeout=0.01) == DONE  # whatever an older call said
@@ -87,7 +87,7 @@ async def test_a_job_that_has_ended_is_not_waited_for(receiver: WebhookReceiver)
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "canceled"])
 @pytest.mark.parametrize("early", [True, False])
-async def test_a_job_that_did_not_succeed_raises(receiver: WebhookReceiver, status: str, early: bool) -> None:
+async def test_a_prediction_that_does_not_succeed_raises(receiver: WebhookReceiver, status: str, early: bool) -> None:
     if early:
         await receiver.handle(*call(status, response="no luck"))
     waiting = asyncio.create_task(receiver.wait_for("p1"))
@@ -99,9 +99,7 @@ async def test_a_job_that_did_not_succeed_raises(receiver: WebhookReceiver, stat
     assert raised.value.prediction.status == status
 
 
-async def test_without_a_client_and_without_a_call_the_waiting_ends_in_time(
-    receiver: WebhookReceiver, time: Time
-) -> None:
+async def test_without_a_client_and_a_delivery_the_waiting_times_out(receiver: WebhookReceiver, time: Time) -> None:
     async def too_long(job: str | Prediction) -> WaitTimeoutError:
         waiting = asyncio.create_task(receiver.wait_for(job, timeout=60))
         await asyncio.sleep(0)
@@ -120,7 +118,7 @@ async def test_without_a_client_and_without_a_call_the_waiting_ends_in_time(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
-async def test_a_timeout_is_seconds(receiver: WebhookReceiver, timeout: float) -> None:
+async def test_a_timeout_is_in_seconds(receiver: WebhookReceiver, timeout: float) -> None:
     with pytest.raises(ValueError, match="timeout must be more than 0 seconds, or None"):
         await receiver.wait_for("p1", timeout=timeout)
 
@@ -133,7 +131,7 @@ async def polling(seen: list[WebhookDelivery]) -> AsyncIterator[WebhookReceiver]
 
 
 @pytest.mark.parametrize(("timeout", "after"), [(None, 5), (900, 5), (4, 2)])
-async def test_when_no_call_comes_the_system_is_asked(
+async def test_if_no_delivery_comes_the_prediction_is_polled(
     wire: Responses, polling: WebhookReceiver, time: Time, timeout: float | None, after: float
 ) -> None:
     sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "succeeded"})
@@ -148,7 +146,9 @@ async def test_when_no_call_comes_the_system_is_asked(
     assert await polling.wait_for("p1") == DONE  # which is known now
 
 
-async def test_the_system_is_not_asked_while_a_call_may_come(wire: Responses, polling: WebhookReceiver) -> None:
+async def test_the_prediction_is_not_polled_while_a_delivery_may_come(
+    wire: Responses, polling: WebhookReceiver
+) -> None:
     waiting = asyncio.create_task(polling.wait_for("p1"))
     await asyncio.sleep(0)
     await polling.handle(HEADERS, BODY)
@@ -156,9 +156,7 @@ async def test_the_system_is_not_asked_while_a_call_may_come(wire: Responses, po
     assert not wire.requests
 
 
-async def test_a_call_that_comes_while_the_system_is_asked_ends_the_waiting(
-    wire: Responses, polling: WebhookReceiver
-) -> None:
+async def test_a_delivery_during_a_poll_ends_the_waiting(wire: Responses, polling: WebhookReceiver) -> None:
     sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"})
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0))
     while not sent:  # noqa: ASYNC110  aioresponses tells nobody
@@ -168,7 +166,7 @@ async def test_a_call_that_comes_while_the_system_is_asked_ends_the_waiting(
     assert asyncio.all_tasks() - polling._tasks == {asyncio.current_task()}
 
 
-async def test_asking_too_long_carries_the_last_state(wire: Responses, polling: WebhookReceiver, time: Time) -> None:
+async def test_polling_that_times_out_has_the_last_state(wire: Responses, polling: WebhookReceiver, time: Time) -> None:
     sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", timeout=60, poll_after=0))
     while not sent:  # noqa: ASYNC110  aioresponses tells nobody
@@ -181,14 +179,14 @@ async def test_asking_too_long_carries_the_last_state(wire: Responses, polling: 
     assert raised.value.prediction == Prediction(id="p1", status="processing")
 
 
-async def test_what_asking_raises_is_raised(wire: Responses, polling: WebhookReceiver) -> None:
+async def test_an_error_of_polling_is_raised(wire: Responses, polling: WebhookReceiver) -> None:
     respond(wire, "GET", JOB, status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(AuthenticationError):
         await polling.wait_for("p1", poll_after=0)
 
 
 @pytest.mark.parametrize("timeout", [None, 60])
-async def test_a_timeout_of_the_key_function_is_not_taken_for_the_end_of_the_waiting(timeout: float | None) -> None:
+async def test_a_timeout_of_the_key_function_is_not_the_end_of_the_waiting(timeout: float | None) -> None:
     def key() -> str:
         raise TimeoutError("no key in time")
 
@@ -199,9 +197,7 @@ async def test_a_timeout_of_the_key_function_is_not_taken_for_the_end_of_the_wai
 
 
 @pytest.mark.parametrize("asking", [False, True])
-async def test_waiting_that_is_cancelled_leaves_nothing(
-    wire: Responses, polling: WebhookReceiver, asking: bool
-) -> None:
+async def test_cancelled_waiting_leaves_nothing(wire: Responses, polling: WebhookReceiver, asking: bool) -> None:
     sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0 if asking else 60))
     while asking and not sent:  # noqa: ASYNC110  aioresponses tells nobody
@@ -214,7 +210,7 @@ async def test_waiting_that_is_cancelled_leaves_nothing(
     assert not polling._waiters._waiting
 
 
-async def test_of_many_jobs_the_newest_states_are_kept(receiver: WebhookReceiver) -> None:
+async def test_the_states_of_the_newest_predictions_are_kept(receiver: WebhookReceiver) -> None:
     for number in range(MAX_KNOWN_STATES + 1):
         await receiver.handle(*call(id=f"p{number}"))
     assert (await receiver.wait_for(f"p{MAX_KNOWN_STATES}")).status == "succeeded"

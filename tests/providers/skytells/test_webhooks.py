@@ -40,7 +40,7 @@ def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
     return {"X-Skytells-Signature": hmac.new(secret.encode(), data, sha256).hexdigest()}, data
 
 
-def test_the_public_name_and_the_module_are_one() -> None:
+def test_the_public_name_is_the_function_of_the_module() -> None:
     assert verify_webhook is verification.verify_webhook
 
 
@@ -61,19 +61,19 @@ def test_the_public_name_and_the_module_are_one() -> None:
     ],
     ids=["plain", "lower", "upper", "blanks", "hex", "aiohttp", "starlette", "werkzeug"],
 )
-def test_the_vector_is_accepted_from_any_headers(headers: Mapping[str, str]) -> None:
+def test_the_test_vector_is_accepted_with_any_kind_of_headers(headers: Mapping[str, str]) -> None:
     assert verify_webhook(headers, BODY, SECRET) == EVENT
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_a_body_is_bytes_of_any_kind(kind: Callable[[bytes], bytes]) -> None:
+def test_a_body_may_be_any_kind_of_bytes(kind: Callable[[bytes], bytes]) -> None:
     assert verify_webhook(HEADERS, kind(BODY), SECRET) == EVENT
 
 
 @pytest.mark.parametrize(
     "secrets", [["old", SECRET], (SECRET, "new"), iter(["", SECRET]), f" {SECRET}\n", [f"{SECRET}\t"], SECRET.encode()]
 )
-def test_one_of_several_secrets_will_do_and_blanks_around_it_do_not_count(secrets: Any) -> None:
+def test_one_of_several_secrets_is_enough_and_spaces_around_it_are_ignored(secrets: Any) -> None:
     assert verify_webhook(HEADERS, BODY, secrets) == EVENT
 
 
@@ -108,7 +108,7 @@ BLANK_KEY = signed(BODY, " ")[0]["X-Skytells-Signature"]
         ({"X-Skytells-Signature": BLANK_KEY}, BODY, " "),
     ],
 )
-def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> None:
+def test_any_other_signature_is_refused(headers: Any, body: bytes, secret: Any) -> None:
     with pytest.raises(WebhookError, match="no valid X-Skytells-Signature") as raised:
         verify_webhook(headers, body, secret)
     assert (raised.value.code, raised.value.provider) == ("WEBHOOK_SIGNATURE_INVALID", "skytells")
@@ -123,7 +123,7 @@ def test_anything_else_is_refused(headers: Any, body: bytes, secret: Any) -> Non
         (BODY, [None], "a secret must be a string"),
     ],
 )
-def test_what_is_no_body_or_no_secret_is_a_type_error(body: Any, secret: Any, message: str) -> None:
+def test_a_body_or_secret_of_a_wrong_type_is_a_type_error(body: Any, secret: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         verify_webhook(HEADERS, body, secret)
 
@@ -168,7 +168,7 @@ JOB = {"id": "p1", "status": "processing"}
         ("paused", "paused"),
     ],
 )
-def test_a_bare_prediction_is_an_event_by_its_status(status: str, type: str) -> None:
+def test_the_event_of_a_bare_prediction_is_its_status(status: str, type: str) -> None:
     event = verify_webhook(*signed(JOB | {"status": status}), SECRET)
     assert event == WebhookDelivery(type=type, name=status, prediction=Prediction(id="p1", status=status))
     assert event.id == f"p1:{type}"
@@ -191,7 +191,7 @@ def test_a_bare_prediction_is_an_event_by_its_status(status: str, type: str) -> 
         ("Prediction.Upscaled", "upscaled"),
     ],
 )
-def test_an_envelope_is_an_event_by_its_type(name: str, type: str) -> None:
+def test_the_event_of_an_envelope_is_its_type(name: str, type: str) -> None:
     event = verify_webhook(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": JOB}), SECRET)
     prediction = Prediction(id="p1", status="processing")
     assert event == WebhookDelivery(type=type, name=name, created_at="2026-03-04T21:20:58Z", prediction=prediction)
@@ -206,7 +206,7 @@ def test_an_envelope_is_an_event_by_its_type(name: str, type: str) -> None:
         {"type": None, "data": {"id": "p2", "status": "failed"}},
     ],
 )
-def test_a_prediction_with_fields_of_an_envelope_stays_one(fields: dict[str, Any]) -> None:
+def test_a_prediction_with_fields_of_an_envelope_is_still_a_prediction(fields: dict[str, Any]) -> None:
     event = verify_webhook(*signed(JOB | fields), SECRET)
     assert (event.prediction.id, event.type, event.created_at) == ("p1", "processing", None)
 
@@ -234,7 +234,7 @@ def test_a_prediction_is_read_as_everywhere_else() -> None:
         b'{"type": "prediction.succeeded"}',
     ],
 )
-def test_a_signed_body_that_is_no_event_is_another_error(body: bytes) -> None:
+def test_a_signed_body_that_is_no_event_is_a_webhook_error(body: bytes) -> None:
     with pytest.raises(WebhookError, match="is signed, but is not an event") as raised:
         verify_webhook(*signed(body), SECRET)
     assert raised.value.code == "INVALID_JSON"
@@ -255,16 +255,16 @@ async def test_a_key_is_claimed_once_until_it_is_released(store: Deliveries) -> 
     assert [await store.claim("a"), await store.claim("b")] == [True, False]
 
 
-async def test_of_a_hundred_who_claim_a_key_at_once_one_gets_it(store: Deliveries) -> None:
+async def test_one_of_a_hundred_simultaneous_claims_of_a_key_succeeds(store: Deliveries) -> None:
     assert sum(await asyncio.gather(*(store.claim("a") for _ in range(100)))) == 1
 
 
-async def test_memory_keeps_the_newest() -> None:
+async def test_the_store_in_memory_keeps_the_newest_keys() -> None:
     store = MemoryDeliveries(2)
     assert [await store.claim(key) for key in "abcbca"] == [True, True, True, False, False, True]
 
 
-async def test_a_file_keeps_keys_over_a_restart_for_their_time(tmp_path: Path) -> None:
+async def test_a_file_keeps_keys_over_a_restart_until_they_expire(tmp_path: Path) -> None:
     now = 1_000.0
     open_store: Callable[[], SQLiteDeliveries] = lambda: SQLiteDeliveries(  # noqa: E731  three lives, one file
         tmp_path / "deliveries.db", keep=60, clock=lambda: now
@@ -300,11 +300,11 @@ asyncio.run(main())
         (lambda: SQLiteDeliveries("x", keep=float("nan")), "keep must be more than 0"),
     ],
 )
-def test_a_store_that_could_keep_nothing_is_a_value_error(make: Callable[[], Awaitable[None]], message: str) -> None:
+def test_a_store_that_can_keep_nothing_is_a_value_error(make: Callable[[], Awaitable[None]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
 
 
-async def test_naming_the_receiver_loads_no_server() -> None:
+async def test_naming_the_receiver_imports_no_server() -> None:
     loaded = "import sys, kellyapi; kellyapi.WebhookReceiver; kellyapi.verify_webhook; print('aiohttp' in sys.modules)"
     assert await run_script(loaded) == "False"
