@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import warnings
 from typing import Any
 
@@ -10,20 +9,9 @@ import aiohttp
 import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import respond
+from servers import AT_ONCE, Server, make_response
 
-from kellyapi import (
-    NO_RETRY,
-    NO_TIMEOUT,
-    Aerostack,
-    ConfigurationError,
-    Kelly,
-    KellyAPI,
-    Khaya,
-    Rate,
-    RetryPolicy,
-    Skytells,
-    Timeout,
-)
+from kellyapi import NO_RETRY, Aerostack, ConfigurationError, Kelly, KellyAPI, Khaya, Skytells, Timeout
 
 ALL_PROVIDERS = {"kelly": Kelly, "khaya": Khaya, "skytells": Skytells, "aerostack": Aerostack}
 VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
@@ -38,9 +26,6 @@ ADDRESSES = {
 def clients(api: KellyAPI) -> dict[str, Any]:
     """Give the four clients by name."""
     return {name: getattr(api, name) for name in ALL_PROVIDERS}
-
-
-# Keys and addresses
 
 
 def test_positional_arguments_are_kelly_ais_key_address_and_session() -> None:
@@ -82,7 +67,7 @@ def test_repr_names_the_providers_and_never_a_key() -> None:
     api = KellyAPI("sk-secret", khaya="sk-secret", aerostack=lambda: "sk-secret")
     assert repr(api) == "KellyAPI(kelly, khaya, aerostack)"
     shown = f"{api!r} {api} {[repr(client) for client in clients(api).values()]} {api.khaya.api_key!r} {api.api_key!r}"
-    assert "sk-secret" not in shown + repr(api.khaya._connection) + repr(vars(api))
+    assert "sk-secret" not in shown + repr(vars(api))
     assert repr(api.khaya) == "Khaya(base_url='https://translation-api.ghananlp.org')"
 
 
@@ -128,36 +113,33 @@ async def test_an_unusable_address_is_an_error_at_the_first_call(wire: Responses
     assert not wire.requests
 
 
-# A client that joins
-
-
 async def test_a_given_client_keeps_its_options_and_shares_the_session(wire: Responses) -> None:
-    retry = RetryPolicy(attempts=7)
-    own = Khaya("own", base_url="https://khaya.example", tts_version="v2", timeout=5, retry=retry, headers={"X-A": "1"})
-    api = KellyAPI("k1", khaya=own, timeout=9, headers={"X-B": "2"})
-    joined = api.khaya
-    assert joined is not own
-    assert (joined.api_key, joined.base_url) == ("own", "https://khaya.example")
-    assert (joined._connection.timeout, joined._connection.retry) == (Timeout(total=5), retry)
-    assert joined._connection.headers == {"X-A": "1"}
-    assert joined._connection.transport is api.kelly._connection.transport
-    assert own._connection.transport is not joined._connection.transport
-    assert (api.kelly._connection.timeout, api.kelly._connection.headers) == (Timeout(total=9), {"X-B": "2"})
-    sent = respond(wire, "GET", "https://khaya.example/tts/v2/languages", json={"languages": {}})
-    await joined.languages("synthesis")
-    await api.close()
-    assert len(sent) == 1
+    timeouts: list[Timeout] = []
+    hook: Any = lambda request, response: timeouts.append(request.timeout)  # noqa: E731  short
+    options: dict[str, Any] = {"timeout": 5, "retry": AT_ONCE, "headers": {"X-A": "1"}, "on_response": hook}
+    own = Khaya("own", base_url="https://khaya.example", tts_version="v2", **options)
+    async with KellyAPI("k1", khaya=own, timeout=9, retry=NO_RETRY, headers={"X-B": "2"}, on_response=hook) as api:
+        assert api.khaya is not own
+        assert (api.khaya.api_key, api.khaya.base_url) == ("own", "https://khaya.example")
+        url = "https://khaya.example/tts/v2/languages"
+        sent = [respond(wire, "GET", url, status=500), respond(wire, "GET", url, json={"languages": {}})]
+        others = respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[])
+        await api.khaya.languages("synthesis")
+        await api.kelly.models("sd")
+    assert [one.headers["X-A"] for each in sent for one in each] == ["1", "1"]
+    assert (others[0].headers["X-B"], "X-A" in others[0].headers) == ("2", False)
+    assert (len(timeouts), timeouts[0], timeouts[-1]) == (3, Timeout(total=5), Timeout(total=9))
 
 
-async def test_a_given_client_stays_usable_after_the_others_are_closed(wire: Responses) -> None:
-    respond(wire, "GET", f"{ADDRESSES['khaya']}/tts/v1/languages", json={"languages": {}}, repeat=True)
-    async with Khaya("key") as own:
+async def test_a_given_client_stays_usable_after_the_others_are_closed() -> None:
+    async with Server(make_response(body=b'{"languages": {}}')) as server, Khaya("key", base_url=server.url) as own:
         async with KellyAPI(khaya=own) as api:
             await api.khaya.languages("synthesis")
             await own.languages("synthesis")
-            session = own._connection.transport._sessions
-        assert [held.closed for held, _ in session.values()] == [False]
+            assert (server.open, server.connections) == (2, 2)
+        await server.until(lambda: server.open == 1)
         await own.languages("synthesis")
+        assert server.connections == 2
 
 
 async def test_a_given_client_with_its_own_session_keeps_it(wire: Responses) -> None:
@@ -168,9 +150,6 @@ async def test_a_given_client_with_its_own_session_keeps_it(wire: Responses) -> 
         await api.khaya.languages("synthesis")
         await api.close()
         assert not session.closed
-
-
-# Sessions
 
 
 async def test_the_four_providers_use_one_session(wire: Responses) -> None:
@@ -195,17 +174,14 @@ async def test_the_four_providers_use_one_session(wire: Responses) -> None:
     await opened[0].close()
 
 
-async def test_the_own_session_is_closed_with_the_client_and_opened_again(wire: Responses) -> None:
-    respond(wire, "GET", f"{ADDRESSES['kelly']}/sd/models", json=[], repeat=True)
-    api = KellyAPI("k")
-    await api.kelly.models("sd")
-    ((session, _),) = api._transport._sessions.values()
-    await api.close()
-    assert session.closed
-    await api.kelly.models("sd")
-    ((another, _),) = api._transport._sessions.values()
-    assert not another.closed
-    await api.close()
+async def test_the_own_session_is_closed_with_the_client_and_opened_again() -> None:
+    async with Server(make_response(body=b"[]")) as server:
+        api = KellyAPI("k", server.url)
+        for connections in (1, 2):
+            await api.kelly.models("sd")
+            assert (server.open, server.connections) == (1, connections)
+            await api.close()
+            await server.until(lambda: server.open == 0)
 
 
 async def test_a_session_that_was_given_is_never_closed(wire: Responses) -> None:
@@ -234,50 +210,6 @@ def test_max_connections_is_refused_with_a_given_session_and_for_a_sibling() -> 
     for client in (KellyAPI(max_connections=5), Khaya("key", max_connections=5)):
         with pytest.raises(ValueError, match="max_connections"):
             client.with_options(max_connections=6)
-
-
-# Options
-
-CHANGED: dict[str, Any] = {
-    "timeout": NO_TIMEOUT,
-    "retry": NO_RETRY,
-    "headers": {"X-A": "1"},
-    "proxy": "http://proxy.example:3128",
-    "max_response_bytes": 5,
-    "allow_http": True,
-    "on_response": lambda request, response: None,
-    "logger": logging.getLogger("mine"),
-}
-
-
-@pytest.mark.parametrize("name", CHANGED)
-def test_each_option_reaches_all_four_and_varies_on_all_levels(name: str) -> None:
-    value = CHANGED[name]
-    made, varied = KellyAPI("k", **{name: value}), KellyAPI("k").with_options(**{name: value})
-    for client in (*clients(made).values(), *clients(varied).values(), Khaya("k").with_options(**{name: value})):
-        assert getattr(client._connection, name) == value
-
-
-def test_a_sibling_differs_only_in_the_given_options() -> None:
-    api = KellyAPI("k", khaya=Khaya("k2", asr_version="v1"), retry=NO_RETRY)
-    sibling = api.with_options(timeout=5)
-    assert type(sibling) is KellyAPI
-    for name, client in clients(sibling).items():
-        before = clients(api)[name]._connection
-        assert client._connection.transport is before.transport
-        assert client._connection.timeout == Timeout(total=5)
-        assert client._connection.retry == before.retry
-        assert before.timeout is None
-    assert (sibling.khaya._versions, sibling.khaya.api_key) == (api.khaya._versions, "k2")
-    assert sibling._client("khaya") is sibling.khaya
-
-
-def test_a_sibling_with_other_limits_uses_the_same_quota() -> None:
-    khaya = Khaya("k", max_concurrency=3, rate=Rate(10))
-    sibling = khaya.with_options(max_concurrency=1)
-    assert sibling._connection.limits is not khaya._connection.limits
-    assert sibling._connection.limits.quota is khaya._connection.limits.quota
-    assert khaya.with_options(timeout=5)._connection.limits is khaya._connection.limits
 
 
 async def test_resources_have_the_options_of_their_client(wire: Responses) -> None:

@@ -14,8 +14,11 @@ import aiohttp
 import pytest
 from servers import KEY, OK, Exchange, Server, Shop, asked, hang, late, make_response
 
+from kellyapi._core.messages import Timeout
 from kellyapi._core.retry import NO_RETRY
 from kellyapi.errors import ConfigurationError, RequestTimeoutError, StatusError, TransportError
+
+from .pools import session_of
 
 # -- sessions ----------------------------------------------------------------------------------------------------------
 
@@ -217,7 +220,7 @@ async def test_a_session_made_by_the_session_class_is_closed() -> None:
         async with Server(OK) as server:
             async with Shop(KEY, base_url=server.url, session=kind) as shop:
                 await shop.look()
-                session, _ = shop._connection.transport._sessions[asyncio.get_running_loop()]
+                session = session_of(shop)
                 assert type(session) is kind
             assert session.closed
             await server.until(lambda: server.open == 0)
@@ -307,6 +310,24 @@ async def test_a_session_that_a_thread_opens_during_the_clean_up_of_another_is_k
 async def test_connections_read_in_pieces_below_128_kib() -> None:
     async with asked(OK) as (shop, _):
         await shop.look()
-        ((session, _),) = shop._connection.transport._sessions.values()  # type: ignore[attr-defined]
+        session = session_of(shop)
         (((protocol, _),),) = session.connector._conns.values()
         assert protocol.transport.max_size < 128 * 2**10
+
+
+async def test_aiohttp_does_not_round_its_timers_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[aiohttp.ClientTimeout] = []
+    request = aiohttp.ClientSession._request
+
+    async def watched(self: aiohttp.ClientSession, *args: Any, **options: Any) -> aiohttp.ClientResponse:
+        seen.append(options["timeout"])
+        return await request(self, *args, **options)
+
+    monkeypatch.setattr(aiohttp.ClientSession, "_request", watched)
+    async with asked(make_response(), timeout=Timeout(total=5.2, connect=6.1, idle=7.3)) as (shop, _):
+        await shop.look()
+        session = session_of(shop)
+        assert session.connector._timeout_ceil_threshold == float("inf")
+    (timeout,) = seen
+    assert (timeout.ceil_threshold, timeout.sock_connect, timeout.sock_read) == (float("inf"), 6.1, 7.3)
+    assert timeout.total == pytest.approx(5.2)

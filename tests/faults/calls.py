@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from _core.pools import in_pool, in_use
 from attrs import evolve, field, frozen
 from providers.replies import COMPLETION, MODEL, PREDICTION
 from servers import KEY, Script, Server, make_response
@@ -167,13 +168,12 @@ async def ask(operation: Operation, *scripts: Script, **options: Any) -> Outcome
 
 async def _nothing_left(client: Any, server: Server, before: set[asyncio.Task[Any]]) -> None:
     """Wait until each connection is closed or back in the pool, and no task of the call is left."""
-    session, _ = client._connection.transport._sessions[asyncio.get_running_loop()]
     for _ in range(100):
         ours = {task for task in asyncio.all_tasks() - before if "Server._serve" not in repr(task.get_coro())}
-        if not session.connector._acquired and not ours:
+        if not in_use(client) and not ours:
             break
         await asyncio.sleep(0.01)
-    assert not session.connector._acquired
+    assert not in_use(client)
     assert not ours, ours
-    kept = sum(map(len, session.connector._conns.values()))
+    kept = in_pool(client)
     await server.until(lambda: server.open <= kept)

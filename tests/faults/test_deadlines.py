@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver
 from fake_clock import run
-from servers import KEY, Script, Server, asked, hang, late, make_response, pausing
+from servers import KEY, Script, Server, hang, late, make_response, pausing
 
 from kellyapi import KellyAPIError, Khaya, RequestTimeoutError, RetryPolicy, StatusError
 from kellyapi._core.messages import NO_TIMEOUT, Timeout
@@ -120,21 +120,3 @@ def test_time_before_the_request_counts_and_the_request_is_never_sent(
     error, took = run(wait(seconds))
     assert (error.sent, error.outcome_unknown) == (False, False)
     assert seconds - PRECISION <= took <= seconds + PRECISION
-
-
-async def test_aiohttp_does_not_round_its_timers_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[aiohttp.ClientTimeout] = []
-    request = aiohttp.ClientSession._request
-
-    async def watched(self: aiohttp.ClientSession, *args: Any, **options: Any) -> aiohttp.ClientResponse:
-        seen.append(options["timeout"])
-        return await request(self, *args, **options)
-
-    monkeypatch.setattr(aiohttp.ClientSession, "_request", watched)
-    async with asked(make_response(), timeout=Timeout(total=5.2, connect=6.1, idle=7.3)) as (shop, _):
-        await shop.look()
-        session, _ = shop._connection.transport._sessions[asyncio.get_running_loop()]
-        assert session.connector._timeout_ceil_threshold == float("inf")
-    (timeout,) = seen
-    assert (timeout.ceil_threshold, timeout.sock_connect, timeout.sock_read) == (float("inf"), 6.1, 7.3)
-    assert timeout.total == pytest.approx(5.2)

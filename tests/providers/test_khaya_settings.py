@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import respond
+from fake_clock import run
 
-from kellyapi import NO_TIMEOUT, ConfigurationError, Khaya, RetryPolicy
+from kellyapi import NO_TIMEOUT, ConfigurationError, Khaya, RetryPolicy, ServerError, Timeout
 
 from .khaya_messages import BASE, KEY, WAV
 
@@ -72,25 +73,39 @@ async def test_an_argument_overrides_the_environment(wire: Responses, monkeypatc
     monkeypatch.setenv("KHAYA_TRANSLATION_VERSION", "v2")
     monkeypatch.setenv("KHAYA_TIMEOUT", "5")
     respond(wire, "POST", f"{BASE}/v1/translate", json="x")
-    async with Khaya("key", translation_version="v1", timeout=NO_TIMEOUT) as khaya:
+    timeouts: list[Timeout] = []
+    hook: Any = lambda request, response: timeouts.append(request.timeout)  # noqa: E731  short
+    async with Khaya("key", translation_version="v1", timeout=NO_TIMEOUT, on_response=hook) as khaya:
         await khaya.translate("x", "en-tw")
-        assert khaya._connection.timeout is NO_TIMEOUT
+    assert timeouts == [NO_TIMEOUT]
 
 
-def test_the_environment_sets_timeout_and_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
+async def failed_attempts(khaya: Khaya) -> list[Timeout]:
+    """Call a server that always fails, and return the timeout of each attempt."""
+    timeouts: list[Timeout] = []
+    hook: Any = lambda request, response: timeouts.append(request.timeout)  # noqa: E731  short
+    with pytest.raises(ServerError):
+        await khaya.with_options(on_response=hook).languages("synthesis")
+    await khaya.close()
+    return timeouts
+
+
+def test_the_environment_sets_timeout_and_attempts(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KHAYA_TIMEOUT", "12.5")
     monkeypatch.setenv("KHAYA_RETRY_ATTEMPTS", "5")
-    connection = Khaya("key")._connection
-    assert connection.timeout is not None
-    assert (connection.timeout.total, connection.retry) == (12.5, RetryPolicy(attempts=5))
+    respond(wire, "GET", f"{BASE}/tts/v1/languages", status=500, repeat=True)
+    attempts = run(failed_attempts(Khaya("key")))
+    assert (len(attempts), attempts[0]) == (5, Timeout(total=12.5))
 
 
-def test_empty_variables_count_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_variables_count_as_unset(wire: Responses, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TIMEOUT", "RETRY_ATTEMPTS", "ASR_VERSION", "API_KEY", "BASE_URL"):
         monkeypatch.setenv(f"KHAYA_{name}", "")
     khaya = Khaya()
-    assert (khaya.configured, khaya.base_url, khaya._connection.problem) == (False, BASE, None)
-    assert khaya._connection.retry == RetryPolicy()
+    assert (khaya.configured, khaya.base_url) == (False, BASE)
+    respond(wire, "GET", f"{BASE}/tts/v1/languages", status=500, repeat=True)
+    attempts = run(failed_attempts(khaya.with_access(api_key="key")))
+    assert len(attempts) == RetryPolicy().attempts
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from attrs import field, frozen
-from servers import KEY, Seen, Server, make_response
-
-from kellyapi import NO_RETRY, Skytells, WebhookReceiver
-from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
-
-from .cancelled_calls import (
+from _core.cancelled_calls import (
     EVENTS,
     LINES,
     TURNS,
@@ -31,6 +25,11 @@ from .cancelled_calls import (
     slow,
     tasks_but_the_servers,
 )
+from attrs import field, frozen
+from servers import KEY, Seen, Server, make_response
+
+from kellyapi import NO_RETRY, Skytells, WebhookReceiver
+from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
 LOOKS = 2
 """Looks at a job that find it at work."""
