@@ -193,7 +193,7 @@ async def test_the_result_of_a_cancelled_call_reaches_no_other_call(engines: Eng
         with pytest.raises(asyncio.CancelledError):
             await cancelled
         following = asyncio.create_task(engines.run("plain.echo", value="mine"))
-        pipe.write("the answer of the cancelled call")
+        pipe.write("the reply to the cancelled call")
     assert await following == "mine"
     assert await engines.run("plain.process") == child
 
@@ -237,6 +237,44 @@ async def test_closing_while_the_child_starts_leaves_no_child(folder: Path) -> N
     await engines.close()
     with pytest.raises(RuntimeError):
         await call
+
+
+async def test_the_next_engines_use_the_child_of_closed_ones(folder: Path) -> None:
+    processes = []
+    for _ in range(2):
+        engines = EngineSupervisor("engines_of_a_test")
+        processes.append(await engines.run("plain.process"))
+        await engines.close()
+    assert processes[0] == processes[1]
+
+
+async def test_engines_at_the_same_time_have_a_child_each(engines: EngineSupervisor) -> None:
+    others = EngineSupervisor("engines_of_a_test")
+    assert await engines.run("plain.process") != await others.run("plain.process")
+    await others.close()
+
+
+async def test_a_child_that_found_its_modules_elsewhere_is_not_used_again(
+    engines: EngineSupervisor, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await engines.run("plain.process")
+    await engines.close()
+    monkeypatch.syspath_prepend(folder / "elsewhere")
+    others = EngineSupervisor("engines_of_a_test")
+    assert await others.run("plain.process") != before
+    await others.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(before, 0)
+
+
+async def test_an_idle_child_that_was_killed_is_replaced(engines: EngineSupervisor) -> None:
+    before = await engines.run("plain.process")
+    await engines.close()
+    os.kill(before, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    others = EngineSupervisor("engines_of_a_test")
+    assert await others.run("plain.process") != before
+    await others.close()
 
 
 async def test_closing_before_the_first_call_or_twice_does_nothing() -> None:
