@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
-from .._data.files import PartialFile
+from .._data.files import Destination, PartialFile, find_destination
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
 from .messages import Call, Headers, media_type
@@ -136,19 +136,26 @@ def _number(text: str | None) -> int | None:
 
 
 async def download_to_file(
-    connection: Connection, call: Call, path: str | os.PathLike[str], on_progress: OnBytes | None = None
+    connection: Connection,
+    call: Call,
+    path: str | os.PathLike[str],
+    on_progress: OnBytes | None = None,
+    *,
+    follow_links: bool = True,
 ) -> Path:
     """Stream a response to a file and return its path.
 
     It fails when as many attempts in a row as a call has have brought nothing that can be kept. If the content can be
     identified, what has arrived stays in a `.part` file, from which the next download to this path resumes.
+    `follow_links` is `False` for a name that comes from a server.
     """
+    destination = await asyncio.to_thread(find_destination, path, follow_links=follow_links)
     total = (connection.timeout or call.timeout).total
     timer = asyncio.timeout(total)
     try:
         try:
             async with timer:
-                return await _download(connection, call, path, on_progress)
+                return await _download(connection, call, destination, on_progress)
         except TimeoutError:
             if not timer.expired():
                 raise
@@ -158,9 +165,7 @@ async def download_to_file(
         raise
 
 
-async def _download(
-    connection: Connection, call: Call, path: str | os.PathLike[str], on_progress: OnBytes | None
-) -> Path:
+async def _download(connection: Connection, call: Call, destination: Destination, on_progress: OnBytes | None) -> Path:
     part: PartialFile | None = None
     file, failures = RemoteFile(), 0
     async with AsyncExitStack() as open_parts:
@@ -184,7 +189,7 @@ async def _download(
                         if part is not None and part.size:
                             await part.empty()
                         if part is None or key != file.content_key(call.url):
-                            part = await open_parts.enter_async_context(await PartialFile.open(path, key))
+                            part = await open_parts.enter_async_context(await PartialFile.open(destination, key))
                         file = found
                         # An earlier program may have left a beginning.
                         step = plan(response.status, response.headers, requested_from=0, kept=part.size, file=file)

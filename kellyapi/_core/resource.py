@@ -143,9 +143,17 @@ class Resource:
         )
         return into(StreamRequest(self._connection, call, is_event_stream))
 
-    async def _save_link(self, url: str, path: str | os.PathLike[str], on_progress: OnBytes | None = None) -> Path:
+    async def _save_link(
+        self,
+        url: str,
+        path: str | os.PathLike[str],
+        on_progress: OnBytes | None = None,
+        *,
+        follow_links: bool = True,
+    ) -> Path:
         """GET a foreign address without the key, and stream the response to a file, resumably."""
-        return await download_to_file(self._connection, _link_call(url), path, on_progress)
+        call = _link_call(url)
+        return await download_to_file(self._connection, call, path, on_progress, follow_links=follow_links)
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET a foreign address without the key."""

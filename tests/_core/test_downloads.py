@@ -141,16 +141,6 @@ async def test_a_foreign_file_with_the_name_of_a_part_is_not_written_to(trick: s
     assert outside.read_bytes() == b"precious"
 
 
-async def test_a_symbolic_link_at_the_path_is_replaced_and_not_followed(tmp_path: Path) -> None:
-    outside = tmp_path / "outside"
-    outside.write_bytes(b"precious")
-    (tmp_path / "fox.png").symlink_to(outside)
-    async with delivered(Delivery()) as (skytells, url, _):
-        await skytells.download(url, tmp_path / "fox.png")
-    assert not (tmp_path / "fox.png").is_symlink()
-    assert outside.read_bytes() == b"precious"
-
-
 async def test_a_path_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     async with delivered(Delivery()) as (skytells, url, _):

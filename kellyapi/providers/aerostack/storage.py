@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
@@ -12,7 +13,7 @@ from attrs import frozen
 from ..._core.messages import FormField, FromResponse
 from ..._core.resource import Resource, drop_none
 from ..._data.decoding import Shape, json_name
-from ..._data.files import save_stream
+from ..._data.files import find_destination, save_stream
 from ..._data.media import MediaSource, open_media
 from ..._data.result import Result
 from ..._data.text import not_blank
@@ -120,8 +121,9 @@ class Storage(Resource):
             return await self._post_json(
                 "/storage/get", data, into=FromResponse(lambda response: response.body), repeatable=True
             )
+        destination = await asyncio.to_thread(find_destination, path)
         async with self._stream("/storage/get", data, repeatable=True) as pieces:
-            return await save_stream(path, pieces)
+            return await save_stream(destination, pieces)
 
     async def url(self, key: str) -> str:
         """Return the URL of a file."""

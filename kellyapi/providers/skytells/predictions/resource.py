@@ -7,6 +7,7 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping
 from datetime import date
+from functools import partial
 from itertools import count
 from math import inf
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any, TypedDict, Unpack
 from ...._core.downloads import OnBytes
 from ...._core.resource import Resource, drop_none
 from ...._core.urls import check_id, encode_path
+from ...._data.files import find_folder
 from ...._data.json_text import dumps
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
@@ -286,9 +288,11 @@ class PredictionsResource(Resource):
 
             paths = await skytells.predictions.download(wolf, "pictures")
         """
+        place = await asyncio.to_thread(find_folder, folder)
         state = prediction if isinstance(prediction, Prediction) and prediction.outputs else await self.get(prediction)
-        await asyncio.to_thread(Path(folder).mkdir, parents=True, exist_ok=True)
-        return await save_outputs(state, Path(folder), on_progress, save=self._save_link, get=self.get)
+        await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+        save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
+        return await save_outputs(state, place, on_progress, save=save, get=self.get)
 
     def _create(self, body: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
         return self._post_json("/predict", body, into=PREDICTION)
