@@ -1,4 +1,4 @@
-"""What every test shares: no keys or proxies from the machine, and aioresponses made to fit aiohttp 3.14."""
+"""Fixtures of all tests: no keys or proxies from the environment, and aioresponses adapted to aiohttp 3.14."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ aioresponses.core.ClientResponse = functools.partial(aiohttp.ClientResponse, str
 
 
 def pytest_collection_finish() -> None:
-    """Spare the collector the 9,000 tests themselves: it looks through all there is, in each test that asks it to."""
+    """Exclude the 9,000 tests from garbage collection, which some tests start."""
     gc.collect()
     gc.freeze()
 
@@ -40,6 +40,6 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def wire() -> Iterator[Responses]:
-    """Answers requests without a network and remembers them."""
+    """Responds to requests without a network and records them."""
     with Responses() as responses:
         yield responses

@@ -1,4 +1,4 @@
-"""What a test with aioresponses registers and sees: one answer in, the exact request out."""
+"""Tests with aioresponses: register one response, and get the exact request."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from yarl import URL
 
 NOTHING = object()
 AS_IT_IS = {"Accept-Encoding": "identity"}
-"""What asks for a file uncompressed."""
+"""The header that requests a file without compression."""
 
 
 @frozen
 class Sent:
-    """One request as the transport handed it to aiohttp, its body read."""
+    """One request as the transport passed it to aiohttp, with its body."""
 
     headers: dict[str, str]
     body: bytes
@@ -39,7 +39,7 @@ def respond(
     headers: dict[str, str] | None = None,
     repeat: bool = False,
 ) -> list[Sent]:
-    """Answer a request of exactly this method and encoded URL; the list fills with what was sent there."""
+    """Respond to a request of exactly this method and encoded URL; the returned list collects the requests."""
     sent: list[Sent] = []
 
     async def record(url: URL, *, headers: dict[str, str], data: Any = None, **_: Any) -> None:

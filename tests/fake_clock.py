@@ -1,6 +1,6 @@
-"""A loop whose clock jumps to the next timer as soon as no socket and no thread has anything to say.
+"""A loop whose clock jumps to the next timer as soon as no socket and no thread is busy.
 
-So real sockets meet real limits, such as 60 seconds of silence, in no time, and what took how long is exact.
+So tests with real sockets reach limits such as 60 seconds of silence at once, and measure times exactly.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _A_MOMENT = 0.001
-"""Seconds, the least that epoll waits. Both ends of a connection live here: what was written has arrived by then."""
+"""Seconds, the least that epoll waits. Both ends of a connection are in this process: bytes arrive by then."""
 _FOR_EVER = 1.0
-"""Seconds, where there is not even a timer to wait for."""
+"""Seconds to wait if there is no timer."""
 
 
 class FakeClockLoop(asyncio.SelectorEventLoop):
-    """Moves its clock in place of waiting. A loop waits in one call, `select` of its selector."""
+    """Advances its clock instead of waiting. A loop waits in only one call, `select` of its selector."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -63,6 +63,6 @@ class _FakeClockSelector(selectors.DefaultSelector):
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in a loop of its own, whose clock begins at 1000."""
+    """Run a coroutine in its own loop, whose clock begins at 1000."""
     with asyncio.Runner(loop_factory=FakeClockLoop) as runner:
         return runner.run(main)

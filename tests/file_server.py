@@ -21,19 +21,19 @@ TAG = '"fox-1"'
 
 @define
 class Delivery:
-    """A server's file, and how it is sent: cut after so many bytes of an answer, and with which headers."""
+    """A file of the server, and how it is sent: where responses break off, and with which headers."""
 
     data: bytes = DATA
     tag: str | None = TAG
     cuts: list[int] = field(factory=list)
-    """Bytes after which each of the first answers breaks off."""
+    """Bytes after which each of the first responses breaks off."""
     ranges: bool = True
     headers: dict[str, str] = field(factory=dict)
     asked: list[dict[str, str]] = field(factory=list)
     before: Callable[[Delivery], None] = lambda _: None
-    """Called before each answer."""
+    """Called before each response."""
     hang: bool = False
-    """Stay silent where an answer would break off."""
+    """Stay silent where a response would break off."""
 
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.read()
@@ -75,7 +75,7 @@ async def delivered(delivery: Any, **options: Any) -> AsyncIterator[tuple[Skytel
 
 
 def only(folder: Path) -> Path:
-    """Give the one thing that is in a folder."""
+    """Return the only path in a folder."""
     (path,) = folder.iterdir()
     return path
 

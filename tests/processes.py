@@ -1,4 +1,4 @@
-"""Scripts that each end in a process of their own, without the time that each would take to import the library."""
+"""Scripts that run in processes of their own, without the time to import the library in each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loopback server that plays what it is told, byte by byte, and a small provider to ask it with."""
+"""A loopback server that plays scripts byte by byte, and a small provider that sends it requests."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from kellyapi._data.media import MediaSource, open_media
 
 @frozen
 class Seen:
-    """A request as it was on the wire."""
+    """A request as the server received it."""
 
     method: str
     target: str
     headers: Mapping[str, str]
-    """By lower-case names."""
+    """By names in lower case."""
     connection: int
     """Counts the server's connections from 1."""
     body: bytearray = field(factory=bytearray)
@@ -37,7 +37,7 @@ class Seen:
 
 @define
 class Exchange:
-    """A request whose head has arrived, for a script to answer."""
+    """A request whose headers have arrived; a script responds to it."""
 
     seen: Seen
     reader: asyncio.StreamReader
@@ -57,18 +57,18 @@ class Exchange:
         await self.writer.drain()
 
     async def left(self) -> None:
-        """Wait until the client has gone."""
+        """Wait until the client has disconnected."""
         with suppress(ConnectionError):
             while await self.reader.read(2**16):
                 pass
 
 
 Script = bytes | Callable[[Exchange], Awaitable[None]]
-"""What answers a request: bytes, once its body has been read, or a function that also reads the body if it wants it."""
+"""The response to a request: bytes, sent after the body was read, or a function that may read the body."""
 
 
 def make_response(status: int = 200, body: bytes = b"{}", kind: str = "application/json", **headers: str) -> bytes:
-    """Write an answer down; `Retry_After="1"` is a header."""
+    """Make the bytes of a response; `Retry_After="1"` is a header."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Type: {kind}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if "Transfer_Encoding" not in headers:
@@ -80,18 +80,18 @@ OK = make_response()
 
 
 async def reset(exchange: Exchange) -> None:
-    """Read the request whole, then break the connection off."""
+    """Read the complete request, then reset the connection."""
     await exchange.read()
     _abort(exchange.writer)
 
 
 async def hang(exchange: Exchange) -> None:
-    """Never answer."""
+    """Never respond."""
     await exchange.left()
 
 
 def cut(data: bytes) -> Script:
-    """Send this and close."""
+    """Send these bytes and close."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
@@ -102,7 +102,7 @@ def cut(data: bytes) -> Script:
 
 
 def pausing(data: bytes) -> Script:
-    """Send this and no more, and stay."""
+    """Send these bytes and no more, and keep the connection open."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.write(data)
@@ -112,7 +112,7 @@ def pausing(data: bytes) -> Script:
 
 
 def late(seconds: float, data: bytes) -> Script:
-    """Answer after a while."""
+    """Respond after some seconds."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
@@ -149,7 +149,7 @@ class Server:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Wait until something holds of what the server sees."""
+        """Wait until a condition of the server is true."""
         async with asyncio.timeout(20):
             while not true():
                 self._changed.clear()
@@ -195,7 +195,7 @@ def _read_head(head: bytes, connection: int) -> Seen:
 
 
 def _abort(writer: asyncio.StreamWriter) -> None:
-    """Close with a reset in place of an orderly end."""
+    """Close the connection with a reset."""
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
 
@@ -219,7 +219,7 @@ SHOP = Provider(
 
 
 class Shop(ProviderClient):
-    """A provider of which each verb is one operation."""
+    """A provider with one operation for each HTTP method."""
 
     PROVIDER = SHOP
 
@@ -257,18 +257,18 @@ AT_ONCE = RetryPolicy(base=0, throttle_base=0)
 
 @asynccontextmanager
 async def asked(*scripts: Script, **options: Any) -> AsyncIterator[tuple[Shop, Server]]:
-    """Give a client and the server that it asks."""
+    """Yield a client and its server."""
     async with Server(*scripts) as server, Shop(KEY, base_url=server.url, **{"retry": AT_ONCE, **options}) as shop:
         yield shop, server
 
 
-# In development mode asyncio also warns of steps that took long, as they do on a busy machine.
+# In development mode asyncio also warns of slow steps, which are normal on a busy machine.
 _PATIENCE = "import logging; logging.getLogger('asyncio').setLevel('ERROR')\n"
 
 
 @asynccontextmanager
 async def script(source: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a script in a Python of its own in which every warning is an error."""
+    """Run a script in another Python process in which every warning is an error."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", _PATIENCE + source, *arguments]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
@@ -281,7 +281,7 @@ async def script(source: str, *arguments: str) -> AsyncIterator[asyncio.subproce
 
 
 async def run_script(source: str, *arguments: str) -> str:
-    """Run a script and give what it printed; it must end well and have nothing to complain about."""
+    """Run a script and return what it printed. It must succeed and write nothing to stderr."""
     async with script(source, *arguments) as process:
         out, err = await process.communicate()
     assert (process.returncode, err) == (0, b""), err.decode()

@@ -1,4 +1,4 @@
-"""Who may import whom: the rules of the layout, read from the sources and not from what happens to be loaded."""
+"""The import rules of the package, read from its sources."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILES = {
 TREES = {module: ast.parse(path.read_text("utf-8")) for module, path in FILES.items()}
 
 LAYERS = ("errors", "_data", "_core", "services", "providers")
-"""Each may import itself and what stands before it."""
+"""Each may import itself and those before it."""
 PUBLIC = {"", "languages"}
 """The package itself, whose names are public, and the tables for pickers."""
 MAY_IMPORT = {
@@ -55,7 +55,7 @@ class Import:
 
     @property
     def ours(self) -> str | None:
-        """The module of ours that is imported: "" for the package itself, `None` for a foreign one."""
+        """The imported module of this package: "" for the package itself, `None` for a foreign one."""
         if self.module.partition(".")[0] != "kellyapi":
             return None
         inside = self.module.removeprefix("kellyapi").removeprefix(".")

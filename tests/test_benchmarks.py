@@ -1,4 +1,4 @@
-"""The commands of `benchmarks/`: what they are told, since what they measure takes minutes."""
+"""The arguments of the commands of `benchmarks/`; the measurements themselves take minutes."""
 
 from __future__ import annotations
 

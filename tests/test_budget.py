@@ -1,4 +1,4 @@
-"""What a call and an import cost, counted in what does not depend on the machine: steps of the loop, objects, modules.
+"""The cost of a call and of an import, independent of the machine: steps of the loop, objects, modules.
 
 How fast the library is on one machine is measured by `python -m benchmarks`, and shown in docs/performance.md.
 """
@@ -26,7 +26,7 @@ from kellyapi import Aerostack, Kelly, Khaya, Skytells, run_sync
 KEY = "a-key"
 PREDICTION = {"id": "p1", "status": "succeeded", "output": ["https://files.example/p1.png"]}
 SPEED = {"orjson", "pybase64"}
-"""Of the extra `speed`; used where they are installed."""
+"""Packages of the extra `speed`, which are optional."""
 WARM = 10
 ROUNDS = 20
 
@@ -35,7 +35,7 @@ Call = Callable[[], Awaitable[Any]]
 
 @frozen
 class Operation:
-    """One public call, the same request by hand, and what is answered."""
+    """One public call, the same request with plain aiohttp, and its response."""
 
     ours: Callable[[str], Any]
     """Makes the client."""
@@ -89,7 +89,7 @@ OPERATIONS = {
 
 @asynccontextmanager
 async def answered(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
-    """Give our call and the same by hand, both on warm connections; the server runs in another thread."""
+    """Yield our call and the same with plain aiohttp, on open connections; the server runs in another thread."""
     server = Server(make_response(body=json.dumps(operation.said).encode()))
     run_sync(server.__aenter__())
     try:
@@ -110,7 +110,7 @@ async def answered(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
 
 
 async def count_steps(call: Call) -> int:
-    """Count the callbacks that the loop runs for one call: the fewest of some rounds, since timers may join in."""
+    """Count the callbacks that the loop runs for one call: the fewest of some rounds, because timers may run too."""
     seen = []
     for _ in range(ROUNDS):
         steps = 0
@@ -158,12 +158,12 @@ async def test_a_call_leaves_no_objects_for_the_garbage_collector(name: str) -> 
     async with answered(OPERATIONS[name]) as (ours, by_hand):
         (cycles, objects), (cycles_by_hand, objects_by_hand) = await left(ours), await left(by_hand)
     assert cycles - cycles_by_hand < calls / 2
-    assert objects - objects_by_hand < calls / 2  # the server, which is in this process, keeps what it was sent
+    assert objects - objects_by_hand < calls / 2  # the server, which is in this process, keeps its requests
 
 
 def loaded_by(code: str) -> set[str]:
-    """Run code in a Python of its own and give the modules that it brought in."""
-    # What the package itself says at its top is there first, with all that it needs in this version of Python.
+    """Run code in another Python process and return the modules that it imported."""
+    # The imports at the top of the package come first, with all that they need in this version of Python.
     source = f"import __future__, importlib, json, sys, typing; before = set(sys.modules)\n{code}\n"
     source += "print('\\n' + json.dumps(sorted(set(sys.modules) - before)))"
     printed = subprocess.run([sys.executable, "-c", source], check=True, capture_output=True, text=True).stdout
@@ -171,7 +171,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 def foreign(modules: set[str]) -> set[str]:
-    """Give the packages among them that are neither ours nor Python's."""
+    """Return the packages that are neither ours nor Python's."""
     return {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - {"kellyapi", "__mp_main__"}
 
 
@@ -210,7 +210,7 @@ def test_a_first_call_imports_only_its_own_provider_and_the_packages_it_needs(ur
     before = loaded_by(client)
     loaded = loaded_by(f"{client}\nassert run_sync(khaya.translate('a', 'en-tw')).text == 'Maakye'")
     ours = {name for name in loaded if name.startswith("kellyapi.")}
-    assert ours <= before  # a call of a client that is there imports nothing more of ours: it would hold the loop
+    assert ours <= before  # a later call imports nothing more of the package, because that would block the loop
     assert {name for name in ours if name.startswith("kellyapi.providers.")} == {"kellyapi.providers.khaya"}
     assert not {name.split(".")[1] for name in ours} & {"api", "cli", "client", "legacy", "sandbox", "testing"}
     assert foreign(loaded) - SPEED <= foreign(loaded_by("import aiohttp, attrs, cattrs"))

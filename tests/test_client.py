@@ -1,4 +1,4 @@
-"""`KellyAPI`: keys, clients that join it, options, one session for all four."""
+"""`KellyAPI`: keys, clients that users pass, and one session for all four providers."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ async def test_the_four_providers_use_one_session(wire: Responses) -> None:
         await api.skytells.predictions.get("a")
         await api.with_options(timeout=5).aerostack.ai.chat("x")
     assert len(opened) == 1
-    assert not opened[0].closed  # what a function of the user's makes is the user's
+    assert not opened[0].closed  # a session made by a function of the user belongs to the user
     await opened[0].close()
 
 

@@ -1,4 +1,4 @@
-"""The documentation: what it says about the code is true, and it names everything that users can call."""
+"""The documentation matches the code, and names everything that users can call."""
 
 import inspect
 import pkgutil
@@ -19,7 +19,7 @@ TEXTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"
 SITE = sorted(path for path in ROOT.glob("docs/**/*.md") if "_build" not in path.parts)
 PAGES = TEXTS + SITE
 DIRECTIVES = {"toctree", "include", "literalinclude", "eval-rst", "command-help", "image", "warning"}
-LONGEST_CODE = 88  # characters, which is what a page shows without scrolling
+LONGEST_CODE = 88  # characters, the most that a page shows without scrolling
 
 
 def page_id(page: Path) -> str:

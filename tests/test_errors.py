@@ -1,4 +1,4 @@
-"""The tree of errors: its shape, its old names, what each error carries."""
+"""The tree of errors: its shape, its old names, the attributes of each error."""
 
 from __future__ import annotations
 

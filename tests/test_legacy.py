@@ -189,7 +189,7 @@ def test_the_old_attributes_exist() -> None:
 
 
 def test_the_old_attributes_can_be_set(wire: Responses) -> None:
-    """They were plain attributes: a bot may have changed its key while it ran."""
+    """They were plain attributes: a bot may change its key while it runs."""
     api = KellyAPI("key")
     api.api_key = "another"
     api.api = "https://other.example/"
@@ -318,7 +318,7 @@ async def test_text_arguments_never_open_a_file(
 
 @pytest.mark.parametrize("method", ["upscale", "removebg", "voice2text"])
 async def test_bytes_instead_of_base64_text_are_a_type_error(wire: Responses, method: str) -> None:
-    """They were one in 0.0.2.5; sent as `b'…'` they would be garbage that is paid for."""
+    """In 0.0.2.5 they were accepted and sent as `b'…'`, which is garbage that users pay for."""
     async with KellyAPI("key") as api:
         with pytest.raises(TypeError):
             await getattr(api, method)(PICTURE)

@@ -1,7 +1,7 @@
 """Every operation of the four providers in one table: what it is, where it goes, and whether sending it twice is free.
 
-The table is compared with the calls that the providers make, read from their sources. So a new operation, or another
-word on `repeatable`, is decided here too: a wrong one bills somebody twice, or fails where a retry would have helped.
+The table is compared with the calls in the sources of the providers. So a new operation or a change of
+`repeatable` needs a change here too: a wrong value bills users twice, or fails where a retry would help.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ VERBS = {
     "_draw": "POST",
 }
 FREE = {"GET", "DELETE"}
-"""Methods whose verbs repeat them always, since the protocol says that it changes nothing."""
+"""Methods that are always repeatable, because the protocol says that they change nothing."""
 
 AGAIN, ONCE = "again", "once"
 Operation = tuple[str, str, str, str, str]
@@ -118,11 +118,11 @@ TABLE: list[Operation] = [
     ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
     ("skytells", "Skytells.generate_image", "GET", "{done.outputs[0] if done.outputs else ''}", AGAIN),
 ]
-"""Provider, where it is called, method, path, and what is sent again after a failure that may have carried it out."""
+"""Provider, function, method, path, and whether the call is retried after a failure that may have done its work."""
 
 
 def operations() -> Iterator[Operation]:
-    """Read (provider, where, method, path, repeatable) of each call from the sources."""
+    """Read (provider, function, method, path, repeatable) of each call from the sources."""
     for file in sorted(PROVIDERS.rglob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
         provider = file.relative_to(PROVIDERS).parts[0].removesuffix(".py")
@@ -141,7 +141,7 @@ def operations() -> Iterator[Operation]:
 
 
 def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:
-    """Write a path down with `{}` for each id, and `{name}` for what only the running program knows."""
+    """Return a path with `{}` for each id, and `{name}` for values that only the running program knows."""
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.JoinedStr):
@@ -186,7 +186,7 @@ def test_gets_deletes_and_downloads_are_repeatable(verb: str) -> None:
 
 
 def test_billed_operations_are_not_repeatable() -> None:
-    """What costs money by its nature, in words that do not come from the code."""
+    """Operations that cost money, by words that do not come from the code."""
     billed = (
         "chat",
         "/predict",

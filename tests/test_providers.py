@@ -47,7 +47,7 @@ CHANGES = {
     "services/routing.py": [('"skytells", "aerostack"]', '"skytells", "aerostack", "lugha"]')],
     "services/translate.py": [("TRANSLATE = (\n", "@ROUTE@\n\nTRANSLATE = (\n    _LUGHA,\n")],
 }
-"""What the guide says to change, by file: a piece of today's text, and what takes its place."""
+"""The changes of the guide, by file: a piece of the text, and its replacement."""
 
 PROGRAM = """
 import asyncio, json

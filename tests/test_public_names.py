@@ -1,4 +1,4 @@
-"""The public names: listed twice alike, imported when first used, documented."""
+"""The public names: two equal lists, imported when first used, documented."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def loaded_by(code: str) -> set[str]:
-    """Run code in a Python of its own, and return the modules that are loaded then."""
+    """Run code in another Python process, and return the modules that are loaded then."""
     code = f"import sys, json, kellyapi; {code}; print(json.dumps(sorted(sys.modules)))"
     printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
     return set(json.loads(printed))
@@ -66,7 +66,7 @@ def test_naming_a_client_imports_no_aiohttp_and_no_sandbox() -> None:
 
 
 def own_members(value: Any) -> Iterator[tuple[str, Any]]:
-    """Give the public functions, methods and properties of a class of ours, inherited ones too."""
+    """Yield the public functions, methods and properties of a class of the package, inherited ones too."""
     for kind in value.__mro__ if inspect.isclass(value) else ():
         if kind.__module__.startswith("kellyapi."):
             for name, member in vars(kind).items():

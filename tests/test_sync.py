@@ -35,7 +35,7 @@ Serve = Callable[..., tuple[Shop, Server]]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start servers on the background loop, which answers while the calling thread waits."""
+    """Start servers on the background loop, which runs while the calling thread waits."""
     started: list[tuple[Shop, Server]] = []
 
     def start(*scripts: Script) -> tuple[Shop, Server]:

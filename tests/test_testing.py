@@ -1,4 +1,4 @@
-"""The pytest plugin, in pytest runs of their own that know nothing of this project's settings."""
+"""The pytest plugin, in runs of pytest without this project's settings."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_the_fixtures_need_no_code_where_the_library_is_installed(pytester: pyte
     pytester.makepyfile(PLAIN)
     run(plugin=False).assert_outcomes(passed=2)  # `python -m pytest` finds what is installed in its own folder too
     pytester.makeconftest("pytest_plugins = ['kellyapi.testing']")
-    run().assert_outcomes(passed=2)  # asked for three times, loaded once
+    run().assert_outcomes(passed=2)  # requested three times, loaded once
 
 
 async def test_both_fixtures_exist_in_this_run_too(kelly_sandbox: Sandbox, kelly_api: KellyAPI) -> None:

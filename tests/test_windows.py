@@ -1,4 +1,4 @@
-"""What Windows lacks, taken away from a Python: the library is imported and used without it."""
+"""The library is imported and used without the modules that Windows lacks."""
 
 from __future__ import annotations
 

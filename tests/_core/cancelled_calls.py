@@ -1,4 +1,4 @@
-"""Calls of each kind, a slow server for them, and what is left of calls that are cancelled."""
+"""Calls of each kind, a slow server for them, and checks that cancelled calls leave nothing open."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ LINES = 10
 CALLS = 1000
 WAITS_CANCELLED = 200
 TURNS = 60
-"""More than a call takes against the server below when nothing else runs."""
+"""More turns of the loop than one call to the server below takes when nothing else runs."""
 Reply = Callable[[Seen], bytes]
 
 
 def slow(random: Random, reply: Reply = lambda _: make_response(body=b"null")) -> Callable[[Exchange], Awaitable[None]]:
-    """Answer in pieces, cut anywhere, with turns of the loop before each."""
+    """Send the response in random pieces, with some turns of the loop before each."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
@@ -74,7 +74,7 @@ LIMITS: dict[str, dict[str, Any]] = {
 
 
 def open_files() -> list[str]:
-    """Give what every open file of this process is."""
+    """List the open files of this process."""
     found = []
     for entry in Path("/proc/self/fd").iterdir():
         try:
@@ -85,7 +85,7 @@ def open_files() -> list[str]:
 
 
 async def closed_but(files: list[str]) -> None:
-    """See that no other files are open than these; a close takes a few turns."""
+    """Check that no other files are open; closing takes a few turns of the loop."""
     for _ in range(1000):
         if len(open_files()) <= len(files):
             break
@@ -98,7 +98,7 @@ def tasks_but_the_servers() -> int:
 
 
 async def cancel_each(calls: list[Coroutine[Any, Any, Any]], random: Random) -> list[Any]:
-    """Start calls, cancel each at a moment of its own, and give what became of them."""
+    """Start calls, cancel each at a random moment, and return their results and errors."""
     due: dict[int, list[asyncio.Task[Any]]] = {}
     tasks = [asyncio.create_task(call) for call in calls]
     for task in tasks:

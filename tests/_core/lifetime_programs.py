@@ -1,4 +1,4 @@
-"""The beginning of programs whose whole life is tested."""
+"""The beginning of the programs that are run to their end."""
 
 from __future__ import annotations
 

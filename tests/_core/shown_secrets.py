@@ -1,4 +1,4 @@
-"""What errors, tracebacks and texts show of the secrets of the tests, and calls that send them."""
+"""Searches for the tests' secrets in errors, tracebacks and texts, and calls that send the secrets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def with_password(url: str) -> str:
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Give an error and all that a formatted traceback shows of what led to it."""
+    """Yield an error and all its causes that a formatted traceback shows."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
@@ -33,7 +33,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def shown(error: BaseException) -> str:
-    """Give all that an error shows: itself, its fields, and its traceback with the locals of all frames but ours."""
+    """Return all that an error shows: its fields, and its traceback with the locals of all frames except the tests'."""
     texts: list[str] = []
     for each in chain(error):
         trace = traceback.TracebackException.from_exception(each, capture_locals=True)
@@ -44,7 +44,7 @@ def shown(error: BaseException) -> str:
 
 
 def tell(text: str) -> list[str]:
-    """Give the secrets that a text tells, and what stands around them."""
+    """Return the secrets that a text contains, with the text around them."""
     return [text[max(0, text.index(one) - 80) :][:160] for one in SECRETS if one in text]
 
 
@@ -66,7 +66,7 @@ ECHO = json.dumps({"problem": f"no {KEY}", "code": KEY, "key": [KEY]}).encode()
 
 
 def reveals(error: BaseException, secret: str) -> bool:
-    """Tell whether an error shows a secret: in itself, or in its traceback with the locals of every frame but ours."""
+    """Return whether an error or its traceback shows a secret, with the locals of all frames except the tests'."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     trace.stack[:] = [frame for frame in trace.stack if TESTS not in Path(frame.filename).parents]
     shown = "".join(trace.format())

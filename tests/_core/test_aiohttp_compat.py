@@ -1,4 +1,4 @@
-"""Names of aiohttp and asyncio that are not public: they exist today, and calls still work on the day one is gone."""
+"""Private names of aiohttp and asyncio: they exist today, and calls still work without any of them."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ asyncio.run(main(sys.argv[2]))
 
 
 async def test_each_private_name_exists_today() -> None:
-    """Fails with the release of aiohttp or CPython that takes a name away, before a user meets it."""
+    """This fails with the first release of aiohttp or CPython that lacks a name, before users notice."""
     async with Server(OK) as server, aiohttp.ClientSession() as session:
         assert [hasattr(session, name) for name in ("_retry_connection", "_middlewares", "_loop")] == [True] * 3
         async with session.get(server.url) as response:
@@ -76,7 +76,7 @@ def test_only_one_module_uses_private_names() -> None:
 
 
 def run_with(aiohttp_folder: Path, file: Path) -> str:
-    """Run the program with another aiohttp, and return what it prints."""
+    """Run the program with another copy of aiohttp, and return what it prints."""
     command = (sys.executable, "-W", "error", "-c", PROGRAM, str(Path(__file__).parents[1]), str(file))
     environment = {**os.environ, "PYTHONPATH": str(aiohttp_folder), "AIOHTTP_NO_EXTENSIONS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -93,7 +93,7 @@ def test_calls_and_downloads_work_without_each_private_name(name: str, tmp_path:
         path.write_text(re.sub(rf"\b{name}\b", f"{name}_renamed", text), "utf-8")
     connections, _, message = run_with(tmp_path, tmp_path / "a.png").strip().partition(" ")
     assert "disconnected" in message or "reset" in message.lower()
-    # Without its switch aiohttp repeats a GET by itself, unless a middleware stops it, which needs the other name.
+    # Without its switch aiohttp resends a GET by itself. A middleware prevents it, which needs the other name.
     assert connections == "1"
 
 

@@ -35,7 +35,7 @@ BROKEN: dict[str, Script] = {
 }
 
 
-# -- broken answers ----------------------------------------------------------------------------------------------------
+# -- broken responses --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("script", BROKEN.values(), ids=BROKEN)
@@ -128,7 +128,7 @@ async def test_an_unknown_host_is_an_error_before_anything_was_sent() -> None:
     assert (caught.value.sent, caught.value.outcome_unknown, resolver.asked) == (False, False, 3)
 
 
-# -- the size of an answer ---------------------------------------------------------------------------------------------
+# -- the size of a response --------------------------------------------------------------------------------------------
 
 
 def chunked(body: bytes, **headers: str) -> bytes:
@@ -183,17 +183,11 @@ async def test_the_body_of_an_error_is_cut_at_the_limit_without_changing_the_err
         await server.until(lambda: server.open == 0)
 
 
-# -- time --------------------------------------------------------------------------------------------------------------
-
-
 async def test_one_mebibyte_of_an_error_body_is_read() -> None:
     async with asked(make_response(404, bytes(2**20 + 1))) as (shop, _):
         with pytest.raises(NotFoundError) as caught:
             await shop.look()
         assert len(caught.value.body) == 100_000  # of text that is no JSON
-
-
-# -- proxies -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("junk", [b"x", b"\0", b"<", b"\xff"])

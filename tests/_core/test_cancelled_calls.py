@@ -50,9 +50,6 @@ async def test_after_a_thousand_cancelled_calls_a_thousand_succeed_and_nothing_r
     assert {path.name for path in file.parent.iterdir()} <= {file.name, "copy"}
 
 
-# -- streams that are left early ---------------------------------------------------------------------------------------
-
-
 async def test_a_cancelled_download_leaves_no_file(file: Path) -> None:
     async with asked(endless, max_connections=1) as (shop, server):
         before = sorted(file.parent.iterdir())
@@ -66,12 +63,9 @@ async def test_a_cancelled_download_leaves_no_file(file: Path) -> None:
             await asyncio.gather(call, return_exceptions=True)
             assert call.cancelled()
             await server.until(lambda: server.open == 0)
-        # Nobody who is cancelled waits for the thread that opens a file, which is removed when that thread is done.
+        # A cancelled call does not wait for the thread that opens its file; the thread removes the file later.
         await asyncio.get_running_loop().shutdown_default_executor()
         assert sorted(file.parent.iterdir()) == before
-
-
-# -- many at once ------------------------------------------------------------------------------------------------------
 
 
 async def test_calls_that_wait_for_a_connection_can_be_cancelled() -> None:

@@ -1,4 +1,4 @@
-"""The lives of a client, each in a process of its own where every warning is an error."""
+"""Programs that use a client, each in its own process where every warning is an error."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def test_calls_above_max_concurrency_wait_in_order_and_a_cancelled_one_mak
         calls = [asyncio.create_task(shop.look(path)) for path in gates]
         await server.until(lambda: len(server.requests) == 1)
         calls[1].cancel()  # waits for its turn
-        calls[0].cancel()  # is being answered
+        calls[0].cancel()  # gets its response
         await server.until(lambda: len(server.requests) == 2)
         gates["/2"].set()
         assert await calls[2] == {}
@@ -79,7 +79,7 @@ async def test_a_pause_that_a_server_requests_applies_to_the_next_call() -> None
         started = asyncio.get_running_loop().time()
         with pytest.raises(RateLimitError):
             await paused.look()  # too short to wait
-        assert await paused.look("/at-once") == {}  # rather sent than failed here
+        assert await paused.look("/at-once") == {}  # sent, not failed here
         assert await shop.look("/later") == {}
         assert asyncio.get_running_loop().time() - started >= 0.1
 

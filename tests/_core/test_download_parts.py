@@ -1,4 +1,4 @@
-"""The part of a download that remains, and the next download to the same path."""
+"""Part files: what an interrupted download leaves, and the next download to the same path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kellyapi import TransportError
 
 
 async def stopped(delivery: Delivery, place: Path) -> None:
-    """Download as far as the server goes, and be cancelled there."""
+    """Download until the server stops, and cancel there."""
     delivery.cuts, delivery.hang = [HALF], True
     got = asyncio.Event()
     async with delivered(delivery) as (skytells, url, server):

@@ -52,7 +52,7 @@ def test_a_content_range_is_read(text: str, read: tuple[int | None, int | None])
 
 
 DIGITS = "9" * 5_000
-"""More than `int` reads."""
+"""More digits than `int` reads."""
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Downloads that break off: which are resumed, which begin anew, and what remains for the next."""
+"""Downloads that break off: which are resumed and which start again."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ async def test_a_response_that_is_not_a_file_is_not_saved(
 
 
 async def test_a_file_that_became_shorter_is_downloaded_from_the_start(tmp_path: Path) -> None:
-    """The server does not heed `If-Range`, so that the range lies behind its end: 416."""
+    """The server ignores `If-Range`, so that the range starts after its end: 416."""
 
     def shrink(it: Delivery) -> None:
         if it.asked:

@@ -170,7 +170,7 @@ asyncio.run(main())
 
 
 async def test_a_full_disk_is_an_os_error_that_names_the_file(tmp_path: Path) -> None:
-    """The provider's limit on the size of files stands for a full disk: writing fails half way, in the same call."""
+    """A limit on the size of files stands for a full disk: a write fails halfway, in the same call."""
     async with delivered(Delivery(data=DATA * 4)) as (_, url, _):
         printed = await run_script(FULL, url, str(tmp_path / "fox.png"), str(len(DATA)))
     assert re.fullmatch(rf"EFBIG {re.escape(str(tmp_path))}/fox\.png\.[0-9a-f]+\.part", printed)

@@ -1,4 +1,4 @@
-"""Verbs, keys and addresses of a client."""
+"""HTTP methods, keys and addresses of a client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kellyapi.errors import ConfigurationError
 
 from .shown_secrets import reveals
 
-# -- verbs -------------------------------------------------------------------------------------------------------------
+# -- methods -----------------------------------------------------------------------------------------------------------
 
 
 async def test_each_method_sends_one_request_with_the_key_and_the_headers_of_the_client() -> None:

@@ -1,4 +1,4 @@
-"""The gate of a client, by a clock that jumps, and the arithmetic of quota, rate and polling."""
+"""The limits of a client with a fake clock, and the arithmetic of quota and rate."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def clock() -> float:
 
 
 async def starts(limits: Limits, calls: int, seconds: float = 0.0) -> list[float]:
-    """Give when each of several calls was let in, of which each takes some seconds."""
+    """Return when each of several calls started; each takes some seconds."""
     at: list[tuple[int, float]] = []
 
     async def call(number: int) -> None:
@@ -131,7 +131,7 @@ def test_a_call_that_gives_up_waiting_leaves_its_turn_to_the_next(limits: Callab
             waiting.cancel()
         with pytest.raises(asyncio.CancelledError if end == "cancelled" else TimeoutError):
             await waiting
-        # What cannot start in time is told at once by the rate, and at the deadline by the turns.
+        # A call that cannot start in time fails at once because of the rate, at its deadline because of concurrency.
         assert clock() == (3 if end == "too late" and gate._rate is None else 2)
         assert not next_one.done()
         if gate._rate is None:
@@ -267,8 +267,8 @@ def test_after_a_rest_one_call_tries_the_provider_and_its_success_ends_all_rests
     assert not circuit.is_closed(4)
     assert circuit.is_closed(5)
     circuit.enter(5)
-    assert not circuit.is_closed(5)  # the others pass over it meanwhile
-    assert circuit.is_closed(10)  # the one that tried it may never come back
+    assert not circuit.is_closed(5)  # other calls skip it meanwhile
+    assert circuit.is_closed(10)  # the call that tries it may never end
     circuit.succeed()
     assert circuit.is_closed(5)
     circuit.fail(5, 5)

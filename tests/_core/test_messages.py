@@ -66,7 +66,7 @@ def test_an_id_that_is_no_string_is_a_type_error(id: Any) -> None:
 
 
 def prepared(url: str, *, body: bytes | None = None, **fields: Any) -> PreparedRequest:
-    """Make the first request of a call."""
+    """Prepare the first request of a call."""
     return PreparedRequest(call=Call(url=url, **fields), url=url, headers={}, body=body)
 
 
@@ -154,7 +154,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, its_origin: str) -> None:
     assert origin(url) == its_origin
 
 
-# Secrets and answers
+# Secrets and responses
 
 
 def test_a_secret_is_sent_in_full_and_never_shown_in_a_log() -> None:
@@ -194,7 +194,7 @@ def test_an_excerpt_is_one_line_of_at_most_200_characters(text: str, short: str)
     assert excerpt(text) == short
 
 
-# What services say in their bodies
+# Fields of bodies
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_text_that_is_no_string_is_a_type_error(text: Any) -> None:
         ("http://u@v@a.example", "http://***@a.example"),
         ("http://a.example/b", "http://a.example/b"),
         ("@", "***@"),
-        ("x" * 2**18, "x" * 2**18),  # from each letter to the end this would take half an hour
+        ("x" * 2**18, "x" * 2**18),  # a search from each letter to the end would take half an hour
         ("\0@" * 2**17, "***@"),
     ],
     ids=lambda text: text[:20],

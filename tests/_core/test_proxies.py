@@ -1,4 +1,4 @@
-"""Proxies on real sockets: who is asked, what the proxy is told, and what happens when it fails (promise 11).
+"""Proxies on real sockets: which requests use one, what it receives, and what happens if it fails.
 
 Which proxy is chosen for which host is a pure rule, tested with `config`; that the environment's is asked at all, and
 the option in its place, with `transport`.
@@ -24,7 +24,7 @@ BASIC = "Basic " + base64.b64encode(f"{LOGIN}:{PASSWORD}".encode()).decode()
 
 CALLS = 1000
 BRIEF = Timeout(connect=0.1)
-"""asyncio notices only by this that a tunnel has closed before the handshake in it was answered."""
+"""Only this timeout shows asyncio that a tunnel closed during its handshake."""
 
 
 def with_password(url: str) -> str:
@@ -37,7 +37,7 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, **variables: str) -> None:
 
 
 class Tunnel:
-    """Agrees to a tunnel, keeps the first bytes that come through it, and closes it."""
+    """Opens a tunnel, keeps the first bytes from it, and closes it."""
 
     def __init__(self) -> None:
         self.first = b""
@@ -48,12 +48,12 @@ class Tunnel:
 
 
 class Relay:
-    """A small proxy: it passes everything on, to the server that a request names, and counts its connections."""
+    """A small proxy: it forwards everything to the server that a request names, and counts its connections."""
 
     def __init__(self) -> None:
         self.connections = 0
         self.opened: list[str] = []
-        """What each connection was opened to: the address of a server, or for a tunnel host and port."""
+        """The target of each connection: the address of a server, or host and port of a tunnel."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
@@ -109,7 +109,7 @@ async def test_a_thousand_calls_at_once_go_through_a_proxy_on_a_hundred_connecti
             assert await asyncio.gather(*calls) == [{}] * CALLS
         assert (len(server.requests), server.connections, proxy.connections) == (CALLS, CALLS // 10, CALLS // 10)
         assert set(proxy.opened) == {urlsplit(server.url).netloc}
-        assert {seen.target.rpartition("/")[0] for seen in server.requests} == {server.url}  # none came past it
+        assert {seen.target.rpartition("/")[0] for seen in server.requests} == {server.url}  # no request bypassed it
         await server.until(lambda: server.open == 0)
 
 

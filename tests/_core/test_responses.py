@@ -153,9 +153,6 @@ async def test_a_large_response_is_decoded_off_the_loop(size: int, thread: str) 
         assert await shop.look(into=Shape(str, where)) == (thread, size)
 
 
-# -- options -----------------------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("status", "error"), [(101, StatusError), (206, DecodingError)])
 async def test_statuses_of_partial_responses_are_no_success(status: int, error: type[KellyAPIError]) -> None:
     async with asked(make_response(status), retry=NO_RETRY) as (shop, _):

@@ -24,7 +24,7 @@ BROKEN = DecodingError("broken")
 
 
 def answered(status: int, retry_after: float | None = None) -> StatusError:
-    """Give the error of an answer."""
+    """Return the error of a response."""
     return status_error(status)("no", status=status, retry_after=retry_after)
 
 
@@ -60,7 +60,7 @@ def test_the_defaults_are_as_documented() -> None:
     assert NO_RETRY.attempts == 1
 
 
-# Whether
+# Whether a call is retried
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_the_outcome_is_unknown_if_a_metered_call_failed_after_it_was_sent(error
     assert outcome_unknown(error, FREE) is False
 
 
-# When
+# How long the pause is
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""The retry cases that others have published, played through whole calls against a server, by the clock of the loop.
+"""Retry cases that Amazon and Google have published, in complete calls to a server with a fake clock.
 
-AWS tells how its clients behave from 2026 on, and their tests hold the same cases in each language. Google tells what
-may be repeated after which failure. A row that ends differently here says why.
+AWS documents how its clients behave from 2026 on, and tests the same cases in each language. Google documents what
+may be retried after which failure. A row with another result here says why.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from kellyapi import KellyAPIError, RetryPolicy
 from kellyapi._core.limits import RetryQuota
 
 TRANSIENT, THROTTLING = 14, 5
-"""What a retry costs."""
+"""The cost of a retry."""
 AGAIN, SUCCESS, FAILURE, QUOTA = "again", "success", "failure", "failure for want of quota"
 
 
 @frozen
 class Step:
-    """An answer of the server, and what follows from it."""
+    """A response of the server, and its consequence."""
 
     status: int
     outcome: str
     quota: int
-    """What is left after it."""
+    """The quota that is left after it."""
     pause: float = 0.0
-    """Seconds before the next request, at the highest throw of the dice."""
+    """Seconds before the next request, with the largest jitter."""
     hint: str | None = None
     """`Retry-After`."""
 
@@ -110,13 +110,13 @@ AWS = {
 https://github.com/smithy-lang/smithy-typescript and https://github.com/aws/aws-sdk-net (pull request 4391)
 """
 OTHERWISE = {
-    # `Retry-After` is a header of HTTP and not Amazon's in milliseconds: it makes any status throttling, which costs 5
-    # in place of 14, and is obeyed to the second up to a minute. Amazon's stays between the pause and 5 seconds more.
+    # `Retry-After` is the header of HTTP, not Amazon's in milliseconds. It makes any status throttling, which costs 5
+    # instead of 14, and is obeyed to the second up to a minute. Amazon's is between the pause and 5 seconds more.
     "a hint": Case([Step(500, AGAIN, 495, 1.5, "1.5"), Step(200, SUCCESS, 500)]),
     "a hint of no pause": Case([Step(500, AGAIN, 495, 0.0, "0"), Step(200, SUCCESS, 500)]),
     "a long hint": Case([Step(500, AGAIN, 495, 10.0, "10"), Step(200, SUCCESS, 500)]),
-    # Amazon's clients pause after a long poll even when the quota is empty. There is none here: following a job has a
-    # pace of its own.
+    # Amazon's clients pause after a long poll even if the quota is empty. Here polling a prediction has its own
+    # intervals.
     "no quota, and no pause either": Case([Step(429, QUOTA, 4)], quota=4),
 }
 
@@ -128,10 +128,10 @@ def test_a_case_of_the_aws_clients(case: Case, monkeypatch: pytest.MonkeyPatch) 
 
 
 async def play(case: Case) -> list[Step]:
-    """Call until all answers are given, and tell what followed from each."""
+    """Call until all responses are sent, and return the consequence of each."""
     clock = asyncio.get_running_loop().time
     arrived: list[tuple[float, int]] = []
-    """When, and with what was left of the quota."""
+    """The time of each request, and the quota that was left."""
 
     def script(step: Step) -> Script:
         async def play(exchange: Exchange) -> None:
@@ -166,7 +166,7 @@ async def play(case: Case) -> list[Step]:
 
 @pytest.mark.parametrize(("status", "cost"), [(500, TRANSIENT), (429, THROTTLING)])
 def test_an_outage_is_not_amplified(status: int, cost: int) -> None:
-    """After so many retries of one client, each call is one request."""
+    """After its quota of retries a client sends one request per call."""
 
     async def main() -> int:
         async with Server(make_response(status)) as server, Shop(KEY, base_url=server.url) as shop:
@@ -187,7 +187,7 @@ RESET = torn(b"")
 S503 = make_response(503)
 IDEMPOTENT, NOT_IDEMPOTENT = "put", "buy"
 GOOGLE: list[tuple[str, list[Script], bool]] = [
-    # operation, what goes wrong before it goes well, whether it goes well
+    # operation, failures before the success, whether the call succeeds
     *((IDEMPOTENT, [make_response(status)], True) for status in (408, 429, 500, 502, 503, 504)),
     *((IDEMPOTENT, [make_response(status)], False) for status in (400, 401, 403, 404, 409, 412)),
     (IDEMPOTENT, [S503, S503], True),
@@ -202,11 +202,11 @@ https://github.com/googleapis/conformance-tests/blob/main/storage/v1/retry_tests
 idempotent under a condition is one or the other)
 """
 BUSY: list[tuple[str, list[Script], bool]] = [
-    # Google repeats these for what is idempotent only. Here a server that says 429 or 503 has not begun.
+    # Google retries these only for idempotent operations. Here a server that sends 429 or 503 has not started.
     (NOT_IDEMPOTENT, [make_response(429)], True),
     (NOT_IDEMPOTENT, [S503], True),
     (NOT_IDEMPOTENT, [S503, S503], True),
-    # And Google repeats all of 5xx: but 501 and 505 come again.
+    # Google also retries all of 5xx; but 501 and 505 would be repeated.
     (IDEMPOTENT, [make_response(501)], False),
     (IDEMPOTENT, [make_response(505)], False),
 ]

@@ -55,7 +55,7 @@ async def test_outputs_are_fetched_without_a_key(tmp_path: Path) -> None:
 async def test_plain_http_to_other_machines_is_refused_before_anything_is_sent(
     provider: Any, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with Server(OK) as proxy:  # which would be sent whatever is sent
+    async with Server(OK) as proxy:  # it would receive any request
         options = {"proxy": proxy.url, "retry": NO_RETRY}
         monkeypatch.setenv(f"{provider.PROVIDER.variables}_BASE_URL", address)
         for client in (

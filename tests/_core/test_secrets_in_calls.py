@@ -16,8 +16,6 @@ from kellyapi.errors import KellyAPIError, StatusError
 from .shop_calls import Fox, refuse
 from .shown_secrets import reveals
 
-# -- observation -------------------------------------------------------------------------------------------------------
-
 
 @pytest.mark.parametrize(
     "script",
@@ -49,9 +47,6 @@ async def test_no_repr_shows_the_key_or_a_proxys_password() -> None:
     assert not [text for text in shown if KEY in text or "pass-word" in text]
 
 
-# -- options -----------------------------------------------------------------------------------------------------------
-
-
 ECHO = {"problem": f"bad key {KEY}", "seen": [{f"Key {KEY}": KEY}, 1]}
 
 
@@ -68,7 +63,7 @@ async def test_a_key_that_a_server_repeats_is_nowhere_in_the_error(status: int) 
             assert error.headers["X-Echo"] == "Key ***"
             assert KEY not in "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
             if status == 200:
-                break  # a stream takes what comes
+                break  # a stream accepts any body
 
 
 async def test_a_short_key_is_not_redacted() -> None:

@@ -23,7 +23,7 @@ from .shown_secrets import ALL_PROVIDERS, ECHO, FAR, tell, with_password
 
 
 def objects() -> dict[str, Any]:
-    """Make one of each public class that is given a key, or a proxy's password."""
+    """Make an object of each public class that takes a key or a proxy's password."""
     options: dict[str, Any] = {"proxy": with_password(FAR)}
     api = KellyAPI(KEY, khaya=KEY, skytells=lambda: KEY, aerostack=Aerostack(KEY, **options), **options)
     made: dict[str, Any] = {kind.__name__: kind(KEY, **options) for kind in ALL_PROVIDERS}
@@ -33,13 +33,13 @@ def objects() -> dict[str, Any]:
 
 
 def values() -> dict[str, Any]:
-    """Make one of each value that carries a key to the wire."""
+    """Make each value that has the key of a request."""
     call = Call(method="GET", url="/", repeatable=True, bearer=KEY, headers={"X-Key": Secret(KEY)})
     return {"Call": call, "PreparedRequest": PreparedRequest(call=call, url="/", headers={"X-Key": Secret(KEY)})}
 
 
 def parts(thing: Any) -> Iterator[Any]:
-    """Give an object, what it holds, and the groups of operations that it has."""
+    """Yield an object, its attributes and its resources."""
     yield thing
     if not hasattr(thing, "__dict__") or attrs.has(type(thing)):
         return
@@ -83,7 +83,7 @@ def test_a_sandbox_does_not_show_the_keys_it_accepts() -> None:
 
 @asynccontextmanager
 async def everything(url: str, **options: Any) -> AsyncIterator[list[Callable[[], Awaitable[Any]]]]:
-    """Give calls of all providers, and of each way of sending a key."""
+    """Yield calls of all providers, with each way of sending a key."""
     async with (
         Kelly(KEY, base_url=url, **options) as kelly,
         Khaya(KEY, base_url=url, **options) as khaya,

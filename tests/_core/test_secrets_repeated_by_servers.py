@@ -48,7 +48,7 @@ async def test_an_error_that_repeats_the_key_is_raised_without_it(
 ) -> None:
     caplog.set_level(logging.INFO)
     async with asked(script) as (shop, _):
-        for call in (shop.buy, shop.put):  # the second is repeated, and the log says why
+        for call in (shop.buy, shop.put):  # the second is retried, and the log says why
             with pytest.raises(KellyAPIError) as caught:
                 await call(into=int)
             assert tell(shown(caught.value)) == []

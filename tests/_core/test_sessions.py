@@ -20,8 +20,6 @@ from kellyapi.errors import ConfigurationError, RequestTimeoutError, StatusError
 
 from .pools import session_of
 
-# -- sessions ----------------------------------------------------------------------------------------------------------
-
 
 async def test_a_connection_that_the_server_closed_while_the_loop_was_busy_is_not_used() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -40,7 +38,7 @@ async def test_a_connection_that_the_server_closed_while_the_loop_was_busy_is_no
         async with Shop(KEY, base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", retry=NO_RETRY) as shop:
             for _ in range(3):
                 assert await shop.buy() == {}
-                closed.acquire()  # the loop sees nothing meanwhile
+                closed.acquire()  # the loop is blocked meanwhile
         server.join()
 
 
@@ -205,7 +203,7 @@ async def test_a_session_function_is_called_once_per_loop_and_its_sessions_stay_
         assert len(made) == 2
         assert not made[0].closed
         await made[0].close()
-        await shop.look()  # a session that its owner closed is asked for anew
+        await shop.look()  # after its owner closed a session, another one is made
         assert len(made) == 3
         await made[2].close()
 
@@ -302,9 +300,6 @@ async def test_a_session_that_a_thread_opens_during_the_clean_up_of_another_is_k
         shop, loop = Shop(KEY, base_url=server.url), Meddling()
         await asyncio.to_thread(work)
         assert (len(server.requests), server.connections) == (4, 3)
-
-
-# -- proxies -----------------------------------------------------------------------------------------------------------
 
 
 async def test_connections_read_in_pieces_below_128_kib() -> None:

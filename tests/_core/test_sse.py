@@ -1,4 +1,4 @@
-"""Event streams cut into events, at every place where a network may cut them."""
+"""Event streams become events, wherever the network cuts them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def message(data: str, type: str = "message", id: str = "", retry: int | None = 
     return ServerSentEvent(data, type, id, retry)
 
 
-# What the tests of the web platform check, by the names of their files:
+# The cases of the web platform tests, by the names of their files:
 # https://github.com/web-platform-tests/wpt/tree/master/eventsource
-# The streams are written anew: theirs come from a server that adds line ends and reconnects.
+# The streams are our own: theirs come from a server that adds line ends and reconnects.
 WEB_PLATFORM: dict[str, tuple[bytes, list[ServerSentEvent]]] = {
     "event-data": (
         b"data:msg\ndata:msg\n\n:\nfalsefield:msg\n\nfalsefield:msg\nData:data\n\ndata\n\ndata:end\n\n",

@@ -14,8 +14,6 @@ from kellyapi._core.retry import NO_RETRY
 from kellyapi._data.media import open_media
 from kellyapi.errors import RequestTimeoutError, StatusError, TransportError
 
-# -- uploads -----------------------------------------------------------------------------------------------------------
-
 
 async def pieces(*items: bytes | Exception) -> AsyncIterator[bytes]:
     for item in items:
@@ -139,9 +137,6 @@ async def test_a_request_without_a_body_has_no_content_type() -> None:
     async with asked(OK) as (shop, server):
         await shop.cancel()
         assert "content-type" not in server.requests[0].headers
-
-
-# -- proxies -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["path", "form", "a silent iterator"])

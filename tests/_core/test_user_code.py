@@ -1,4 +1,4 @@
-"""Code of the user that raises errors of ours: they are errors of other calls, and say nothing about this one."""
+"""Code of the user that raises our errors: they are errors of other calls and have no effect on this one."""
 
 from __future__ import annotations
 

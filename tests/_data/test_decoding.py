@@ -1,4 +1,4 @@
-"""Parsed JSON to values: what is accepted, which needed field refuses, which optional one is left out and reported."""
+"""Parsed JSON to values: what is accepted, what is refused, and which optional fields are left out and reported."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def test_an_optional_field_of_a_wrong_type_is_left_out_and_reported(value: Any, 
     assert len(reported) == 1
     assert reported[0].startswith(where)
     words = (Word("w", 0.0), Word("w", 0.0)) if where.startswith("$.words[1].count") else ()
-    assert found == Sample(text="a", words=words)  # an inner optional field is left out alone
+    assert found == Sample(text="a", words=words)  # only the inner optional field is left out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Files on their way out: whole in their place or not at all, and under names that are safe."""
+"""Files that are written: complete or not at all, and under safe names."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def pieces(*data: bytes) -> AsyncIterator[bytes]:
 
 
 def names(folder: Path) -> list[str]:
-    """List what is in a folder."""
+    """List the names in a folder."""
     return sorted(left.name for left in folder.iterdir())
 
 
@@ -107,7 +107,7 @@ async def test_a_stream_to_a_folder_or_into_a_missing_one_is_an_os_error(tmp_pat
     assert names(tmp_path) == ["folder"]
 
 
-# Names out of links
+# Names from links
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 
 @pytest.fixture(params=[*(["orjson"] if find_spec("orjson") else []), "json"])
 def json_text(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """Import the module afresh, with orjson and with the standard library's json in its place."""
+    """Import the module again, with orjson and with the standard library's json instead."""
     import kellyapi
     import kellyapi._data.json_text as usual
 
@@ -27,7 +27,7 @@ def json_text(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     assert fresh is not usual
     assert ("orjson" in vars(fresh)) == (request.param == "orjson")
     yield fresh
-    kellyapi._data.json_text = usual  # the import has put the fresh one there
+    kellyapi._data.json_text = usual  # the import replaced it
 
 
 class Pair(NamedTuple):

@@ -1,4 +1,4 @@
-"""Sources in, files out, and what first bytes say."""
+"""Sources of media, and what their first bytes say."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TEXT = base64.b64encode(DATA).decode()
 
 
 class Unseekable(io.RawIOBase):
-    """A file that can only be read onwards, like a pipe."""
+    """A file that can only be read forwards, like a pipe."""
 
     def __init__(self, data: bytes) -> None:
         self._rest = io.BytesIO(data)
@@ -81,7 +81,7 @@ ONE_SHOT = {"unseekable file", "async iterator", "async iterator with empty piec
 
 
 async def body_of(media: Media) -> bytes:
-    """Read what would be sent."""
+    """Read the body that would be sent."""
     return b"".join([piece async for piece in media.body()]) if callable(media.body) else bytes(media.body)
 
 
@@ -137,7 +137,7 @@ async def test_a_large_base64_text_is_decoded_too() -> None:
 
 @pytest.mark.parametrize("read", [read_media, open_media, to_base64])
 class TestRefused:
-    """What is no source, is refused alike by each way of reading one."""
+    """Every way of reading a source refuses the same values."""
 
     @pytest.mark.parametrize(
         "make",

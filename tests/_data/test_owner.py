@@ -1,4 +1,4 @@
-"""Owner files: who holds the lock, and when it is free again."""
+"""Owner files: which process holds the lock, and when it is free again."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_file_has_one_owner_at_a_time(tmp_path: Path) -> None:
     with pytest.raises(BlockingIOError, match=r"owner\.lock is locked by another process"):
         Owner(path)
     owner.release()
-    owner.release()  # twice is once
+    owner.release()  # a second release does nothing
     Owner(path).release()
 
 

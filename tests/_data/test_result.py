@@ -1,4 +1,4 @@
-"""`.raw` and `.request_id`: what a result was read from stays within reach."""
+"""`.raw` and `.request_id`: the response that a result was read from."""
 
 from __future__ import annotations
 
@@ -80,4 +80,4 @@ def test_the_origin_is_not_in_comparisons_or_repr() -> None:
     assert (one.raw, one.request_id) == (None, None)
     for again in (pickle.loads(pickle.dumps(other)), copy.copy(other), copy.deepcopy(other)):
         assert (again.raw, again.request_id) == ({"a": 1}, "r1")
-    assert evolve(other, text="u").raw is None  # it is another text than the one that was sent
+    assert evolve(other, text="u").raw is None  # the file has another text than the one that was sent

@@ -1,4 +1,4 @@
-"""What a thread has made is not lost when nobody waits for it."""
+"""A file that a thread opened is closed if its caller was cancelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command as a program, and what is typed into it."""
+"""The command as a program, and its standard input."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def run_on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int,
         shown = bytearray()
 
         def read() -> None:
-            with contextlib.suppress(OSError):  # Linux says so that nobody has the other end open
+            with contextlib.suppress(OSError):  # Linux raises this when the other end is closed
                 while piece := os.read(ours, 4096):
                     shown.extend(piece)
 

@@ -31,7 +31,7 @@ SEGMENTS = {"text": "good morning", "timings": {"segments": [{"text": "good morn
 
 
 class Server(ThreadingHTTPServer):
-    """Answers each path with what a test put under it, and remembers what it was asked."""
+    """Responds to each path with what a test put there, and records the requests."""
 
     answers: dict[str, tuple[int, str, bytes]]
     asked: list[tuple[str, bytes]]
@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
-        with contextlib.suppress(OSError):  # whoever was interrupted reads no answer
+        with contextlib.suppress(OSError):  # a command that was interrupted reads no response
             self.wfile.write(answer)
 
     def log_message(self, format: str, *args: object) -> None:

@@ -1,4 +1,4 @@
-"""One operation of each kind for each provider, the answer it hopes for, and what became of a call."""
+"""One operation of each kind for each provider, its successful response, and the outcome of a call."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kellyapi import Aerostack, Kelly, KellyAPIError, Khaya, Prediction, Skytell
 
 WAV = b"RIFF$\0\0\0WAVEfmt " + bytes(28)
 REFUSED = "refused"
-"""In place of scripts: nobody listens."""
+"""Instead of scripts: the connection is refused."""
 
 
 async def _pieces() -> AsyncIterator[bytes]:
@@ -51,18 +51,18 @@ class Operation:
     client: type[Any]
     method: str
     call: Callable[[Any, str], Awaitable[Any]]
-    """Of a client and the address of its server."""
+    """Takes a client and the address of its server."""
     good: bytes
-    """An answer that means success."""
+    """A successful response."""
     repeat: Literal["free", "paid"]
     once: bool = False
     """The body can be read only once."""
     reads: Literal["json", "audio", "file"] = "json"
     stream: bool = False
-    """The answer is given as it arrives: only what happens before its first byte is repeated."""
+    """The result is yielded while it arrives: only failures before its first byte are retried."""
     keyless: bool = False
     transfer: bool = False
-    """Time is measured by silence."""
+    """It has an idle timeout instead of a total."""
     slow: bool = False
     """The server may take long before it responds."""
 
@@ -137,18 +137,18 @@ OPERATIONS: dict[str, Operation] = {
 
 @frozen(kw_only=True)
 class Outcome:
-    """What became of a call."""
+    """The outcome of a call."""
 
     result: Any = None
     error: KellyAPIError | None = None
     requests: list[Any] = field(factory=list)
     connections: int = 0
     seconds: float = 0.0
-    """By the loop's clock."""
+    """By the clock of the loop."""
 
 
 async def ask(operation: Operation, *scripts: Script, **options: Any) -> Outcome:
-    """Call an operation of a server that plays scripts, and see that nothing is left of the call."""
+    """Call an operation of a server that plays scripts, and check that the call leaves nothing open."""
     refuses = scripts == (REFUSED,)
     async with Server(*(() if refuses else scripts)) as server:
         if refuses:
@@ -167,7 +167,7 @@ async def ask(operation: Operation, *scripts: Script, **options: Any) -> Outcome
 
 
 async def _nothing_left(client: Any, server: Server, before: set[asyncio.Task[Any]]) -> None:
-    """Wait until each connection is closed or back in the pool, and no task of the call is left."""
+    """Wait until each connection is closed or back in the pool, and the call has no task left."""
     for _ in range(100):
         ours = {task for task in asyncio.all_tasks() - before if "Server._serve" not in repr(task.get_coro())}
         if not in_use(client) and not ours:

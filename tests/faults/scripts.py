@@ -1,4 +1,4 @@
-"""What a server can do wrong, as scripts for `servers.Server`."""
+"""Failures of a server, as scripts for `servers.Server`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ LINES = 10_000
 
 
 def torn(data: bytes) -> Script:
-    """Read the request, send this, and break the connection off."""
+    """Read the request, send these bytes, and reset the connection."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
@@ -22,7 +22,7 @@ def torn(data: bytes) -> Script:
 
 
 def drip(data: bytes, seconds: float = 1.0) -> Script:
-    """Send this one byte at a time."""
+    """Send these bytes one at a time."""
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
@@ -34,12 +34,12 @@ def drip(data: bytes, seconds: float = 1.0) -> Script:
 
 
 async def torn_within_the_request(exchange: Exchange) -> None:
-    """Read the head only, and break the connection off."""
+    """Read only the headers, and reset the connection."""
     abort(exchange.writer)
 
 
 def broken(good: bytes) -> dict[str, Script]:
-    """Break an answer off within its head, or write it in a way that nobody can read."""
+    """Break off a response within its headers, or send malformed headers."""
     head, _, _ = good.partition(b"\r\n\r\n")
     many = b"".join(b"\r\nX-%d: 1" % number for number in range(LINES))
     return {
@@ -63,7 +63,7 @@ def broken(good: bytes) -> dict[str, Script]:
 
 
 def cut_short(good: bytes) -> dict[str, Script]:
-    """Break an answer off within its body."""
+    """Break off a response within its body."""
     head, _, body = good.partition(b"\r\n\r\n")
     lines = [line for line in head.split(b"\r\n") if not line.startswith(b"Content-Length")]
     chunked = b"\r\n".join([*lines, b"Transfer-Encoding: chunked", b"", b"%x" % len(body), body[:1]])
@@ -79,7 +79,7 @@ def cut_short(good: bytes) -> dict[str, Script]:
 
 
 def silent(good: bytes) -> dict[str, Script]:
-    """Stop in the middle and stay."""
+    """Stop in the middle and keep the connection open."""
     return {
         "no answer": hang,
         "half a head": pausing(good[:20]),

@@ -1,4 +1,4 @@
-"""Each kind of operation of each provider against a success whose body is not what the protocol says."""
+"""Each kind of operation of each provider with a success whose body breaks the protocol."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from kellyapi import DecodingError
 from .calls import OPERATIONS, ask
 
 FIELDS = ("text", "message", "url", "id", "status", "languages", "value", "exists", "types", "choices", "models")
-"""What the providers call the fields that the operations read."""
+"""The names of the fields that the operations read."""
 
 
 def each_is(value: object) -> bytes:
@@ -52,13 +52,13 @@ RIGHT = {
     "khaya POST of bytes": {"a string"},
     "khaya POST of a path": {"a string"},
     "khaya POST of an iterator": {"a string"},
-    "skytells POST that is free": {"an empty object"},  # the answer need not say anything
+    "skytells POST that is free": {"an empty object"},  # the response may be empty
     "skytells DELETE": {"an empty object"},
     "aerostack POST that is free": THE_FIELDS,
 }
-"""What an operation takes for an answer."""
+"""The bodies that an operation accepts."""
 DECODED = {name: one for name, one in OPERATIONS.items() if one.reads != "file"}
-"""A file may hold anything."""
+"""A file may contain anything."""
 
 
 @pytest.mark.parametrize("name", DECODED)

@@ -1,4 +1,4 @@
-"""When a call ends, by the clock of the loop: the deadline of a call, and all that counts against it."""
+"""When a call ends, by the clock of the loop: its deadline, and all the time that counts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .calls import OPERATIONS, Operation, ask
 from .scripts import drip
 
 PRECISION = 0.15
-"""Seconds after which a call has ended that had to."""
+"""Seconds that the end of a call may differ from its deadline."""
 CALLS = {name: one for name, one in OPERATIONS.items() if not one.transfer}
 WHOLE = make_response(body=b'"y"')
 SLOW: dict[str, Script] = {
@@ -67,7 +67,7 @@ def test_a_transfer_has_an_idle_timeout_and_no_total(seconds: float, idle: bool)
 
 
 class Nowhere(AbstractResolver):
-    """A name service that never answers."""
+    """A name service that never responds."""
 
     async def resolve(self, *_: Any, **__: Any) -> Any:
         await asyncio.Event().wait()

@@ -1,7 +1,7 @@
-"""Each kind of operation of each provider against a server that fails, at the level of sockets.
+"""Each kind of operation of each provider with a server that fails, at the level of sockets.
 
-Whatever happens: an error of the class that was promised, as many requests as sending again is free, and no connection
-or task left. Options are the defaults; only the clock of the loop is a quick one.
+Every failure has the documented class of error and number of requests, and leaves no connection
+or task. The options are the defaults, with a fake clock.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def requests(operation: Operation, failure: str) -> int:
 def check(
     outcome: Outcome, operation: Operation, kind: type[Exception], failure: str, *, in_body: bool = False
 ) -> None:
-    """Compare with the promise: class, number of requests, and whether a bill may come."""
+    """Compare the class, the number of requests, and whether the call may have been billed."""
     error = outcome.error
     assert type(error) is kind, repr(error or outcome.result)
     assert len(outcome.requests) == (1 if in_body and operation.stream else requests(operation, failure))
@@ -67,7 +67,7 @@ def test_a_refused_connection(operation: Operation) -> None:
     outcome = run(ask(operation, REFUSED))
     assert type(outcome.error) is TransportError
     assert (outcome.error.sent, outcome.error.outcome_unknown, outcome.connections) == (False, False, 0)
-    assert outcome.seconds > 0  # it has waited to try again
+    assert outcome.seconds > 0  # it waited before a retry
 
 
 @each_operation
@@ -97,7 +97,7 @@ def test_a_response_that_breaks_off_within_its_body(operation: Operation, name: 
 @pytest.mark.parametrize("name", silent(b""))
 def test_a_silent_server(operation: Operation, name: str) -> None:
     outcome = run(ask(operation, silent(operation.good)[name]))
-    if operation.transfer:  # each attempt may be silent for so long
+    if operation.transfer:  # each attempt may be silent as long
         check(outcome, operation, RequestTimeoutError, "perhaps done", in_body="body" in name)
         timeout = TRANSCRIPTION_TIMEOUT if operation.slow else TRANSFER_TIMEOUT
         silence = timeout.idle if "body" in name else timeout.head or timeout.idle

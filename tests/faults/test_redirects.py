@@ -1,4 +1,4 @@
-"""Redirects of each kind of operation of each provider: which are followed, and that no key leaves its origin."""
+"""Redirects of each kind of operation of each provider: which are followed, and no key goes to another origin."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def is_followed(operation: Operation, status: int) -> bool:
 
 
 def plain(seen: Seen) -> tuple[str, bytes, dict[str, str]]:
-    """Give method, body and headers of a request, with the same boundary in every form."""
+    """Return method, body and headers of a request, with the same boundary in every form."""
     boundary = seen.headers.get("content-type", "").partition("boundary=")[2]
     headers = {name: value.replace(boundary, "b") if boundary else value for name, value in seen.headers.items()}
     return seen.method, bytes(seen.body).replace(boundary.encode(), b"b") if boundary else bytes(seen.body), headers
@@ -49,7 +49,7 @@ def plain(seen: Seen) -> tuple[str, bytes, dict[str, str]]:
 
 @frozen
 class Sent:
-    """A call that was sent elsewhere, and what arrived there."""
+    """A redirected call, and what arrived."""
 
     outcome: Outcome
     there: int
@@ -117,7 +117,7 @@ def test_a_download_follows_redirects_to_any_origin_without_the_key(operation: O
         error = sent.outcome.error
         assert not any(KEY in value for seen in sent.seen for value in seen.headers.values())
         if name == "another scheme":
-            assert isinstance(error, TransportError)  # it was followed, and this server speaks no TLS
+            assert isinstance(error, TransportError)  # it was followed; this server has no TLS
         elif name in NOWHERE:
             assert (type(error), len(sent.seen)) == (StatusError, 1), status
         else:

@@ -1,4 +1,4 @@
-"""One operation of each provider against 429 and 503 with each kind of `Retry-After`, by the clock of the loop."""
+"""One operation of each provider with 429 and 503 and each kind of `Retry-After`, by the clock of the loop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from kellyapi._core.retry import MAX_RETRY_AFTER
 from .calls import OPERATIONS, Operation, ask
 
 BACKOFF = RetryPolicy().throttle_base * (1 + 2)
-"""Seconds that two pauses without a hint take at most."""
+"""The most seconds that two pauses without `Retry-After` take."""
 
 ALL_PROVIDERS = ("kelly", "khaya", "skytells", "aerostack")
 each_system = pytest.mark.parametrize(
@@ -25,7 +25,7 @@ each_status = pytest.mark.parametrize("status", [429, 503])
 
 
 def busy(status: int, *values: str) -> bytes:
-    """Write an answer with these `Retry-After` headers."""
+    """Make a response with these `Retry-After` headers."""
     lines = "".join(f"Retry-After: {value}\r\n" for value in values)
     return make_response(status).replace(b"Content-Length", lines.encode() + b"Content-Length", 1)
 

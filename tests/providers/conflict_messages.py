@@ -25,7 +25,7 @@ async def status(it: Skytells) -> str:
 
 
 def reply(wire: Responses, method: str, url: str, body: Any) -> list[Sent]:
-    """Answer with JSON, or with audio."""
+    """Respond with JSON, or with audio."""
     if isinstance(body, bytes):
         return respond(wire, method, url, body=body, content_type="audio/wav")
     return respond(wire, method, url, json=body)

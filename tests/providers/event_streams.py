@@ -25,17 +25,17 @@ CHATS = [name for name in MAKERS if "responses" not in name]
 
 
 def events(*values: Any) -> bytes:
-    """Write values down as the events of a stream."""
+    """Make the events of a stream from values."""
     return b"".join(b"data: " + json.dumps(value).encode() + b"\n\n" for value in values)
 
 
 def streamed(*parts: bytes, **headers: str) -> bytes:
-    """Write an answer down that is an event stream."""
+    """Make a response that is an event stream."""
     return make_response(body=b"".join(parts), kind="text/event-stream; charset=utf-8", **headers)
 
 
 def chunk(content: Any = None, **fields: Any) -> dict[str, Any]:
-    """Give a chunk with one choice; what `fields` hold beside a delta is the choice's."""
+    """Make a chunk with one choice; `fields` other than the delta belong to the choice."""
     delta = {"content": content} | fields.pop("delta", {})
     return {"object": "chat.completion.chunk", "choices": [{"index": 0, "delta": delta, **fields}]}
 
@@ -55,7 +55,7 @@ COMPLETED = {
 
 
 def added(delta: Any, **fields: Any) -> dict[str, Any]:
-    """Give the event of some text of a response."""
+    """Make the event of a text of a response."""
     return {"type": "response.output_text.delta", "delta": delta, **fields}
 
 
@@ -72,7 +72,7 @@ WHOLE = {
 
 @asynccontextmanager
 async def asked(name: str, *scripts: Script, **options: Any) -> AsyncIterator[tuple[Any, Server]]:
-    """Give what makes a stream, and the server that it will ask."""
+    """Yield a function that makes a stream, and its server."""
     kind, make = MAKERS[name]
     async with Server(*scripts) as server, kind("key", base_url=server.url, **{"retry": AT_ONCE, **options}) as client:
         yield lambda: make(client), server
@@ -90,6 +90,6 @@ KEY_HEADERS = ("x-api-key", "x-aerostack-key", "authorization")
 
 
 def said(error: KellyAPIError) -> str:
-    """Give the text that an error on the way has."""
+    """Return the text that the error of a broken stream has."""
     text: str = error.partial.text
     return text

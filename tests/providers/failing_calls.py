@@ -41,7 +41,7 @@ CALLS: dict[str, tuple[str, str, Callable[[], Any], Callable[[Any], Awaitable[An
 
 
 async def fail(wire: Responses, provider: str, status: int, headers: dict[str, str], body: Any) -> KellyAPIError:
-    """Give the error that a call to a provider ends in."""
+    """Return the error of a call to a provider."""
     method, url, make, call = CALLS[provider]
     text = body if isinstance(body, str) else json.dumps(body)
     content_type = "text/html" if text.startswith("<") else "application/json"

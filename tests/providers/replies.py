@@ -1,4 +1,4 @@
-"""A whole reply of each kind: the method that reads it, and the wire paths of what it cannot do without."""
+"""A complete response of each kind: the method that reads it, and the paths of its needed fields."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ def row(
     request_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[Any, ...]:
-    """One row of the table; what is left out is what an error says that knows no better."""
+    """One row of the table; the defaults are those of an error without details."""
     if code is None:
         code = "SERVER_ERROR" if status >= 500 and isinstance(body, str) else "HTTP_ERROR"
     return status, headers or {}, body, kind, code, message, details, request_id
@@ -143,7 +143,7 @@ KHAYA = [
 
 
 def unified(http_status: int, code: str | None, **more: Any) -> dict[str, Any]:
-    """Give a body of the unified shape."""
+    """Make a body of the unified shape."""
     error = {"http_status": http_status, "message": "No", "details": None, "error_id": code}
     return {"status": False, "response": "shorter", "error": {**error, **more}}
 

@@ -1,7 +1,7 @@
-"""Hostile ids, keys and queries, for every method that takes one: they arrive as they are, or nothing is sent.
+"""Hostile ids, keys and queries, for every method that takes one: they arrive unchanged, or nothing is sent.
 
-What goes into a path is one encoded segment, what goes into a query one encoded value, what goes into a body JSON. A
-server takes them apart again here, as any server would.
+An id in a path is one encoded segment, a value in a query one encoded value, and a body JSON. A
+server decodes them here, as any server would.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ IN_BODY: dict[str, tuple[Any, Call, str]] = {
     "gateway.log_usage consumer": (Aerostack, lambda it, id: it.gateway.log_usage(id, "a", 1), "consumerId"),
     "gateway.log_usage api": (Aerostack, lambda it, id: it.gateway.log_usage("c", id, 1), "apiId"),
 }
-# What narrows a list may be anything, an empty string too.
+# Filters of a list may be any string, an empty one too.
 FILTERS: dict[str, tuple[Any, Call, str]] = {
     "cache.keys": (Aerostack, lambda it, prefix: it.cache.keys(prefix=prefix), "prefix"),
     "cache.list": (Aerostack, lambda it, prefix: it.cache.list(prefix=prefix), "prefix"),
@@ -110,7 +110,7 @@ REFUSED = make_response(400, b'{"message": "no", "code": "VALIDATION_ERROR"}')
 
 
 async def ask(client: Any, call: Call, value: Any) -> list[Seen]:
-    """Call a method, whatever comes of it, and give what was sent."""
+    """Call a method, ignore its result, and return what was sent."""
     async with Server(REFUSED) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
         with pytest.raises((KellyAPIError, ValueError)):
             await call(one, value)

@@ -1,4 +1,4 @@
-"""Kelly AI's exact requests and the shapes of its answers."""
+"""Kelly AI's exact requests and the shapes of its responses."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ def test_a_text_of_200_000_characters_is_cut_in_linear_time() -> None:
 
 
 class Translator:
-    """Plays Khaya: shouts each text back, when as many requests as are awaited have come."""
+    """Plays Khaya: returns each text in upper case, once the expected number of requests has arrived."""
 
     def __init__(self, awaited: int = 1) -> None:
         self.awaited = awaited

@@ -35,7 +35,7 @@ async def test_a_stream_ends_even_if_the_server_keeps_sending() -> None:
 
 
 def endless(name: str) -> Script:
-    """Begin a stream and never end it."""
+    """Start a stream and never end it."""
     return pausing(streamed(BEGUN[name], b"x" * 50)[:-50])
 
 
@@ -94,7 +94,7 @@ async def test_the_end_is_recognised_whatever_surrounds_it(done: bytes) -> None:
 
 @contextmanager
 def turns_of_others() -> Iterator[list[None]]:
-    """Count how often another task gets its turn."""
+    """Count how often another task runs."""
     turns: list[None] = []
 
     async def count() -> None:

@@ -42,7 +42,7 @@ from .event_streams import (
     streamed,
 )
 
-# Failures on the way
+# Failures before the end
 
 
 BROKEN: dict[str, Callable[[bytes], Script]] = {
@@ -192,7 +192,7 @@ async def test_an_event_outside_the_protocol_is_a_decoding_error_with_what_has_a
 
 @pytest.mark.parametrize("malformed", MALFORMED_CHUNKS.values(), ids=MALFORMED_CHUNKS)
 async def test_an_optional_part_of_a_chunk_of_a_wrong_type_is_left_out(malformed: bytes) -> None:
-    """A reply that has been paid for is worth more than one of its parts."""
+    """A reply that is paid for is kept even without one of its parts."""
     name = CHATS[0]
     async with asked(name, streamed(BEGUN[name], malformed, WHOLE[name])) as (make, _), make() as stream:
         assert "".join([piece async for piece in stream]) == f"Hello{stream.text.removeprefix('Hello')}"
@@ -256,7 +256,7 @@ async def test_a_stream_is_limited_to_the_largest_response() -> None:
         await server.until(lambda: server.open == 0)
 
 
-# Before the first byte, and no later
+# Before the first byte and not later
 
 
 @each

@@ -38,7 +38,7 @@ from .event_streams import (
     streamed,
 )
 
-# What is asked
+# Requests
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_provider_that_cannot_stream_gets_no_request() -> None:
         KellyAPI("key").chat_stream("hi")
 
 
-# What the chunks make
+# Results of chunks
 
 
 CHUNKS: list[dict[str, Any]] = [

@@ -71,7 +71,7 @@ async def test_a_response_that_does_not_succeed_is_a_result_as_without_a_stream(
         assert (response.status, response.error) == (state, {"code": "server_error"})
 
 
-# Answers that are no stream
+# Responses that are no stream
 
 
 @each_chat

@@ -1,7 +1,7 @@
-"""What the providers may send beside what they send now, and the place that a wrong body is refused at.
+"""Changes that providers may make to their responses, and the path at which a wrong body is refused.
 
-Every reply of the table is one that its method reads. It is sent again with changes that a server may make tomorrow:
-more fields, nulls, numbers as text. What a method cannot do without is refused, with its place on the wire.
+Each method reads its response in the table. The response is sent again with changes that a server may make:
+more fields, nulls, numbers as text. A wrong value of a needed field is refused with its path.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .replies import REPLIES
 
 NEEDED = [(name, where) for name, row in REPLIES.items() for where in row[3]]
 CONTENT = "$.choices[0].message.content"
-"""May be null, but not wrong: it is what was paid for."""
+"""May be null but not wrong: the user paid for it."""
 FREE_FORM = {"query", "entry"}
-"""Replies that hold any JSON: there a new field is one more to give."""
+"""Responses that contain any JSON: there a new field is part of the result."""
 
 
 async def read(name: str, reply: Any) -> Any:
-    """Have a method read a reply."""
+    """Read a response with its method."""
     client, call, _, _ = REPLIES[name]
     script = make_response(body=json.dumps(reply).encode())
     async with Server(script) as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
@@ -34,7 +34,7 @@ async def read(name: str, reply: Any) -> Any:
 
 
 def places(value: Any, path: str = "$") -> Iterator[tuple[str, Any, Any]]:
-    """Give each (wire path, container, key) inside a JSON value."""
+    """Yield each (path, container, key) inside a JSON value."""
     for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
         where = f"{path}.{key}" if isinstance(value, dict) else f"{path}[{key}]"
         yield where, value, key
@@ -43,7 +43,7 @@ def places(value: Any, path: str = "$") -> Iterator[tuple[str, Any, Any]]:
 
 
 def at(where: str, reply: Any) -> tuple[Any, Any]:
-    """Find (container, key) of one place."""
+    """Find (container, key) of one path."""
     ((container, key),) = [(container, key) for place, container, key in places(reply) if place == where]
     return container, key
 
@@ -80,7 +80,7 @@ async def test_numbers_may_be_sent_as_text(name: str) -> None:
 
 @pytest.mark.parametrize("name", REPLIES)
 async def test_each_optional_field_may_be_missing_or_of_any_type(name: str) -> None:
-    """Nobody loses a paid result to a field that the result can do without."""
+    """A wrong optional field never costs users a paid result."""
     client, call, whole, needed = REPLIES[name]
     optional = [
         where
@@ -162,13 +162,13 @@ async def test_a_missing_needed_field_is_refused_with_its_path(name: str, where:
 
 
 @pytest.mark.parametrize("body", [None, 1, "text", True])
-@pytest.mark.parametrize("name", [name for name in REPLIES if name != "heard"])  # an older version gives a bare string
+@pytest.mark.parametrize("name", [name for name in REPLIES if name != "heard"])  # older versions return a string
 async def test_a_body_of_another_type_is_refused_at_its_root(name: str, body: Any) -> None:
     with pytest.raises(DecodingError, match=r"\$: expected an (object|array)"):
         await read(name, body)
 
 
-# Words that are not known yet
+# Unknown words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Who is asked when a provider fails, over real sockets: nobody, the next one, or not the one that keeps failing."""
+"""Fallback over real sockets: which provider is called when one fails, and which is skipped."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ HTML = make_response(body=b"<html><title>Gateway</title></html>", kind="text/htm
 async def two(
     kelly: Script, other: Script, kind: type[Aerostack] | type[Khaya] = Aerostack, **options: Any
 ) -> AsyncIterator[tuple[KellyAPI, Server, Server]]:
-    """Give a client of two providers, and their servers."""
+    """Yield a client of two providers, and their servers."""
     options = {"retry": AT_ONCE, **options}
     async with Server(kelly) as first, Server(other) as second:
         client = {kind.PROVIDER.name: kind("k2", base_url=second.url, **options)}
@@ -195,7 +195,7 @@ async def test_a_provider_that_keeps_failing_is_skipped_and_then_tried_by_one_ca
         assert len(kelly.requests) == FAILURES_BEFORE_REST
         assert reply.tried == ("aerostack",)
 
-        with pytest.raises(ServerError):  # whoever names it, or wants no other, gets it
+        with pytest.raises(ServerError):  # calls without fallback still use it
             await api.chat("Who are you?")
         loop = asyncio.get_running_loop()
         later = loop.time() + LONGEST_REST

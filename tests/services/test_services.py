@@ -1,4 +1,4 @@
-"""Who answers a service, and what its results can do."""
+"""Which provider responds to a service, and what its results can do."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ KEYS = {
 
 
 def having(*providers: str) -> KellyAPI:
-    """Give a client that has the keys of these providers."""
+    """Make a client with the keys of these providers."""
     return KellyAPI(**{name: key for provider in providers for name, key in KEYS[provider].items()})  # type: ignore[arg-type]  # all are keys
 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
-    """Let the providers' methods note the arguments that differ from their defaults, in place of asking."""
+    """Replace the providers' methods with functions that record the arguments that differ from their defaults."""
     calls: list[tuple[str, dict[str, Any]]] = []
 
     def note(owner: type[Any], name: str, provider: str) -> None:

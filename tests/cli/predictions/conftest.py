@@ -21,7 +21,7 @@ def quick() -> Iterator[Sandbox]:
 
 @pytest.fixture(scope="module")
 def slow() -> Iterator[Sandbox]:
-    """A sandbox whose jobs do not end within a test."""
+    """A sandbox whose predictions do not end during a test."""
     with sandboxed(3600) as sandbox:
         yield sandbox
 

@@ -29,7 +29,7 @@ def sandboxed(seconds: float) -> Iterator[Sandbox]:
 
 
 def ask(method: str, *arguments: Any) -> Any:
-    """Ask the sandbox about predictions, without the command."""
+    """Call a method of the predictions at the sandbox, without the command."""
 
     async def call() -> Any:
         async with Skytells() as skytells:
@@ -51,7 +51,7 @@ class Terminal:
         self.shown = ""
 
     def until(self, pattern: str) -> re.Match[str]:
-        """Read until something is shown."""
+        """Read until a pattern is shown."""
         while not (found := re.search(pattern, self.shown)):
             assert self._read(), self.shown
         return found
@@ -63,7 +63,7 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def end(self) -> int:
-        """Read the rest and give the exit code."""
+        """Read the rest and return the exit code."""
         while self._read():
             pass
         return self._process.wait(30)
@@ -78,7 +78,7 @@ class Terminal:
         assert ready, self.shown
         try:
             piece = os.read(self._ours, 4096)
-        except OSError:  # Linux says so that nobody has the other end open
+        except OSError:  # Linux raises this when the other end is closed
             return False
         self.shown += piece.decode(errors="replace")
         return bool(piece)

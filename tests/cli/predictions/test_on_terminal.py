@@ -66,7 +66,7 @@ def test_a_second_ctrl_c_is_a_no_even_just_before_the_reply_is_read(on_terminal:
     terminal.interrupt()
     terminal.until(r"Cancel it\? \[y/N\] ")
     terminal.interrupt()
-    assert terminal.end() == -signal.SIGINT  # which a shell calls 130
+    assert terminal.end() == -signal.SIGINT  # a shell reports this as 130
     assert ask("get", id).status == "pending"
 
 
@@ -81,7 +81,7 @@ def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> Non
         if "--json" not in words:
             assert process.stderr
             assert process.stderr.readline() == f"prediction {id}\n"
-        else:  # the job is known to the sandbox, and to the command when it has been looked at
+        else:  # the sandbox knows the prediction; the command knows it after its first poll
             while ask("get", id).status != "pending":
                 pass
         process.send_signal(signal.SIGINT)

@@ -110,7 +110,7 @@ def test_a_folder_that_is_a_file_is_reported_before_anything_is_paid_for(folder:
 @pytest.mark.usefixtures("_quick")
 def test_a_read_only_folder_is_reported_before_anything_is_paid_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = ask("list").pagination.total
-    monkeypatch.setattr(os, "access", lambda *_: False)  # the provider's superuser may write everywhere
+    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write everywhere
     code, _, err = run(*FOX, "-o", "made")
     assert (code, err) == (1, f"error: {Path.cwd()}: is a folder that you may not write to\n")
     assert ask("list").pagination.total == before

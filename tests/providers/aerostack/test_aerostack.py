@@ -1,4 +1,4 @@
-"""Aerostack's exact requests and the two generations of its replies."""
+"""Aerostack's exact requests and the two generations of its responses."""
 
 from __future__ import annotations
 

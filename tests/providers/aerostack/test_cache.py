@@ -1,4 +1,4 @@
-"""Aerostack's batches, cut at the platform's limits and joined, and its pages with their two opposite flags."""
+"""Aerostack's batches, split at the limits of the provider, and its pages with their two opposite flags."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ BASE = "https://api.aerostack.ai/v1"
 
 
 def answers(wire: Responses, path: str, *replies: Any) -> list[list[Sent]]:
-    """Answer the next requests to one path, in order."""
+    """Respond to the next requests to one path, in order."""
     return [respond(wire, "POST", f"{BASE}{path}", json=reply) for reply in replies]
 
 
 def bodies(sent: list[list[Sent]]) -> list[Any]:
-    """Give the bodies that went out, in order."""
+    """Return the bodies that were sent, in order."""
     return [one.json for each in sent for one in each]
 
 
@@ -125,7 +125,7 @@ LISTS: dict[str, tuple[Iterate, str, dict[str, Any], Callable[[list[str], bool, 
 
 
 def names(items: list[Any]) -> list[str]:
-    """Give what tells one item from another."""
+    """Return the name of each item."""
     return [getattr(item, "key", None) or item.id for item in items]
 
 

@@ -199,7 +199,7 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         {"success": False, "note": "it runs"},
         Cancellation(success=False, note="it runs"),
     ),
-    # A10: storage, but for its bytes
+    # A10: storage, except for its bytes
     (lambda it: it.storage.url("a"), "/storage/getUrl", {"key": "a"}, {"url": "https://f/a"}, "https://f/a"),
     (
         lambda it: it.storage.list(prefix="a", limit=2, cursor="c1"),
@@ -297,7 +297,7 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         {"success": False, "result": None},
         Invocation(False, None),
     ),
-    # A15: the gateway's bills
+    # A15: usage of the gateway
     (
         lambda it: it.gateway.log_usage("c1", "a1", 3),
         "/gateway/billing/log",

@@ -1,4 +1,4 @@
-"""Aerostack's files on a real socket: forms on the way up, bytes and streams on the way down."""
+"""Aerostack's files on a real socket: forms for uploads, bytes and streams for downloads."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MISSING = make_response(404, b'{"code": "NOT_FOUND", "message": "no such file"}'
 
 
 def at(server: Server, **options: Any) -> Aerostack:
-    """Make a client of a server's."""
+    """Make a client of a server."""
     return Aerostack("key", base_url=f"{server.url}/v1", retry=NO_RETRY, **options)
 
 
@@ -45,7 +45,7 @@ def text(part: Message) -> str:
 
 
 def contents(folder: Path) -> list[tuple[str, bytes]]:
-    """List what is in a folder."""
+    """List the names in a folder."""
     return [(left.name, left.read_bytes()) for left in folder.iterdir()]
 
 

@@ -15,7 +15,7 @@ GET, CANCEL = "/predictions/a1", "/predictions/a1/cancel"
 
 
 def state(status: str, **fields: Any) -> bytes:
-    """Answer with a state of job a1."""
+    """Respond with a state of prediction a1."""
     return make_response(body=json.dumps({"id": "a1", "status": status, **fields}).encode())
 
 

@@ -16,11 +16,9 @@ from kellyapi import Prediction, PredictionFailedError, Skytells, StatusError, W
 
 from .polled_predictions import CANCEL, GET, followed, progress, refusal, state, targets
 
-# Cancelling with the follower
-
 
 def of_a_job(*scripts: Script) -> Script:
-    """Answer looks by these scripts, then by one state for ever, and every cancelling with success."""
+    """Respond to polls with these scripts, then always with one state, and to every cancellation with success."""
     left = list(scripts)
 
     async def script(exchange: Exchange) -> None:
@@ -190,9 +188,6 @@ async def test_a_second_cancellation_neither_waits_for_the_cancel_request_nor_st
         assert [one for one in others if "_cancel_and_log" in repr(one)]
         go_on.set()
         await asyncio.gather(*(one for one in others if "_cancel_and_log" in repr(one)))
-
-
-# Many
 
 
 async def test_an_error_of_cancel_on_exit_never_replaces_a_cancellation() -> None:

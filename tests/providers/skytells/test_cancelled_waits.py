@@ -32,12 +32,12 @@ from kellyapi import NO_RETRY, Skytells, WebhookReceiver
 from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
 LOOKS = 2
-"""Looks at a job that find it at work."""
+"""Polls of a prediction that find it running."""
 AT_WORK, DONE, CANCELED = "processing", "succeeded", "canceled"
 
 
 def platform() -> Reply:
-    """Give the replies of a provider whose jobs are at work for a few looks, and then done."""
+    """Make the responses of a provider whose predictions run for a few polls, and then succeed."""
     looks: Counter[str] = Counter()
     numbers = count()
 
@@ -59,13 +59,13 @@ def platform() -> Reply:
 
 @frozen
 class Waiting:
-    """Who waits for a job."""
+    """Clients that wait for a prediction."""
 
     skytells: Skytells
     asking: WebhookReceiver
-    """It asks when no call comes."""
+    """It polls if no delivery comes."""
     patient: WebhookReceiver
-    """It does not."""
+    """It does not poll."""
     numbers: Iterator[int] = field(factory=count)
 
     def job(self) -> str:
@@ -90,7 +90,7 @@ async def run(one: Waiting) -> bool:
 
 
 async def be_called(one: Waiting) -> bool:
-    """Wait for a call that comes after a few turns, unless it comes too late."""
+    """Wait for a delivery that comes after a few turns of the loop."""
     id = one.job()
     body = json.dumps({"id": id, "status": DONE}).encode()
     headers = {SIGNATURE_HEADER: hmac.digest(KEY.encode(), body, "sha256").hex()}
@@ -140,7 +140,7 @@ async def test_every_kind_of_waiting_can_be_cancelled_at_any_moment_and_leaves_n
             cancelled = [end for end in ends if isinstance(end, asyncio.CancelledError)]
             assert len(cancelled) > WAITS_CANCELLED / 10
             assert [end for end in ends if not (end is True or isinstance(end, asyncio.CancelledError))] == []
-            for _ in range(1000):  # those that cancel a job go on for a while
+            for _ in range(1000):  # those that cancel a prediction run a little longer
                 if tasks_but_the_servers() <= tasks:
                     break
                 await asyncio.sleep(0)

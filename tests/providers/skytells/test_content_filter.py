@@ -19,14 +19,11 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\x00" * 9
 PNG64 = base64.b64encode(PNG).decode()
 
 
-# The content filter
-
-
 CHECKED = {"model": "deepbrain-router", "max_tokens": 16}
 
 
 def seen(prompt: Any, reply: Any) -> dict[str, Any]:
-    """Make a completion with what the filter found in prompt and reply."""
+    """Make a completion with the findings of the filter in prompt and reply."""
     return {
         "choices": [{"message": {"content": ""}, "finish_reason": "length", "content_filter_results": reply}],
         "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": prompt}],

@@ -15,7 +15,7 @@ from kellyapi.services.openai_completions import Choice, CompletionMessage, Func
 
 from .messages import BASE, HELLO, JSON
 
-# Chat and responses: what was asked goes out under its own name
+# Chat and responses: arguments are sent under their own names
 
 
 COMPLETION = {

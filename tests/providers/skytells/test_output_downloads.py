@@ -77,7 +77,7 @@ async def test_one_output_that_fails_keeps_the_others(tmp_path: Path) -> None:
 
 
 class Expiring:
-    """A provider whose first links have expired; it gives fresh ones when its job is looked at."""
+    """A provider whose first links have expired; a request for the prediction gets new ones."""
 
     def __init__(self, status: int, *, fresh: bool) -> None:
         self.status, self.fresh = status, fresh

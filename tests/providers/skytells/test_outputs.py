@@ -15,7 +15,7 @@ from .messages import BASE, DONE
 
 
 def below(folder: Path) -> list[Path]:
-    """List what is in a folder, and in those in it."""
+    """List all paths in a folder and its subfolders."""
     return list(folder.rglob("*"))
 
 

@@ -1,4 +1,4 @@
-"""The pace of following a job."""
+"""The pauses between polls of a prediction."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_polling_for_days_does_not_overflow() -> None:
         (0.5, -1, None, None),
         (0.5, 900, 30, 30),
         (0.5, 900, 0, 0.5),
-        (0.5, 30, 30, None),  # never sooner than the server wants to be asked
+        (0.5, 30, 30, None),  # never earlier than the server requests
         (5, float("inf"), 60, 60),
     ],
 )

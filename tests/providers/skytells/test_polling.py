@@ -110,7 +110,7 @@ async def test_an_error_of_the_callback_ends_the_waiting_and_names_the_predictio
         assert targets(server) == ["/predict"]
 
 
-# Failed looks
+# Failed polls
 
 
 PASSING: list[Script] = [
@@ -273,7 +273,7 @@ async def test_a_timeout_of_hours_warns_once_and_points_at_the_caller(call: Call
     ]
 
 
-# Many
+# Many predictions
 
 
 async def test_many_followed_predictions_need_no_more_requests_than_each_alone() -> None:

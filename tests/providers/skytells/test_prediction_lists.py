@@ -40,7 +40,7 @@ async def test_a_page_is_requested_with_the_parameters_of_the_protocol(
 
 
 def pages(wire: Responses, *ids: list[str], last: int, query: str = "") -> None:
-    """Answer for each page of jobs."""
+    """Respond with pages of predictions."""
     for number, some in enumerate(ids, 1):
         body = {
             "data": [{"id": id, "status": "succeeded"} for id in some],

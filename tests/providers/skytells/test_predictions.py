@@ -18,7 +18,7 @@ from .messages import BASE, DONE, GONE, KEY
 JOB = Prediction(id="a1", status="processing")
 
 
-# One job
+# One prediction
 
 
 Call = Callable[[Skytells, Any], Awaitable[Any]]

@@ -1,4 +1,4 @@
-"""What Skytells' headers say of the calls that are left."""
+"""Skytells' headers with the number of calls that are left."""
 
 from __future__ import annotations
 

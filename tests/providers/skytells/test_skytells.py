@@ -180,7 +180,7 @@ async def test_the_error_of_a_malformed_prediction_names_the_path(
 
 
 async def test_an_unknown_prediction_is_requested_once(wire: Responses) -> None:
-    """502 with PREDICTION_FAILED is what the provider says of an id it does not know, not of an outage."""
+    """502 with PREDICTION_FAILED is the response to an unknown id, not an outage."""
     error = {"http_status": 502, "message": "not found", "error_id": "PREDICTION_FAILED"}
     sent = respond(
         wire, "GET", f"{BASE}/predictions/a1", status=502, json={"status": False, "error": error}, repeat=True
@@ -196,7 +196,7 @@ async def test_an_unknown_prediction_is_requested_once(wire: Responses) -> None:
 
 
 def states(wire: Responses, *states: dict[str, Any]) -> None:
-    """Answer the next looks at job a1, in order."""
+    """Respond to the next polls of prediction a1, in order."""
     for state in states:
         respond(wire, "GET", f"{BASE}/predictions/a1", json={"id": "a1", **state})
 

@@ -17,7 +17,7 @@ from kellyapi import Deliveries, MemoryDeliveries, SQLiteDeliveries, WebhookDeli
 from .test_webhooks import BODY, HEADERS, SECRET
 from .webhook_calls import OK, PATH, call, listening, serving
 
-# Before the answer, or after
+# Before or after the response
 
 
 async def test_handlers_run_after_the_response_by_default(receiver: WebhookReceiver) -> None:
@@ -44,7 +44,7 @@ async def test_the_response_is_sent_before_a_plain_handler_begins(receiver: Webh
 
             @receiver.on("succeeded")
             def handle(event: WebhookDelivery) -> None:
-                read.append(caller.recv(2**16))  # holds the loop: nothing can be sent meanwhile
+                read.append(caller.recv(2**16))  # blocks the loop: nothing can be sent meanwhile
                 done.set()
 
             signature = f"X-Skytells-Signature: {HEADERS['X-Skytells-Signature']}\r\nContent-Length: {len(BODY)}"
@@ -67,7 +67,7 @@ async def test_handlers_can_run_before_the_response(seen: list[WebhookDelivery])
     async with serving(receiver) as post:
         first = asyncio.create_task(post(HEADERS, BODY))
         await begun.wait()
-        assert await post(*call("started")) == OK  # a whole exchange later, the first has no answer
+        assert await post(*call("started")) == OK  # after another complete request, the first has no response
         assert not first.done()
         may_end.set()
         assert await first == OK
@@ -239,7 +239,7 @@ async def test_a_delivery_that_cannot_be_stored_is_not_accepted(seen: list[Webho
     assert len(seen) == 1
 
 
-# Who is called
+# Which handlers are called
 
 
 STATUSES = ["started", "starting", "succeeded", "failed", "canceled", "cancelled", "processing", "paused"]
@@ -294,7 +294,7 @@ async def test_handlers_are_plain_or_async_and_are_called_in_order() -> None:
     await receiver.handle(HEADERS, BODY)
     await receiver.close()
     assert order == ["first", "second", "third"]
-    assert callable(first)  # the decorator gives it back
+    assert callable(first)  # the decorator returns it
 
 
 def test_a_handler_of_an_unknown_event_is_accepted_with_a_warning() -> None:

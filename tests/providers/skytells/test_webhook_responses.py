@@ -22,7 +22,7 @@ from kellyapi.providers.skytells.webhooks.receiver import MAX_BODY
 from .test_webhooks import BODY, HEADERS, signed
 from .webhook_calls import OK, PATH, call, listening, serving, talk
 
-# What is answered
+# Responses
 
 
 LONG = b"[" + b" " * MAX_BODY + b"]"
@@ -71,7 +71,7 @@ async def test_two_mebibytes_are_413_however_they_are_sent(seen: list[WebhookDel
 
     async with serving(listening(seen)) as post:
         assert (await post(headers, pieces() if chunked else body))[0] == 413
-        assert await post(HEADERS, BODY) == OK  # and the server goes on
+        assert await post(HEADERS, BODY) == OK  # and the server still works
     assert len(seen) == 1
 
 
@@ -109,7 +109,7 @@ async def test_a_body_that_breaks_off_reaches_no_handler(
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-# How often
+# Repeated deliveries
 
 
 @pytest.mark.parametrize("answer_first", [True, False])

@@ -56,7 +56,7 @@ async def test_a_key_function_may_be_async() -> None:
 async def test_a_receiver_without_a_secret_accepts_nothing_and_makes_no_routes(
     monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, ...]
 ) -> None:
-    if secrets:  # what was given, and is blank, is not replaced
+    if secrets:  # a blank secret that was given is not replaced
         monkeypatch.setenv("SKYTELLS_API_KEY", SECRET)
     receiver = WebhookReceiver(*secrets)
     with pytest.raises(ConfigurationError, match="no secret to verify webhooks with: pass a secret, or set SKYTELLS_"):

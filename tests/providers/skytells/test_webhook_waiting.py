@@ -29,11 +29,11 @@ from .webhook_calls import call, listening
 JOB = "https://api.skytells.ai/v1/predictions/p1"
 
 
-# Waiting for a call
+# Waiting for a delivery
 
 
 class Time:
-    """The time of the loop, which can be put forward."""
+    """The time of the loop, which can be advanced."""
 
     ahead = 0.0
 
@@ -82,7 +82,7 @@ async def test_a_repeated_delivery_without_a_handler_call_ends_the_waiting(seen:
 async def test_a_prediction_that_has_ended_is_not_waited_for(receiver: WebhookReceiver) -> None:
     assert await receiver.wait_for(DONE) == DONE
     await receiver.handle(*call("started"))
-    assert await receiver.wait_for(DONE, timeout=0.01) == DONE  # whatever an older call said
+    assert await receiver.wait_for(DONE, timeout=0.01) == DONE  # whatever an older delivery says
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled", "canceled"])
@@ -125,7 +125,7 @@ async def test_a_timeout_is_in_seconds(receiver: WebhookReceiver, timeout: float
 
 @pytest.fixture
 async def polling(seen: list[WebhookDelivery]) -> AsyncIterator[WebhookReceiver]:
-    """A receiver that can ask."""
+    """A receiver that can poll."""
     async with Skytells("key", retry=NO_RETRY) as skytells:
         yield listening(seen, skytells=skytells)
 
@@ -143,7 +143,7 @@ async def test_if_no_delivery_comes_the_prediction_is_polled(
     time.ahead += 1
     assert await waiting[0] == DONE
     assert await waiting[1] == DONE
-    assert await polling.wait_for("p1") == DONE  # which is known now
+    assert await polling.wait_for("p1") == DONE  # the state is known now
 
 
 async def test_the_prediction_is_not_polled_while_a_delivery_may_come(

@@ -1,4 +1,4 @@
-"""Calls of Skytells' webhooks, from signature to event, and the stores that remember them: issue 5, promise 19."""
+"""Deliveries of Skytells' webhooks, from signature to event, and the stores that remember them."""
 
 from __future__ import annotations
 

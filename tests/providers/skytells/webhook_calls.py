@@ -1,4 +1,4 @@
-"""Calls of webhooks, signed and sent piece by piece, and receivers that write down what they get."""
+"""Deliveries of webhooks, signed and sent piece by piece, and receivers that record them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OK = (200, {"ok": True})
 
 
 def listening(seen: list[WebhookDelivery], *secrets: str, **options: Any) -> WebhookReceiver:
-    """Make a receiver that writes down what it hands on."""
+    """Make a receiver that records the deliveries that reach handlers."""
     receiver = WebhookReceiver(*(secrets or (SECRET,)), **options)
     receiver.on("*")(seen.append)
     return receiver
@@ -30,7 +30,7 @@ def call(status: str = "succeeded", id: str = "p1", secret: str = SECRET, **more
 
 
 class Post(Protocol):
-    """Sends one call."""
+    """Sends one delivery."""
 
     port: int
 
@@ -39,11 +39,11 @@ class Post(Protocol):
 
 @asynccontextmanager
 async def serving(receiver: WebhookReceiver, **options: Any) -> AsyncIterator[Post]:
-    """Put a receiver into an application, and give what posts to it."""
+    """Run an application with a receiver, and yield a function that posts to it."""
     app = web.Application(**options)
     app.add_routes(receiver.routes(PATH))
     app.cleanup_ctx.append(receiver.cleanup_context)
-    # Whoever was refused in the middle of a body may send the rest for 10 s: the end does not wait for that.
+    # A client that is refused in the middle of a body may send the rest for 10 s: the end does not wait for that.
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -56,7 +56,7 @@ async def serving(receiver: WebhookReceiver, **options: Any) -> AsyncIterator[Po
                 return response.status, await response.json()
 
         sends: Any = post
-        sends.port = port  # for those who write the bytes themselves
+        sends.port = port  # for tests that write the bytes themselves
         try:
             yield sends
         finally:
@@ -64,7 +64,7 @@ async def serving(receiver: WebhookReceiver, **options: Any) -> AsyncIterator[Po
 
 
 async def talk(post: Post, head: str, *pieces: bytes, end: bool = True) -> bytes:
-    """Send a request piece by piece, and read the answer."""
+    """Send a request piece by piece, and read the response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", post.port)
     try:
         for piece in (f"POST {PATH} HTTP/1.1\r\nHost: h\r\n{head}\r\n\r\n".encode(), *pieces):
