@@ -8,6 +8,7 @@ one.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,6 +40,15 @@ def middlewares_of(session: aiohttp.ClientSession) -> tuple[aiohttp.ClientMiddle
     """
     found = getattr(session, "_middlewares", None)
     return None if found is None else tuple(found)
+
+
+def widen_header_limits(session: aiohttp.ClientSession, limits: Mapping[str, int]) -> dict[str, int]:
+    """Return options of a request that raise the limits of a session's response heads, where they are lower.
+
+    Uses `ClientSession._max_line_size`, `_max_field_size` and `_max_headers`. Without them a session that allows more
+    is limited to these.
+    """
+    return {name: limit for name, limit in limits.items() if getattr(session, f"_{name}", 0) < limit}
 
 
 def loop_of(session: aiohttp.ClientSession) -> asyncio.AbstractEventLoop | None:

@@ -23,6 +23,7 @@ from attrs import evolve, frozen
 from .._data.files import Destination, PartialFile, find_destination
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
+from .content_codings import read_codings
 from .messages import Call, Headers, media_type
 from .retry import retry_delay
 
@@ -81,6 +82,9 @@ def plan(status: int, headers: Headers, *, requested_from: int, kept: int, file:
     """
     if status == 206:
         return Step.RESUME if requested_from and _continues(headers, requested_from, file) else Step.RESTART
+    same_content = file.is_etag and headers.get("ETag") == file.validator
+    if requested_from and same_content and describe_file(status, headers).size not in (None, file.size):
+        return Step.RESTART  # one of the two sizes is wrong: this may be the rest of the file, sent as the whole
     if requested_from or not kept:  # it is the whole file, whether the rest was requested or not
         return Step.START
     if file.size is None or kept > file.size:
@@ -90,7 +94,7 @@ def plan(status: int, headers: Headers, *, requested_from: int, kept: int, file:
 
 def describe_file(status: int, headers: Headers) -> RemoteFile:
     """Read the head of a 200 or 206."""
-    if headers.get("Content-Encoding", "identity") != "identity":
+    if read_codings(headers):
         return RemoteFile()
     size = read_range(headers)[1] if status == 206 else _number(headers.get("Content-Length"))
     tag = headers.get("ETag", "")
@@ -109,7 +113,7 @@ def read_range(headers: Headers) -> tuple[int | None, int | None]:
 def _continues(headers: Headers, kept: int, file: RemoteFile) -> bool:
     """Return whether a 206 is the rest of what is here."""
     start, size = read_range(headers)
-    if start != kept or size not in (None, file.size):
+    if start != kept or size not in (None, file.size) or read_codings(headers):
         return False
     if file.is_etag:
         return headers.get("ETag") == file.validator
@@ -133,6 +137,15 @@ def _number(text: str | None) -> int | None:
 
 
 # The loop
+
+
+_MAX_REQUESTS = 1000
+"""Of one download: a server may send a byte each time."""
+
+
+def enough_arrived(size: int, file: RemoteFile) -> bool:
+    """Return whether so many new bytes make an attempt worth another: a hundredth of the file, or 16 KiB."""
+    return file.size is not None and size >= max(min(file.size // 100, 16 * 2**10), 1)
 
 
 async def download_to_file(
@@ -167,11 +180,13 @@ async def download_to_file(
 
 async def _download(connection: Connection, call: Call, destination: Destination, on_progress: OnBytes | None) -> Path:
     part: PartialFile | None = None
-    file, failures = RemoteFile(), 0
+    file, failures, requests = RemoteFile(), 0, 0
+    furthest = 0  # a server may send the same bytes again and again
     async with AsyncExitStack() as open_parts:
         while True:
             kept = part.size if part is not None and file.resumable else 0
             opened = False
+            requests += 1
             try:
                 ranged = evolve(call, headers={**call.headers, **_range_headers(kept, file)})
                 with closing(await connection.open(ranged, lambda _: True)) as response:
@@ -210,16 +225,21 @@ async def _download(connection: Connection, call: Call, destination: Destination
                     await part.empty()  # the file has become shorter
                 elif not opened:
                     raise  # the connection has made all its attempts
-                has_more = part is not None and file.resumable and part.size > kept
+                arrived = part.size if part is not None and file.resumable else 0
+                has_more = enough_arrived(arrived - max(furthest, kept), file)
+                furthest = max(furthest, arrived)
                 failures = 0 if has_more else failures + 1
                 broken_off = TransportError(str(error))  # a 416 counts as one: the file has changed
                 delay = retry_delay(
                     connection.retry, max(failures, 1), broken_off, call, dice=random.random(), remaining=None
                 )
-                if delay is None or not (has_more or connection.limits.quota.take(throttled=False)):
+                if requests >= _MAX_REQUESTS or delay is None:
                     raise
-                start = part.size if part is not None and file.resumable else 0
-                connection.logger.info("a download broke off; it resumes at byte %d in %.2f s: %s", start, delay, error)
+                if not (has_more or connection.limits.quota.take(throttled=False)):
+                    raise
+                connection.logger.info(
+                    "a download broke off; it resumes at byte %d in %.2f s: %s", arrived, delay, error
+                )
             await asyncio.sleep(delay)
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+from contextlib import suppress
 from urllib.parse import urlsplit
 
+from .._data.links import encode_url
 from .._data.text import without_credentials
 from .provider import Provider
 from .secrets import Key, Secret
@@ -34,11 +36,14 @@ def find_key(provider: Provider, given: Key | None) -> Key | None:
 
 
 def find_address(provider: Provider, given: str | None) -> str:
-    """Return the given address, or the environment's, or the provider's own, without the trailing slash."""
+    """Return the given address, or the environment's, or the provider's own, in ASCII and without the last slash."""
     address = read_variable(provider, "BASE_URL") or provider.base_url if given is None else given
     if not isinstance(address, str):
         raise TypeError(f"base_url must be a string, not {type(address).__name__}")
     address = address.strip().rstrip("/")
+    if address.isprintable() and " " not in address:  # any other address is refused later
+        with suppress(ValueError):
+            address = encode_url(address)
     return Secret(address) if "@" in address else address  # credentials are refused later, and must not show until then
 
 
@@ -57,6 +62,10 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> st
         return f"the address must be scheme, host and path only, without credentials, query or spaces: {right}"
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         return f"the address {shown!r} would send the key unencrypted: use https://, or pass allow_http=True"
+    try:
+        encode_url(address)
+    except ValueError as error:
+        return f"{error}: {right}"
     return None
 
 

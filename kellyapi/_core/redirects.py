@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urljoin
+from urllib.parse import urljoin
 
 from attrs import evolve
 
+from .._data.links import encode_url
 from .messages import PreparedRequest
 from .urls import origin
 
@@ -27,7 +28,7 @@ def redirected_request(request: PreparedRequest, status: int, location: str) -> 
     ):
         return None
     try:
-        target = quote(urljoin(request.url, location), safe="%!#$&'()*+,/:;=?@[]~", errors="surrogateescape")
+        target = encode_url(urljoin(request.url, location))
     except ValueError:
         return None
     here, there = origin(request.url), origin(target)

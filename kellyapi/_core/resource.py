@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .._data.decoding import Into
+from .._data.links import encode_url
 from .._data.media import Media
+from ..errors import TransportError
 from .connection import Connection
 from .downloads import OnBytes, download_to_file
 from .messages import (
@@ -152,16 +154,19 @@ class Resource:
         follow_links: bool = True,
     ) -> Path:
         """GET a foreign address without the key, and stream the response to a file, resumably."""
-        call = _link_call(url)
+        call = self._link_call(url)
         return await download_to_file(self._connection, call, path, on_progress, follow_links=follow_links)
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET a foreign address without the key."""
-        return self._connection.call(_link_call(url), FromResponse(lambda response: response))
+        return self._connection.call(self._link_call(url), FromResponse(lambda response: response))
 
-
-def _link_call(url: str) -> Call:
-    return Call(method="GET", url=url, repeatable=True, keyless=True, timeout=TRANSFER_TIMEOUT)
+    def _link_call(self, link: str) -> Call:
+        try:
+            url = encode_url(link)
+        except ValueError as error:  # the link is a server's: users' are checked before
+            raise TransportError(str(error), sent=False, provider=self._connection.provider.name) from None
+        return Call(method="GET", url=url, repeatable=True, keyless=True, timeout=TRANSFER_TIMEOUT)
 
 
 def drop_none(**fields: Any) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from . import aiohttp_compat
 
 SessionHolder = AsyncGenerator[aiohttp.ClientSession, None]
 NEVER_ROUND = float("inf")
+HEADER_LIMITS: dict[str, Any] = {"max_line_size": 65 * 2**10, "max_field_size": 65 * 2**10, "max_headers": 1000}
+"""Of a response: bytes of its first line, bytes of a header with its name, and headers. aiohttp has 8 KiB and 128."""
 _READ_SIZE = 96 * 2**10
 """Bytes that are read at once. asyncio asks for 256 KiB, and glibc maps and unmaps what is larger than 128 KiB, which
 takes 10 to 15 % of a call (`translate`, 1 and 64 at once). https://man7.org/linux/man-pages/man3/mallopt.3.html
@@ -70,7 +72,7 @@ def _make_idle_check(transport: asyncio.Transport | None) -> Callable[[], Any]:
 def make_session(max_connections: int) -> aiohttp.ClientSession:
     """Make a session of our own: without cookies, with connections that are checked before they are used again."""
     connector = _Connector(limit=max_connections, timeout_ceil_threshold=NEVER_ROUND)
-    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), **HEADER_LIMITS)
     aiohttp_compat.disable_resending(session)
     return session
 

@@ -78,6 +78,10 @@ class ServerSentEventParser:
         self._line += rest
         self._check(len(self._line))
 
+    def finish(self) -> Iterator[ServerSentEvent]:
+        """Yield the event that the stream ends in, if the blank line after it is missing."""
+        yield from self.feed(b"\n\n")
+
     def _check(self, more: int) -> None:
         if self._size + more > self._limit:
             raise DecodingError(f"an event is larger than {self._limit} bytes")

@@ -22,7 +22,7 @@ from .connection import Connection
 from .messages import Call, Headers, Response, media_type
 from .responses import error_from_event, read_response
 from .secrets import redact_error
-from .sse import ServerSentEventParser
+from .sse import ServerSentEvent, ServerSentEventParser
 
 if TYPE_CHECKING:
     from .transport import IncomingResponse
@@ -132,6 +132,11 @@ class EventStream(Stream[T]):
         self._in_a_row = 0
         self._rest = memoryview(b"")
         """What has arrived and is not parsed yet."""
+        self._parsed = 0
+        self._broken_off: TransportError | None = None
+        """Why the stream has ended, if it broke off."""
+        self._at_end = False
+        """Whether all that has arrived is parsed, and no more will arrive."""
         self._whole = False
         """Whether the response came whole, from a server that does not stream."""
         self._ended = False
@@ -202,21 +207,32 @@ class EventStream(Stream[T]):
             return  # the response came whole
         if self._rest:
             await asyncio.sleep(0)
-        else:
-            self._rest = memoryview(await anext(pieces, b""))
+        elif not self._at_end:
+            try:
+                self._rest = memoryview(await anext(pieces, b""))
+            except TransportError as error:
+                self._broken_off = error.with_traceback(None)
             self._received += len(self._rest)
-        if not self._rest:
-            if not (self._whole or self._is_complete()):
-                raise TransportError("the stream broke off: it ended before its last event")
+        if self._rest:
+            size = min(_PARSE_SIZE, self._most - self._parsed)
+            if not size:
+                raise DecodingError(f"the response is larger than max_response_bytes={self._most}")
+            piece, self._rest = bytes(self._rest[:size]), self._rest[size:]
+            self._parsed += size
+            self._values = self._read(self._parser.feed(piece))
+        elif not self._at_end:
+            self._at_end = True
+            self._values = self._read(self._parser.finish(), last=True)
+        elif self._broken_off is not None:
+            raise self._broken_off
+        elif self._whole or self._is_complete():
             self._ended = True
-            return
-        if self._received > self._most:
-            raise DecodingError(f"the response is larger than max_response_bytes={self._most}")
-        piece, self._rest = bytes(self._rest[:_PARSE_SIZE]), self._rest[_PARSE_SIZE:]
-        self._values = self._read(piece)
+        else:
+            raise TransportError("the stream broke off: it ended before its last event")
 
-    def _read(self, piece: bytes) -> Iterator[Any]:
-        for event in self._parser.feed(piece):
+    def _read(self, events: Iterator[ServerSentEvent], *, last: bool = False) -> Iterator[Any]:
+        """Yield the values of events. The `last` one, which may be cut, counts only if it is a whole JSON object."""
+        for event in events:
             text = event.data.strip()
             if text == "[DONE]":
                 self._ended = True
@@ -227,8 +243,12 @@ class EventStream(Stream[T]):
                 value = loads(text.encode())
             except ValueError:
                 if event.type != "error":
+                    if last:
+                        return
                     raise DecodingError(f"an event is not JSON: {excerpt(text)}") from None
                 value = {"error": text}
+            if last and not isinstance(value, dict):
+                return
             self._check(value, event.type)
             yield value
 

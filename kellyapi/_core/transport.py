@@ -22,10 +22,11 @@ from yarl import URL
 from .._data.text import excerpt, without_credentials
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
 from . import aiohttp_compat
+from .content_codings import make_decoder
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
-from .sessions import NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
+from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
 """A session of the user's, or a function that makes one; the function is called once per loop."""
@@ -34,6 +35,8 @@ MAX_REDIRECTS = 5
 _LARGE_BODY = 2**20
 _PIECE_SIZE = 2**16
 """Bytes of a body that must be sent within the limit of silence, so that a slow line can. The sockets hold more."""
+_CHECK_INTERVAL = 1.0
+"""Seconds after which the wait for a silent body begins anew, which fails if the connection is closed."""
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
 _RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
@@ -87,7 +90,7 @@ class Transport:
         if upload.in_pieces and isinstance(request.body, bytes):
             request = evolve(request, headers={"Content-Length": str(len(request.body)), **request.headers})
         url = URL(request.url, encoded=True)
-        given = request.proxy or self._proxies.find(url.scheme, url.host or "", url.explicit_port)
+        given = request.proxy or self._proxies.find(url.scheme, url.raw_host or "", url.explicit_port)
         proxy, login = split_proxy(given) if given else (None, {})
         with _MappedErrors(request.timeout, upload, proxy):
             sending = self._start_request(session, request, url, body, proxy, login)
@@ -109,7 +112,10 @@ class Transport:
     ) -> Awaitable[aiohttp.ClientResponse]:
         """Return the awaitable that sends one request."""
         headers, tunnel_headers = request.headers, None
-        options: dict[str, Any] = {} if self._ours else {"raise_for_status": False, "auto_decompress": True}
+        options: dict[str, Any] = {}
+        if not self._ours:
+            options = {"raise_for_status": False, "auto_decompress": True}
+            options |= aiohttp_compat.widen_header_limits(session, HEADER_LIMITS)
         if proxy is not None:
             options["proxy"] = proxy
             if url.scheme == "https":
@@ -174,17 +180,19 @@ class IncomingResponse:
         self._response = response
         self._timeout = request.timeout
         self._limit = limit
+        self._decoder = make_decoder(response.headers)
 
     async def read(self) -> bytes:
         """Read the whole body, refusing one above the limit while it arrives."""
         content, limit = self._response.content, self._limit
-        if content.is_eof() and content.exception() is None and content.total_bytes <= limit:
+        arrived = content.is_eof() and content.exception() is None and content.total_bytes <= limit
+        if arrived and self._decoder is None:
             body = content.read_nowait()
             if self.status == 101:
                 self.close()  # after any other end of a body aiohttp has freed the connection
             return body
+        pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
         try:
-            pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
             async for piece in self.chunks():
                 pieces.write(piece)
                 if pieces.tell() > limit and self.status < 300:
@@ -192,26 +200,56 @@ class IncomingResponse:
                 if pieces.tell() > limit:
                     self.close()
                     break
-            return pieces.getvalue()[:limit]
+        except BaseException as error:
+            self.close()
+            unreadable = isinstance(error, TransportError) and not isinstance(error, RequestTimeoutError)
+            if self.status < 300 or not unreadable:
+                raise  # an error's status says more than its body
+        return pieces.getvalue()[:limit]
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, decompressed."""
+        content, decoder = self._response.content, self._decoder
+        try:
+            with _MappedErrors(self._timeout):
+                try:
+                    while chunk := content.read_nowait() or await self._wait_for_chunk():
+                        if decoder is None:
+                            yield chunk
+                            continue
+                        for piece in decoder.feed(chunk):
+                            yield piece
+                            await asyncio.sleep(0)  # a small chunk may hold megabytes
+                except aiohttp.ClientError:
+                    if rest := aiohttp_compat.read_rest(content):
+                        for piece in decoder.feed(rest) if decoder is not None else (rest,):
+                            yield piece
+                    raise
+                if decoder is not None:
+                    decoder.check_end()
         except BaseException:
             self.close()
             raise
 
-    async def chunks(self) -> AsyncIterator[bytes]:
-        """Yield the body as it arrives, decompressed."""
-        content = self._response.content
-        try:
-            with _MappedErrors(self._timeout):
-                try:
-                    async for chunk in content.iter_any():
-                        yield chunk
-                except aiohttp.ClientError:
-                    if rest := aiohttp_compat.read_rest(content):
-                        yield rest
+    async def _wait_for_chunk(self) -> bytes:
+        """Wait for more of the body; empty at its end.
+
+        At a malformed chunk aiohttp closes the connection and ends `sock_read`, but the wait for the body continues;
+        a new wait fails.
+        """
+        while True:
+            timer = asyncio.timeout(_CHECK_INTERVAL)
+            try:
+                async with timer:
+                    return await self._response.content.readany()
+            except TimeoutError:
+                if not timer.expired():
                     raise
-        except BaseException:
-            self.close()
-            raise
+            except RuntimeError:
+                connection = self._response.connection
+                if connection is not None and connection.transport is not None:
+                    raise
+                raise TransportError("the response broke off: it is not valid HTTP") from None
 
     def close(self) -> None:
         """Free the connection; one whose response was not read to its end is closed."""
@@ -402,7 +440,9 @@ def _client_timeout(timeout: Timeout, ours: bool) -> aiohttp.ClientTimeout:
 
 
 def _error_text(error: BaseException) -> str:
-    message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)  # it names no true status
-    if isinstance(error, aiohttp.ClientHttpProxyError):  # this one does
+    message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    if isinstance(error, aiohttp.ClientHttpProxyError):  # its status is the proxy's
         message = f"{error.status} {error.message}"
+    elif isinstance(error, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)):  # theirs is no server's
+        message = "the response cannot be read: " + re.sub(r"^\d+, message:\s*", "", message)
     return excerpt(without_credentials(message)) or type(error).__name__

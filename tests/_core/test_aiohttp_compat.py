@@ -18,7 +18,7 @@ import kellyapi
 from kellyapi._core import aiohttp_compat
 
 SOURCE = Path(kellyapi.__file__).parent
-NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "should_close", "read_timeout")
+NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "_max_field_size", "should_close", "read_timeout")
 """Of aiohttp."""
 ALL_NAMES = (*NAMES, "_asyncgens_shutdown_called", "_ssl_protocol", "max_size")
 
@@ -57,7 +57,8 @@ asyncio.run(main(sys.argv[2]))
 async def test_each_private_name_exists_today() -> None:
     """This fails with the first release of aiohttp or CPython that lacks a name, before users notice."""
     async with Server(OK) as server, aiohttp.ClientSession() as session:
-        assert [hasattr(session, name) for name in ("_retry_connection", "_middlewares", "_loop")] == [True] * 3
+        names = ("_retry_connection", "_middlewares", "_loop", "_max_line_size", "_max_field_size", "_max_headers")
+        assert [hasattr(session, name) for name in names] == [True] * 6
         async with session.get(server.url) as response:
             assert hasattr(response.content, "_exception")
     assert hasattr(aiohttp.client_proto.ResponseHandler, "should_close")

@@ -49,7 +49,7 @@ BROKEN: dict[str, Callable[[bytes], Script]] = {
     "cut": lambda begun: cut(streamed(begun, b"x" * 50)[:-50]),
     "cut in an event": lambda begun: cut(streamed(begun + events(chunk(" World")))[:-20]),
     "at its end": lambda begun: streamed(begun),
-    "at its end, in an event": lambda begun: streamed(begun + events(added("x"))[:-1]),
+    "at its end, in an event": lambda begun: streamed(begun + events(added("x"))[:-3]),
 }
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Unpack
 from ..._core.downloads import OnBytes
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
+from ..._data.links import encode_url
 from ..._data.media import sniff
 from ..._data.result import with_origin_of
 from ..._data.text import clip, not_blank
@@ -117,7 +118,7 @@ class Skytells(ProviderClient):
         """
         if not is_link(not_blank(url, "url")):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {clip(url, 40)!r}")
-        return await self._save_link(url, path, on_progress)
+        return await self._save_link(encode_url(url, "url"), path, on_progress)
 
     async def generate_image(
         self, prompt: str, *, model: str | None = None, input: Mapping[str, Any] | None = None

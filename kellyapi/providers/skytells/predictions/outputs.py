@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -93,12 +94,21 @@ def is_link(output: str) -> bool:
 
 
 def unique_file_names(urls: tuple[str, ...]) -> list[str]:
-    """Return a file name for each link, unique even on file systems that ignore case."""
+    """Return a file name for each link, unique even on file systems that ignore case or how a letter is composed."""
     found: list[str] = []
+    taken: set[str] = set()
     for number, url in enumerate(urls):
         name = safe_file_name(url, f"output-{number}")
-        taken = {other.casefold() for other in found}
-        while name.casefold() in taken:
+        while _folded(name) in taken:
             name = f"{number}-{name}"
+        taken.add(_folded(name))
         found.append(name)
     return found
+
+
+def _folded(name: str) -> str:
+    """Return what names have in common that a file system may take for one.
+
+    Source: https://www.unicode.org/versions/Unicode16.0.0/core-spec/chapter-3/#G34145
+    """
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).upper().casefold())

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 from attrs import field, frozen
 from attrs.validators import instance_of
 
+from ...._data.links import encode_url
 from ...._data.text import not_blank
 from .types import Prediction
 
@@ -38,7 +39,7 @@ class Webhook:
     """The URL that Skytells calls when a prediction changes.
 
     Args:
-        url: An https URL.
+        url: An https URL; the host may have any letters.
         events: The events to call it for, such as "completed" or "prediction.succeeded"; by default all. An unknown
             event is sent as it is.
 
@@ -49,9 +50,9 @@ class Webhook:
     events: tuple[str, ...] = field(default=tuple(WebhookEvent), converter=_as_tuple)
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the JSON object that the provider expects, with the short names of the events."""
+        """Return the JSON object that the provider expects, with the URL in ASCII and the short names of the events."""
         names = [_EVENT_NAMES.get(event.removeprefix("prediction."), event) for event in self.events]
-        return {"url": self.url, "events": list(dict.fromkeys(map(str, names)))}
+        return {"url": encode_url(self.url, "webhook"), "events": list(dict.fromkeys(map(str, names)))}
 
 
 class RunOptions(TypedDict, total=False):

@@ -1,0 +1,146 @@
+"""Bodies in each content coding: of results, of errors, of streams and of downloads."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+from servers import AT_ONCE, Server, asked, cut, make_response
+
+from kellyapi import AuthenticationError, DecodingError, Skytells, TransportError
+
+FOX = b'{"problem": "a fox"}'
+Coding = Callable[[bytes], bytes]
+
+
+def deflated(data: bytes) -> bytes:
+    """Compress without the header of zlib, as some servers do."""
+    return zlib.compress(data)[2:-4]
+
+
+def parted(data: bytes) -> bytes:
+    return gzip.compress(data[:7]) + gzip.compress(data[7:]) + bytes(8)
+
+
+def twice(data: bytes) -> bytes:
+    return gzip.compress(gzip.compress(data))
+
+
+CODINGS: list[tuple[str, Coding]] = [
+    ("gzip", gzip.compress),
+    ("x-gzip", gzip.compress),
+    ("X-GZip", gzip.compress),
+    (" x-gzip ", gzip.compress),
+    ("gzip, identity", gzip.compress),
+    ("identity,gzip", gzip.compress),
+    ("identity, X-GZIP,, identity", gzip.compress),
+    ("x-gzip", parted),
+    ("x-deflate", zlib.compress),
+    ("x-deflate", deflated),
+    ("deflate, identity", zlib.compress),
+    ("gzip, gzip", twice),
+    ("deflate, x-gzip", lambda data: gzip.compress(zlib.compress(data))),
+    ("identity", bytes),
+    ("utf-8", bytes),
+    ("aws-chunked", bytes),
+    ("", bytes),
+]
+each = pytest.mark.parametrize(("name", "encode"), CODINGS, ids=[f"{name} {code.__name__}" for name, code in CODINGS])
+
+
+@each
+async def test_a_result_is_read_whatever_its_coding_is_called(name: str, encode: Coding) -> None:
+    async with asked(make_response(body=encode(b'{"a": "fox"}'), Content_Encoding=name)) as (shop, _):
+        assert await shop.look() == {"a": "fox"}
+
+
+@each
+async def test_an_error_is_read_too(name: str, encode: Coding) -> None:
+    async with asked(make_response(401, encode(FOX), Content_Encoding=name)) as (shop, _):
+        with pytest.raises(AuthenticationError, match="a fox"):
+            await shop.look()
+
+
+@each
+async def test_a_stream_is_read_too(name: str, encode: Coding) -> None:
+    chunks = [{"choices": [{"delta": {"content": text}}]} for text in ("Hel", "lo")]
+    body = b"".join(b"data: %s\n\n" % json.dumps(chunk).encode() for chunk in chunks) + b"data: [DONE]\n\n"
+    script = make_response(body=encode(body), kind="text/event-stream", Content_Encoding=name)
+    async with Server(script) as server, Skytells("key", base_url=server.url) as skytells:
+        assert (await skytells.chat.stream("gpt-5", "hi").finish()).text == "Hello"
+
+
+@each
+async def test_a_download_is_saved_decoded(name: str, encode: Coding, tmp_path: Path) -> None:
+    data = b"a fox" * 100_000
+    script = make_response(body=encode(data), kind="image/png", ETag='"fox"', Content_Encoding=name)
+    async with Server(script) as server, Skytells("key") as skytells:
+        await skytells.download(f"{server.url}/fox.png", tmp_path / "fox.png")
+    assert (tmp_path / "fox.png").read_bytes() == data
+
+
+WRONG: list[tuple[str, bytes]] = [
+    ("gzip", FOX),
+    ("x-gzip", FOX),
+    ("gzip, identity", FOX),
+    ("x-gzip", b"x"),
+    ("x-deflate", FOX),
+    ("x-gzip", gzip.compress(FOX)[:-9]),
+    ("gzip, gzip", gzip.compress(FOX)),
+    ("x-gzip", gzip.compress(FOX) + b"tail"),
+    ("x-gzip", gzip.compress(b"") * 2000),
+    ("compress", FOX),
+    ("br, identity", FOX),
+    (", ".join(["x-gzip"] * 1000), FOX),
+]
+
+
+@pytest.mark.parametrize(("name", "body"), WRONG, ids=[f"{name[:20]} {place}" for place, (name, _) in enumerate(WRONG)])
+async def test_a_body_with_a_false_coding_is_an_error_that_says_so(name: str, body: bytes) -> None:
+    async with asked(make_response(body=body, Content_Encoding=name)) as (shop, server):
+        with pytest.raises(TransportError, match=r"coding|broke off|parts in gzip") as caught:
+            await shop.buy()
+        assert (caught.value.outcome_unknown, len(server.requests)) == (True, 1)
+
+
+@pytest.mark.parametrize(("name", "body"), WRONG, ids=[f"{name[:20]} {place}" for place, (name, _) in enumerate(WRONG)])
+async def test_an_error_keeps_its_status_whatever_its_body(name: str, body: bytes) -> None:
+    async with asked(make_response(401, body, Content_Encoding=name)) as (shop, _):
+        with pytest.raises(AuthenticationError) as caught:
+            await shop.look()
+        assert caught.value.status == 401
+
+
+async def test_an_error_whose_body_breaks_off_keeps_its_status_and_its_beginning() -> None:
+    async with asked(cut(make_response(401, b"no such key" * 9)[:-50])) as (shop, _):
+        with pytest.raises(AuthenticationError, match="no such key"):
+            await shop.look()
+
+
+@pytest.mark.parametrize("name", ["x-gzip", "gzip, gzip"])
+async def test_a_bomb_is_refused_while_it_is_decoded(name: str) -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    body = bomb if name == "x-gzip" else gzip.compress(bomb)
+    async with asked(make_response(body=body, Content_Encoding=name), max_response_bytes=10_000) as (shop, _):
+        with pytest.raises(DecodingError, match="max_response_bytes=10000"):
+            await shop.look()
+
+
+async def test_a_session_of_the_users_is_read_in_the_same_way() -> None:
+    script = make_response(body=gzip.compress(b'{"a": 1}'), Content_Encoding="x-gzip")
+    async with aiohttp.ClientSession(auto_decompress=False) as session, asked(script, session=session) as (shop, _):
+        assert await shop.look() == {"a": 1}
+
+
+async def test_a_download_with_a_false_coding_ends(tmp_path: Path) -> None:
+    script = make_response(body=FOX, kind="image/png", ETag='"fox"', Content_Encoding="x-gzip")
+    async with Server(script) as server, Skytells("key", retry=AT_ONCE) as skytells:
+        with pytest.raises(TransportError, match="not gzip"):
+            await skytells.download(f"{server.url}/fox.png", tmp_path / "fox.png")
+        assert len(server.requests) == AT_ONCE.attempts
+    assert not any(tmp_path.iterdir())  # noqa: ASYNC240  nothing else runs
