@@ -104,8 +104,9 @@ def find_destination(path: str | os.PathLike[str], *, follow_links: bool = True)
         status = None
     is_folder = text.rpartition(os.sep)[2] in ("", os.curdir, os.pardir)  # `Path` leaves a last / out
     if is_folder or (status is not None and stat.S_ISDIR(status.st_mode)):
-        raise IsADirectoryError(errno.EISDIR, "is a folder (a directory), not a file", text)
+        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", text)
     file = Path(os.path.realpath(place)) if follow_links else Path(os.path.realpath(place.parent), place.name)
+    file = place if file == place.absolute() else file  # a relative path stays one in the errors
     if status is None or (stat.S_ISREG(status.st_mode) and descriptor is None):
         in_place = not _check_replaceable(place, file, status)
     else:
@@ -165,7 +166,7 @@ def _open_status(descriptor: int, path: str) -> os.stat_result:
 
 
 def _may(path: str | Path, mode: int) -> bool:
-    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
+    return os.access(path, mode, **({"effective_ids": True} if os.access in os.supports_effective_ids else {}))
 
 
 def _check_replaceable(place: Path, file: Path, status: os.stat_result | None) -> bool:

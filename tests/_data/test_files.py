@@ -39,7 +39,7 @@ async def test_a_failure_leaves_no_new_file_and_keeps_the_old_one(
     with pytest.raises(TypeError):
         await save(path, "text")  # type: ignore[arg-type]  # it fails while the part is written
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="is a folder, not a file"):
         await save(tmp_path / "folder", DATA)
     with pytest.raises(FileNotFoundError):
         await save(tmp_path / "none" / "a.png", DATA)
@@ -100,7 +100,7 @@ async def test_a_cancelled_stream_leaves_no_file(tmp_path: Path) -> None:
 
 async def test_a_stream_to_a_folder_or_into_a_missing_one_is_an_os_error(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(OSError, match="is a folder, not a file"):
         await save_stream(tmp_path / "folder", pieces(DATA))
     with pytest.raises(FileNotFoundError):
         await save_stream(tmp_path / "none" / "a.png", pieces(DATA))
