@@ -20,9 +20,9 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from ._core.retry import NO_RETRY as NO_RETRY
     from ._core.retry import RetryPolicy as RetryPolicy
     from ._core.streams import ByteStream as ByteStream
+    from ._data.base64_text import Base64 as Base64
     from ._data.files import check_path as check_path
     from ._data.files import save_file as save_file
-    from ._data.media import Base64 as Base64
     from ._data.result import Result as Result
     from .client import PROVIDERS as PROVIDERS
     from .client import KellyAPI as KellyAPI
@@ -117,8 +117,8 @@ _MODULES = {
     "_core.options": "Options",
     "_core.retry": "NO_RETRY RetryPolicy",
     "_core.streams": "ByteStream",
+    "_data.base64_text": "Base64",
     "_data.files": "check_path save_file",
-    "_data.media": "Base64",
     "_data.result": "Result",
     "client": "KellyAPI PROVIDERS",
     "errors": "AuthenticationError BadRequestError ConfigurationError ConflictError DecodingError KellyAPIError "

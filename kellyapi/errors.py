@@ -139,10 +139,12 @@ class TransportError(ConnectionError):
 
     default_code = "NETWORK_ERROR"
 
-    def __init__(self, message: str = "", *, sent: bool = True, **fields: Any) -> None:
+    def __init__(self, message: str = "", *, sent: bool = True, final: bool = False, **fields: Any) -> None:
         super().__init__(message, **fields)
         self.sent = sent
         """`False` if nothing was sent: connection refused, DNS, TLS, or no connection in time."""
+        self.final = final
+        """True if another attempt would fail in the same way: the file that is uploaded was changed meanwhile."""
 
 
 class RequestTimeoutError(TransportError, TimeoutError, builtins.TimeoutError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._core.provider_client import open_transport
-from ._data.media import Base64
+from ._data.base64_text import Base64
 from .providers.kelly import CHARACTER, CHAT_MODEL, MODEL, NEGATIVE_PROMPT, SIZE, VOICE, Kelly
 
 if TYPE_CHECKING:

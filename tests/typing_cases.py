@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from kellyapi import Kelly, KellyAPI, Khaya, ProviderName, Skytells, Translation
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+from PIL.Image import Image as Picture
+from starlette.datastructures import UploadFile
+
+from kellyapi import Base64, Image, Kelly, KellyAPI, Khaya, ProviderName, Skytells, Speech, Translation
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.skytells.enums import SkytellsErrorId
 from kellyapi.services.chat import CharacterChat, LanguageModels
@@ -30,6 +38,32 @@ async def filters_and_options_are_named(skytells: Skytells) -> None:
     await skytells.predictions.list(since=5)  # type: ignore[arg-type]  # it is no date
     await skytells.run("m", {}, timeout=5.0, cancel_on_exit=True)
     await skytells.run("m", {}, timeuot=5.0)  # type: ignore[call-arg]  # a misspelt option
+
+
+async def sources_of_media_have_types(
+    khaya: Khaya,
+    kelly: Kelly,
+    upload: UploadFile,
+    field: web.FileField,
+    stream: aiohttp.StreamReader,
+    picture: Picture,
+    speech: Speech,
+    image: Image,
+    pieces: Iterator[bytes],
+    later: AsyncIterator[bytes],
+) -> None:
+    await khaya.transcribe(upload, "twi")
+    await khaya.transcribe(field, "twi")
+    await khaya.transcribe(stream, "twi")
+    await khaya.transcribe(speech, "twi")
+    await khaya.transcribe(pieces, "twi")
+    await khaya.transcribe(later, "twi")
+    await khaya.transcribe(Path(), "twi")
+    await khaya.transcribe(Base64("", "audio/wav"), "twi")
+    await kelly.upscale_image(picture)
+    await kelly.upscale_image(image)
+    await khaya.transcribe(5, "twi")  # type: ignore[arg-type]  # it is no source
+    await khaya.transcribe(["a"], "twi")  # type: ignore[arg-type]  # nor is a list
 
 
 def members_are_known() -> str:

@@ -19,6 +19,7 @@ import aiohttp
 from attrs import define, evolve
 from yarl import URL
 
+from .._data.media import SourceChangedError
 from .._data.text import excerpt, without_credentials
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
 from . import aiohttp_compat
@@ -276,6 +277,8 @@ class _MappedErrors:
         cut_frames(error)
         if self._upload is not None and self._upload.failure is not None:
             failure = self._upload.failure
+            if isinstance(failure, SourceChangedError):
+                raise TransportError(str(failure), final=True) from None
             raise RaisedByUser(failure) if isinstance(failure, KellyAPIError) else failure from None
         elapsed = asyncio.get_running_loop().time() - self._started
         ours = map_error(error, self._timeout, elapsed, in_head=self._upload is not None)

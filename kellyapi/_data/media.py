@@ -1,55 +1,77 @@
-"""Audio and images: the sources that are accepted, base64, and what the first bytes of a file tell.
+"""Audio, images and files: which sources are accepted, and how they are read.
 
 A `str` is always a path, unless it is a `data:` URL: a bot must not open files that a user's text names, so base64 text
-has to say that it is. Files are read and written in threads.
+has to say that it is. A URL is never fetched. Files are read in threads.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
+import errno
+import inspect
+import io
 import mimetypes
 import os
+import re
 import stat
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from pathlib import Path
-from typing import IO, Self, TypeVar
-from urllib.parse import unquote_to_bytes
+import sys
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path, PureWindowsPath
+from typing import IO, Any, Protocol, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .base64_text import Base64, b64decode, b64encode, from_base64, is_data_url, is_media_type, read_data_url
+from .media_types import is_enough_to_sniff, sniff
+from .result import Result
 from .text import clip
 from .threads import open_in_thread, run_off_loop
 
-b64decode: Callable[..., bytes]
-b64encode: Callable[[bytes], bytes]
-try:
-    import pybase64
-except ImportError:
-    b64decode, b64encode = base64.b64decode, base64.b64encode
-else:  # 22 x faster to encode than the standard library, 8 x to decode
-    b64decode, b64encode = pybase64.b64decode, pybase64.b64encode
-
+Pieces = AsyncGenerator[bytes, None]
 _CHUNK_SIZE = 256 * 2**10
-_SNIFF_BYTES = 64
+_LONGEST_PATH = 32767
+"""Characters, on Windows; 4096 bytes on Linux."""
 
 
-class Base64(str):
-    """Text that is known to be the base64 of an audio file or an image."""
+class Readable(Protocol):
+    """A binary file, or an upload of a web framework. `read` may be async."""
 
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Self:
-        """Mark a text as base64. Bytes need no mark."""
-        if not isinstance(text, str):
-            raise TypeError(f"base64 must be a string, not {type(text).__name__}")
-        return super().__new__(cls, text)
+    def read(self, size: int = ..., /) -> bytes | Awaitable[bytes]: ...
 
 
-MediaSource = str | os.PathLike[str] | bytes | bytearray | memoryview | Base64 | IO[bytes] | AsyncIterable[bytes]
-"""What is accepted as audio or image: a path, the bytes, a binary file, an async iterator of bytes, a `data:` URL or
-`Base64(text)`.
-"""
+class FileField(Protocol):
+    """An upload that holds a binary file, such as `aiohttp.web.FileField`."""
+
+    @property
+    def file(self) -> IO[bytes]: ...
+    @property
+    def filename(self) -> str | None: ...
+
+
+class PillowImage(Protocol):
+    """An image of Pillow."""
+
+    @property
+    def mode(self) -> str: ...
+    def save(self, fp: IO[bytes], format: str | None = None) -> None: ...
+
+
+class SpeechResult(Protocol):
+    """A `Speech`."""
+
+    @property
+    def audio(self) -> bytes: ...
+    @property
+    def mime(self) -> str: ...
+
+
+class ImageResult(Protocol):
+    """An `Image`."""
+
+    @property
+    def data(self) -> bytes: ...
+    @property
+    def mime(self) -> str: ...
 
 
 @frozen
@@ -64,60 +86,70 @@ class Media:
     name: str | None = None
     """The file's own name."""
 
+    async def read(self) -> bytes:
+        """Read the whole source into memory."""
+        if not callable(self.body):
+            return self.body
+        pieces = [piece async for piece in self.body()]
+        return await run_off_loop(b"".join, pieces, size=sum(map(len, pieces)))
+
+
+MediaSource = (
+    str
+    | os.PathLike[str]
+    | bytes
+    | bytearray
+    | memoryview
+    | Base64
+    | IO[bytes]
+    | Readable
+    | FileField
+    | AsyncIterable[bytes]
+    | Iterator[bytes]
+    | PillowImage
+    | SpeechResult
+    | ImageResult
+    | Media
+)
+"""What is accepted as audio, image or file: a path, bytes, a binary file, an upload of a web framework, an iterator of
+bytes, an image of Pillow, a `Speech` or `Image`, a `data:` URL or `Base64(text)`.
+"""
+
+_KINDS = (
+    "a path, bytes, a binary file, an iterator of bytes, an upload of a web framework, an image of Pillow, a Speech or "
+    "Image, a data: URL or Base64(text)"
+)
+
+
+class SourceChangedError(OSError):
+    """A file was changed while it was read, so that the pieces do not belong together."""
+
 
 async def open_media(source: MediaSource, what: str) -> Media:
     """Prepare a source to be sent, without reading a file or an iterator whole.
 
-    `what` names it in errors: "audio" or "image". A missing or unreadable file raises the `OSError` of opening it, an
-    empty source `ValueError`.
+    `what` names it in errors: "audio", "image" or "file". An empty source raises `ValueError`, a wrong one `TypeError`,
+    and a file that cannot be read the `OSError` of opening it.
     """
-    if isinstance(source, (bytes, bytearray, memoryview, Base64)) or _is_data_url(source):
-        data = await read_media(source, what)
-        return Media(data, sniff(data) or _UNKNOWN, len(data))
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(_not_empty(os.fspath(source), what))
-        size, head = await asyncio.to_thread(_peek, path)
-        if size is None:  # a pipe can be read only once, and has no size to announce
-            return Media(_not_empty(head, what), _guess_mime(head), len(head))
-        return Media(lambda: _read_file(path), _guess_mime(_not_empty(head, what), path.name), size, name=path.name)
-    if isinstance(source, AsyncIterable):
-        pieces = aiter(source)
-        first = _not_empty(await _first_piece(pieces), what)
-        return Media(lambda: _chain(first, pieces), _guess_mime(first), None, one_shot=True)
-    if not hasattr(source, "read"):
-        kinds = "a path, bytes, a binary file, an async iterator of bytes, a data: URL or Base64(text)"
-        raise TypeError(f"the {what} must be {kinds}, not {type(source).__name__}")
-    seekable = hasattr(source, "seekable") and await asyncio.to_thread(source.seekable)
-    start = await asyncio.to_thread(source.tell) if seekable else None
-    first = await asyncio.to_thread(source.read, _CHUNK_SIZE)
-    if not isinstance(first, bytes):
-        raise TypeError(f"the {what} must be a file opened in binary mode")
-    _not_empty(first, what)
-    name = Path(str(getattr(source, "name", ""))).name
-    return Media(
-        lambda: _read_open_file(source, first, start),
-        _guess_mime(first, name),
-        None,
-        one_shot=not seekable,
-        name=name or None,
-    )
+    for accepts, open in _OPENERS:
+        if accepts(source):
+            return await open(source, what)
+    hint = "; await it first" if inspect.isawaitable(source) else ""
+    raise TypeError(f"the {what} must be {_KINDS}, not {type(source).__name__}{hint}")
+
+
+async def open_reusable_media(source: MediaSource, what: str) -> Media:
+    """Prepare a source to be sent more than once. If it can be read only once, it is read into memory."""
+    media = await open_media(source, what)
+    if not media.one_shot:
+        return media
+    data = await media.read()
+    return evolve(media, body=data, size=len(data), one_shot=False)
 
 
 async def read_media(source: MediaSource, what: str) -> bytes:
     """Read a whole source into memory."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        data = bytes(source)
-    elif isinstance(source, Base64):
-        data = await _decode(source, what)
-    elif isinstance(source, str) and _is_data_url(source):
-        head, comma, text = source.partition(",")
-        data = await _decode(text, what) if head.endswith(";base64") else unquote_to_bytes(text) if comma else b""
-    elif isinstance(source, (str, os.PathLike)):
-        data = await asyncio.to_thread(Path(_not_empty(os.fspath(source), what)).read_bytes)
-    else:
-        media = await open_media(source, what)
-        data = b"".join([piece async for piece in media.body()]) if callable(media.body) else media.body
-    return _not_empty(data, what)
+    return await (await open_media(source, what)).read()
 
 
 async def to_base64(source: MediaSource, what: str) -> str:
@@ -128,105 +160,279 @@ async def to_base64(source: MediaSource, what: str) -> str:
     return (await run_off_loop(b64encode, data, size=len(data))).decode("ascii")
 
 
-def from_base64(text: str) -> bytes:
-    """Decode base64; raise `ValueError` if it is none. Call it in a thread for large texts."""
-    try:
-        return b64decode(text, validate=True)
-    except ValueError:  # perhaps for line breaks: searching for them first takes 2 to 7 ms of 4 MiB
-        return b64decode("".join(text.split()), validate=True)
+# Sources that are in memory
 
 
-async def _decode(text: str, what: str) -> bytes:
+async def _open_bytes(source: bytes | bytearray | memoryview, what: str) -> Media:
+    if isinstance(source, bytes):
+        return _in_memory(source, what)
+    view = memoryview(source)
+    return _in_memory(await run_off_loop(_copy, view, size=view.nbytes), what)
+
+
+def _copy(view: memoryview) -> bytes:
+    if not view.c_contiguous or not view.nbytes:
+        return bytes(view)
+    # In pieces, between which the loop takes its turns: 64 MiB in one step hold it for 100 ms and more.
+    flat = view.cast("B")
+    return b"".join([bytes(flat[at : at + _CHUNK_SIZE]) for at in range(0, len(flat), _CHUNK_SIZE)])
+
+
+async def _open_base64(source: Base64, what: str) -> Media:
     try:
-        return await run_off_loop(from_base64, text, size=len(text))
+        data = await run_off_loop(from_base64, source, size=len(source))
     except ValueError:
-        raise ValueError(f"the {what} is not base64: {clip(text, 40)!r}") from None
+        raise ValueError(f"the {what} is not base64: {clip(source, 40)!r}") from None
+    return _in_memory(data, what, source.mime)
 
 
-def sniff(data: bytes) -> str | None:
-    """Return the media type by the first bytes; `None` if it is not known here.
+async def _open_data_url(source: str, what: str) -> Media:
+    try:
+        declared, data = await run_off_loop(read_data_url, source, size=len(source))
+    except ValueError as error:
+        raise ValueError(f"the {what} is {error}: {clip(source, 40)!r}") from None
+    return _in_memory(data, what, declared)
 
-    Source: https://mimesniff.spec.whatwg.org/
+
+async def _open_result(source: Any, what: str) -> Media:
+    return _in_memory(_bytes_of_result(source), what, source.mime)
+
+
+async def _open_pillow_image(source: Any, what: str) -> Media:
+    if 0 in source.size:
+        raise ValueError(f"the {what} is empty")
+    return _in_memory(await asyncio.to_thread(_encode_png, source), what, "image/png")
+
+
+def _in_memory(data: bytes, what: str, declared: str | None = None, name: str | None = None) -> Media:
+    return Media(_not_empty(data, what), declared or _guess_mime(data, what, name), len(data), name=name)
+
+
+# Files
+
+
+async def _open_path(source: str | os.PathLike[str], what: str) -> Media:
+    if isinstance(source, str) and re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]{1,40}://", source):
+        raise TypeError(f"the {what} is a URL, which is not fetched: download it and pass the bytes")
+    name = _not_empty(os.fsdecode(source), what)
+    try:
+        path, state, rest = await asyncio.to_thread(_look_at_file, name)
+    except ValueError:
+        raise ValueError(f"the {what} is no path: it has characters that no file name can have") from None
+    except OSError as error:
+        raise (_without_file(source, error, what) if isinstance(source, str) else error) from None
+    if state is None:  # a pipe can be read only once, and has no size to announce
+        return _in_memory(rest, what)
+    return await _open_pieces(lambda: _read_path(path, state, what), what, state.size, name=path.name)
+
+
+async def _open_file(source: Any, what: str) -> Media:
+    """Prepare a binary file, or an upload of a web framework, which may have a type and a name of its own."""
+    if isinstance(source, io.TextIOBase):
+        raise TypeError(f"the {what} must be a file opened in binary mode")
+    inner = getattr(source, "file", None)
+    wrapped = _can_read(inner) and (hasattr(source, "filename") or not _can_read(source))
+    file: Any = inner if wrapped else source
+    declared = _declared_type(source)
+    name = _own_name(source)
+    if not _takes_size(file.read):  # all or nothing, and the second time perhaps all again
+        return _in_memory(_as_bytes(await _call(file.read), what), what, declared, name)
+    start = await _position(file)
+    state = None if start is None else await asyncio.to_thread(_file_state, file)
+    size = None if start is None or state is None else state.size - start
+    return await _open_pieces(lambda: _read_file(file, start, state, what), what, size, start is None, declared, name)
+
+
+async def _open_async_iterator(source: AsyncIterable[Any], what: str) -> Media:
+    async def pieces() -> Pieces:
+        async for piece in source:
+            yield _as_bytes(piece, what)
+
+    return await _open_pieces(pieces, what, one_shot=True)
+
+
+async def _open_iterator(source: Iterator[Any], what: str) -> Media:
+    async def pieces() -> Pieces:
+        while (piece := await asyncio.to_thread(next, source, None)) is not None:
+            yield _as_bytes(piece, what)
+
+    return await _open_pieces(pieces, what, one_shot=True)
+
+
+async def _open_pieces(
+    read: Callable[[], Pieces],
+    what: str,
+    size: int | None = None,
+    one_shot: bool = False,
+    declared: str | None = None,
+    name: str | None = None,
+) -> Media:
+    """Read the beginning of a source, and prepare it to be sent."""
+    pieces = read()
+    head = b""
+    async for piece in pieces:
+        head += piece
+        if is_enough_to_sniff(head):
+            break
+    mime = declared or _guess_mime(_not_empty(head, what), what, name)
+    if one_shot:
+        return Media(lambda: _chain(head, pieces), mime, None, one_shot=True, name=name)
+    await pieces.aclose()
+    body = read if size is None else lambda: _exactly(size, read(), what)
+    return Media(body, mime, size, name=name)
+
+
+async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> Pieces:
+    yield head
+    async for piece in rest:
+        yield piece
+
+
+async def _exactly(size: int, pieces: AsyncIterator[bytes], what: str) -> Pieces:
+    """Pass on the pieces of a file that has this size, the last one only when the file has ended there.
+
+    A server that has received as many bytes as were announced takes them for the whole file.
     """
-    if data[:4] == b"RIFF":
-        return _RIFF.get(bytes(data[8:12]))
-    if data[:1] == b"\xff" and len(data) > 1 and data[1] & 0xE0 == 0xE0:
-        return "audio/mpeg"
-    return next((mime for magic, mime in _MAGIC.items() if data.startswith(magic)), None)
+    total, last = 0, b""
+    async for piece in pieces:
+        total += len(piece)
+        if total > size:
+            break
+        if total < size:
+            yield piece
+        last = piece
+    if total != size:
+        raise SourceChangedError(f"the {what} was changed while it was read: it had {size} bytes")
+    yield last
 
 
-def wav_shape(data: bytes) -> tuple[int, float] | None:
-    """Return (samples per second, seconds) of a WAV file; `None` if it is none.
-
-    A length that was not known when the header was written is taken from the data that is there.
-    Source: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html
-    """
-    rate = bytes_per_second = 0
-    at = 12
-    while sniff(data[:_SNIFF_BYTES]) == "audio/wav" and at + 8 <= len(data):
-        name, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
-        if name == b"fmt ":
-            rate = int.from_bytes(data[at + 12 : at + 16], "little")
-            bytes_per_second = int.from_bytes(data[at + 16 : at + 20], "little")
-        elif name == b"data" and bytes_per_second:
-            return rate, min(size, len(data) - at - 8) / bytes_per_second
-        at += 8 + size + size % 2
-    return None
+@frozen
+class _FileState:
+    size: int
+    changed_at: int
 
 
-def image_size(data: bytes) -> tuple[int, int] | None:
-    """Return (width, height) in pixels of a PNG, GIF, WebP or JPEG picture; `None` if it is none of these."""
-    mime = sniff(data[:_SNIFF_BYTES])
-    if mime == "image/png" and len(data) >= 24:
-        return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-    if mime == "image/gif" and len(data) >= 10:
-        return int.from_bytes(data[6:8], "little"), int.from_bytes(data[8:10], "little")
-    if mime == "image/webp" and len(data) >= 30:
-        return _webp_size(data)
-    return _jpeg_size(data) if mime == "image/jpeg" else None
+def _file_state(file: Any) -> _FileState | None:
+    """Return size and date of a regular file; `None` for others, and for those of `/proc`, which have no size."""
+    raw = getattr(file, "raw", file)
+    if not isinstance(raw, io.FileIO):
+        return None
+    status = os.fstat(raw.fileno())
+    sized = stat.S_ISREG(status.st_mode) and status.st_size > 0
+    return _FileState(status.st_size, status.st_mtime_ns) if sized else None
 
 
-_UNKNOWN = "application/octet-stream"
-_RIFF = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}
-_MAGIC = {
-    b"ID3": "audio/mpeg",
-    b"fLaC": "audio/flac",
-    b"OggS": "audio/ogg",
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"BM": "image/bmp",
+def _look_at_file(name: str) -> tuple[Path, _FileState | None, bytes]:
+    """Return the state of a file, and all bytes of one that has none."""
+    if len(name) > _LONGEST_PATH:  # perhaps megabytes of base64, which `Path` would take apart at each slash
+        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
+    path = Path(name)
+    with path.open("rb") as file:
+        state = _file_state(file)
+        return path, state, file.read() if state is None else b""
+
+
+def _without_file(text: str, error: OSError, what: str) -> Exception:
+    """Return the error for a `str` that is not the path of a file: it may be something else."""
+    if _looks_like_base64(text):
+        return TypeError(f"the {what} is base64 text, and a str is a path: pass Base64(text)")
+    hint = _HINTS.get(error.errno or 0)
+    shown = text if len(text) < 300 else f"{clip(text, 100)}…"
+    return type(error)(error.errno, f"{error.strerror}; {hint}", shown) if hint else error
+
+
+_NO_PATH = "a str is a path: pass bytes, or base64 as Base64(text)"
+_HINTS = {
+    errno.ENOENT: _NO_PATH,
+    errno.ENAMETOOLONG: _NO_PATH,
+    errno.ENOTDIR: _NO_PATH,
+    errno.EISDIR: "pass the path of a file",
 }
 
 
-def _webp_size(data: bytes) -> tuple[int, int] | None:
-    # https://developers.google.com/speed/webp/docs/riff_container
-    if data[12:16] == b"VP8X":
-        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if data[12:16] == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    return int.from_bytes(data[26:28], "little") & 0x3FFF, int.from_bytes(data[28:30], "little") & 0x3FFF
+def _looks_like_base64(text: str) -> bool:
+    head = text[:4096]
+    if not re.fullmatch(r"[A-Za-z0-9+/_\s-]+={0,2}\s*", head):
+        return False
+    letters = re.sub(r"[\s=]", "", head).translate({ord("-"): "+", ord("_"): "/"})[:4000]
+    known = sniff(b64decode(letters[: len(letters) // 4 * 4])) is not None
+    return known or len(head) > 255 or head.rstrip().endswith("=")  # 255 letters are the most that a file name has
 
 
-def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    # The frame header (SOF0 to SOF15, but for DHT, JPG and DAC) holds the size:
-    # https://www.w3.org/Graphics/JPEG/itu-t81.pdf
-    at = 2
-    while at + 9 <= len(data):
-        marker = data[at + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return int.from_bytes(data[at + 7 : at + 9], "big"), int.from_bytes(data[at + 5 : at + 7], "big")
-        at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+async def _read_path(path: Path, state: _FileState, what: str) -> Pieces:
+    file = await open_in_thread(lambda: path.open("rb"))
+    try:
+        async for piece in _read_file(file, None, state, what):
+            yield piece
+    finally:
+        file.close()
+
+
+async def _read_file(file: Any, start: int | None, state: _FileState | None, what: str) -> Pieces:
+    if start is not None:
+        await _call(file.seek, start)
+    while piece := _as_bytes(await _call(file.read, _CHUNK_SIZE), what):
+        yield piece
+    if state is not None and state != await asyncio.to_thread(_file_state, file):
+        raise SourceChangedError(f"the {what} was changed while it was read")
+
+
+async def _position(file: Any) -> int | None:
+    """Return where a file stands; `None` if it cannot be set back there."""
+    try:
+        if hasattr(file, "seek") and (not hasattr(file, "seekable") or await _call(file.seekable)):
+            position = await _call(file.tell)
+            await _call(file.seek, position)  # which writes what is in its buffer
+            return position if isinstance(position, int) else None
+    except (AttributeError, OSError):
+        pass
     return None
 
 
-def _is_data_url(source: MediaSource) -> bool:
-    return isinstance(source, str) and source.startswith("data:")
+async def _call(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of a file: in a thread, unless it is async."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*arguments)
+    result = await asyncio.to_thread(function, *arguments)
+    return await result if inspect.isawaitable(result) else result
 
 
-def _guess_mime(head: bytes, name: str = "") -> str:
-    return sniff(head) or mimetypes.guess_type(name)[0] or _UNKNOWN
+def _can_read(source: Any) -> bool:
+    return callable(getattr(source, "read", None)) and not isinstance(source, type)
+
+
+def _takes_size(read: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(read).bind(_CHUNK_SIZE)
+    except TypeError:
+        return False
+    except ValueError:  # a function in C that does not say
+        pass
+    return True
+
+
+def _declared_type(source: Any) -> str | None:
+    """Return the type that an upload was declared with. Frameworks put "application/octet-stream" for none."""
+    declared = getattr(source, "content_type", None)
+    return declared if isinstance(declared, str) and declared != _UNKNOWN and is_media_type(declared) else None
+
+
+def _own_name(source: Any) -> str | None:
+    named = "filename" if hasattr(source, "filename") else "name"  # the name of an upload is that of its form field
+    path = getattr(source, named, None)
+    # A browser sends the name, perhaps with slashes of both kinds.
+    return (PureWindowsPath(path).name or None) if isinstance(path, (str, os.PathLike)) else None
+
+
+# Checks
+
+
+_UNKNOWN = "application/octet-stream"
+
+
+def _guess_mime(head: bytes, what: str, name: str | None = None) -> str:
+    mime = sniff(head) or mimetypes.guess_type(name or "")[0] or _UNKNOWN
+    return mime.replace("video/", "audio/") if what == "audio" else mime  # containers hold either
 
 
 _Text = TypeVar("_Text", bytes, str)
@@ -238,42 +444,54 @@ def _not_empty(data: _Text, what: str) -> _Text:
     return data
 
 
-def _peek(path: Path) -> tuple[int | None, bytes]:
-    """Return the size and first bytes of a file; `None` and all bytes if it is no regular file."""
-    with path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        return (status.st_size, file.read(_SNIFF_BYTES)) if stat.S_ISREG(status.st_mode) else (None, file.read())
+def _as_bytes(piece: Any, what: str) -> bytes:
+    if isinstance(piece, str):
+        raise TypeError(f"the {what} must give bytes, not text: open the file in binary mode")
+    if not isinstance(piece, (bytes, bytearray, memoryview)):
+        raise TypeError(f"the {what} must give bytes, not {type(piece).__name__}")
+    return bytes(piece)
 
 
-async def _first_piece(pieces: AsyncIterator[bytes]) -> bytes:
-    async for piece in pieces:
-        if piece:
-            return piece
-    return b""
+def _bytes_of_result(source: Any) -> Any:
+    return getattr(source, "audio", getattr(source, "data", None))
 
 
-async def _read_file(path: Path) -> AsyncIterator[bytes]:
-    file = await open_in_thread(lambda: path.open("rb"))
-    try:
-        while piece := await asyncio.to_thread(file.read, _CHUNK_SIZE):
-            yield piece
-    finally:
-        file.close()
+def _is_pillow_image(source: Any) -> bool:
+    module = sys.modules.get("PIL.Image")  # an image of Pillow exists only if it is imported
+    return module is not None and isinstance(source, module.Image)
 
 
-async def _read_open_file(file: IO[bytes], first: bytes, start: int | None) -> AsyncIterator[bytes]:
-    if start is not None:
-        await asyncio.to_thread(file.seek, start + len(first))
-    yield first
-    while piece := await asyncio.to_thread(file.read, _CHUNK_SIZE):
-        yield piece
+_PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
+_NEAREST_PNG_MODE = {"I": "I;16", "La": "LA", "PA": "RGBA", "RGBa": "RGBA"}
 
 
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for piece in rest:
-        yield piece
+def _encode_png(picture: Any) -> bytes:
+    file = io.BytesIO()
+    if picture.mode not in _PNG_MODES:
+        picture = picture.convert(_NEAREST_PNG_MODE.get(picture.mode, "RGB"))
+    picture.save(file, "PNG")
+    return file.getvalue()
 
+
+async def _open_again(source: Media, what: str) -> Media:
+    return source
+
+
+_OPENERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Awaitable[Media]]], ...] = (
+    (lambda source: isinstance(source, Media), _open_again),
+    (lambda source: isinstance(source, (bytes, bytearray, memoryview)), _open_bytes),
+    (lambda source: isinstance(source, Base64), _open_base64),
+    (lambda source: isinstance(source, str) and is_data_url(source), _open_data_url),
+    (lambda source: isinstance(source, (str, os.PathLike)), _open_path),
+    (lambda source: isinstance(source, Result) and isinstance(_bytes_of_result(source), bytes), _open_result),
+    (_is_pillow_image, _open_pillow_image),
+    (lambda source: _can_read(source) or _can_read(getattr(source, "file", None)), _open_file),
+    (lambda source: isinstance(source, AsyncIterable), _open_async_iterator),
+    (lambda source: isinstance(source, Iterator), _open_iterator),
+)
+"""How each kind of source is opened; the first that accepts it does. A stream of aiohttp is a file and an iterator of
+lines: it is read as a file.
+"""
 
 Chunks = Callable[[], AsyncIterable[bytes]]
 """Opens a body that arrives in pieces; called anew for every attempt."""

@@ -11,8 +11,10 @@ from .._core.messages import TRANSCRIPTION_TIMEOUT, Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
 from .._core.urls import encode_path
+from .._data.base64_text import from_base64
 from .._data.decoding import Shape
-from .._data.media import MediaSource, from_base64, sniff, to_base64
+from .._data.media import MediaSource, to_base64
+from .._data.media_types import sniff
 from .._data.text import not_blank
 from ..errors import DecodingError
 from ..services.chat import CHAT, ChatReply

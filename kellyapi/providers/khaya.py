@@ -18,7 +18,8 @@ from .._core.retry import RetryPolicy
 from .._core.secrets import Key, as_secret
 from .._core.streams import ByteStream
 from .._data.decoding import Shape
-from .._data.media import MediaSource, open_media, sniff
+from .._data.media import MediaSource, open_media
+from .._data.media_types import sniff
 from .._data.text import not_blank
 from ..errors import DecodingError
 from ..services.synthesize import Format, Speech
@@ -164,8 +165,8 @@ class Khaya(ProviderClient):
         """Recognise the speech in an audio file.
 
         Args:
-            audio: WAV, MP3, FLAC or Ogg, as a path (streamed, not read into memory), bytes, a binary file, an async
-                iterator of bytes, a `data:` URL or `Base64(text)`.
+            audio: WAV, MP3, FLAC or Ogg, as a path (streamed, not read into memory), bytes, a binary file, an
+                upload of a web framework, an iterator of bytes, a `Speech`, a `data:` URL or `Base64(text)`.
             language: The code of the spoken language, such as "twi".
             timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Needs version v2 or v3.
 

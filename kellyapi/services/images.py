@@ -10,7 +10,8 @@ from typing import Protocol
 from attrs import field, frozen
 
 from .._data.files import save
-from .._data.media import MediaSource, image_size
+from .._data.media import MediaSource
+from .._data.media_types import image_size
 from .routing import Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -26,13 +27,13 @@ class Image(ServiceResult):
 
     @property
     def width(self) -> int | None:
-        """The width in pixels; `None` if the image is not PNG, JPEG, GIF or WebP."""
+        """The width in pixels; `None` if the file does not say it."""
         size = image_size(self.data)
         return size and size[0]
 
     @property
     def height(self) -> int | None:
-        """The height in pixels; `None` if the image is not PNG, JPEG, GIF or WebP."""
+        """The height in pixels; `None` if the file does not say it."""
         size = image_size(self.data)
         return size and size[1]
 
@@ -195,7 +196,8 @@ REMOVE_BACKGROUND = (Route(provider="kelly", call=_remove_background_with_kelly,
 class Images(RoutedService):
     """The image services of `KellyAPI`.
 
-    An `image` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+    An `image` is a path, bytes, a binary file, an upload of a web framework, an iterator of bytes, an image of Pillow,
+    an `Image`, a `data:` URL or `Base64(text)`.
 
     Source: https://github.com/NotReallyPrince/Kelly-API
     """
@@ -249,8 +251,8 @@ class Images(RoutedService):
         """Generate an image from another image and a prompt.
 
         Args:
-            image: The image to start from: a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or
-                `Base64(text)`.
+            image: The image to start from: a path, bytes, a binary file, an upload of a web framework, an iterator of
+                bytes, an image of Pillow, an `Image`, a `data:` URL or `Base64(text)`.
             prompt: What the new image should show.
             negative_prompt: What the new image should not show.
             width: Width in pixels; by default 1024.
@@ -269,7 +271,7 @@ class Images(RoutedService):
         """Describe an image, or answer a question about it.
 
         Args:
-            image: A path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+            image: As for `edit_image`.
             prompt: The question, such as "What is in this picture?".
             provider: See `generate_image`.
             fallback: See `generate_image`.
@@ -283,7 +285,7 @@ class Images(RoutedService):
         """Enlarge an image, up to four times.
 
         Args:
-            image: A path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+            image: As for `edit_image`.
             provider: See `generate_image`.
             fallback: See `generate_image`.
         """
@@ -296,7 +298,7 @@ class Images(RoutedService):
         """Return the image with its background made transparent.
 
         Args:
-            image: A path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+            image: As for `edit_image`.
             provider: See `generate_image`.
             fallback: See `generate_image`.
         """

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 from attrs import field, frozen
 
 from .._data.files import save
-from .._data.media import wav_shape
+from .._data.media_types import wav_shape
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Awaitable
+from collections.abc import Awaitable
 from typing import Literal, Protocol
 
 from attrs import frozen
 
-from .._data.media import MediaSource, read_media
+from .._data.media import MediaSource, open_reusable_media
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -112,7 +112,7 @@ class Transcribe(RoutedService):
 
         Args:
             audio: WAV, MP3, FLAC or Ogg, best at 16 kHz mono. A path (streamed, not read into memory), bytes, a binary
-                file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+                file, an upload of a web framework, an iterator of bytes, a `Speech`, a `data:` URL or `Base64(text)`.
             language: The code of the spoken language, such as "twi"; by default "eng". Kelly AI understands only
                 English.
             timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Only Khaya supports it.
@@ -133,7 +133,7 @@ class Transcribe(RoutedService):
             for word in transcript.words:
                 print(word.start, word.word)
         """
-        if fallback and (hasattr(audio, "read") or isinstance(audio, AsyncIterable)):
-            audio = await read_media(audio, "audio")  # a stream could not be sent to a second provider
+        if fallback:
+            audio = await open_reusable_media(audio, "audio")
         arguments = TranscribeArguments(audio=audio, language=language, timestamps=timestamps)
         return await self._route(TRANSCRIBE, arguments, provider, fallback)

@@ -13,7 +13,7 @@ from fake_clock import run
 from servers import KEY, Exchange, Script, Server, hang, late, make_response
 
 from kellyapi import NO_RETRY, Base64, Kelly, KellyAPI, Khaya, RequestTimeoutError, Timeout, Transcript
-from kellyapi._data.media import b64encode
+from kellyapi._data.base64_text import b64encode
 
 LARGE = b"RIFF" + bytes(16 * 2**20)  # more than the sockets hold
 SMALL = b"RIFF" + bytes(16)

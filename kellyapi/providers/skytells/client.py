@@ -11,7 +11,7 @@ from ..._core.downloads import OnBytes
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._data.links import encode_url
-from ..._data.media import sniff
+from ..._data.media_types import sniff
 from ..._data.result import with_origin_of
 from ..._data.text import clip, not_blank
 from ...errors import DecodingError, KellyAPIError

@@ -69,7 +69,7 @@ def on_disk(folder: Path) -> Path:
         (lambda folder: str(on_disk(folder)), {}, "fox.png", "image/png"),
         (lambda folder: io.BytesIO(PNG), {}, "b.png", "image/png"),
         (lambda folder: pieces(PNG[:9], PNG[9:]), {}, "b.png", "image/png"),
-        (lambda folder: pieces(PNG[:1], PNG[1:]), {}, "b.png", "application/octet-stream"),
+        (lambda folder: pieces(PNG[:1], PNG[1:]), {}, "b.png", "image/png"),
         (lambda folder: f"data:image/png;base64,{PNG64}", {}, "b.png", "image/png"),
         (lambda folder: Base64(PNG64), {}, "b.png", "image/png"),
         (on_disk, {"filename": "other.bin", "content_type": "application/x-fox"}, "other.bin", "application/x-fox"),

@@ -12,7 +12,7 @@ from attrs import field, frozen
 
 from ...._core.resource import Resource
 from ...._data.decoding import Shape
-from ...._data.media import MediaSource, read_media, sniff, to_base64
+from ...._data.media import MediaSource, open_media, to_base64
 from ...._data.result import Result
 from ...._data.text import not_blank
 from ....errors import DecodingError
@@ -60,14 +60,14 @@ class SafetyResource(Resource):
         """Check an image.
 
         Args:
-            image: An http or https URL, or a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or
-                `Base64(text)`.
+            image: An http or https URL, which Skytells fetches, or a path, bytes, a binary file, an upload of a web
+                framework, an iterator of bytes, an image of Pillow, an `Image`, a `data:` URL or `Base64(text)`.
         """
-        if isinstance(image, str) and image.startswith(("https://", "http://", "data:")):
+        if isinstance(image, str) and image.lower().startswith(("https://", "http://")):
             url = image
         else:
-            data = await read_media(image, "image")
-            url = f"data:{sniff(data) or 'application/octet-stream'};base64,{await to_base64(data, 'image')}"
+            media = await open_media(image, "image")
+            url = f"data:{media.mime};base64,{await to_base64(media, 'image')}"
         parts = [{"type": "text", "text": "Analyze this image."}, {"type": "image_url", "image_url": {"url": url}}]
         return await self._check(parts)
 
