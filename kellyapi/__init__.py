@@ -88,6 +88,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.webhooks.receiver import WebhookReceiver as WebhookReceiver
     from .providers.skytells.webhooks.store import Deliveries as Deliveries
     from .providers.skytells.webhooks.store import MemoryDeliveries as MemoryDeliveries
+    from .providers.skytells.webhooks.store import RecoverableDeliveries as RecoverableDeliveries
     from .providers.skytells.webhooks.store import SQLiteDeliveries as SQLiteDeliveries
     from .providers.skytells.webhooks.verification import WebhookDelivery as WebhookDelivery
     from .providers.skytells.webhooks.verification import verify_webhook as verify_webhook
@@ -147,7 +148,7 @@ _MODULES = {
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
     "providers.skytells.predictions.types": "Prediction PredictionPage PredictionStatus",
     "providers.skytells.webhooks.receiver": "WebhookReceiver",
-    "providers.skytells.webhooks.store": "Deliveries MemoryDeliveries SQLiteDeliveries",
+    "providers.skytells.webhooks.store": "Deliveries MemoryDeliveries RecoverableDeliveries SQLiteDeliveries",
     "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",

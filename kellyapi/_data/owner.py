@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 try:
@@ -22,8 +23,8 @@ class Owner:
     """A lock on a file, held until `release` or the end of the process. A forked child does not hold it.
 
     Args:
-        path: The owner file. It is created if it does not exist, and stays: deleting it would let two processes lock
-            two files of one name.
+        path: The owner file. It is created if it does not exist, and `release` lets it stay: deleting it would let two
+            processes lock two files of one name. `remove` is for a name that is used once.
 
     Raises:
         BlockingIOError: If another process, or another `Owner`, holds the lock.
@@ -36,21 +37,42 @@ class Owner:
     def __init__(self, path: Path) -> None:
         if (kind := file_system(path.parent)) in _NETWORK_FILE_SYSTEMS:
             raise OSError(f"{path.parent} is on a network file system ({kind}); use a folder on a local disk")
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(self._file)
-        except OSError as error:
-            os.close(self._file)
-            if isinstance(error, (BlockingIOError, PermissionError)):  # of `flock`, and of `locking` on Windows
-                raise BlockingIOError(error.errno, f"{path} is locked by another process") from None
-            raise
+        self._path = path.absolute()
+        self._file = _open_locked(path, os.O_RDWR | os.O_CREAT)
         _owners.add(self)
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock."""
+        return self in _owners
 
     def release(self) -> None:
         """Release the lock. A second call does nothing."""
-        if self in _owners:
+        if self.held:
             _owners.discard(self)
             os.close(self._file)
+
+    def remove(self) -> None:
+        """Release the lock and delete the file, whose name must never be used again. A second call does nothing."""
+        if self.held:
+            self.release()
+            _delete(self._path)
+
+
+def remove_if_free(path: Path) -> bool:
+    """Delete the owner file of a process that has ended, and return whether it has: `False` if the lock is held.
+
+    Only for names that are used once: a file that does not exist was the file of a process that has ended.
+    """
+    try:
+        file = _open_locked(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    except (BlockingIOError, PermissionError):  # the file of another user is not ours to judge
+        return False
+    os.close(file)
+    _delete(path)
+    return True
 
 
 def file_system(folder: Path, mounts: str = "/proc/self/mounts") -> str:
@@ -65,6 +87,23 @@ def file_system(folder: Path, mounts: str = "/proc/self/mounts") -> str:
         if str(place) in places:
             return places[str(place)]
     return ""
+
+
+def _open_locked(path: Path, flags: int) -> int:
+    file = os.open(path, flags, 0o600)
+    try:
+        _lock(file)
+    except OSError as error:
+        os.close(file)
+        if isinstance(error, (BlockingIOError, PermissionError)):  # of `flock`, and of `locking` on Windows
+            raise BlockingIOError(error.errno, f"{path} is locked by another process") from None
+        raise
+    return file
+
+
+def _delete(path: Path) -> None:
+    with suppress(PermissionError):  # Windows deletes no file that a process has open
+        path.unlink(missing_ok=True)
 
 
 def _close_in_child() -> None:

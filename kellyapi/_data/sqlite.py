@@ -9,6 +9,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -16,6 +17,7 @@ T = TypeVar("T")
 Transaction = Callable[[sqlite3.Connection], Any]
 LOCK_TIMEOUT = 30.0
 """Seconds to wait for another process that is writing."""
+_NO_FILE = (":memory:", "")
 
 
 class Database:
@@ -26,10 +28,15 @@ class Database:
     commit. `run_outside_transaction` may run after later calls of `run`.
 
     Args:
-        path: The file. It is created if it does not exist. ":memory:" is a database in memory.
+        path: The file. It is created if it does not exist. ":memory:" is a database in memory, "" one in a temporary
+            file. `~` is your home folder.
         tables: Statements that create what is missing, run when the file is opened.
         synchronous: With "FULL" a commit survives a power cut, with "NORMAL" the end of the process. "OFF" is for
             files that nobody needs after the process.
+
+    Raises:
+        TypeError: If the path is no `str` or `Path`.
+        ValueError: If it has a null character.
 
     Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/lang_transaction.html
     """
@@ -41,10 +48,15 @@ class Database:
         *,
         synchronous: Literal["FULL", "NORMAL", "OFF"] = "FULL",
     ) -> None:
-        self._path = os.fspath(path)
+        self._path = _read_path(path)
         self._tables = tables
         self._synchronous = synchronous
         self._start()
+
+    @property
+    def file(self) -> Path | None:
+        """The file, with symlinks resolved; `None` for a database in memory or in a temporary file."""
+        return None if self._path in _NO_FILE else Path(self._path)
 
     async def open(self) -> None:
         """Open the file now. The errors are those of `run`."""
@@ -88,19 +100,25 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            connection = sqlite3.connect(
-                self._path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False
-            )
             try:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-                connection.executescript(f"BEGIN IMMEDIATE; {self._tables}; COMMIT;")
-            except BaseException:
-                connection.close()  # an open transaction would lock the file for every process
+                connection = self._connect()
+            except sqlite3.Error as error:
+                error.args = (f"{error}: {_describe(self._path)}",)
                 raise
             self._close_connection = weakref.finalize(self, connection.close)
             self._connection = connection
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=LOCK_TIMEOUT, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.executescript(f"BEGIN IMMEDIATE; {self._tables}; COMMIT;")
+        except BaseException:
+            connection.close()  # an open transaction would lock the file for every process
+            raise
+        return connection
 
     def _close(self) -> None:
         self._commit_waiting()
@@ -125,6 +143,28 @@ class Database:
                 job.set_result(result)
             else:
                 job.set_exception(failure)
+
+
+def _read_path(path: str | os.PathLike[str]) -> str:
+    """Return a path as a string, without symlinks, that stays the same when the working directory changes."""
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise TypeError(f"path must be a str or a Path, such as 'data.db', not {type(path).__name__}")
+    if "\0" in text:
+        raise ValueError(f"path must have no null character, unlike {text!r}")
+    if text in _NO_FILE:
+        return text
+    return os.path.realpath(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser fails for a file named "~x"
+
+
+def _describe(path: str) -> str:
+    """Return a path with what makes it unusable, if that can be seen."""
+    if path in _NO_FILE:
+        return repr(path)
+    folder = Path(path).parent
+    if not folder.is_dir():
+        return f"{path}, but there is no folder {folder}"
+    return f"{path}, which is a folder" if Path(path).is_dir() else path
 
 
 def _run_together(

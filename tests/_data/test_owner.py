@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kellyapi._data import owner as owner_module
-from kellyapi._data.owner import Owner, file_system
+from kellyapi._data.owner import Owner, file_system, remove_if_free
 
 HOLD = """
 import sys
@@ -34,6 +34,28 @@ def test_a_file_has_one_owner_at_a_time(tmp_path: Path) -> None:
     owner.release()
     owner.release()  # a second release does nothing
     Owner(path).release()
+
+
+def test_a_file_that_is_removed_is_gone_with_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "owner.lock"
+    owner = Owner(path)
+    assert owner.held
+    owner.remove()
+    assert (owner.held, path.exists()) == (False, False)
+    path.touch()
+    owner.remove()  # twice is once
+    assert path.exists()
+
+
+def test_a_file_is_removed_if_its_lock_is_free(tmp_path: Path) -> None:
+    path = tmp_path / "owner.lock"
+    owner = Owner(path)
+    assert not remove_if_free(path)
+    assert path.exists()
+    owner.release()
+    assert remove_if_free(path)
+    assert not path.exists()
+    assert remove_if_free(path)  # its process has ended too
 
 
 def test_a_lock_is_free_at_once_after_its_owner_was_killed(tmp_path: Path) -> None:

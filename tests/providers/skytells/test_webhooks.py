@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import sqlite3
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
+from email.message import Message
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from multidict import CIMultiDict
 from servers import run_script
@@ -27,11 +30,14 @@ from kellyapi import (
     verify_webhook,
 )
 from kellyapi.providers.skytells.webhooks import verification
+from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
 SECRET = "sk-test-key"
 BODY = b'{"id":"p1","status":"succeeded"}'
 SIGNATURE = "2a478c45472f2f4db275e913f6bbacdc94805c192c68d65322c030567dcf85fd"
 HEADERS = {"X-Skytells-Signature": SIGNATURE}
+MESSAGE = Message()
+MESSAGE["X-Skytells-SIGNATURE"] = SIGNATURE
 EVENT = WebhookDelivery(type="succeeded", name="succeeded", prediction=Prediction(id="p1", status="succeeded"))
 
 
@@ -58,15 +64,23 @@ def test_the_public_name_is_the_function_of_the_module() -> None:
         CIMultiDict(HEADERS),
         StarletteHeaders(HEADERS),
         WerkzeugHeaders(HEADERS),
+        httpx.Headers(HEADERS),
+        MESSAGE,
+        [(b"host", b"h"), (b"x-skytells-signature", SIGNATURE.encode())],
+        [("Host", "h"), ("X-SKYTELLS-Signature", SIGNATURE)],
+        [[b"X-Skytells-Signature", SIGNATURE.upper().encode()]],
+        ((name.encode(), value) for name, value in HEADERS.items()),
+        {b"x-skytells-signature": SIGNATURE.encode()},
+        {"x-skytells-signature": SIGNATURE.encode(), "x-count": 1},
     ],
-    ids=["plain", "lower", "upper", "blanks", "hex", "aiohttp", "starlette", "werkzeug"],
+    ids=str,
 )
-def test_the_test_vector_is_accepted_with_any_kind_of_headers(headers: Mapping[str, str]) -> None:
+def test_the_test_vector_is_accepted_with_any_kind_of_headers(headers: Any) -> None:
     assert verify_webhook(headers, BODY, SECRET) == EVENT
 
 
-@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_a_body_may_be_any_kind_of_bytes(kind: Callable[[bytes], bytes]) -> None:
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview, bytes.decode])
+def test_a_body_is_bytes_of_any_kind_or_a_string(kind: Callable[[bytes], Any]) -> None:
     assert verify_webhook(HEADERS, kind(BODY), SECRET) == EVENT
 
 
@@ -114,18 +128,42 @@ def test_any_other_signature_is_refused(headers: Any, body: bytes, secret: Any) 
     assert (raised.value.code, raised.value.provider) == ("WEBHOOK_SIGNATURE_INVALID", "skytells")
 
 
+def test_a_string_is_encoded_as_utf_8() -> None:
+    headers, body = signed({"id": "p1", "status": "succeeded", "response": "Ɛyɛ"})
+    body = body.decode("unicode-escape").encode()
+    headers = {SIGNATURE_HEADER: hmac.new(SECRET.encode(), body, sha256).hexdigest()}
+    assert verify_webhook(headers, body.decode(), SECRET).prediction.response == "Ɛyɛ"
+    with pytest.raises(WebhookError, match="no valid X-Skytells-Signature"):
+        verify_webhook(headers, "\udcff\ud800", SECRET)
+
+
+NO_HEADERS = "headers must be a mapping, or pairs of names and values, such as request.headers"
+
+
 @pytest.mark.parametrize(
-    ("body", "secret", "message"),
+    ("headers", "body", "secret", "message"),
     [
-        (BODY.decode(), SECRET, "the body must be the bytes that were signed, not str"),
-        (json.loads(BODY), SECRET, "not dict"),
-        (None, SECRET, "not NoneType"),
-        (BODY, [None], "a secret must be a string"),
+        (HEADERS, json.loads(BODY), SECRET, "body must be the bytes of the request as they arrived, .* not dict"),
+        (HEADERS, None, SECRET, "not NoneType"),
+        (HEADERS, [BODY], SECRET, "not list"),
+        (HEADERS, BODY, [None], "a secret must be a string"),
+        (HEADERS, BODY, None, "secret must be a string, or several, not NoneType"),
+        (HEADERS, BODY, 5, "secret must be a string, or several, not int"),
+        (None, BODY, SECRET, f"{NO_HEADERS}, not NoneType"),
+        (f"X-Skytells-Signature: {SIGNATURE}", BODY, SECRET, f"{NO_HEADERS}, not str"),
+        (b"x", BODY, SECRET, f"{NO_HEADERS}, not bytes"),
+        (5, BODY, SECRET, f"{NO_HEADERS}, not int"),
+        ([SIGNATURE], BODY, SECRET, f"{NO_HEADERS}; an item is str"),
+        (["ab"], BODY, SECRET, f"{NO_HEADERS}; an item is str"),
+        ([("a", "b", "c")], BODY, SECRET, f"{NO_HEADERS}; an item is tuple"),
+        ([(1, 2)], BODY, SECRET, f"{NO_HEADERS}; an item is tuple"),
+        ({1: "a"}, BODY, SECRET, f"{NO_HEADERS}; an item is tuple"),
+        ({SIGNATURE_HEADER: [SIGNATURE]}, BODY, SECRET, f"{SIGNATURE_HEADER} must be a string or bytes, not list"),
     ],
 )
-def test_a_body_or_secret_of_a_wrong_type_is_a_type_error(body: Any, secret: Any, message: str) -> None:
+def test_an_argument_of_another_type_is_a_type_error(headers: Any, body: Any, secret: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
-        verify_webhook(HEADERS, body, secret)
+        verify_webhook(headers, body, secret)
 
 
 def test_a_body_is_not_parsed_before_its_signature_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -303,6 +341,31 @@ asyncio.run(main())
 def test_a_store_that_can_keep_nothing_is_a_value_error(make: Callable[[], Awaitable[None]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (None, "path must be a str or a Path, such as 'data.db', not NoneType"),
+        (5, "not int"),
+        (b"deliveries.db", "not bytes"),
+        ("a\0b", "path must have no null character"),
+    ],
+)
+def test_a_path_of_a_wrong_type_is_refused_at_once(path: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        SQLiteDeliveries(path)
+
+
+async def test_a_path_that_cannot_be_used_says_why(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database, but a text that is longer than the head of one" * 20)
+    for path, message in [
+        (tmp_path, f"unable to open database file: {tmp_path}, which is a folder"),
+        (tmp_path / "none" / "d.db", f"unable to open .*/d.db, but there is no folder {tmp_path}/none"),
+        (tmp_path / "notes.txt", f"file is not a database: {tmp_path}/notes.txt"),
+    ]:
+        with pytest.raises(sqlite3.DatabaseError, match=message):
+            await SQLiteDeliveries(path).claim("a")
 
 
 async def test_naming_the_receiver_imports_no_server() -> None:

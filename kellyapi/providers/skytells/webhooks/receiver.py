@@ -10,18 +10,27 @@ import asyncio
 import inspect
 import logging
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
 from ...._core.secrets import Key, as_secret
 from ...._data.text import not_blank
-from ....errors import ConfigurationError, WebhookError
+from ....errors import ConfigurationError, DecodingError, WebhookError
 from ..client import Skytells
 from ..predictions.types import Prediction, PredictionStatus
-from .store import Deliveries, MemoryDeliveries
-from .verification import WebhookDelivery, event_type, verify_webhook
+from .store import Deliveries, MemoryDeliveries, as_recoverable
+from .verification import (
+    WebhookBody,
+    WebhookDelivery,
+    WebhookHeaders,
+    as_bytes,
+    event_type,
+    read_delivery,
+    verify_webhook,
+)
 from .waiting import PredictionWaiters
 
 if TYPE_CHECKING:
@@ -57,7 +66,8 @@ class WebhookReceiver:
         *secrets: The secrets that requests may be signed with. Pass the old and the new one to rotate them. By default
             `SKYTELLS_WEBHOOK_SECRET`, otherwise the key of `skytells`, otherwise `SKYTELLS_API_KEY`.
         skytells: The client that `wait_for` polls with if no delivery arrives.
-        store: Remembers deliveries; by default the last 10,000, in memory.
+        store: Remembers deliveries; by default the last 10,000, in memory. `SQLiteDeliveries` also recovers those of a
+            process that ended while it handled them.
         answer_first: Respond before the handlers run. With `False` the response is sent when they have ended, with
             status 500 if one of them raised an exception, so that Skytells can send the event again.
 
@@ -90,11 +100,12 @@ class WebhookReceiver:
             raise TypeError("a secret must be a string")
         self._secrets = secrets
         self._skytells = skytells
-        self._store = MemoryDeliveries() if store is None else store
+        self._store = as_recoverable(MemoryDeliveries() if store is None else store)
         self._answer_first = answer_first
         self._handlers: list[tuple[frozenset[str], Handler]] = []
         self._deliveries: dict[str, _OngoingDelivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._recovery: asyncio.Task[None] | None = None
         self._waiters = PredictionWaiters()
 
     def on(self, name: str, *more: str) -> Callable[[HandlerT], HandlerT]:
@@ -122,7 +133,8 @@ class WebhookReceiver:
     def routes(self, path: str) -> list[web.RouteDef]:
         """Return the routes for `app.add_routes` of an aiohttp application.
 
-        Add `cleanup_context` to the application too. It waits for running handlers when the application ends.
+        Add `cleanup_context` to the application too. It recovers deliveries when the application starts, and waits for
+        running handlers when it ends.
 
         Args:
             path: The path of the webhook, such as "/webhooks/skytells".
@@ -154,26 +166,49 @@ class WebhookReceiver:
         return [web.post(path, receive)]
 
     async def cleanup_context(self, app: object = None) -> AsyncIterator[None]:
-        """Wait for running handlers when an application ends: `app.cleanup_ctx.append(receiver.cleanup_context)`.
+        """Call `recover` when an application starts, and `close` when it ends.
 
-        Append it after the contexts that your handlers use, because aiohttp ends the last one first.
+        Use it as `app.cleanup_ctx.append(receiver.cleanup_context)`. Append it after the contexts that your handlers
+        use, because aiohttp ends the last one first.
         """
+        await self.recover()
         yield
         await self.close()
 
+    async def recover(self) -> None:
+        """Handle the deliveries of processes that have ended while they handled them.
+
+        The receiver does so at each new delivery, and `cleanup_context` when an aiohttp application starts. Call this
+        method when another server starts. The handlers run after it has returned. It finds nothing in a store that
+        does not keep bodies, such as `MemoryDeliveries`.
+        """
+        for key, body in await self._store.recover():
+            try:
+                event = read_delivery(body)
+            except (ValueError, DecodingError):  # stored by another version of this library
+                _log.exception("the stored delivery of %s cannot be read", key)
+                await self._store.release(key)
+                continue
+            _log.warning("the delivery of %s is handled again: its process has ended", key)
+            self._waiters.note(event.prediction)
+            self._start_delivery(key, event, None).responded.set()
+
     async def close(self, *, timeout: float | None = 60.0) -> None:
         """Wait until the running handlers have ended, and cancel those that still run after `timeout` seconds."""
-        if tasks := set(self._tasks):
-            _, late = await asyncio.wait(tasks, timeout=timeout)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._tasks:  # a delivery may recover others
+                    await asyncio.wait(self._tasks)
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
-    async def handle(self, headers: Mapping[str, str], body: bytes) -> WebhookReply:
+    async def handle(self, headers: WebhookHeaders, body: WebhookBody) -> WebhookReply:
         """Handle one request of a webhook, in a server that is not aiohttp's.
 
         Args:
-            headers: The headers of the request.
+            headers: The headers of the request, in any form that `verify_webhook` accepts.
             body: The body as it arrived, before it is parsed. Let your server refuse a body of more than 1 MiB while
                 it arrives; this method refuses it too, but then it is in memory already.
 
@@ -204,12 +239,15 @@ class WebhookReceiver:
         """
         return await self._waiters.wait_for(prediction, self._skytells, timeout=timeout, poll_after=poll_after)
 
-    async def _receive(self, headers: Mapping[str, str], body: bytes) -> tuple[WebhookReply, _OngoingDelivery | None]:
+    async def _receive(
+        self, headers: WebhookHeaders, body: WebhookBody
+    ) -> tuple[WebhookReply, _OngoingDelivery | None]:
         """Verify a request, and start the delivery of its event unless it was delivered before.
 
         Returns:
             The response, and the delivery if this request started it. The caller then sets its `responded`.
         """
+        body = as_bytes(body)
         if len(body) > MAX_BODY:
             return (413, _error_reply(f"the body has more than {MAX_BODY} bytes")), None
         try:
@@ -219,67 +257,94 @@ class WebhookReceiver:
             _log.warning("a call to a webhook is refused with %d: %s", refused, error)
             return (refused, _error_reply(error.message)), None
         self._waiters.note(event.prediction)
-        delivery = self._deliveries.get(event.id)
-        is_new = delivery is None
-        if delivery is None:
-            delivery = self._deliveries[event.id] = _OngoingDelivery(asyncio.get_running_loop().create_future())
-            self._start_delivery(event, delivery)
+        ongoing = self._deliveries.get(event.id)
+        delivery = ongoing or self._start_delivery(event.id, event, body)
         try:
             accepted = await asyncio.shield(delivery.accepted)
         except BaseException:
             delivery.responded.set()  # otherwise the handlers would wait for a response that is never sent
             raise
         reply = (200, {"ok": True}) if accepted else (500, _error_reply("a handler failed"))
-        return reply, delivery if is_new else None
+        return reply, delivery if ongoing is None else None
 
-    def _start_delivery(self, event: WebhookDelivery, delivery: _OngoingDelivery) -> None:
+    def _start_delivery(self, key: str, event: WebhookDelivery, body: bytes | None) -> _OngoingDelivery:
+        delivery = _OngoingDelivery(asyncio.get_running_loop().create_future())
+
         def end(task: asyncio.Task[None]) -> None:
             self._tasks.discard(task)
-            del self._deliveries[event.id]
+            if self._deliveries.get(key) is delivery:
+                del self._deliveries[key]
             delivery.accepted.cancel()  # does nothing if there is a decision
 
-        task = asyncio.create_task(self._deliver(event, delivery))
+        self._deliveries.setdefault(key, delivery)  # if a request has just found that a recovered one is claimed
+        task = asyncio.create_task(self._deliver(key, event, body, delivery))
         self._tasks.add(task)
         task.add_done_callback(end)
+        return delivery
 
-    async def _deliver(self, event: WebhookDelivery, delivery: _OngoingDelivery) -> None:
+    async def _deliver(self, key: str, event: WebhookDelivery, body: bytes | None, delivery: _OngoingDelivery) -> None:
         """Call the handlers of an event unless it was delivered before.
 
-        This is a task of its own, so that it does not end with the request.
+        This is a task of its own, so that it does not end with the request. A recovered delivery has no `body` here,
+        because it is claimed and stored.
         """
-        claimed = False
+        claimed = body is None
         try:
-            claimed = await self._store.claim(event.id)
+            if body is not None:
+                self._start_recovery()  # now, so that the store can do both at once
+                claimed = await self._store.claim(key, body)
+            if not claimed or self._answer_first:
+                delivery.accepted.set_result(True)
             if not claimed:
-                delivery.accepted.set_result(True)
-            elif self._answer_first:
-                delivery.accepted.set_result(True)
+                return
+            if self._answer_first:
                 await delivery.responded.wait()
-                await self._call_handlers(event)
-            else:
-                done = await self._call_handlers(event)
-                if not done:
-                    await self._store.release(event.id)
+            done = await self._call_handlers(event)
+            await self._settle(key, done or self._answer_first)
+            if not self._answer_first:
                 delivery.accepted.set_result(done)
         except asyncio.CancelledError:  # the loop ends, or the timeout of `close` is over
-            _log.warning("the delivery of %s was stopped", event.id)
+            _log.warning("the delivery of %s was stopped", key)
             if claimed:
-                await self._store.release(event.id)
+                await self._store.abandon(key)
             raise
         except Exception as error:  # from the store: the request fails, and Skytells can send the event again
             delivery.accepted.set_exception(error)
 
+    def _start_recovery(self) -> None:
+        if self._recovery is None or self._recovery.done():
+            self._recovery = asyncio.create_task(self._recover_meanwhile())
+            self._tasks.add(self._recovery)
+            self._recovery.add_done_callback(self._tasks.discard)
+
+    async def _recover_meanwhile(self) -> None:
+        try:
+            await self.recover()
+        except Exception:  # from the store: the delivery that has just arrived is handled all the same
+            _log.exception("the deliveries of processes that have ended cannot be recovered")
+
+    async def _settle(self, key: str, done: bool) -> None:
+        try:
+            await (self._store.finish(key) if done else self._store.release(key))
+        except Exception:  # from the store: the handlers have ended, and the response says how
+            _log.exception("the end of the delivery of %s cannot be stored: it may be handled again", key)
+
     async def _call_handlers(self, event: WebhookDelivery) -> bool:
-        """Call the handlers one after the other, and return whether all succeeded."""
+        """Call the handlers one after the other, and return whether all succeeded.
+
+        Each runs in a task of its own, so that a handler that cancels itself does not stop those after it.
+        """
+        this_task = asyncio.current_task()
+        assert this_task is not None  # a coroutine runs in a task
         succeeded = True
         for types, handler in self._handlers:
             if types.isdisjoint((event.type, _ANY_EVENT)):
                 continue
             try:
-                waiting = handler(event)
-                if inspect.isawaitable(waiting):
-                    await waiting
-            except Exception:  # from the user's handler: the other handlers are called all the same
+                await asyncio.create_task(_call_handler(handler, event))
+            except (Exception, asyncio.CancelledError) as error:  # from the user's handler: the others are called
+                if this_task.cancelling():
+                    raise asyncio.CancelledError from error
                 _log.exception("a handler of %s failed for prediction %s", event.type, event.prediction.id)
                 succeeded = False
         return succeeded
@@ -300,6 +365,12 @@ class WebhookReceiver:
             secret = key() if callable(key) else key
             secrets.append(as_secret(await secret if inspect.isawaitable(secret) else secret))
         return secrets
+
+
+async def _call_handler(handler: Handler, event: WebhookDelivery) -> None:
+    waiting = handler(event)
+    if inspect.isawaitable(waiting):
+        await waiting
 
 
 def _error_reply(error: str) -> dict[str, Any]:

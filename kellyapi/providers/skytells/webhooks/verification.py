@@ -20,6 +20,9 @@ from ....errors import DecodingError, WebhookError
 from ..predictions.types import PREDICTION, Prediction
 
 SIGNATURE_HEADER = "X-Skytells-Signature"
+WebhookHeaders = Mapping[str, str | bytes] | Mapping[bytes, str | bytes] | Iterable[tuple[str | bytes, str | bytes]]
+WebhookBody = bytes | bytearray | memoryview | str
+_HEADERS = "a mapping, or pairs of names and values, such as request.headers"
 _PREFIX = "prediction."
 _EVENT_TYPES = {"completed": "succeeded", "canceled": "cancelled", "starting": "started"}
 
@@ -51,42 +54,68 @@ def event_type(name: str) -> str:
     return _EVENT_TYPES.get(short, short)
 
 
-def verify_webhook(
-    headers: Mapping[str, str], body: bytes | bytearray | memoryview, secret: str | bytes | Iterable[str]
-) -> WebhookDelivery:
+def verify_webhook(headers: WebhookHeaders, body: WebhookBody, secret: str | bytes | Iterable[str]) -> WebhookDelivery:
     """Verify the signature of a request, and return its event.
 
     Args:
-        headers: The headers of the request.
-        body: The body as it arrived, before it is parsed.
+        headers: The headers of the request: a mapping, or pairs of names and values, of strings or of bytes. Upper and
+            lower case do not matter.
+        body: The body as it arrived, before it is parsed. A string is encoded as UTF-8.
         secret: The secret, or several of which one must fit. White space around a secret is ignored.
 
     Raises:
         WebhookError: The signature is missing or wrong, or the secret is blank (code "WEBHOOK_SIGNATURE_INVALID"); or
             the body is signed, but is not an event (code "INVALID_JSON").
+        TypeError: An argument is of another type.
 
-    Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts)
+    Source: https://github.com/Skytells/ts-sdk (src/webhooks.ts), and for pairs of bytes
+    https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
     """
     # The local variables never hold a plain secret, since a traceback may show them.
     secret = secret.decode() if isinstance(secret, bytes) else secret
+    if not isinstance(secret, Iterable):
+        raise TypeError(f"secret must be a string, or several, not {type(secret).__name__}")
     secret = several = (as_secret(secret),) if isinstance(secret, str) else tuple(map(as_secret, secret))
     if not all(isinstance(each, str) for each in several):
         raise TypeError("a secret must be a string")
-    if not isinstance(body, (bytes, bytearray, memoryview)):
-        raise TypeError(f"the body must be the bytes that were signed, not {type(body).__name__}")
-    if not _is_signed(bytes(body), _signature(headers), several):
+    content = as_bytes(body)
+    if not _is_signed(content, _signature(headers), several):
         raise WebhookError(f"the call has no valid {SIGNATURE_HEADER}", provider="skytells")
     try:
-        return _read_delivery(loads(bytes(body)))
+        return read_delivery(content)
     except (ValueError, DecodingError) as error:
         message = f"the call is signed, but is not an event: {error}"
         raise WebhookError(message, code="INVALID_JSON", provider="skytells") from None
 
 
-def _signature(headers: Mapping[str, str]) -> str:
-    wanted = SIGNATURE_HEADER.lower()
-    found = next((value for name, value in headers.items() if name.lower() == wanted), "")
-    return found.strip().lower() if isinstance(found, str) else ""
+def as_bytes(body: WebhookBody) -> bytes:
+    """Return the body of a request as bytes."""
+    if isinstance(body, str):
+        return body.encode("utf-8", "surrogatepass")  # what was no UTF-8 has no valid signature, and raises nothing
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        kind = type(body).__name__
+        raise TypeError(f"body must be the bytes of the request as they arrived, before they are parsed, not {kind}")
+    return bytes(body)
+
+
+def _signature(headers: WebhookHeaders) -> str:
+    """Return the signature in lower case, or "" if there is none."""
+    pairs: Any = headers.items() if hasattr(headers, "items") else headers
+    if isinstance(pairs, (str, bytes)) or not isinstance(pairs, Iterable):
+        raise TypeError(f"headers must be {_HEADERS}, not {type(headers).__name__}")
+    for pair in pairs:
+        if not (isinstance(pair, (tuple, list)) and len(pair) == 2 and isinstance(pair[0], (str, bytes))):
+            raise TypeError(f"headers must be {_HEADERS}; an item is {type(pair).__name__}")
+        name, value = pair
+        if _as_text(name).lower() == SIGNATURE_HEADER.lower() and value is not None:
+            if not isinstance(value, (str, bytes)):
+                raise TypeError(f"the header {SIGNATURE_HEADER} must be a string or bytes, not {type(value).__name__}")
+            return _as_text(value).strip().lower()
+    return ""
+
+
+def _as_text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("latin-1")
 
 
 def _is_signed(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
@@ -96,8 +125,14 @@ def _is_signed(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
     return any(hmac.compare_digest(each, given) for each in known)
 
 
-def _read_delivery(value: Any) -> WebhookDelivery:
-    """Read a bare prediction, or a prediction in an envelope: `{"type", "created_at", "data"}`."""
+def read_delivery(body: bytes) -> WebhookDelivery:
+    """Read a bare prediction, or a prediction in an envelope: `{"type", "created_at", "data"}`.
+
+    Raises:
+        ValueError: The body is not JSON.
+        DecodingError: It is not an event.
+    """
+    value = loads(body)
     fields = value if isinstance(value, dict) else {}
     name, data = fields.get("type"), fields.get("data")
     if isinstance(name, str) and isinstance(data, dict) and (name.startswith(_PREFIX) or "status" not in fields):
