@@ -123,8 +123,8 @@ def late(seconds: float, data: bytes) -> Script:
 
 
 class Server:
-    """`async with Server(first, second, …) as server`: answers the n-th request by the n-th script, all later ones by
-    the last. Without scripts it breaks every connection off before it reads.
+    """`async with Server(first, second, …) as server`: the n-th script responds to the n-th request, and the last
+    one to all later requests. Without scripts every connection is reset before it is read.
     """
 
     def __init__(self, *scripts: Script) -> None:

@@ -88,19 +88,19 @@ OPERATIONS = {
 
 
 @asynccontextmanager
-async def answered(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
+async def both_calls(operation: Operation) -> AsyncIterator[tuple[Call, Call]]:
     """Yield our call and the same with plain aiohttp, on open connections; the server runs in another thread."""
     server = Server(make_response(body=json.dumps(operation.said).encode()))
     run_sync(server.__aenter__())
     try:
         async with operation.ours(server.url) as client, aiohttp.ClientSession() as session:
 
-            async def by_hand() -> Any:
+            async def with_aiohttp() -> Any:
                 url, headers = server.url + operation.path, {operation.header: KEY}
                 async with session.request(operation.method, url, json=operation.sent, headers=headers) as response:
                     return await response.json()
 
-            calls = (lambda: operation.call(client)), by_hand
+            calls = (lambda: operation.call(client)), with_aiohttp
             for call in calls:
                 for _ in range(WARM):
                     await call()
@@ -130,8 +130,8 @@ async def count_steps(call: Call) -> int:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_call_takes_as_many_steps_of_the_loop_as_plain_aiohttp(name: str) -> None:
-    async with answered(OPERATIONS[name]) as (ours, by_hand):
-        assert 0 < await count_steps(ours) == await count_steps(by_hand)
+    async with both_calls(OPERATIONS[name]) as (ours, with_aiohttp):
+        assert 0 < await count_steps(ours) == await count_steps(with_aiohttp)
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -155,10 +155,10 @@ async def test_a_call_leaves_no_objects_for_the_garbage_collector(name: str) -> 
             gc.enable()
         return in_cycles, tracked() - before
 
-    async with answered(OPERATIONS[name]) as (ours, by_hand):
-        (cycles, objects), (cycles_by_hand, objects_by_hand) = await left(ours), await left(by_hand)
-    assert cycles - cycles_by_hand < calls / 2
-    assert objects - objects_by_hand < calls / 2  # the server, which is in this process, keeps its requests
+    async with both_calls(OPERATIONS[name]) as (ours, with_aiohttp):
+        (cycles, objects), (cycles_with_aiohttp, objects_with_aiohttp) = await left(ours), await left(with_aiohttp)
+    assert cycles - cycles_with_aiohttp < calls / 2
+    assert objects - objects_with_aiohttp < calls / 2  # the server, which is in this process, keeps its requests
 
 
 def loaded_by(code: str) -> set[str]:

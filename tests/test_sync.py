@@ -85,19 +85,19 @@ def test_several_threads_call_at_once(serve: Serve) -> None:
         await exchange.write(OK)
 
     shop, server = serve(meet)
-    answers: list[object] = []
+    results: list[object] = []
 
     def work() -> None:
         together.wait()
         for _ in range(3):
-            answers.append(run_sync(shop.look()))
+            results.append(run_sync(shop.look()))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert answers == [{}] * 24
+    assert results == [{}] * 24
     assert server.connections == 8
 
 

@@ -119,7 +119,7 @@ EVENTS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-async def endless(exchange: Exchange) -> None:
+async def unfinished(exchange: Exchange) -> None:
     await exchange.read()
     event = EVENTS.get(exchange.seen.target, ["abc"])[0]
     piece = f"data: {json.dumps(event)}\n\n".encode()

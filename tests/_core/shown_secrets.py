@@ -43,7 +43,7 @@ def shown(error: BaseException) -> str:
     return "\n".join(texts)
 
 
-def tell(text: str) -> list[str]:
+def secrets_in(text: str) -> list[str]:
     """Return the secrets that a text contains, with the text around them."""
     return [text[max(0, text.index(one) - 80) :][:160] for one in SECRETS if one in text]
 
@@ -65,7 +65,7 @@ async def consume_stream(url: str) -> None:
 ECHO = json.dumps({"problem": f"no {KEY}", "code": KEY, "key": [KEY]}).encode()
 
 
-def reveals(error: BaseException, secret: str) -> bool:
+def shows(error: BaseException, secret: str) -> bool:
     """Return whether an error or its traceback shows a secret, with the locals of all frames except the tests'."""
     trace = traceback.TracebackException.from_exception(error, capture_locals=True)
     trace.stack[:] = [frame for frame in trace.stack if TESTS not in Path(frame.filename).parents]

@@ -161,14 +161,14 @@ async def test_a_response_without_an_end_is_refused_while_it_arrives(headers: di
     packer = zlib.compressobj(wbits=31)
     zeros = bytes(2**20)
 
-    async def endless(exchange: Exchange) -> None:
+    async def without_end(exchange: Exchange) -> None:
         await exchange.write(make_response(body=b"", Transfer_Encoding="chunked", **headers))
         while True:
             if piece := packer.compress(zeros) if headers else zeros:
                 await exchange.write(b"%x\r\n%b\r\n" % (len(piece), piece))
             await asyncio.sleep(0)
 
-    async with asked(endless, max_response_bytes=2**20) as (shop, server):
+    async with asked(without_end, max_response_bytes=2**20) as (shop, server):
         with pytest.raises(DecodingError):
             await shop.look()
         await server.until(lambda: server.open == 0)

@@ -18,10 +18,10 @@ from .cancelled_calls import (
     cancel_each,
     closed_but,
     download,
-    endless,
     open_files,
     slow,
     tasks_but_the_servers,
+    unfinished,
 )
 
 
@@ -51,7 +51,7 @@ async def test_after_a_thousand_cancelled_calls_a_thousand_succeed_and_nothing_r
 
 
 async def test_a_cancelled_download_leaves_no_file(file: Path) -> None:
-    async with asked(endless, max_connections=1) as (shop, server):
+    async with asked(unfinished, max_connections=1) as (shop, server):
         before = sorted(file.parent.iterdir())
         for turns in range(20):
             call = asyncio.create_task(download(shop, file))
@@ -69,7 +69,7 @@ async def test_a_cancelled_download_leaves_no_file(file: Path) -> None:
 
 
 async def test_calls_that_wait_for_a_connection_can_be_cancelled() -> None:
-    async with asked(endless, make_response(), max_connections=1) as (shop, server):
+    async with asked(unfinished, make_response(), max_connections=1) as (shop, server):
         async with shop.listen():
             waiting = [asyncio.create_task(shop.look()) for _ in range(50)]
             for _ in range(5):

@@ -11,7 +11,7 @@ from servers import Server, make_response
 
 from .lifetime_programs import HEAD, IMPORTS
 
-LIVES = {
+PROGRAMS = {
     "a block": (1, """
 async def main():
     async with khaya() as client:
@@ -327,13 +327,13 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
         yield python
 
 
-@pytest.mark.parametrize(("connections", "life"), LIVES.values(), ids=LIVES)
+@pytest.mark.parametrize(("connections", "program"), PROGRAMS.values(), ids=PROGRAMS)
 async def test_a_program_ends_without_a_warning_and_closes_its_connections(
-    connections: int | None, life: str, python: ForkingPython
+    connections: int | None, program: str, python: ForkingPython
 ) -> None:
     async with Server(
-        make_response(body=b'"Maakye"', kind="audio/wav" if "stream(" in life else "application/json")
+        make_response(body=b'"Maakye"', kind="audio/wav" if "stream(" in program else "application/json")
     ) as server:
-        assert await asyncio.to_thread(python.run, HEAD + life, server.url) == ""
+        assert await asyncio.to_thread(python.run, HEAD + program, server.url) == ""
         await server.until(lambda: server.open == 0)
         assert connections in (None, server.connections)

@@ -130,12 +130,12 @@ async def test_a_file_that_changed_in_between_is_downloaded_from_the_start(tmp_p
 )
 async def test_a_range_other_than_the_requested_one_is_not_used(content_range: str, tmp_path: Path) -> None:
     delivery = Delivery(cuts=[HALF])
-    answers = 0
+    responses = 0
 
     async def wrong(exchange: Exchange) -> None:
-        nonlocal answers
-        answers += 1
-        if answers == 2:
+        nonlocal responses
+        responses += 1
+        if responses == 2:
             await exchange.read()
             rest = {"Content-Range": content_range, "Content-Length": "5", "ETag": TAG}
             await exchange.write(head(206, rest) + b"wrong")
@@ -144,7 +144,7 @@ async def test_a_range_other_than_the_requested_one_is_not_used(content_range: s
 
     async with delivered(wrong) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png")
-    assert ((tmp_path / "fox.png").read_bytes(), answers) == (DATA, 3)
+    assert ((tmp_path / "fox.png").read_bytes(), responses) == (DATA, 3)
 
 
 @pytest.mark.parametrize(

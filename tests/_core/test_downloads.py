@@ -54,11 +54,11 @@ async def test_small_and_empty_files_are_saved(data: bytes, tmp_path: Path) -> N
 async def test_a_file_of_unknown_size_is_saved(tmp_path: Path) -> None:
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(DATA), DATA)
     whole = head(200, {"Transfer-Encoding": "chunked", "ETag": TAG}) + chunked
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     async with delivered(whole) as (skytells, url, _):
-        await skytells.download(url, tmp_path / "fox.png", on_progress=lambda *each: told.append(each))
+        await skytells.download(url, tmp_path / "fox.png", on_progress=lambda *each: reported.append(each))
     assert (tmp_path / "fox.png").read_bytes() == DATA
-    assert (told[0], told[-1]) == ((0, None), (len(DATA), None))
+    assert (reported[0], reported[-1]) == ((0, None), (len(DATA), None))
 
 
 async def test_a_file_that_arrives_compressed_is_unpacked(tmp_path: Path) -> None:
@@ -71,10 +71,10 @@ async def test_a_file_that_arrives_compressed_is_unpacked(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("how", ["plain", "async"])
 async def test_progress_is_reported_from_zero_to_the_whole_size(how: str, tmp_path: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
 
     def plain(received: int, total: int | None) -> None:
-        told.append((received, total))
+        reported.append((received, total))
 
     async def later(received: int, total: int | None) -> None:
         await asyncio.sleep(0)
@@ -82,9 +82,9 @@ async def test_progress_is_reported_from_zero_to_the_whole_size(how: str, tmp_pa
 
     async with delivered(Delivery(data=DATA * 4)) as (skytells, url, _):
         await skytells.download(url, tmp_path / "fox.png", on_progress=plain if how == "plain" else later)
-    assert (told[0], told[-1]) == ((0, 4 * len(DATA)), (4 * len(DATA), 4 * len(DATA)))
-    assert [received for received, _ in told] == sorted(received for received, _ in told)
-    assert len(told) > 3
+    assert (reported[0], reported[-1]) == ((0, 4 * len(DATA)), (4 * len(DATA), 4 * len(DATA)))
+    assert [received for received, _ in reported] == sorted(received for received, _ in reported)
+    assert len(reported) > 3
 
 
 async def test_an_error_of_the_callback_ends_the_download(tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ async def main():
 }
 
 
-@pytest.mark.parametrize("life", INTERRUPTED.values(), ids=INTERRUPTED)
-async def test_ctrl_c_ends_a_program_without_a_warning(life: str) -> None:
+@pytest.mark.parametrize("program", INTERRUPTED.values(), ids=INTERRUPTED)
+async def test_ctrl_c_ends_a_program_without_a_warning(program: str) -> None:
     end = """
 try:
     asyncio.run(main())
@@ -41,7 +41,7 @@ except KeyboardInterrupt:
     print("interrupted")
 gc.collect()
 """
-    async with Server(hang) as server, script(HEAD + life + end, server.url) as process:
+    async with Server(hang) as server, script(HEAD + program + end, server.url) as process:
         await server.until(lambda: bool(server.requests))
         process.send_signal(signal.SIGINT)
         out, err = await process.communicate()
@@ -50,7 +50,7 @@ gc.collect()
 
 
 async def test_a_sandbox_and_its_client_end_without_a_warning() -> None:
-    life = """
+    program = """
 import asyncio, gc
 from kellyapi import KellyAPI
 async def main():
@@ -61,4 +61,4 @@ async def main():
 asyncio.run(main())
 gc.collect()
 """
-    assert await run_script(life) == ""
+    assert await run_script(program) == ""

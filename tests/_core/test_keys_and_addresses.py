@@ -10,7 +10,7 @@ from servers import AT_ONCE, KEY, OK, Server, Shop, asked, make_response
 
 from kellyapi.errors import ConfigurationError
 
-from .shown_secrets import reveals
+from .shown_secrets import shows
 
 # -- methods -----------------------------------------------------------------------------------------------------------
 
@@ -87,7 +87,7 @@ async def test_a_key_that_cannot_be_sent_is_an_error_at_the_first_call(key: Any,
             with pytest.raises(ConfigurationError, match=reason) as caught:
                 await verb()
             assert (caught.value.provider, caught.value.outcome_unknown) == ("shop", False)
-            assert not reveals(caught.value, "secr")
+            assert not shows(caught.value, "secr")
         assert server.requests == []
 
 
@@ -122,7 +122,7 @@ async def test_an_unusable_address_is_an_error_at_the_first_call_that_shows_a_ri
             with pytest.raises(ConfigurationError, match="https://") as caught:
                 await call()
             assert caught.value.provider == "shop"
-            assert not reveals(caught.value, "password")
+            assert not shows(caught.value, "password")
         assert "password" not in repr(shop)
 
 

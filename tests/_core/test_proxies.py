@@ -127,9 +127,9 @@ async def test_https_goes_through_a_tunnel_that_learns_neither_key_nor_path(
                 await shop.look("/private")
         assert [(seen.method, seen.target) for seen in proxy.requests] == [("CONNECT", "far.example:443")]
         assert tunnel.first[:1] == b"\x16"  # a TLS handshake: https://www.rfc-editor.org/rfc/rfc8446#section-5.1
-        told = repr([seen.headers for seen in proxy.requests])
-        assert KEY not in told
-        assert "private" not in told
+        received = repr([seen.headers for seen in proxy.requests])
+        assert KEY not in received
+        assert "private" not in received
         assert KEY.encode() not in tunnel.first
         assert not caught.value.outcome_unknown
 

@@ -12,7 +12,7 @@ from servers import KEY, OK, Server, make_response
 
 from kellyapi import NO_RETRY, ConfigurationError, KellyAPI, Prediction, Skytells, StatusError
 
-from .shown_secrets import ALL_PROVIDERS, FAR, consume, consume_stream, tell, wallet
+from .shown_secrets import ALL_PROVIDERS, FAR, consume, consume_stream, secrets_in, wallet
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -33,9 +33,15 @@ async def test_no_key_goes_to_the_addresses_that_a_prediction_names() -> None:
         Skytells(KEY, base_url=server.url, retry=NO_RETRY) as skytells,
     ):
         urls = {name: f"{other.url}/{name}" for name in ("get", "cancel", "stream", "delete")}
-        job = Prediction(id="a1", status="processing", urls=urls)
+        prediction = Prediction(id="a1", status="processing", urls=urls)
         one = skytells.predictions
-        for call in (one.get(job), one.cancel(job), one.delete(job), one.stream_info(job), anext(one.follow(job))):
+        for call in (
+            one.get(prediction),
+            one.cancel(prediction),
+            one.delete(prediction),
+            one.stream_info(prediction),
+            anext(one.follow(prediction)),
+        ):
             await call
         assert (len(server.requests), other.connections) == (5, 0)
 
@@ -47,7 +53,7 @@ async def test_outputs_are_fetched_without_a_key(tmp_path: Path) -> None:
             await api.skytells.predictions.download(done, tmp_path)
             await api.download(f"{server.url}/b.png", tmp_path / "b.png")
         assert len(server.requests) == 2
-        assert tell(repr(server.requests)) == []
+        assert secrets_in(repr(server.requests)) == []
 
 
 @pytest.mark.parametrize("address", [FAR, "http://10.0.0.1", "http://127.0.0.1.example", "http://localhost.example"])

@@ -14,7 +14,7 @@ from kellyapi._core.retry import NO_RETRY
 from kellyapi.errors import KellyAPIError, StatusError
 
 from .shop_calls import Fox, refuse
-from .shown_secrets import reveals
+from .shown_secrets import shows
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ async def test_no_error_shows_the_key(script: Script, given: Callable[[str], Any
         for call in (shop.look(into=Fox), shop.buy(into=Fox), anext(shop.listen(refuse))):
             with pytest.raises(KellyAPIError) as caught:
                 await call
-            assert not reveals(caught.value, KEY)
+            assert not shows(caught.value, KEY)
 
 
 async def test_no_repr_shows_the_key_or_a_proxys_password() -> None:

@@ -21,7 +21,17 @@ from kellyapi import (
     verify_webhook,
 )
 
-from .shown_secrets import ALL_PROVIDERS, FAR, PASSWORD, consume, consume_stream, shown, tell, wallet, with_password
+from .shown_secrets import (
+    ALL_PROVIDERS,
+    FAR,
+    PASSWORD,
+    consume,
+    consume_stream,
+    secrets_in,
+    shown,
+    wallet,
+    with_password,
+)
 
 
 async def ask_a_function(url: str) -> None:
@@ -60,7 +70,7 @@ async def test_a_call_that_fails_shows_no_key_in_any_frame(use: Callable[[str], 
         with pytest.raises(KellyAPIError) as caught:
             await use(server.url)
     assert "self = " in shown(caught.value)
-    assert tell(shown(caught.value)) == []
+    assert secrets_in(shown(caught.value)) == []
 
 
 @pytest.mark.parametrize("use", USES)
@@ -80,7 +90,7 @@ async def test_a_call_that_is_cancelled_at_any_moment_shows_no_key_in_any_frame(
                 await call
             text = shown(caught.value)
             frames += "aiohttp" in text
-            assert tell(text) == []
+            assert secrets_in(text) == []
     assert frames  # those of aiohttp hold the headers and the proxy
 
 
@@ -90,20 +100,20 @@ def test_a_client_that_cannot_be_made_shows_neither_key_nor_password(make: Calla
         with pytest.raises((ValueError, TypeError)) as caught:
             make(KEY, proxy=with_password(FAR), **options)
         assert "options = " in shown(caught.value)
-        assert tell(shown(caught.value)) == []
+        assert secrets_in(shown(caught.value)) == []
         with pytest.raises((ValueError, TypeError)) as caught:
             make(KEY).with_options(proxy=with_password(FAR), **options)
-        assert tell(shown(caught.value)) == []
+        assert secrets_in(shown(caught.value)) == []
     with pytest.raises(ValueError, match="the proxy is malformed") as caught:
         make(KEY, proxy=f"somebody:{PASSWORD}@far.example:port")
-    assert tell(shown(caught.value)) == []
+    assert secrets_in(shown(caught.value)) == []
 
 
 @pytest.mark.parametrize("name", ["khaya", "skytells", "aerostack"])
 def test_the_key_of_one_provider_is_hidden_in_an_error_of_kelly_api(name: str) -> None:
     with pytest.raises(ValueError, match="timeout") as caught:
         KellyAPI(**{name: KEY}, timeout=0)
-    assert tell(shown(caught.value)) == []
+    assert secrets_in(shown(caught.value)) == []
 
 
 WRONG: dict[str, Callable[[], Any]] = {
@@ -118,7 +128,7 @@ WRONG: dict[str, Callable[[], Any]] = {
 def test_an_error_about_a_wrong_argument_does_not_show_the_key(wrong: Callable[[], Any]) -> None:
     with pytest.raises((TypeError, KellyAPIError)) as caught:
         wrong()
-    assert tell(shown(caught.value)) == []
+    assert secrets_in(shown(caught.value)) == []
 
 
 @pytest.mark.parametrize("given", [f"{KEY}\n\x00", f"{KEY}é"])
@@ -127,4 +137,4 @@ async def test_a_key_that_no_header_can_contain_is_not_shown(provider: Any, give
     for key in (given, lambda: given):
         with pytest.raises(ConfigurationError, match="no header can carry") as caught:
             await provider(key)._fetch("/a", into=object)
-        assert tell(shown(caught.value)) == []
+        assert secrets_in(shown(caught.value)) == []

@@ -17,7 +17,7 @@ from kellyapi import Aerostack, Kelly, KellyAPI, Khaya, PreparedRequest, Sandbox
 from kellyapi._core.messages import Call
 from kellyapi._core.secrets import Secret
 
-from .shown_secrets import ALL_PROVIDERS, ECHO, FAR, tell, with_password
+from .shown_secrets import ALL_PROVIDERS, ECHO, FAR, secrets_in, with_password
 
 # -- repr --------------------------------------------------------------------------------------------------------------
 
@@ -59,7 +59,7 @@ def test_no_repr_of_an_object_with_a_key_shows_it() -> None:
             made[f"{name}, a sibling"] = thing.with_options(timeout=5, proxy=with_password(FAR))
     texts = [repr(part) for thing in made.values() for part in parts(thing)]
     assert len(texts) > 10 * len(ALL_PROVIDERS)
-    assert [text for text in texts if tell(text)] == []
+    assert [text for text in texts if secrets_in(text)] == []
 
 
 def test_each_public_class_that_takes_a_key_is_tested() -> None:
@@ -75,7 +75,7 @@ def test_each_public_class_that_takes_a_key_is_tested() -> None:
 
 
 def test_a_sandbox_does_not_show_the_keys_it_accepts() -> None:
-    assert tell(repr(Sandbox(keys=[KEY]))) == []
+    assert secrets_in(repr(Sandbox(keys=[KEY]))) == []
 
 
 # -- logs --------------------------------------------------------------------------------------------------------------
@@ -122,12 +122,12 @@ async def test_no_log_at_any_level_shows_a_key_or_a_password(
                 await asyncio.gather(call(), return_exceptions=True)
     assert [record for record in caplog.records if record.name.startswith("kellyapi.")]
     for record in caplog.records:
-        assert tell(f"{record.getMessage()} {record.args!r} {vars(record)!r}") == []
+        assert secrets_in(f"{record.getMessage()} {record.args!r} {vars(record)!r}") == []
 
 
 async def test_a_receiver_logs_no_secret(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     status, said = await WebhookReceiver(KEY).handle({"X-Skytells-Signature": KEY}, b"{}")
-    assert (status, tell(repr(said))) == (401, [])
+    assert (status, secrets_in(repr(said))) == (401, [])
     assert caplog.records
-    assert tell(caplog.text + repr([vars(record) for record in caplog.records])) == []
+    assert secrets_in(caplog.text + repr([vars(record) for record in caplog.records])) == []

@@ -15,7 +15,7 @@ from servers import KEY, Exchange, Script, Server, asked, make_response
 from kellyapi import NO_RETRY, Aerostack, ChatStream, KellyAPIError, StatusError
 from kellyapi._core.secrets import Secret, redact_error
 
-from .shown_secrets import ECHO, shown, tell
+from .shown_secrets import ECHO, secrets_in, shown
 
 
 async def repeat_as_a_header(exchange: Exchange) -> None:
@@ -51,7 +51,7 @@ async def test_an_error_that_repeats_the_key_is_raised_without_it(
         for call in (shop.buy, shop.put):  # the second is retried, and the log says why
             with pytest.raises(KellyAPIError) as caught:
                 await call(into=int)
-            assert tell(shown(caught.value)) == []
+            assert secrets_in(shown(caught.value)) == []
             assert KEY[:-1].encode() not in pickle.dumps((type(caught.value), caught.value.args, vars(caught.value)))
     assert KEY not in caplog.text
 
@@ -84,7 +84,7 @@ async def test_an_error_event_is_raised_without_a_consumers_key(events: str) -> 
                 await anext(stream)
         assert server.requests[0].headers["authorization"] == f"Bearer {KEY}"
         assert "***" in str(caught.value)
-        assert tell(f"{caught.value} {caught.value!r} {vars(caught.value)}") == []
+        assert secrets_in(f"{caught.value} {caught.value!r} {vars(caught.value)}") == []
 
 
 async def ends(call: Awaitable[Any]) -> list[Any]:

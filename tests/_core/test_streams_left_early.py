@@ -11,7 +11,7 @@ from servers import Shop, asked, make_response
 
 from kellyapi import ChatStream, ResponseStream
 
-from .cancelled_calls import endless, tasks_but_the_servers
+from .cancelled_calls import tasks_but_the_servers, unfinished
 
 
 async def leave_by_break(stream: AsyncIterator[bytes]) -> None:
@@ -65,7 +65,7 @@ async def test_leaving_a_stream_early_frees_its_connection_at_once(
         async with OPENINGS[opening](shop) as stream:
             await leave(stream)
 
-    async with asked(endless, endless, make_response(), max_connections=1) as (shop, server):
+    async with asked(unfinished, unfinished, make_response(), max_connections=1) as (shop, server):
         tasks = tasks_but_the_servers()
         for number in (1, 2):
             await asyncio.gather(asyncio.create_task(use(shop)), return_exceptions=True)

@@ -12,7 +12,7 @@ from kellyapi.errors import KellyAPIError, status_error
 
 THROTTLED = status_error(429)("slower", status=429)
 UNSENT = TransportError("refused", sent=False)
-JOB = make_response(body=b'{"id": "p1", "status": "pending"}')
+CREATED = make_response(body=b'{"id": "p1", "status": "pending"}')
 
 
 @pytest.mark.parametrize("error", [THROTTLED, UNSENT], ids=repr)
@@ -20,7 +20,10 @@ async def test_a_hook_that_raises_ends_a_paid_call_with_its_own_error(error: Kel
     def fail(request: object, response: object) -> None:
         raise error
 
-    async with Server(JOB) as server, Skytells("key", base_url=server.url, retry=AT_ONCE, on_response=fail) as skytells:
+    async with (
+        Server(CREATED) as server,
+        Skytells("key", base_url=server.url, retry=AT_ONCE, on_response=fail) as skytells,
+    ):
         with pytest.raises(type(error)) as caught:
             await skytells.predictions.create("m", {})
     assert caught.value is error
@@ -33,7 +36,7 @@ async def test_a_key_function_that_raises_ends_the_call(error: KellyAPIError) ->
     def key() -> str:
         raise error
 
-    async with Server(JOB) as server, Skytells(key, base_url=server.url, retry=AT_ONCE) as skytells:
+    async with Server(CREATED) as server, Skytells(key, base_url=server.url, retry=AT_ONCE) as skytells:
         with pytest.raises(type(error)) as caught:
             await skytells.predictions.create("m", {})
     assert caught.value is error

@@ -85,12 +85,12 @@ async def test_a_stream_that_breaks_off_keeps_the_old_file(tmp_path: Path) -> No
 async def test_a_cancelled_stream_leaves_no_file(tmp_path: Path) -> None:
     begun = asyncio.Event()
 
-    async def endless() -> AsyncIterator[bytes]:
+    async def without_end() -> AsyncIterator[bytes]:
         yield DATA
         begun.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(save_stream(tmp_path / "a.png", endless()))
+    task = asyncio.create_task(save_stream(tmp_path / "a.png", without_end()))
     await begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -20,8 +20,8 @@ from .fake_khaya import HEARD, KEY, WAV, Handler, Server
 @pytest.fixture
 def khaya(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server(("127.0.0.1", 0), Handler)
-    server.asked, server.before_answer = [], lambda: None
-    server.answers = {}
+    server.requests, server.before_response = [], lambda: None
+    server.responses = {}
     server.put("/v1/translate", "Maakye")
     server.put("/tts/v1/tts", WAV)
     server.put("/tts/v2/synthesize", b"ID3 and so on")

@@ -33,19 +33,19 @@ SEGMENTS = {"text": "good morning", "timings": {"segments": [{"text": "good morn
 class Server(ThreadingHTTPServer):
     """Responds to each path with what a test put there, and records the requests."""
 
-    answers: dict[str, tuple[int, str, bytes]]
-    asked: list[tuple[str, bytes]]
-    before_answer: Callable[[], None]
+    responses: dict[str, tuple[int, str, bytes]]
+    requests: list[tuple[str, bytes]]
+    before_response: Callable[[], None]
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
-    def put(self, path: str, answer: object, status: int = 200) -> None:
-        if isinstance(answer, bytes):
-            self.answers[path] = status, "audio/wav", answer
+    def put(self, path: str, response: object, status: int = 200) -> None:
+        if isinstance(response, bytes):
+            self.responses[path] = status, "audio/wav", response
         else:
-            self.answers[path] = status, "application/json", json.dumps(answer).encode()
+            self.responses[path] = status, "application/json", json.dumps(response).encode()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -53,15 +53,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.append((self.path, body))
-        self.server.before_answer()
-        status, kind, answer = self.server.answers[self.path.partition("?")[0]]
+        self.server.requests.append((self.path, body))
+        self.server.before_response()
+        status, kind, response = self.server.responses[self.path.partition("?")[0]]
         self.send_response(status)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("Content-Length", str(len(response)))
         self.end_headers()
         with contextlib.suppress(OSError):  # a command that was interrupted reads no response
-            self.wfile.write(answer)
+            self.wfile.write(response)
 
     def log_message(self, format: str, *args: object) -> None:
         pass

@@ -40,7 +40,7 @@ def test_a_failure_is_one_line_and_exit_code_1(words: list[str], complaint: str,
 
 def test_nothing_is_sent_if_the_output_cannot_be_written(khaya: Server, run: Run) -> None:
     assert run("synthesize", "Hello", "-o", "no/where.wav")[0] == 1
-    assert khaya.asked == []
+    assert khaya.requests == []
 
 
 def test_with_json_a_failure_is_an_object_on_standard_error(khaya: Server, run: Run) -> None:
@@ -64,7 +64,7 @@ def test_an_error_says_if_the_call_may_have_been_billed(khaya: Server, run: Run)
     assert code == 1
     assert "Out of order" in err
     assert err.endswith("; the call may have been carried out and billed\n")
-    assert len(khaya.asked) == 1
+    assert len(khaya.requests) == 1
 
 
 def test_the_key_is_never_shown(khaya: Server, run: Run) -> None:
@@ -112,9 +112,9 @@ def _sigint_is_heard() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_sigint_is_heard")
 def test_ctrl_c_is_exit_code_130_without_output(khaya: Server, run: Run) -> None:
-    khaya.before_answer = lambda: os.kill(os.getpid(), signal.SIGINT)
+    khaya.before_response = lambda: os.kill(os.getpid(), signal.SIGINT)
     assert run("translate", "Good morning", "en-tw") == (130, "", "")
-    assert len(khaya.asked) == 1
+    assert len(khaya.requests) == 1
 
 
 @pytest.mark.usefixtures("_sigint_is_heard")
@@ -126,7 +126,7 @@ def test_ctrl_c_ends_the_program_with_130(khaya: Server) -> None:
         asked.set()
         answer.wait()
 
-    khaya.before_answer = hold
+    khaya.before_response = hold
     with subprocess.Popen([*KELLYAPI, "translate", "Hello", "en-tw"], stdout=-1, stderr=-1) as process:
         asked.wait()
         process.send_signal(signal.SIGINT)

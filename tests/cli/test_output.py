@@ -88,7 +88,7 @@ def test_in_a_pipe_media_is_written_as_bytes(
 
 def test_json_and_media_cannot_share_standard_output(khaya: Server, run: Run) -> None:
     code, out, err = run("synthesize", "Hello", "--json", "-o", "-")
-    assert (code, out, khaya.asked) == (2, "", [])
+    assert (code, out, khaya.requests) == (2, "", [])
     assert json.loads(err)["error"] == {
         "type": "ValueError",
         "message": "--json and -o - cannot share standard output",
@@ -108,7 +108,7 @@ def test_with_json_speech_always_goes_to_a_file(khaya: Server, run: Run) -> None
         "path": "speech.wav",
     }
     assert Path("speech.wav").read_bytes() == WAV
-    assert json.loads(khaya.asked[0][1]) == {"text": "Hello", "language": "eng", "speaker_id": "female"}
+    assert json.loads(khaya.requests[0][1]) == {"text": "Hello", "language": "eng", "speaker_id": "female"}
 
 
 @pytest.mark.parametrize(
@@ -123,12 +123,12 @@ def test_the_format_is_the_suffix_of_the_name_unless_it_is_given(
     words: list[str], format: str, file: str, khaya: Server, run: Run
 ) -> None:
     assert run("synthesize", "Hello", *words)[0] == 0
-    assert json.loads(khaya.asked[0][1])["format"] == format
+    assert json.loads(khaya.requests[0][1])["format"] == format
     assert Path(file).read_bytes() == b"ID3 and so on"
 
 
 @pytest.mark.parametrize(
-    ("words", "query", "answer", "out"),
+    ("words", "query", "reply", "out"),
     [
         ([], "language=eng", {"text": "good morning"}, "good morning\n"),
         (["--language", "twi"], "language=twi", {"text": "maakye"}, "maakye\n"),
@@ -141,11 +141,11 @@ def test_the_format_is_the_suffix_of_the_name_unless_it_is_given(
         (["--timestamps", "segment"], "language=eng&timestamps=segment", SEGMENTS, "0.00\t1.00\tgood morning\n"),
     ],
 )
-def test_a_file_is_transcribed(words: list[str], query: str, answer: object, out: str, khaya: Server, run: Run) -> None:
+def test_a_file_is_transcribed(words: list[str], query: str, reply: object, out: str, khaya: Server, run: Run) -> None:
     Path("hello.wav").write_bytes(WAV)
-    khaya.put("/asr/v3/transcribe", answer)
+    khaya.put("/asr/v3/transcribe", reply)
     assert run("transcribe", "hello.wav", *words) == (0, out, "")
-    assert khaya.asked == [(f"/asr/v3/transcribe?{query}", WAV)]
+    assert khaya.requests == [(f"/asr/v3/transcribe?{query}", WAV)]
 
 
 def test_audio_comes_from_standard_input(khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
@@ -153,7 +153,7 @@ def test_audio_comes_from_standard_input(khaya: Server, monkeypatch: pytest.Monk
     code, out, _ = run("transcribe", "-", "--json", "--timestamps", "word")
     assert code == 0
     assert json.loads(out)["words"][0] == {"word": "good", "start": 0.0, "end": 0.25}
-    assert khaya.asked[0][1] == WAV
+    assert khaya.requests[0][1] == WAV
 
 
 def test_the_command_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -> None:
@@ -161,7 +161,7 @@ def test_the_command_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -
     environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     done = subprocess.run([*KELLYAPI, "transcribe", "-"], input=WAV, capture_output=True, env=environment, check=True)
     assert (done.stdout.decode(), done.stderr) == (f"Ɛte sɛn{os.linesep}", b"")
-    assert khaya.asked[0][1] == WAV
+    assert khaya.requests[0][1] == WAV
 
 
 def test_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:

@@ -22,8 +22,8 @@ def ask(url: str) -> str:
     body = json.dumps({"in": "Good morning", "lang": "en-tw"}).encode()
     request = urllib.request.Request(f"{url}/v1/translate", body, {"Ocp-Apim-Subscription-Key": "sandbox"})
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
-        answer: str = json.load(response)
-    return answer
+        reply: str = json.load(response)
+    return reply
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

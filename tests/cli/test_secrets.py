@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
-from _core.shown_secrets import ECHO, tell
+from _core.shown_secrets import ECHO, secrets_in
 from processes import ForkingPython
 from servers import KEY, Script, Server, cut, make_response
 
@@ -39,5 +39,5 @@ async def test_the_command_shows_no_key_whatever_the_server_sends(
             _, out, err = await asyncio.to_thread(python.execute, COMMAND, *words)
             said = out + err
             assert said
-            assert tell(said) == []
+            assert secrets_in(said) == []
         assert server.requests

@@ -81,7 +81,7 @@ def cut_short(good: bytes) -> dict[str, Script]:
 def silent(good: bytes) -> dict[str, Script]:
     """Stop in the middle and keep the connection open."""
     return {
-        "no answer": hang,
+        "no response": hang,
         "half a head": pausing(good[:20]),
         "no body": pausing(good.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"),
         "half a body": pausing(good[:-1]),

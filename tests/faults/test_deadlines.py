@@ -23,7 +23,7 @@ PRECISION = 0.15
 CALLS = {name: one for name, one in OPERATIONS.items() if not one.transfer}
 WHOLE = make_response(body=b'"y"')
 SLOW: dict[str, Script] = {
-    "no answer": hang,
+    "no response": hang,
     "half a body": pausing(WHOLE[:-1]),
     "a byte a second": drip(WHOLE),
     "a byte a tenth of a second": drip(WHOLE, 0.1),

@@ -29,12 +29,12 @@ HOOK = "https://h.example/x"
 
 
 async def last(predictions: Any) -> Any:
-    """Follow a job to its end."""
+    """Follow a prediction to its end."""
     return [state.status async for state in predictions.follow("a1", interval=0)]
 
 
 READ: list[tuple[str, Any, str, str, Any, Call, Any]] = [
-    # The answer of either side is understood.
+    # The responses of both sides are understood.
     (
         "3 canceled",
         Skytells,
@@ -234,7 +234,7 @@ HEADERS: list[tuple[str, Any, str, str, Any, Call, dict[str, str]]] = [
 
 
 async def ids(it: Skytells) -> list[str]:
-    return [job.id for job in (await it.predictions.list()).items]
+    return [prediction.id for prediction in (await it.predictions.list()).items]
 
 
 async def cost(it: Skytells) -> float | None:

@@ -34,7 +34,7 @@ async def test_a_stream_ends_even_if_the_server_keeps_sending() -> None:
         await server.until(lambda: server.open == 0)
 
 
-def endless(name: str) -> Script:
+def unfinished(name: str) -> Script:
     """Start a stream and never end it."""
     return pausing(streamed(BEGUN[name], b"x" * 50)[:-50])
 
@@ -47,7 +47,7 @@ async def fail_within(stream: Any) -> None:
 
 @each
 async def test_leaving_early_frees_the_connection_at_once(name: str) -> None:
-    async with asked(name, endless(name)) as (make, server):
+    async with asked(name, unfinished(name)) as (make, server):
         async with make() as stream:
             async for _ in stream:
                 break
@@ -64,7 +64,7 @@ async def test_leaving_early_frees_the_connection_at_once(name: str) -> None:
 
 
 async def test_leaving_the_text_of_a_response_early_frees_the_connection() -> None:
-    async with asked("skytells responses", endless("skytells responses")) as (make, server):
+    async with asked("skytells responses", unfinished("skytells responses")) as (make, server):
         texts = make().texts()
         assert await anext(texts) == "Hel"
         await texts.aclose()
@@ -74,7 +74,7 @@ async def test_leaving_the_text_of_a_response_early_frees_the_connection() -> No
 @each
 @pytest.mark.parametrize("early", [True, False])
 async def test_cancelling_frees_the_connection_at_once(name: str, early: bool) -> None:
-    async with asked(name, hang if early else endless(name)) as (make, server):
+    async with asked(name, hang if early else unfinished(name)) as (make, server):
         task = asyncio.create_task(read(make))
         await server.until(lambda: len(server.requests) == 1)
         task.cancel()

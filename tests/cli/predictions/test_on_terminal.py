@@ -32,9 +32,9 @@ def test_a_terminal_shows_a_progress_bar_and_then_the_outputs(on_terminal: Calla
 
 @pytest.mark.usefixtures("_quick")
 def test_a_terminal_shows_tables(on_terminal: Callable[..., Terminal]) -> None:
-    job = ask("create", "truefusion", {"prompt": "a fox"})
+    prediction = ask("create", "truefusion", {"prompt": "a fox"})
     for words, patterns in {
-        ("predictions", "list"): ["Id", "Status", "Credits", job.id, "page 1 of"],
+        ("predictions", "list"): ["Id", "Status", "Credits", prediction.id, "page 1 of"],
         ("models", "list"): ["Model", "Price", "truefusion-ultra", "per image"],
         ("models", "show", "truefusion"): ["Input", "Default", "negative_prompt", "1024"],
     }.items():
@@ -73,9 +73,9 @@ def test_a_second_ctrl_c_is_a_no_even_just_before_the_reply_is_read(on_terminal:
 @pytest.mark.parametrize("words", [FOX, [*FOX, "--json"]], ids=["people", "machines"])
 @pytest.mark.usefixtures("_slow")
 def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> None:
-    known = {job.id for job in ask("list").items}
+    known = {prediction.id for prediction in ask("list").items}
     with subprocess.Popen([*KELLYAPI, *words], stdout=-1, stderr=-1, stdin=subprocess.DEVNULL, text=True) as process:
-        while not (new := {job.id for job in ask("list").items} - known):
+        while not (new := {prediction.id for prediction in ask("list").items} - known):
             pass
         (id,) = new
         if "--json" not in words:
@@ -98,14 +98,14 @@ def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> Non
 
 @pytest.mark.usefixtures("_slow")
 def test_ctrl_c_while_following_names_the_prediction_too(on_terminal: Callable[..., Terminal]) -> None:
-    job = ask("create", "truefusion", {"prompt": "a fox"})
-    terminal = on_terminal("predictions", "follow", job.id)
-    terminal.until(f"prediction {job.id}")
+    prediction = ask("create", "truefusion", {"prompt": "a fox"})
+    terminal = on_terminal("predictions", "follow", prediction.id)
+    terminal.until(f"prediction {prediction.id}")
     terminal.interrupt()
     terminal.until(r"Cancel it\? \[y/N\] ")
     terminal.type("y\n")
     assert terminal.end() == 130
-    assert ask("get", job.id).status == "cancelled"
+    assert ask("get", prediction.id).status == "cancelled"
 
 
 def test_ctrl_c_during_a_download_does_not_offer_to_cancel_a_prediction_that_has_ended(

@@ -14,30 +14,36 @@ from .terminal import FOX, PNG, ask
 
 @pytest.mark.usefixtures("_slow")
 def test_a_prediction_is_listed_shown_cancelled_and_deleted(run: Run) -> None:
-    job = ask("create", "truefusion", {"prompt": "a fox"})
-    assert run("predictions", "get", job.id)[1] == "pending\n"
-    assert json.loads(run("predictions", "get", job.id, "--json")[1])["status"] == "pending"
+    prediction = ask("create", "truefusion", {"prompt": "a fox"})
+    assert run("predictions", "get", prediction.id)[1] == "pending\n"
+    assert json.loads(run("predictions", "get", prediction.id, "--json")[1])["status"] == "pending"
     listed = run("predictions", "list", "--model", "truefusion", "--status", "pending")[1]
-    assert f"{job.id}\tpending\ttruefusion\t{job.created_at[:10]} {job.created_at[11:19]}\t0\n" in listed
+    assert (
+        f"{prediction.id}\tpending\ttruefusion\t{prediction.created_at[:10]} {prediction.created_at[11:19]}\t0\n"
+        in listed
+    )
     page = json.loads(run("predictions", "list", "--per-page", "1", "--json")[1])
-    assert (page["items"][0]["id"], page["pagination"]["per_page"]) == (job.id, 1)
-    assert run("predictions", "cancel", job.id) == (0, f"{job.id} cancelled\n", "")
-    assert ask("get", job.id).status == "cancelled"
-    assert json.loads(run("predictions", "delete", job.id, "--json")[1]) == {"id": job.id, "done": "deleted"}
-    assert run("predictions", "get", job.id)[0] == 1
+    assert (page["items"][0]["id"], page["pagination"]["per_page"]) == (prediction.id, 1)
+    assert run("predictions", "cancel", prediction.id) == (0, f"{prediction.id} cancelled\n", "")
+    assert ask("get", prediction.id).status == "cancelled"
+    assert json.loads(run("predictions", "delete", prediction.id, "--json")[1]) == {
+        "id": prediction.id,
+        "done": "deleted",
+    }
+    assert run("predictions", "get", prediction.id)[0] == 1
 
 
 @pytest.mark.usefixtures("_quick")
 def test_a_prediction_is_followed_and_downloaded_by_its_id(run: Run) -> None:
-    job = ask("create", "truefusion", {"prompt": "a fox", "width": 64, "height": 64})
-    code, out, err = run("predictions", "follow", job.id, "--interval", "0.01", "-o", "made")
+    prediction = ask("create", "truefusion", {"prompt": "a fox", "width": 64, "height": 64})
+    code, out, err = run("predictions", "follow", prediction.id, "--interval", "0.01", "-o", "made")
     (path,) = Path("made").iterdir()
     assert (code, out) == (0, f"{path}\n")
-    assert err.startswith(f"prediction {job.id}\n")
+    assert err.startswith(f"prediction {prediction.id}\n")
     path.unlink()
-    assert run("predictions", "download", job.id, "-o", "made")[:2] == (0, f"{path}\n")
+    assert run("predictions", "download", prediction.id, "-o", "made")[:2] == (0, f"{path}\n")
     assert path.read_bytes().startswith(PNG)
-    assert run("predictions", "download", job.id)[1] == f"{path.name}\n"
+    assert run("predictions", "download", prediction.id)[1] == f"{path.name}\n"
 
 
 @pytest.mark.usefixtures("_quick")

@@ -34,10 +34,10 @@ def test_a_prediction_is_run_and_its_outputs_are_downloaded() -> None:
 @pytest.mark.usefixtures("_quick")
 def test_json_has_the_prediction_and_its_files(run: Run) -> None:
     code, out, err = run(*FOX, "-o", "made", "--json")
-    job = json.loads(out)
+    prediction = json.loads(out)
     assert (code, err) == (0, "")
-    assert (job["status"], job["progress"], job["credits_used"]) == ("succeeded", 100, 0.03)
-    assert [Path(path).read_bytes()[:8] for path in job["paths"]] == [PNG]
+    assert (prediction["status"], prediction["progress"], prediction["credits_used"]) == ("succeeded", 100, 0.03)
+    assert [Path(path).read_bytes()[:8] for path in prediction["paths"]] == [PNG]
 
 
 @pytest.mark.usefixtures("_quick")

@@ -15,7 +15,7 @@ from kellyapi import Aerostack, BatchedResult, CacheEntry, ServerError
 BASE = "https://api.aerostack.ai/v1"
 
 
-def answers(wire: Responses, path: str, *replies: Any) -> list[list[Sent]]:
+def respond_in_order(wire: Responses, path: str, *replies: Any) -> list[list[Sent]]:
     """Respond to the next requests to one path, in order."""
     return [respond(wire, "POST", f"{BASE}{path}", json=reply) for reply in replies]
 
@@ -37,7 +37,9 @@ async def test_more_than_100_keys_are_read_in_several_requests_and_in_order(
 ) -> None:
     keys = KEYS[:number]
     parts = [keys[start : start + 100] for start in range(0, number, 100)]
-    sent = answers(wire, "/cache/getMany", *({"results": [{"key": k, "value": k} for k in part]} for part in parts))
+    sent = respond_in_order(
+        wire, "/cache/getMany", *({"results": [{"key": k, "value": k} for k in part]} for part in parts)
+    )
     assert await aerostack.cache.get_many(iter(keys)) == tuple(CacheEntry(key, key=key) for key in keys)
     assert bodies(sent) == [{"keys": part} for part in parts]
     assert [len(part) for part in parts] == sizes
@@ -46,7 +48,7 @@ async def test_more_than_100_keys_are_read_in_several_requests_and_in_order(
 async def test_more_than_100_entries_are_set_in_several_requests_and_counted_together(
     wire: Responses, aerostack: Aerostack
 ) -> None:
-    sent = answers(wire, "/cache/setMany", {"success": True, "count": 100}, {"success": True, "count": 7})
+    sent = respond_in_order(wire, "/cache/setMany", {"success": True, "count": 100}, {"success": True, "count": 7})
     assert await aerostack.cache.set_many(dict.fromkeys(KEYS[:107], 1)) == 107
     entries = [{"key": key, "value": 1} for key in KEYS[:107]]
     assert bodies(sent) == [{"entries": entries[:100]}, {"entries": entries[100:]}]
@@ -56,7 +58,7 @@ async def test_more_than_500_keys_are_deleted_in_several_requests_and_counted_to
     wire: Responses, aerostack: Aerostack
 ) -> None:
     replies = [{"success": True, "count": 500, "deleted": number} for number in (500, 3, 1)]
-    sent = answers(wire, "/cache/deleteMany", *replies)
+    sent = respond_in_order(wire, "/cache/deleteMany", *replies)
     assert await aerostack.cache.delete_many(KEYS) == 504
     assert bodies(sent) == [{"keys": KEYS[:500]}, {"keys": KEYS[500:1000]}, {"keys": KEYS[1000:]}]
 
@@ -65,7 +67,7 @@ async def test_more_than_25_queries_are_sent_in_several_requests_and_one_failure
     wire: Responses, aerostack: Aerostack
 ) -> None:
     good, bad = {"success": True, "results": [{"a": 1}]}, {"success": False, "error": "no such table"}
-    sent = answers(
+    sent = respond_in_order(
         wire,
         "/db/batch",
         {"success": False, "results": [bad] + [good] * 24},
@@ -88,7 +90,7 @@ async def test_an_empty_batch_succeeds_without_a_request(wire: Responses, aerost
 async def test_a_truncated_list_of_keys_is_logged(
     wire: Responses, aerostack: Aerostack, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answers(wire, "/cache/keys", {"keys": ["a"], "truncated": True})
+    respond_in_order(wire, "/cache/keys", {"keys": ["a"], "truncated": True})
     with caplog.at_level(logging.WARNING):
         assert await aerostack.cache.keys() == ("a",)
     assert "the first 1 keys only" in caplog.text
@@ -134,7 +136,9 @@ async def test_all_pages_are_iterated_with_either_flag_for_more(
     wire: Responses, aerostack: Aerostack, which: str
 ) -> None:
     iterate, path, asked, page = LISTS[which]
-    sent = answers(wire, path, page(["a1", "a2"], True, "c1"), page([], True, "c2"), page(["a3"], False, "left over"))
+    sent = respond_in_order(
+        wire, path, page(["a1", "a2"], True, "c1"), page([], True, "c2"), page(["a3"], False, "left over")
+    )
     assert names([item async for item in iterate(aerostack)]) == ["a1", "a2", "a3"]
     assert bodies(sent) == [asked, {**asked, "cursor": "c1"}, {**asked, "cursor": "c2"}]
 
@@ -142,9 +146,9 @@ async def test_all_pages_are_iterated_with_either_flag_for_more(
 @pytest.mark.parametrize("which", LISTS)
 async def test_a_page_without_a_new_cursor_is_the_last(wire: Responses, aerostack: Aerostack, which: str) -> None:
     iterate, path, _, page = LISTS[which]
-    answers(wire, path, page(["a1"], True, None))
+    respond_in_order(wire, path, page(["a1"], True, None))
     assert names([item async for item in iterate(aerostack)]) == ["a1"]
-    sent = answers(wire, path, page(["a1"], True, "c1"), page(["a2"], True, "c1"))
+    sent = respond_in_order(wire, path, page(["a1"], True, "c1"), page(["a2"], True, "c1"))
     assert names([item async for item in iterate(aerostack)]) == ["a1", "a2"]
     assert len(bodies(sent)) == 2
 
@@ -152,7 +156,7 @@ async def test_a_page_without_a_new_cursor_is_the_last(wire: Responses, aerostac
 @pytest.mark.parametrize("which", LISTS)
 async def test_no_page_is_requested_before_it_is_needed(wire: Responses, aerostack: Aerostack, which: str) -> None:
     iterate, path, _, page = LISTS[which]
-    sent = answers(wire, path, page(["a1"], True, "c1"))
+    sent = respond_in_order(wire, path, page(["a1"], True, "c1"))
     async for _ in iterate(aerostack):
         break
     assert len(bodies(sent)) == 1
@@ -160,7 +164,7 @@ async def test_no_page_is_requested_before_it_is_needed(wire: Responses, aerosta
 
 async def test_a_failure_in_the_middle_ends_the_iteration(wire: Responses, aerostack: Aerostack) -> None:
     iterate, path, _, page = LISTS["cache"]
-    answers(wire, path, page(["a1"], True, "c1"))
+    respond_in_order(wire, path, page(["a1"], True, "c1"))
     respond(wire, "POST", f"{BASE}{path}", status=500, json={"code": "INTERNAL_ERROR", "message": "no"})
     seen = []
 

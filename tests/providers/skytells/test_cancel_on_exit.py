@@ -17,7 +17,7 @@ from kellyapi import Prediction, PredictionFailedError, Skytells, StatusError, W
 from .polled_predictions import CANCEL, GET, followed, progress, refusal, state, targets
 
 
-def of_a_job(*scripts: Script) -> Script:
+def poll_responses(*scripts: Script) -> Script:
     """Respond to polls with these scripts, then always with one state, and to every cancellation with success."""
     left = list(scripts)
 
@@ -95,20 +95,20 @@ async def leave_run(skytells: Skytells, server: Server, **options: Any) -> None:
 async def test_leaving_cancels_the_prediction_with_cancel_on_exit(
     leave: Callable[..., Awaitable[None]], cancel: bool
 ) -> None:
-    async with followed(of_a_job()) as (skytells, server):
+    async with followed(poll_responses()) as (skytells, server):
         await leave(skytells, server, cancel_on_exit=cancel)
         assert targets(server).count(CANCEL) == cancel
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "canceled"])
 async def test_a_prediction_that_has_ended_is_not_cancelled(status: str) -> None:
-    async with followed(of_a_job(progress(1), state(status))) as (skytells, server):
+    async with followed(poll_responses(progress(1), state(status))) as (skytells, server):
         async for seen in skytells.predictions.follow("a1", interval=0, cancel_on_exit=True):
             if seen.ended:
                 break
         gc.collect()
         assert targets(server) == [GET, GET]
-    async with followed(of_a_job(state(status))) as (skytells, server):
+    async with followed(poll_responses(state(status))) as (skytells, server):
         outcome = await asyncio.gather(skytells.predictions.wait("a1", cancel_on_exit=True), return_exceptions=True)
         assert isinstance(outcome[0], Prediction if status == "succeeded" else PredictionFailedError)
         assert targets(server) == [GET]
@@ -123,7 +123,7 @@ async def test_a_prediction_that_is_being_created_is_cancelled_as_soon_as_its_id
         await known.wait()
         await exchange.write(state("pending"))
 
-    async with followed(of_a_job(create)) as (skytells, server):
+    async with followed(poll_responses(create)) as (skytells, server):
         task = asyncio.create_task(skytells.run("m", {}, cancel_on_exit=True))
         await asked.wait()
         task.cancel()
@@ -161,7 +161,7 @@ asyncio.run(main())
 
 
 async def test_following_that_is_left_open_until_the_end_of_the_loop_is_only_logged() -> None:
-    async with Server(of_a_job()) as server:
+    async with Server(poll_responses()) as server:
         said = await run_script(KEPT, server.url)
         assert targets(server) == [GET]
     assert said.splitlines() == ["processing", "prediction a1 was not cancelled: the loop ended"]

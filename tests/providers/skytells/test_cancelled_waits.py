@@ -31,17 +31,17 @@ from servers import KEY, Seen, Server, make_response
 from kellyapi import NO_RETRY, Skytells, WebhookReceiver
 from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
-LOOKS = 2
+POLLS = 2
 """Polls of a prediction that find it running."""
-AT_WORK, DONE, CANCELED = "processing", "succeeded", "canceled"
+RUNNING, DONE, CANCELED = "processing", "succeeded", "canceled"
 
 
-def platform() -> Reply:
+def prediction_server() -> Reply:
     """Make the responses of a provider whose predictions run for a few polls, and then succeed."""
-    looks: Counter[str] = Counter()
+    polls: Counter[str] = Counter()
     numbers = count()
 
-    def job(id: str, status: str) -> bytes:
+    def prediction(id: str, status: str) -> bytes:
         return make_response(body=json.dumps({"id": id, "status": status, "output": ["https://a.example/a"]}).encode())
 
     def reply(seen: Seen) -> bytes:
@@ -49,10 +49,10 @@ def platform() -> Reply:
             said = [f"data: {json.dumps(event)}\n\n" for event in EVENTS[seen.target]]
             return make_response(body="".join([*said, "data: [DONE]\n\n"]).encode(), kind="text/event-stream")
         if seen.target == "/predict":
-            return job(f"created-{next(numbers)}", AT_WORK)
+            return prediction(f"created-{next(numbers)}", RUNNING)
         id, _, cancels = seen.target.removeprefix("/predictions/").partition("/")
-        looks[id] += 1
-        return job(id, CANCELED if cancels else AT_WORK if looks[id] <= LOOKS else DONE)
+        polls[id] += 1
+        return prediction(id, CANCELED if cancels else RUNNING if polls[id] <= POLLS else DONE)
 
     return reply
 
@@ -62,51 +62,51 @@ class Waiting:
     """Clients that wait for a prediction."""
 
     skytells: Skytells
-    asking: WebhookReceiver
+    polling: WebhookReceiver
     """It polls if no delivery comes."""
-    patient: WebhookReceiver
+    not_polling: WebhookReceiver
     """It does not poll."""
     numbers: Iterator[int] = field(factory=count)
 
-    def job(self) -> str:
-        return f"job-{next(self.numbers)}"
+    def prediction(self) -> str:
+        return f"prediction-{next(self.numbers)}"
 
 
 async def follow(one: Waiting) -> bool:
-    async with aclosing(one.skytells.predictions.follow(one.job(), interval=0)) as states:
-        return [state.status async for state in states] == [AT_WORK, DONE]
+    async with aclosing(one.skytells.predictions.follow(one.prediction(), interval=0)) as states:
+        return [state.status async for state in states] == [RUNNING, DONE]
 
 
 async def wait(one: Waiting) -> bool:
-    return (await one.skytells.predictions.wait(one.job(), interval=0)).ended
+    return (await one.skytells.predictions.wait(one.prediction(), interval=0)).ended
 
 
 async def wait_or_cancel(one: Waiting) -> bool:
-    return (await one.skytells.predictions.wait(one.job(), interval=0, cancel_on_exit=True)).ended
+    return (await one.skytells.predictions.wait(one.prediction(), interval=0, cancel_on_exit=True)).ended
 
 
 async def run(one: Waiting) -> bool:
     return (await one.skytells.run("m", {}, interval=0, cancel_on_exit=True)).ended
 
 
-async def be_called(one: Waiting) -> bool:
+async def wait_for_delivery(one: Waiting) -> bool:
     """Wait for a delivery that comes after a few turns of the loop."""
-    id = one.job()
+    id = one.prediction()
     body = json.dumps({"id": id, "status": DONE}).encode()
     headers = {SIGNATURE_HEADER: hmac.digest(KEY.encode(), body, "sha256").hex()}
 
     async def call() -> None:
         for _ in range(TURNS // 3):
             await asyncio.sleep(0)
-        await one.patient.handle(headers, body)
+        await one.not_polling.handle(headers, body)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(call())
-        return (await one.patient.wait_for(id)).ended
+        return (await one.not_polling.wait_for(id)).ended
 
 
-async def ask_after_all(one: Waiting) -> bool:
-    return (await one.asking.wait_for(one.job(), poll_after=0)).ended
+async def poll_after_all(one: Waiting) -> bool:
+    return (await one.polling.wait_for(one.prediction(), poll_after=0)).ended
 
 
 async def talk(one: Waiting) -> bool:
@@ -119,7 +119,7 @@ async def respond(one: Waiting) -> bool:
         return len([event async for event in stream]) == len(EVENTS["/responses"])
 
 
-WAITS = (follow, wait, wait_or_cancel, run, be_called, ask_after_all, talk, respond)
+WAITS = (follow, wait, wait_or_cancel, run, wait_for_delivery, poll_after_all, talk, respond)
 
 
 @pytest.mark.parametrize("wait", WAITS)
@@ -130,7 +130,7 @@ async def test_every_kind_of_waiting_can_be_cancelled_at_any_moment_and_leaves_n
         "kellyapi.providers.skytells.predictions.polling.FIRST_PAUSE", 0.0
     )  # `wait_for` has no interval
     random = Random(3)
-    async with Server(slow(random, platform())) as server:
+    async with Server(slow(random, prediction_server())) as server:
         tasks, files = tasks_but_the_servers(), open_files()
         async with Skytells(KEY, base_url=server.url, max_connections=LINES, retry=NO_RETRY) as skytells:
             one = Waiting(skytells, WebhookReceiver(skytells=skytells), WebhookReceiver(KEY))
@@ -145,8 +145,8 @@ async def test_every_kind_of_waiting_can_be_cancelled_at_any_moment_and_leaves_n
                     break
                 await asyncio.sleep(0)
             assert tasks_but_the_servers() <= tasks
-            assert not one.asking._waiters._waiting
-            assert not one.patient._waiters._waiting
+            assert not one.polling._waiters._waiting
+            assert not one.not_polling._waiters._waiting
             await server.until(lambda: server.open <= LINES)
             assert await asyncio.gather(*(wait(one) for _ in range(10 * LINES))) == [True] * (10 * LINES)
         await server.until(lambda: server.open == 0)

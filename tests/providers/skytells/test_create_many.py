@@ -21,13 +21,13 @@ async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, 
     second = respond(wire, "POST", f"{BASE}/predict", status=400, json=bad)
     wire.post(f"{BASE}/predict", exception=ConnectionResetError("reset"))
     last = respond(wire, "POST", f"{BASE}/predict", json={"id": "a4", "status": "pending"})
-    jobs = [
+    requests = [
         ("m1", {"prompt": "a"}),
         PredictionRequest("m2", {}),
         ("m3", {}),
         PredictionRequest("m4", {}, webhook=Webhook("https://h.example/x", ["completed"]), stream=True),
     ]
-    made = await skytells.predictions.create_many(jobs)
+    made = await skytells.predictions.create_many(requests)
     assert [one.id if isinstance(one, Prediction) else type(one).__name__ for one in made] == [
         "a1",
         "BadRequestError",
@@ -98,7 +98,7 @@ async def test_a_foreign_error_has_no_note_if_no_prediction_was_created(wire: Re
 async def test_create_many_ends_at_once_when_it_is_cancelled() -> None:
     async with Server(hang) as server, Skytells("key", base_url=server.url) as skytells:
         creating = asyncio.create_task(skytells.predictions.create_many([("m", {})] * 2))
-        while len(server.requests) < 2:  # noqa: ASYNC110  the server tells nobody
+        while len(server.requests) < 2:  # noqa: ASYNC110  the server has no event for it
             await asyncio.sleep(0)
         creating.cancel()
         await asyncio.wait([creating], timeout=5)

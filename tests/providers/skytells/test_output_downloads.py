@@ -14,7 +14,7 @@ from servers import Exchange, Server
 from kellyapi import NO_RETRY, Prediction, Skytells, StatusError
 
 
-def job(*outputs: str, **fields: Any) -> Prediction:
+def finished_prediction(*outputs: str, **fields: Any) -> Prediction:
     return Prediction(id="a1", status="succeeded", output=list(outputs), **fields)
 
 
@@ -34,7 +34,7 @@ async def test_at_most_four_outputs_are_downloaded_at_once(tmp_path: Path) -> No
 
     async with delivered(counted) as (skytells, _, server):
         links = [f"{server.url}/{number}.png" for number in range(10)]
-        task = asyncio.create_task(skytells.predictions.download(job(*links), tmp_path / "new"))
+        task = asyncio.create_task(skytells.predictions.download(finished_prediction(*links), tmp_path / "new"))
         await four.wait()
         go_on.set()
         saved = await task
@@ -46,18 +46,20 @@ async def test_at_most_four_outputs_are_downloaded_at_once(tmp_path: Path) -> No
 async def test_outputs_of_one_name_get_different_files_even_if_case_is_ignored(tmp_path: Path) -> None:
     async with delivered(Delivery()) as (skytells, _, server):
         links = [f"{server.url}/{path}" for path in ("1/a.png", "2/a.png", "3/A.PNG", "1-a.png")]
-        saved = await skytells.predictions.download(job(*links), tmp_path)
+        saved = await skytells.predictions.download(finished_prediction(*links), tmp_path)
     assert len({path.name.casefold() for path in saved}) == len(links)
     assert names(tmp_path) == sorted(path.name for path in saved)
 
 
 async def test_progress_counts_the_bytes_of_all_outputs(tmp_path: Path) -> None:
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     async with delivered(Delivery()) as (skytells, _, server):
         links = [f"{server.url}/{number}.png" for number in range(3)]
-        await skytells.predictions.download(job(*links), tmp_path, on_progress=lambda *each: told.append(each))
-    assert told[0] == (0, None)
-    assert told[-1] == (3 * len(DATA), 3 * len(DATA))
+        await skytells.predictions.download(
+            finished_prediction(*links), tmp_path, on_progress=lambda *each: reported.append(each)
+        )
+    assert reported[0] == (0, None)
+    assert reported[-1] == (3 * len(DATA), 3 * len(DATA))
 
 
 async def test_one_output_that_fails_keeps_the_others(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ async def test_one_output_that_fails_keeps_the_others(tmp_path: Path) -> None:
             await Delivery()(exchange)
 
     async with delivered(second_fails) as (skytells, _, server):
-        state = job(*(f"{server.url}/{number}.png" for number in range(3)))
+        state = finished_prediction(*(f"{server.url}/{number}.png" for number in range(3)))
         with pytest.raises(StatusError) as caught:
             await skytells.predictions.download(state, tmp_path)
     assert (caught.value.status, caught.value.prediction) == (500, state)
@@ -81,13 +83,13 @@ class Expiring:
 
     def __init__(self, status: int, *, fresh: bool) -> None:
         self.status, self.fresh = status, fresh
-        self.looks = 0
+        self.polls = 0
 
     async def __call__(self, exchange: Exchange) -> None:
         await exchange.read()
         target = exchange.seen.target
         if target == "/predictions/a1":
-            self.looks += 1
+            self.polls += 1
             assert exchange.seen.headers["x-api-key"] == "key"
             host = f"http://{exchange.seen.headers['host']}"
             links = [f"{host}/{'new' if self.fresh else 'old'}/{number}.png" for number in range(2)]
@@ -103,18 +105,18 @@ class Expiring:
 async def test_expired_links_are_requested_again_once(status: int, tmp_path: Path) -> None:
     provider = Expiring(status, fresh=True)
     async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
-        state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))
+        state = finished_prediction(*(f"{server.url}/old/{number}.png" for number in range(2)))
         saved = await skytells.predictions.download(state, tmp_path)
     assert [path.read_bytes() for path in saved] == [DATA, DATA]
-    assert provider.looks == 1
+    assert provider.polls == 1
 
 
 @pytest.mark.parametrize("status", [403, 404, 410])
 async def test_a_link_that_is_expired_twice_is_an_error_that_says_so(status: int, tmp_path: Path) -> None:
     provider = Expiring(status, fresh=False)
     async with Server(provider) as server, Skytells("key", base_url=server.url, retry=NO_RETRY) as skytells:
-        state = job(*(f"{server.url}/old/{number}.png" for number in range(2)))
+        state = finished_prediction(*(f"{server.url}/old/{number}.png" for number in range(2)))
         with pytest.raises(StatusError, match="expire about five minutes after") as caught:
             await skytells.predictions.download(state, tmp_path)
-    assert (caught.value.status, caught.value.prediction.id, provider.looks) == (status, "a1", 1)
+    assert (caught.value.status, caught.value.prediction.id, provider.polls) == (status, "a1", 1)
     assert names(tmp_path) == []

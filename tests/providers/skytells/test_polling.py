@@ -77,10 +77,10 @@ def test_a_callback_that_uses_all_the_time_leaves_one_last_poll() -> None:
 
 @pytest.mark.parametrize("how", ["plain", "async"])
 async def test_run_reports_each_state_from_the_first(how: str) -> None:
-    told: list[tuple[str, float | None]] = []
+    reported: list[tuple[str, float | None]] = []
 
     def plain(seen: Prediction) -> None:
-        told.append((seen.status, seen.progress))
+        reported.append((seen.status, seen.progress))
 
     async def later(seen: Prediction) -> None:
         await asyncio.sleep(0)
@@ -90,7 +90,7 @@ async def test_run_reports_each_state_from_the_first(how: str) -> None:
         callback = plain if how == "plain" else later
         done = await skytells.run("m", {}, interval=0, on_progress=callback)
     assert done.status == "succeeded"
-    assert told == [("pending", None), ("processing", 40), ("succeeded", None)]
+    assert reported == [("pending", None), ("processing", 40), ("succeeded", None)]
 
 
 async def test_a_prediction_that_has_ended_when_it_is_created_is_not_polled() -> None:
@@ -181,13 +181,13 @@ def test_by_default_waiting_for_a_prediction_ends_after_15_minutes() -> None:
                 await skytells.predictions.wait("a1")
             return clock() - started, len(server.requests)
 
-    def looks(dice: float) -> int:
+    def polls(dice: float) -> int:
         pauses = (poll_pause(polls, None, dice) for polls in count(1))
         return sum(1 for _ in takewhile(lambda now: now < 900, accumulate(pauses)))
 
     seconds, seen = run_patiently(main())
     assert seconds == pytest.approx(900)
-    assert looks(1) <= seen <= looks(0) + 2  # the first, and the one before the deadline
+    assert polls(1) <= seen <= polls(0) + 2  # the first, and the one before the deadline
 
 
 async def test_a_timeout_of_zero_is_one_poll() -> None:
@@ -277,20 +277,20 @@ async def test_a_timeout_of_hours_warns_once_and_points_at_the_caller(call: Call
 
 
 async def test_many_followed_predictions_need_no_more_requests_than_each_alone() -> None:
-    looks: dict[str, int] = {}
+    polls: dict[str, int] = {}
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
         id = exchange.seen.target.rpartition("/")[2]
-        looks[id] = looks.get(id, 0) + 1
-        body = {"id": id, "status": "succeeded" if looks[id] == 3 else "processing"}
+        polls[id] = polls.get(id, 0) + 1
+        body = {"id": id, "status": "succeeded" if polls[id] == 3 else "processing"}
         await exchange.write(make_response(body=json.dumps(body).encode()))
 
     async with followed(script) as (skytells, server):
         waiting = (skytells.predictions.wait(f"job{number}", interval=0.01) for number in range(200))
         done = await asyncio.gather(*waiting)
-        assert {one.id for one in done} == set(looks)
-        assert set(looks.values()) == {3}
+        assert {one.id for one in done} == set(polls)
+        assert set(polls.values()) == {3}
         assert server.connections <= 100
 
 

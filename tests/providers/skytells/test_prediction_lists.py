@@ -53,24 +53,27 @@ async def test_all_pages_and_all_predictions_can_be_iterated(wire: Responses, sk
     for _ in range(2):
         pages(wire, ["a", "b"], ["c"], last=2, query="&model=lumo&per_page=2")
     filters = {"model": "lumo", "per_page": 2}
-    seen = [[job.id for job in page.items] async for page in skytells.predictions.pages(**filters)]
+    seen = [[prediction.id for prediction in page.items] async for page in skytells.predictions.pages(**filters)]
     assert seen == [["a", "b"], ["c"]]
-    assert [job.id async for job in skytells.predictions.iterate(**filters)] == ["a", "b", "c"]
+    assert [prediction.id async for prediction in skytells.predictions.iterate(**filters)] == ["a", "b", "c"]
 
 
 async def test_pages_can_begin_in_the_middle(wire: Responses, skytells: Skytells) -> None:
     pages(wire, ["a"], ["b"], ["c"], last=3)
-    assert [job.id async for job in skytells.predictions.iterate(page=2)] == ["b", "c"]
+    assert [prediction.id async for prediction in skytells.predictions.iterate(page=2)] == ["b", "c"]
     assert len(wire.requests) == 2
 
 
 async def test_an_empty_page_is_the_last_whatever_the_count_is(wire: Responses, skytells: Skytells) -> None:
     pages(wire, ["a"], [], last=9)
-    assert [job.id async for job in skytells.predictions.iterate()] == ["a"]
+    assert [prediction.id async for prediction in skytells.predictions.iterate()] == ["a"]
 
 
 async def test_a_bare_array_is_one_page(wire: Responses, skytells: Skytells) -> None:
     respond(
         wire, "GET", f"{BASE}/predictions?page=1", json=[DONE, {"id": "b", "status": "queued", "model": {"name": "m"}}]
     )
-    assert [(job.id, job.model) async for job in skytells.predictions.iterate()] == [("a1", None), ("b", "m")]
+    assert [(prediction.id, prediction.model) async for prediction in skytells.predictions.iterate()] == [
+        ("a1", None),
+        ("b", "m"),
+    ]

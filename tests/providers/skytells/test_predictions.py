@@ -15,7 +15,7 @@ from kellyapi import KellyAPIError, Prediction, Skytells, Webhook, WebhookEvent
 
 from .messages import BASE, DONE, GONE, KEY
 
-JOB = Prediction(id="a1", status="processing")
+PREDICTION = Prediction(id="a1", status="processing")
 
 
 # One prediction
@@ -39,7 +39,7 @@ ONE_JOB: list[tuple[Call, str, str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("id", ["a1", JOB], ids=["id", "prediction"])
+@pytest.mark.parametrize("id", ["a1", PREDICTION], ids=["id", "prediction"])
 @pytest.mark.parametrize(("call", "method", "path", "reply", "result"), ONE_JOB)
 async def test_a_prediction_is_named_by_its_id_or_an_earlier_state(
     wire: Responses, skytells: Skytells, id: Any, call: Call, method: str, path: str, reply: Any, result: Any
@@ -53,8 +53,8 @@ async def test_following_and_downloading_take_a_prediction_too(
     wire: Responses, skytells: Skytells, tmp_path: Path
 ) -> None:
     respond(wire, "GET", f"{BASE}/predictions/a1", json=DONE, repeat=True)
-    assert [state.status async for state in skytells.predictions.follow(JOB)] == ["succeeded"]
-    assert await skytells.predictions.download(JOB, tmp_path) == ()
+    assert [state.status async for state in skytells.predictions.follow(PREDICTION)] == ["succeeded"]
+    assert await skytells.predictions.download(PREDICTION, tmp_path) == ()
 
 
 @pytest.mark.parametrize("id", [None, 1, {"id": "a1"}, b"a1"])

@@ -76,9 +76,9 @@ async def test_create_posts_the_model_the_input_and_the_options(
     wire: Responses, skytells: Skytells, options: Any, data: Any
 ) -> None:
     sent = respond(wire, "POST", f"{BASE}/predict", json={"id": "a1", "status": "pending"})
-    job = await skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"}, **options)
-    assert job == Prediction(id="a1", status="pending")
-    assert not job.ended
+    prediction = await skytells.predictions.create("truefusion-pro", {"prompt": "a wolf"}, **options)
+    assert prediction == Prediction(id="a1", status="pending")
+    assert not prediction.ended
     asked = {"model": "truefusion-pro", "input": {"prompt": "a wolf"}, **data}
     assert [(one.headers, one.json) for one in sent] == [(JSON, asked)]
 
@@ -95,8 +95,8 @@ async def test_a_blank_model_is_refused_before_anything_is_sent(wire: Responses,
 
 async def test_a_queued_prediction_of_the_older_generation_is_a_success(wire: Responses, skytells: Skytells) -> None:
     respond(wire, "POST", f"{BASE}/predict", json={"status": False, "id": "a1", "response": "queued"})
-    job = await skytells.predictions.create("truefusion-pro", {})
-    assert job == Prediction(id="a1", status="pending", response="queued")
+    prediction = await skytells.predictions.create("truefusion-pro", {})
+    assert prediction == Prediction(id="a1", status="pending", response="queued")
 
 
 # Get
@@ -104,15 +104,20 @@ async def test_a_queued_prediction_of_the_older_generation_is_a_success(wire: Re
 
 async def test_get_reads_every_field(wire: Responses, skytells: Skytells) -> None:
     sent = respond(wire, "GET", f"{BASE}/predictions/a1", json=LIVE)
-    job = await skytells.predictions.get("a1")
+    prediction = await skytells.predictions.get("a1")
     assert [(one.headers, one.body) for one in sent] == [(KEY, b"")]
-    assert (job.id, job.status, job.model, job.type) == ("a1", "succeeded", "truefusion", "inference")
-    assert (job.input, job.output, job.outputs) == ({"prompt": "a wolf"}, [OUTPUT], (OUTPUT,))
-    assert (job.ended, job.progress, job.credits_used) == (True, 100.0, 0.03)
-    assert (job.metrics.image_count, job.metrics.predict_time) == (1, 3.9)
-    assert [(file.url, file.size) for file in job.metadata.storage.files] == [(OUTPUT, 9)]
-    assert (job.created_at, job.updated_at) == ("2026-03-04T21:20:58.000000Z", None)
-    assert job.urls == {"get": f"{BASE}/predictions/a1"}
+    assert (prediction.id, prediction.status, prediction.model, prediction.type) == (
+        "a1",
+        "succeeded",
+        "truefusion",
+        "inference",
+    )
+    assert (prediction.input, prediction.output, prediction.outputs) == ({"prompt": "a wolf"}, [OUTPUT], (OUTPUT,))
+    assert (prediction.ended, prediction.progress, prediction.credits_used) == (True, 100.0, 0.03)
+    assert (prediction.metrics.image_count, prediction.metrics.predict_time) == (1, 3.9)
+    assert [(file.url, file.size) for file in prediction.metadata.storage.files] == [(OUTPUT, 9)]
+    assert (prediction.created_at, prediction.updated_at) == ("2026-03-04T21:20:58.000000Z", None)
+    assert prediction.urls == {"get": f"{BASE}/predictions/a1"}
 
 
 async def test_a_prediction_names_itself(wire: Responses, skytells: Skytells) -> None:
@@ -157,8 +162,8 @@ async def test_each_form_of_a_prediction_is_understood(
     wire: Responses, skytells: Skytells, changes: Any, seen: Any
 ) -> None:
     respond(wire, "GET", f"{BASE}/predictions/a1", json={**LIVE, **changes})
-    job = await skytells.predictions.get("a1")
-    assert {name: getattr(job, name) for name in seen} == seen
+    prediction = await skytells.predictions.get("a1")
+    assert {name: getattr(prediction, name) for name in seen} == seen
 
 
 @pytest.mark.parametrize(
@@ -219,9 +224,9 @@ async def test_a_poll_that_can_never_succeed_ends_the_following(wire: Responses,
     respond(wire, "GET", f"{BASE}/predictions/a1", status=404, json={"error": {"message": "no such thing"}})
     with pytest.raises(NotFoundError):
         await skytells.predictions.wait("a1", interval=0)
-    error = {"error_id": "PREDICTION_FAILED", "message": "no such job"}
+    error = {"error_id": "PREDICTION_FAILED", "message": "no such prediction"}
     respond(wire, "GET", f"{BASE}/predictions/a1", status=502, json=error)
-    with pytest.raises(ServerError, match="no such job"):
+    with pytest.raises(ServerError, match="no such prediction"):
         await skytells.predictions.wait("a1", interval=0)
 
 

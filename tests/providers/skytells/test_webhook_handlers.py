@@ -22,18 +22,18 @@ from .webhook_calls import OK, PATH, call, listening, serving
 
 async def test_handlers_run_after_the_response_by_default(receiver: WebhookReceiver) -> None:
     order: list[str] = []
-    answered = asyncio.Event()
+    responded = asyncio.Event()
 
     @receiver.on("succeeded")
     async def handle(event: WebhookDelivery) -> None:
-        await answered.wait()
+        await responded.wait()
         order.append("handled")
 
     async with serving(receiver) as post:
         assert await post(HEADERS, BODY) == OK
-        order.append("answered")
-        answered.set()
-    assert order == ["answered", "handled"]
+        order.append("responded")
+        responded.set()
+    assert order == ["responded", "handled"]
 
 
 async def test_the_response_is_sent_before_a_plain_handler_begins(receiver: WebhookReceiver) -> None:
@@ -270,7 +270,7 @@ async def test_a_handler_is_called_for_its_event_in_any_spelling(
     receiver = WebhookReceiver(SECRET)
     receiver.on(name)(seen.append)
     for status in ["started", "starting", "succeeded", "failed", "canceled", "cancelled", "processing", "paused"]:
-        await receiver.handle(*call(status, f"job-{status}"))
+        await receiver.handle(*call(status, f"prediction-{status}"))
     await receiver.close()
     assert sorted(event.prediction.status for event in seen) == sorted(statuses)
 

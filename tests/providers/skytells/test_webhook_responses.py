@@ -124,8 +124,12 @@ async def test_a_hundred_repeated_deliveries_at_once_are_one_event(
 async def test_one_state_is_one_event_in_each_form_and_spelling(
     receiver: WebhookReceiver, seen: list[WebhookDelivery]
 ) -> None:
-    job = {"id": "p1", "status": "canceled"}
-    for body in (job, job | {"status": "cancelled"}, {"type": "prediction.cancelled", "data": job}):
+    prediction = {"id": "p1", "status": "canceled"}
+    for body in (
+        prediction,
+        prediction | {"status": "cancelled"},
+        {"type": "prediction.cancelled", "data": prediction},
+    ):
         assert await receiver.handle(*signed(body)) == OK
     await receiver.close()
     assert [event.name for event in seen] == ["canceled"]
@@ -161,9 +165,9 @@ async def test_another_web_framework_passes_headers_and_bytes(
         return JSONResponse(said, status)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://app.test") as client:
-        answers = [await client.post(PATH, content=body, headers=headers) for headers, body, _ in CALLS]
+        responses = [await client.post(PATH, content=body, headers=headers) for headers, body, _ in CALLS]
     await receiver.close()
-    assert [answer.status_code for answer in answers] == [status for _, _, status in CALLS]
+    assert [response.status_code for response in responses] == [status for _, _, status in CALLS]
     assert {event.id for event in seen} == {"p1:succeeded", "p1:failed"}
 
 
@@ -176,7 +180,7 @@ def test_a_server_without_an_event_loop_uses_run_sync(receiver: WebhookReceiver,
         return said, status
 
     client = app.test_client()
-    answers = [client.post(PATH, data=body, headers=headers) for headers, body, _ in CALLS]
+    responses = [client.post(PATH, data=body, headers=headers) for headers, body, _ in CALLS]
     run_sync(receiver.close())
-    assert [answer.status_code for answer in answers] == [status for _, _, status in CALLS]
+    assert [response.status_code for response in responses] == [status for _, _, status in CALLS]
     assert {event.id for event in seen} == {"p1:succeeded", "p1:failed"}

@@ -26,7 +26,7 @@ from kellyapi.providers.skytells.webhooks.waiting import MAX_KNOWN_STATES
 from .test_webhooks import BODY, HEADERS, SECRET
 from .webhook_calls import call, listening
 
-JOB = "https://api.skytells.ai/v1/predictions/p1"
+PREDICTION_URL = "https://api.skytells.ai/v1/predictions/p1"
 
 
 # Waiting for a delivery
@@ -52,9 +52,9 @@ DONE = Prediction(id="p1", status="succeeded")
 PENDING = Prediction(id="p1", status="pending")
 
 
-@pytest.mark.parametrize("job", ["p1", PENDING])
-async def test_a_delivery_ends_the_waiting(receiver: WebhookReceiver, job: Any) -> None:
-    waiting = [asyncio.create_task(receiver.wait_for(job, timeout=None)) for _ in range(3)]
+@pytest.mark.parametrize("prediction", ["p1", PENDING])
+async def test_a_delivery_ends_the_waiting(receiver: WebhookReceiver, prediction: Any) -> None:
+    waiting = [asyncio.create_task(receiver.wait_for(prediction, timeout=None)) for _ in range(3)]
     await asyncio.sleep(0)
     for each in (call("started"), call(id="p2"), ({}, BODY)):
         await receiver.handle(*each)
@@ -100,8 +100,8 @@ async def test_a_prediction_that_does_not_succeed_raises(receiver: WebhookReceiv
 
 
 async def test_without_a_client_and_a_delivery_the_waiting_times_out(receiver: WebhookReceiver, time: Time) -> None:
-    async def too_long(job: str | Prediction) -> WaitTimeoutError:
-        waiting = asyncio.create_task(receiver.wait_for(job, timeout=60))
+    async def too_long(prediction: str | Prediction) -> WaitTimeoutError:
+        waiting = asyncio.create_task(receiver.wait_for(prediction, timeout=60))
         await asyncio.sleep(0)
         time.ahead += 59
         await asyncio.sleep(0)
@@ -134,7 +134,7 @@ async def polling(seen: list[WebhookDelivery]) -> AsyncIterator[WebhookReceiver]
 async def test_if_no_delivery_comes_the_prediction_is_polled(
     wire: Responses, polling: WebhookReceiver, time: Time, timeout: float | None, after: float
 ) -> None:
-    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "succeeded"})
+    sent = respond(wire, "GET", PREDICTION_URL, json={"id": "p1", "status": "succeeded"})
     waiting = [asyncio.create_task(polling.wait_for("p1", timeout=timeout)) for _ in range(2)]
     await asyncio.sleep(0)
     time.ahead += after - 1
@@ -157,9 +157,9 @@ async def test_the_prediction_is_not_polled_while_a_delivery_may_come(
 
 
 async def test_a_delivery_during_a_poll_ends_the_waiting(wire: Responses, polling: WebhookReceiver) -> None:
-    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"})
+    sent = respond(wire, "GET", PREDICTION_URL, json={"id": "p1", "status": "processing"})
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0))
-    while not sent:  # noqa: ASYNC110  aioresponses tells nobody
+    while not sent:  # noqa: ASYNC110  aioresponses has no event for it
         await asyncio.sleep(0)
     await polling.handle(HEADERS, BODY)
     assert await waiting == DONE
@@ -167,9 +167,9 @@ async def test_a_delivery_during_a_poll_ends_the_waiting(wire: Responses, pollin
 
 
 async def test_polling_that_times_out_has_the_last_state(wire: Responses, polling: WebhookReceiver, time: Time) -> None:
-    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
+    sent = respond(wire, "GET", PREDICTION_URL, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", timeout=60, poll_after=0))
-    while not sent:  # noqa: ASYNC110  aioresponses tells nobody
+    while not sent:  # noqa: ASYNC110  aioresponses has no event for it
         await asyncio.sleep(0)
     for _ in range(10):
         await asyncio.sleep(0)
@@ -180,7 +180,7 @@ async def test_polling_that_times_out_has_the_last_state(wire: Responses, pollin
 
 
 async def test_an_error_of_polling_is_raised(wire: Responses, polling: WebhookReceiver) -> None:
-    respond(wire, "GET", JOB, status=401, json={"status": False, "response": "Unauthorized"})
+    respond(wire, "GET", PREDICTION_URL, status=401, json={"status": False, "response": "Unauthorized"})
     with pytest.raises(AuthenticationError):
         await polling.wait_for("p1", poll_after=0)
 
@@ -198,9 +198,9 @@ async def test_a_timeout_of_the_key_function_is_not_the_end_of_the_waiting(timeo
 
 @pytest.mark.parametrize("asking", [False, True])
 async def test_cancelled_waiting_leaves_nothing(wire: Responses, polling: WebhookReceiver, asking: bool) -> None:
-    sent = respond(wire, "GET", JOB, json={"id": "p1", "status": "processing"}, repeat=True)
+    sent = respond(wire, "GET", PREDICTION_URL, json={"id": "p1", "status": "processing"}, repeat=True)
     waiting = asyncio.create_task(polling.wait_for("p1", poll_after=0 if asking else 60))
-    while asking and not sent:  # noqa: ASYNC110  aioresponses tells nobody
+    while asking and not sent:  # noqa: ASYNC110  aioresponses has no event for it
         await asyncio.sleep(0)
     await asyncio.sleep(0)
     waiting.cancel()

@@ -190,7 +190,7 @@ def test_no_traceback_with_locals_shows_the_secret() -> None:
 # Events
 
 
-JOB = {"id": "p1", "status": "processing"}
+PREDICTION = {"id": "p1", "status": "processing"}
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ JOB = {"id": "p1", "status": "processing"}
     ],
 )
 def test_the_event_of_a_bare_prediction_is_its_status(status: str, type: str) -> None:
-    event = verify_webhook(*signed(JOB | {"status": status}), SECRET)
+    event = verify_webhook(*signed(PREDICTION | {"status": status}), SECRET)
     assert event == WebhookDelivery(type=type, name=status, prediction=Prediction(id="p1", status=status))
     assert event.id == f"p1:{type}"
 
@@ -230,7 +230,7 @@ def test_the_event_of_a_bare_prediction_is_its_status(status: str, type: str) ->
     ],
 )
 def test_the_event_of_an_envelope_is_its_type(name: str, type: str) -> None:
-    event = verify_webhook(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": JOB}), SECRET)
+    event = verify_webhook(*signed({"type": name, "created_at": "2026-03-04T21:20:58Z", "data": PREDICTION}), SECRET)
     prediction = Prediction(id="p1", status="processing")
     assert event == WebhookDelivery(type=type, name=name, created_at="2026-03-04T21:20:58Z", prediction=prediction)
     assert event.id == f"p1:{type}"
@@ -245,12 +245,14 @@ def test_the_event_of_an_envelope_is_its_type(name: str, type: str) -> None:
     ],
 )
 def test_a_prediction_with_fields_of_an_envelope_is_still_a_prediction(fields: dict[str, Any]) -> None:
-    event = verify_webhook(*signed(JOB | fields), SECRET)
+    event = verify_webhook(*signed(PREDICTION | fields), SECRET)
     assert (event.prediction.id, event.type, event.created_at) == ("p1", "processing", None)
 
 
 def test_a_prediction_is_read_as_everywhere_else() -> None:
-    event = verify_webhook(*signed(JOB | {"model": {"name": "m", "type": "image"}, "output": ["u"], "new": 1}), SECRET)
+    event = verify_webhook(
+        *signed(PREDICTION | {"model": {"name": "m", "type": "image"}, "output": ["u"], "new": 1}), SECRET
+    )
     assert (event.prediction.model, event.prediction.outputs) == ("m", ("u",))
 
 
