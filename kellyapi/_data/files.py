@@ -98,15 +98,15 @@ def find_destination(path: str | os.PathLike[str], *, follow_links: bool = True)
     """
     text = _expand(path)
     place = Path(text)
-    descriptor = _own_descriptor(place) if follow_links else None
+    file = Path(os.path.realpath(place)) if follow_links else Path(os.path.realpath(place.parent), place.name)
+    file = place if file == place.absolute() else file  # a relative path stays one in the errors
+    descriptor = _own_descriptor(place) if follow_links and file != place else None
     status = _status(place, follow_links=follow_links) if descriptor is None else _open_status(descriptor, text)
     if status is not None and stat.S_ISLNK(status.st_mode):
         status = None
     is_folder = text.rpartition(os.sep)[2] in ("", os.curdir, os.pardir)  # `Path` leaves a last / out
     if is_folder or (status is not None and stat.S_ISDIR(status.st_mode)):
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", text)
-    file = Path(os.path.realpath(place)) if follow_links else Path(os.path.realpath(place.parent), place.name)
-    file = place if file == place.absolute() else file  # a relative path stays one in the errors
     if status is None or (stat.S_ISREG(status.st_mode) and descriptor is None):
         in_place = not _check_replaceable(place, file, status)
     else:
@@ -207,7 +207,7 @@ def _check_writable(path: str, status: os.stat_result, descriptor: int | None) -
 
 def _own_descriptor(path: Path) -> int | None:
     """Return the descriptor of this program that a path stands for; `None` if it stands for a file."""
-    folders = re.compile(rf"/dev/fd|/proc/{os.getpid()}(/task/\d+)?/fd")
+    folders = re.compile(rf"/proc/{os.getpid()}(/task/\d+)?/fd")
     for _ in range(40):  # as many links as Linux follows
         path = Path(os.path.realpath(path.parent), path.name)
         if re.fullmatch("[0-9]+", path.name) and folders.fullmatch(os.fspath(path.parent)):

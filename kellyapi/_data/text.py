@@ -44,7 +44,7 @@ def excerpt(text: str | bytes) -> str:
 
 def printable(text: str) -> str:
     """Replace what would control a terminal, hide or reorder text, or has no UTF-8."""
-    return text if text.isascii() and text.isprintable() else _UNSAFE.sub("\ufffd", text)
+    return text if text.isprintable() else _UNSAFE.sub("\ufffd", text)
 
 
 def letter_ends(text: str) -> Iterable[int]:
