@@ -391,7 +391,8 @@ def _end_of_name(name: str) -> str:
 
 
 def _part_path(file: Path, word: str) -> Path:
-    name = os.fsencode(file.name)[:200].decode(errors="ignore")  # 255 bytes are the most that file systems take
+    # 255 bytes are the most that file systems take. Bytes that are no letters are left out: some systems refuse them.
+    name = os.fsencode(file.name)[:200].decode(sys.getfilesystemencoding(), "ignore")
     return file.with_name(f"{name}.{word}.part")
 
 

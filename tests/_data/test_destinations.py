@@ -7,6 +7,8 @@ import os
 import pwd
 import socket
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -255,6 +257,14 @@ def test_any_name_that_the_file_system_takes_is_written(name: bytes) -> None:
         assert os.listdir(os.fsencode(folder)) == [name]  # noqa: PTH208  the names as bytes
         run_sync(save(os.fspath(path), b"newer"))
         assert (os.listdir(os.fsencode(folder)), path.read_bytes()) == ([name], b"newer")  # noqa: PTH208
+
+
+def test_a_name_is_written_where_the_file_system_knows_ascii_alone(tmp_path: Path) -> None:
+    script = "import sys; from kellyapi import run_sync, save_file; run_sync(save_file(sys.argv[1], b'new'))"
+    ascii_alone = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run([sys.executable, "-c", script, tmp_path / "sɛn.txt"], env=ascii_alone, check=True)
+    assert (tmp_path / "sɛn.txt").read_bytes() == b"new"
+    assert names(tmp_path) == ["sɛn.txt"]
 
 
 async def test_a_tilde_stands_for_a_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
