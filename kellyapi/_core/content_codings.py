@@ -12,7 +12,8 @@ from .._data.text import excerpt
 from ..errors import TransportError
 from .messages import Headers
 
-_BY_AIOHTTP = frozenset({"gzip", "deflate", "br", "zstd"})
+_BY_AIOHTTP = (["gzip"], ["deflate"], ["br"], ["zstd"])
+"""The headers of which it is certain that aiohttp decodes their bodies."""
 _ALIASES = {"x-gzip": "gzip", "x-deflate": "deflate"}
 _NOT_UNDERSTOOD = frozenset({"br", "zstd", "compress", "x-compress"})
 """Any other name stands for no compression: servers send `utf-8`, `none` or `aws-chunked`."""
@@ -27,23 +28,28 @@ def read_codings(headers: Headers) -> tuple[str, ...]:
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.4
     """
-    value = headers.get("Content-Encoding")
-    if not value:  # most responses
+    if not headers.get("Content-Encoding"):  # most responses
         return ()
-    getall = getattr(headers, "getall", None)
-    lines = getall("Content-Encoding") if getall else [value]
-    names = (name.strip().lower() for name in ",".join(lines).split(","))
+    names = (name.strip().lower() for name in ",".join(_lines(headers)).split(","))
     return tuple(_ALIASES.get(name, name) for name in names if name not in ("", "identity"))
 
 
-def make_decoder(headers: Headers) -> ContentDecoder | None:
-    """Return a decoder for the codings that aiohttp leaves; `None` if it leaves none."""
+def make_decoder(headers: Headers, *, aiohttp_decodes: bool) -> ContentDecoder | None:
+    """Return a decoder for the codings that aiohttp leaves; `None` if it leaves none.
+
+    Args:
+        headers: Of the response.
+        aiohttp_decodes: Whether aiohttp decodes a coding. Of several headers it reads only one.
+    """
     codings = read_codings(headers)
-    if not codings:
-        return None
-    if headers.get("Content-Encoding", "").strip().lower() in _BY_AIOHTTP:
-        codings = codings[1:]
+    if codings and (aiohttp_decodes or [line.strip().lower() for line in _lines(headers)] in _BY_AIOHTTP):
+        codings = codings[:-1]
     return ContentDecoder(codings) if codings else None
+
+
+def _lines(headers: Headers) -> list[str]:
+    getall = getattr(headers, "getall", None)
+    return getall("Content-Encoding") if getall else [headers["Content-Encoding"]]
 
 
 class ContentDecoder:

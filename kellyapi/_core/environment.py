@@ -63,7 +63,7 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> st
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
         return f"the address {shown!r} would send the key unencrypted: use https://, or pass allow_http=True"
     try:
-        encode_url(address)
+        encode_url(address, "base URL")
     except ValueError as error:
         return f"{error}: {right}"
     return None

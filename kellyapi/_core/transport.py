@@ -181,7 +181,8 @@ class IncomingResponse:
         self._response = response
         self._timeout = request.timeout
         self._limit = limit
-        self._decoder = make_decoder(response.headers)
+        decodes = getattr(response.content, "total_compressed_bytes", None) is not None  # an empty body has no such
+        self._decoder = make_decoder(response.headers, aiohttp_decodes=decodes)
 
     async def read(self) -> bytes:
         """Read the whole body, refusing one above the limit while it arrives."""

@@ -84,6 +84,34 @@ async def test_a_download_is_saved_decoded(name: str, encode: Coding, tmp_path: 
     assert (tmp_path / "fox.png").read_bytes() == data
 
 
+@pytest.mark.parametrize(
+    ("names", "encode"),
+    [
+        (["identity", "gzip"], gzip.compress),
+        (["gzip", "identity"], gzip.compress),
+        (["x-gzip", "identity"], gzip.compress),
+        (["gzip", "gzip"], twice),
+    ],
+)
+async def test_codings_may_stand_in_several_headers(names: list[str], encode: Coding) -> None:
+    body = encode(b'{"a": "fox"}')
+    lines = [
+        "HTTP/1.1 200 OK",
+        *(f"Content-Encoding: {name}" for name in names),
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    ]
+    async with asked("\r\n".join(lines).encode() + body) as (shop, _):
+        assert await shop.look() == {"a": "fox"}
+
+
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "gzip, identity"])
+async def test_an_empty_body_has_any_coding(name: str) -> None:
+    async with asked(make_response(204, b"", Content_Encoding=name)) as (shop, _):
+        await shop.remove()
+
+
 WRONG: list[tuple[str, bytes]] = [
     ("gzip", FOX),
     ("x-gzip", FOX),
