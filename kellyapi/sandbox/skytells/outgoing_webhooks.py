@@ -13,10 +13,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
+from ..._data.links import encode_url
 from . import prediction_state
 from .prediction_state import StoredPrediction, StoredResult
 
@@ -124,11 +125,11 @@ async def _send(url: str, body: bytes, key: str, retries: tuple[float, ...]) -> 
 
 async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
     """POST JSON on a new connection and return the status."""
-    parts = urlsplit(url)
+    parts = urlsplit(encode_url(url))
     secure = parts.scheme == "https"
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=secure)
     try:
-        target = quote(f"{parts.path or '/'}?{parts.query}".removesuffix("?"), safe="%/?&=:;,@!$'()*+~")
+        target = f"{parts.path or '/'}?{parts.query}".removesuffix("?")
         all_headers: dict[str, Any] = {
             "Host": parts.netloc.rpartition("@")[2],
             "Content-Type": "application/json",
