@@ -8,6 +8,9 @@ one.
 from __future__ import annotations
 
 import asyncio
+import os
+import selectors
+import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -97,6 +100,46 @@ def is_finishing_generators(loop: asyncio.AbstractEventLoop) -> bool:
     Uses `BaseEventLoop._asyncgens_shutdown_called`. Without it the attempt is made, and fails with an error of ours.
     """
     return bool(getattr(loop, "_asyncgens_shutdown_called", False))
+
+
+def hide_task(task: asyncio.Task[Any]) -> None:
+    """Keep a task out of `asyncio.all_tasks`, all of which the end of a loop cancels.
+
+    Uses `asyncio.tasks._unregister_task`. Without it the end of the loop cancels the task.
+    Source: https://docs.python.org/3/library/asyncio-extending.html#task-lifetime-support
+    """
+    getattr(asyncio.tasks, "_unregister_task", _do_nothing)(task)
+
+
+def show_task(task: asyncio.Task[Any]) -> None:
+    """Undo `hide_task`.
+
+    Uses `asyncio.tasks._register_task`. Without it the task is still hidden.
+    """
+    getattr(asyncio.tasks, "_register_task", _do_nothing)(task)
+
+
+def _do_nothing(task: asyncio.Task[Any]) -> None:
+    pass
+
+
+def cut_off_from_parent(loop: asyncio.AbstractEventLoop) -> None:
+    """Replace the descriptors of a loop in a forked child by dead ones.
+
+    The child shares them with its parent: a connection that the child closes would be one that the parent no longer
+    hears of. Uses `_selector` and `_transports` of asyncio's selector loops. Without them nothing is replaced.
+    """
+    selector = getattr(loop, "_selector", None)
+    if selector is None:
+        return
+    near, far = socket.socketpair()
+    for descriptor in {*selector.get_map(), *getattr(loop, "_transports", ())}:
+        os.dup2(near.fileno(), descriptor, inheritable=False)
+    near.close()
+    far.close()
+    if hasattr(selector, "fileno"):
+        with selectors.DefaultSelector() as fresh:
+            os.dup2(fresh.fileno(), selector.fileno(), inheritable=False)
 
 
 def limit_read_size(transport: Any, size: int) -> None:

@@ -6,6 +6,7 @@ What is sent over them is the transport's.
 from __future__ import annotations
 
 import asyncio
+import os
 import select
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -16,6 +17,7 @@ from weakref import WeakKeyDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
+from .._data.threads import never_finalize
 from . import aiohttp_compat
 
 SessionHolder = AsyncGenerator[aiohttp.ClientSession, None]
@@ -79,6 +81,15 @@ def make_session(max_connections: int) -> aiohttp.ClientSession:
 
 _open_sessions: set[aiohttp.ClientSession] = set()
 """Keeps the collector from a session until its generator has closed it: it would warn of one that is open."""
+
+
+def _leave_sessions_to_parent() -> None:
+    for session in _open_sessions:
+        never_finalize(session)
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_leave_sessions_to_parent)
 
 
 async def keep_open(session: aiohttp.ClientSession) -> SessionHolder:

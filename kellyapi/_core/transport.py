@@ -28,6 +28,7 @@ from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
 from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
+from .unfinished import UnfinishedWork
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
 """A session of the user's, or a function that makes one; the function is called once per loop."""
@@ -57,6 +58,7 @@ class Transport:
         self._max_connections = max_connections or 100
         self._ours = session is None
         self._proxies = EnvironmentProxies.read(os.environ) if self._ours else EnvironmentProxies()
+        self.unfinished = UnfinishedWork()
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, SessionHolder | None]] = {}
 
     async def send(self, request: PreparedRequest) -> IncomingResponse:
@@ -74,7 +76,8 @@ class Transport:
         return response
 
     async def close(self) -> None:
-        """Close our session of the running loop; the next request opens another."""
+        """Close our session of the running loop when unfinished work has ended; the next request opens another."""
+        await self.unfinished.wait()
         _, holder = self._sessions.pop(asyncio.get_running_loop(), (None, None))
         if holder is not None:
             await holder.aclose()

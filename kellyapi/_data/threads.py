@@ -1,12 +1,14 @@
-"""Work that would block the event loop, in threads; and files that a cancelled caller leaves behind."""
+"""Work that would block the event loop, in threads; files that a cancelled caller leaves behind; forked children."""
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 T = TypeVar("T")
 
@@ -14,6 +16,18 @@ OFF_LOOP_SIZE = 256 * 2**10
 """Bytes that would block the loop while they are parsed or decoded."""
 _worker = ThreadPoolExecutor(1, "kellyapi")
 """One thread: JSON parsers, and the base64 of the standard library, hold the lock: several only fight for it."""
+
+
+serving_loops: WeakKeyDictionary[object, asyncio.AbstractEventLoop] = WeakKeyDictionary()
+"""The loops of the local servers that run in this process: who blocks one gets no response from its server."""
+
+
+def never_finalize(value: object) -> None:
+    """Keep an object that a forked child has inherited until the child's process ends, and run none of its finalizers.
+
+    They would close the connections that it shares with its parent, and warn of those that its parent has not closed.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(value))
 
 
 def _replace_worker() -> None:

@@ -7,6 +7,7 @@ for.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections import deque
@@ -21,6 +22,7 @@ from aiohttp import web
 from attrs import define
 
 from kellyapi import PROVIDERS, KellyAPI
+from kellyapi._data.threads import serving_loops
 
 from . import kelly, khaya
 from .aerostack import routes as aerostack
@@ -221,9 +223,11 @@ class Sandbox:
             await self.close()
             raise
         self.port = self._runner.addresses[0][1]
+        serving_loops[self] = asyncio.get_running_loop()
 
     async def close(self) -> None:
         """Stop listening, and end the process of the engines."""
+        serving_loops.pop(self, None)
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()

@@ -20,7 +20,9 @@ from kellyapi._core import aiohttp_compat
 SOURCE = Path(kellyapi.__file__).parent
 NAMES = ("_retry_connection", "_middlewares", "_loop", "_exception", "_max_field_size", "should_close", "read_timeout")
 """Of aiohttp."""
-ALL_NAMES = (*NAMES, "_asyncgens_shutdown_called", "_ssl_protocol", "max_size")
+OF_ASYNCIO = ("_asyncgens_shutdown_called", "_ssl_protocol", "max_size", "_selector", "_transports", "_register_task",
+              "_unregister_task")  # fmt: skip
+ALL_NAMES = (*NAMES, *OF_ASYNCIO)
 
 PROGRAM = """
 import asyncio, sys
@@ -63,7 +65,10 @@ async def test_each_private_name_exists_today() -> None:
             assert hasattr(response.content, "_exception")
     assert hasattr(aiohttp.client_proto.ResponseHandler, "should_close")
     assert hasattr(aiohttp.client_proto.ResponseHandler, "read_timeout")
-    assert hasattr(asyncio.get_running_loop(), "_asyncgens_shutdown_called")
+    for name in ("_asyncgens_shutdown_called", "_selector", "_transports"):
+        assert hasattr(asyncio.get_running_loop(), name)
+    assert hasattr(asyncio.tasks, "_register_task")
+    assert hasattr(asyncio.tasks, "_unregister_task")
 
 
 def test_only_one_module_uses_private_names() -> None:
@@ -102,3 +107,17 @@ def test_a_loop_without_the_private_name_counts_as_running() -> None:
     loop = asyncio.new_event_loop()
     loop.close()
     assert not aiohttp_compat.is_finishing_generators(object())  # type: ignore[arg-type]  # has none of the names
+
+
+def test_a_loop_without_a_selector_is_left_to_its_child_as_it_is() -> None:
+    aiohttp_compat.cut_off_from_parent(object())  # type: ignore[arg-type]  # has none of the names
+
+
+async def test_without_their_names_tasks_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(asyncio.tasks, "_register_task")
+    monkeypatch.delattr(asyncio.tasks, "_unregister_task")
+    task = asyncio.ensure_future(asyncio.sleep(0))
+    aiohttp_compat.hide_task(task)
+    aiohttp_compat.show_task(task)
+    assert task in asyncio.all_tasks()
+    await task

@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 from ...._core.downloads import OnBytes
 from ...._core.resource import Resource, drop_none
+from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import check_id, encode_path
 from ...._data.files import find_folder
 from ...._data.json_text import dumps
@@ -141,7 +142,7 @@ class PredictionsResource(Resource):
         started = asyncio.get_running_loop().time()
         creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body)
         if cancel_on_exit:
-            created = await create_or_cancel(creating, self.cancel, self._connection.logger)
+            created = await create_or_cancel(creating, self.cancel, self._connection.logger, self._unfinished)
         else:
             created = await creating
         poller = self._poller(created, pace, cancel_on_exit=cancel_on_exit)
@@ -294,6 +295,10 @@ class PredictionsResource(Resource):
         save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
         return await save_outputs(state, place, on_progress, save=save, get=self.get)
 
+    @property
+    def _unfinished(self) -> UnfinishedWork:
+        return self._connection.transport.unfinished
+
     def _create(self, body: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
         return self._post_json("/predict", body, into=PREDICTION)
 
@@ -317,7 +322,8 @@ class PredictionsResource(Resource):
                 yield await poller.next_state()
         finally:
             if cancel_on_exit and not poller.ended:
-                await cancel_abandoned(prediction_id(prediction), self.cancel, self._connection.logger)
+                id = prediction_id(prediction)
+                await cancel_abandoned(id, self.cancel, self._connection.logger, self._unfinished)
 
     async def _wait(self, poller: PredictionPoller, on_progress: OnState | None, *, cancel_on_exit: bool) -> Prediction:
         id = prediction_id(poller.prediction)
@@ -338,7 +344,7 @@ class PredictionsResource(Resource):
             raise
         finally:
             if cancel_on_exit and not poller.ended:
-                await cancel_abandoned(id, self.cancel, self._connection.logger)
+                await cancel_abandoned(id, self.cancel, self._connection.logger, self._unfinished)
 
 
 def _day(day: str | date | None) -> str | None:
