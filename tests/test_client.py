@@ -28,6 +28,9 @@ def clients(api: KellyAPI) -> dict[str, Any]:
     return {name: getattr(api, name) for name in ALL_PROVIDERS}
 
 
+# Keys and addresses
+
+
 def test_positional_arguments_are_kelly_ais_key_address_and_session() -> None:
     def make() -> aiohttp.ClientSession:
         raise AssertionError("nothing is opened when a client is made")
@@ -113,6 +116,9 @@ async def test_an_unusable_address_is_an_error_at_the_first_call(wire: Responses
     assert not wire.requests
 
 
+# A client that the user passes
+
+
 async def test_a_given_client_keeps_its_options_and_shares_the_session(wire: Responses) -> None:
     timeouts: list[Timeout] = []
     hook: Any = lambda request, response: timeouts.append(request.timeout)  # noqa: E731  short
@@ -150,6 +156,9 @@ async def test_a_given_client_with_its_own_session_keeps_it(wire: Responses) -> 
         await api.khaya.languages("synthesis")
         await api.close()
         assert not session.closed
+
+
+# Sessions
 
 
 async def test_the_four_providers_use_one_session(wire: Responses) -> None:
@@ -218,6 +227,8 @@ async def test_resources_have_the_options_of_their_client(wire: Responses) -> No
         await skytells.predictions.get("a")
     assert sent[0].headers == {"X-A": "1", "x-api-key": "k"}
 
+
+# Options
 
 WRONG = [
     ({"timeout": 0}, ValueError, "timeout"),

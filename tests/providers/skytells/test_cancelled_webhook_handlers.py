@@ -14,8 +14,7 @@ from kellyapi import (
     WebhookReceiver,
 )
 
-from .test_webhooks import BODY, HEADERS, SECRET
-from .webhook_calls import OK
+from .webhook_calls import BODY, HEADERS, OK, SECRET
 from .webhook_servers import KEY
 
 

@@ -14,8 +14,7 @@ from servers import run_script
 
 from kellyapi import Deliveries, MemoryDeliveries, SQLiteDeliveries, WebhookDelivery, WebhookReceiver
 
-from .test_webhooks import BODY, HEADERS, SECRET
-from .webhook_calls import OK, PATH, call, listening, serving
+from .webhook_calls import BODY, HEADERS, OK, PATH, SECRET, call, listening, serving
 
 # Before or after the response
 

@@ -14,8 +14,7 @@ from aiohttp import web
 
 from kellyapi import Prediction, SQLiteDeliveries, WebhookDelivery, WebhookReceiver
 
-from .test_webhooks import BODY, HEADERS, SECRET, signed
-from .webhook_calls import OK
+from .webhook_calls import BODY, HEADERS, OK, SECRET, signed
 from .webhook_servers import KEY, Servers, leave_unfinished, unfinished
 
 

@@ -19,8 +19,7 @@ from flask import Flask
 from kellyapi import SQLiteDeliveries, WebhookDelivery, WebhookReceiver, run_sync
 from kellyapi.providers.skytells.webhooks.receiver import MAX_BODY
 
-from .test_webhooks import BODY, HEADERS, signed
-from .webhook_calls import OK, PATH, call, listening, serving, talk
+from .webhook_calls import BODY, HEADERS, OK, PATH, call, listening, serving, signed, talk
 
 # Responses
 

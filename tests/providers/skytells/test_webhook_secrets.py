@@ -8,8 +8,7 @@ import pytest
 
 from kellyapi import ConfigurationError, Skytells, WebhookReceiver
 
-from .test_webhooks import BODY, HEADERS, SECRET
-from .webhook_calls import PATH, call
+from .webhook_calls import BODY, HEADERS, PATH, SECRET, call
 
 
 async def accepts(receiver: WebhookReceiver, *secrets: str) -> list[bool]:

@@ -19,8 +19,7 @@ from kellyapi import (
 )
 from kellyapi._data import owner as owner_module
 
-from .test_webhooks import BODY, HEADERS, SECRET
-from .webhook_calls import OK
+from .webhook_calls import BODY, HEADERS, OK, SECRET
 from .webhook_servers import KEY, leave_unfinished
 
 

@@ -23,8 +23,7 @@ from kellyapi import (
 )
 from kellyapi.providers.skytells.webhooks.waiting import MAX_KNOWN_STATES
 
-from .test_webhooks import BODY, HEADERS, SECRET
-from .webhook_calls import call, listening
+from .webhook_calls import BODY, HEADERS, SECRET, call, listening
 
 PREDICTION_URL = "https://api.skytells.ai/v1/predictions/p1"
 

@@ -32,18 +32,11 @@ from kellyapi import (
 from kellyapi.providers.skytells.webhooks import verification
 from kellyapi.providers.skytells.webhooks.verification import SIGNATURE_HEADER
 
-SECRET = "sk-test-key"
-BODY = b'{"id":"p1","status":"succeeded"}'
-SIGNATURE = "2a478c45472f2f4db275e913f6bbacdc94805c192c68d65322c030567dcf85fd"
-HEADERS = {"X-Skytells-Signature": SIGNATURE}
+from .webhook_calls import BODY, HEADERS, SECRET, SIGNATURE, signed
+
 MESSAGE = Message()
 MESSAGE["X-Skytells-SIGNATURE"] = SIGNATURE
 EVENT = WebhookDelivery(type="succeeded", name="succeeded", prediction=Prediction(id="p1", status="succeeded"))
-
-
-def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return {"X-Skytells-Signature": hmac.new(secret.encode(), data, sha256).hexdigest()}, data
 
 
 def test_the_public_name_is_the_function_of_the_module() -> None:

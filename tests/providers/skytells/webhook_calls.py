@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import io
+import json
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any, Protocol
 
 from aiohttp import ClientSession, web
 
 from kellyapi import WebhookDelivery, WebhookReceiver
 
-from .test_webhooks import SECRET, signed
+SECRET = "sk-test-key"
+BODY = b'{"id":"p1","status":"succeeded"}'
+SIGNATURE = "2a478c45472f2f4db275e913f6bbacdc94805c192c68d65322c030567dcf85fd"
+HEADERS = {"X-Skytells-Signature": SIGNATURE}
+
+
+def signed(body: Any, secret: str = SECRET) -> tuple[dict[str, str], bytes]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return {"X-Skytells-Signature": hmac.new(secret.encode(), data, sha256).hexdigest()}, data
+
 
 PATH = "/webhooks/skytells"
 OK = (200, {"ok": True})
