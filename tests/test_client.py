@@ -24,7 +24,7 @@ ADDRESSES = {
 
 
 def clients(api: KellyAPI) -> dict[str, Any]:
-    """Give the four clients by name."""
+    """Return the four clients by name."""
     return {name: getattr(api, name) for name in ALL_PROVIDERS}
 
 

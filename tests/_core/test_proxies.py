@@ -1,7 +1,6 @@
 """Proxies on real sockets: which requests use one, what it receives, and what happens if it fails.
 
-Which proxy is chosen for which host is a pure rule, tested with `config`; that the environment's is asked at all, and
-the option in its place, with `transport`.
+Which proxy a host has is a pure rule, see test_proxy_rules.py.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ TOO_LONG = {
 
 @asynccontextmanager
 async def asked_over(kind: str, script: bytes) -> AsyncIterator[tuple[Shop, Server]]:
-    """Give a client with a session of its own, or one of the user's."""
+    """Yield a client with its own session, or with one of the user."""
     if kind == "our session":
         async with asked(script) as pair:
             yield pair

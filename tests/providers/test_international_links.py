@@ -41,7 +41,7 @@ class ToThisMachine(AbstractResolver):
 
 @asynccontextmanager
 async def everywhere(*scripts: Script) -> AsyncIterator[tuple[Server, aiohttp.ClientSession, ToThisMachine]]:
-    """Give a server, a session that finds every host there, and the resolver that does so."""
+    """Yield a server, a session that resolves every host to it, and the resolver."""
     resolver = ToThisMachine()
     connector = aiohttp.TCPConnector(resolver=resolver, use_dns_cache=False)
     async with Server(*scripts) as server, aiohttp.ClientSession(connector=connector) as session:

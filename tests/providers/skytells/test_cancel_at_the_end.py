@@ -21,7 +21,7 @@ from .polled_predictions import CANCEL, state, targets
 
 @asynccontextmanager
 async def creating() -> AsyncIterator[tuple[Server, asyncio.Event]]:
-    """Give a server that creates a prediction when the event is set, and see that it is cancelled in the end."""
+    """Yield a server that creates a prediction when the event is set, and check that it is cancelled at the end."""
     go_on = asyncio.Event()
 
     async def respond(exchange: Exchange) -> None:
