@@ -35,7 +35,7 @@ from .messages import (
     Response,
     Timeout,
 )
-from .provider import Provider
+from .provider import Problem, Provider
 from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .secrets import Key, Secret, as_secret, redact_error, redact_text
@@ -78,7 +78,7 @@ class Connection:
 
     provider: Provider
     base_url: str
-    problem: str | None = None
+    problem: Problem | None = None
     """Why the client cannot work as it is set up; raised at the first call."""
     key: Key | None
     transport: Transport
@@ -121,7 +121,7 @@ class Connection:
     async def _send_with_retries(self, call: Call, expected: Expected) -> Any:
         """Repeat attempts until one succeeds, or its error is not worth another."""
         if self.problem is not None:
-            raise ConfigurationError(self.problem, provider=self.provider.name)
+            raise ConfigurationError(self.problem.message, provider=self.provider.name, remedy=self.problem.remedy)
         deadline = self._start(call, _now())
         number, cost = 1, 0
         while True:

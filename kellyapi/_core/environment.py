@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from .._data.links import encode_url
 from .._data.text import without_credentials
-from .provider import Provider
+from .provider import Problem, Provider
 from .secrets import Key, Secret
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -47,7 +47,7 @@ def find_address(provider: Provider, given: str | None) -> str:
     return Secret(address) if "@" in address else address  # credentials are refused later, and must not show until then
 
 
-def address_problem(provider: Provider, address: str, *, allow_http: bool) -> str | None:
+def address_problem(provider: Provider, address: str, *, allow_http: bool) -> Problem | None:
     """Return why an address cannot be used and what would be right; `None` if it can be used."""
     shown = without_credentials(address)
     right = f"give a base URL for {provider.title} such as {provider.base_url}"
@@ -55,17 +55,17 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> st
         parts = urlsplit(address)
         parts.port  # noqa: B018  its getter is what refuses a port that is no number
     except ValueError:
-        return f"the address {shown!r} is malformed: {right}"
+        return Problem(f"the address {shown!r} is malformed: {right}")
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        return f"the address {shown!r} has no https:// and host: {right}"
+        return Problem(f"the address {shown!r} has no https:// and host: {right}")
     if parts.username is not None or parts.query or parts.fragment or not address.isprintable() or " " in address:
-        return f"the address must be scheme, host and path only, without credentials, query or spaces: {right}"
+        return Problem(f"the address must be scheme, host and path only, without credentials, query or spaces: {right}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
-        return f"the address {shown!r} would send the key unencrypted: use https://, or pass allow_http=True"
+        return Problem(f"the address {shown!r} would send the key unencrypted: use https://", "or pass allow_http=True")
     try:
         encode_url(address, "base URL")
     except ValueError as error:
-        return f"{error}: {right}"
+        return Problem(f"{error}: {right}")
     return None
 
 

@@ -23,6 +23,15 @@ def _http_status(value: Any) -> int | None:
     return value if isinstance(value, int) and 100 <= value <= 599 else None
 
 
+@frozen
+class Problem:
+    """Why a client cannot work as it is set up."""
+
+    message: str
+    remedy: str | None = None
+    """What to change in the code."""
+
+
 @frozen(kw_only=True)
 class ErrorBody:
     """An error body in one shape for all providers. A field of a wrong type is left out."""

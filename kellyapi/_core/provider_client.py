@@ -13,7 +13,7 @@ from .connection import Connection
 from .environment import address_problem, find_address, find_key, read_variable
 from .limits import Limits
 from .options import Options, read_options
-from .provider import Provider
+from .provider import Problem, Provider
 from .resource import Resource
 from .secrets import Key
 
@@ -62,7 +62,7 @@ class ProviderClient(Resource):
         """Read a setting of this provider from the environment."""
         return read_variable(cls.PROVIDER, name)
 
-    def _problem(self) -> str | None:
+    def _problem(self) -> Problem | None:
         """Return why the client cannot work as it is set up, if so; the first call raises it."""
         return address_problem(self.PROVIDER, self.base_url, allow_http=self._connection.allow_http)
 

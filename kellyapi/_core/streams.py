@@ -216,7 +216,7 @@ class EventStream(Stream[T]):
         if self._rest:
             size = min(_PARSE_SIZE, self._most - self._parsed)
             if not size:
-                raise DecodingError(f"the response is larger than max_response_bytes={self._most}")
+                raise DecodingError("the response is too large", remedy=f"raise max_response_bytes={self._most}")
             piece, self._rest = bytes(self._rest[:size]), self._rest[size:]
             self._parsed += size
             self._values = self._read(self._parser.feed(piece))

@@ -201,7 +201,7 @@ class IncomingResponse:
             async for piece in self.chunks():
                 pieces.write(piece)
                 if pieces.tell() > limit and self.status < 300:
-                    raise DecodingError(f"the response is larger than max_response_bytes={limit}")
+                    raise DecodingError("the response is too large", remedy=f"raise max_response_bytes={limit}")
                 if pieces.tell() > limit:
                     self.close()
                     break

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 from collections.abc import Collection
 from typing import NoReturn
 
-COMMON_OPTIONS = ("json", "output", "provider", "sandbox")
+COMMON_OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 """Options that may stand before or after the command. Each command lists the ones that it accepts."""
-DEFAULTS = {"command": None, "action": None, "json": False, "provider": None, "output": None, "sandbox": False}
+DEFAULTS = {
+    "command": None,
+    "action": None,
+    "json": False,
+    "output": None,
+    "force": False,
+    "provider": None,
+    "timeout": None,
+    "sandbox": False,
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -23,7 +34,7 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
     """Add common options. A value that was given before the command is kept if the option is not given again."""
     options = parser.add_argument_group("options for every command")
 
-    def add(name: str, *flags: str, **rest: str) -> None:
+    def add(name: str, *flags: str, **rest: object) -> None:
         if name in names:
             options.add_argument(*flags, dest=name, default=argparse.SUPPRESS, **rest)  # type: ignore[arg-type]  # typeshed does not accept **rest here
 
@@ -35,18 +46,43 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         metavar="FILE",
         help="write the result to a file (demo and predictions: into a folder)",
     )
+    add("force", "--force", action="store_true", help="overwrite files that exist")
     add("provider", "--provider", metavar="NAME", help="the provider: khaya, kelly, skytells or aerostack")
+    add(
+        "timeout",
+        "--timeout",
+        type=seconds,
+        metavar="SECONDS",
+        help="how long a call may take: by default 60, and for recordings and downloads as long as data moves; with "
+        "run and predictions follow, how long to wait: by default 900",
+    )
     add("sandbox", "--sandbox", action="store_true", help="use a sandbox that is started for this one command")
 
 
-def add_polling_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--timeout` and `--interval`, for commands that wait for a prediction."""
+def add_interval(parser: argparse.ArgumentParser) -> None:
+    """Add `--interval`, for commands that wait for a prediction."""
     parser.add_argument(
-        "--timeout", type=float, default=900.0, metavar="SECONDS", help="how long to wait (%(default)g)"
+        "--interval", type=seconds, metavar="SECONDS", help="between two polls, by default 0.5 growing to 5"
     )
-    parser.add_argument(
-        "--interval", type=float, metavar="SECONDS", help="between two polls, by default 0.5 growing to 5"
-    )
+
+
+def seconds(text: str) -> float:
+    """Return a number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return number
+
+
+def utf8(text: str) -> str:
+    """Return a text of the command line as UTF-8, whatever the encoding of the shell is."""
+    try:
+        return os.fsencode(text).decode("utf-8")
+    except UnicodeError:
+        raise ValueError(f"{text!r} is not UTF-8 text") from None
 
 
 def port(text: str) -> int:
@@ -58,7 +94,10 @@ def port(text: str) -> int:
 
 def model_input(text: str) -> tuple[str, object]:
     """Return the name and the value of NAME=VALUE. The value is parsed as JSON if possible, otherwise it is text."""
-    name, equals, value = text.partition("=")
+    try:
+        name, equals, value = utf8(text).partition("=")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     import json

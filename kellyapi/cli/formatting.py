@@ -9,9 +9,11 @@ from attrs import AttrsInstance, asdict
 
 from kellyapi import (
     ChatReply,
+    ConfigurationError,
     Image,
     KellyAPIError,
     Prediction,
+    RequestTimeoutError,
     SkytellsModel,
     Speech,
     Transcript,
@@ -129,6 +131,19 @@ def model_inputs(model: SkytellsModel) -> Iterator[tuple[str, str, str, str]]:
         needed = isinstance(required, list) and name in required
         default = "needed" if needed else "" if about.get("default") is None else str(about["default"])
         yield name, str(about.get("type", "")), default, str(about.get("description", ""))
+
+
+def shell_remedy(error: KellyAPIError, *, waits: bool = False) -> str | None:
+    """Return what to change on the command line, in place of an error's `remedy`, which is about code.
+
+    `waits` says that the command waits for a prediction, whose `--timeout` does not limit single requests.
+    """
+    match error:
+        case ConfigurationError(variables=(_, *_) as variables):
+            return f"set {' or '.join(variables)}, or use --sandbox"
+        case RequestTimeoutError(limit="total" | "idle" | "head") if not waits:
+            return "raise it with --timeout SECONDS"
+    return None
 
 
 def error_message(error: Exception) -> str:

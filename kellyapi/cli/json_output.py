@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
 from attrs import asdict
 
@@ -27,11 +28,12 @@ class JsonOutput:
         """Show nothing."""
         return nullcontext()
 
-    def service_result(self, result: ServiceResult, path: Path | None) -> None:
-        """Print the fields of the result, without its bytes, and the path."""
+    def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
+        """Print the fields of the result, without its bytes, the path and the warning."""
         fields = plain_fields(result)
         computed = {name: getattr(result, name) for name in _COMPUTED if hasattr(result, name)}
-        self._print({**fields, **computed, **({"path": str(path)} if path else {})})
+        saved = {name: str(value) for name, value in {"path": path, "warning": warning}.items() if value}
+        self._print({**fields, **computed, **saved})
 
     def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
         """Print the addresses."""
@@ -78,7 +80,7 @@ class JsonOutput:
 
     def _print(self, value: object) -> None:
         indent = 2 if sys.stdout.isatty() else None
-        print(json.dumps(value, ensure_ascii=False, indent=indent), flush=True)
+        _print_value(value, sys.stdout, indent)
 
 
 class _NoProgress:
@@ -97,4 +99,14 @@ def print_json_error(error: Exception) -> None:
 
 
 def _print_error_object(error: dict[str, object]) -> None:
-    print(json.dumps({"error": error}, ensure_ascii=False), file=sys.stderr)
+    _print_value({"error": error}, sys.stderr)
+
+
+def _print_value(value: object, stream: TextIO, indent: int | None = None) -> None:
+    """Print a value with its letters, or with escapes if the stream cannot show one of them."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=indent)
+    print(text, file=stream, flush=True)

@@ -1,16 +1,15 @@
 """The `kellyapi` command: parse the arguments, run the command, turn errors into exit codes.
 
-The exit codes are 0 for success, 1 for a failure, 2 for wrong arguments, and 130 for an interruption. Each command is a
+The epilog of the help has the exit codes. Each command is a
 module of `commands` with the same name. A command imports what it needs when it runs, so that `--help` is quick.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import os
+import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -18,44 +17,62 @@ import kellyapi
 
 from .arguments import COMMON_OPTIONS, DEFAULTS, Parser, add_common_options
 from .commands import chat, demo, image, models, predictions, run, sandbox, synthesize, transcribe, translate
+from .streams import prepared_streams
 
 if TYPE_CHECKING:
     from .output import Output
 
 _ABOUT = "Kelly AI, Khaya / GhanaNLP, Skytells and Aerostack from a shell."
-_KEYS = """\
+_EPILOG = """\
 Keys come from KELLYAI_API_KEY, KHAYA_API_KEY, SKYTELLS_API_KEY and AEROSTACK_API_KEY. With --sandbox a local server
 answers, which needs no key and no network.
+
+Exit codes: 0 done; 1 failed, or the reader of the output has ended; 2 wrong arguments, no key, or an address that
+cannot be used; 130 interrupted.
 """
+_PRINTING = frozenset(
+    {"translate", "transcribe", "chat", "run", "predictions list", "predictions get", "predictions follow"}
+    | {"models list", "models show"}
+)
+"""Commands whose result is lost without standard output, unless it goes to a file."""
 _COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; `--help` and `--version` raise `SystemExit(0)`."""
     words = sys.argv[1:] if argv is None else list(argv)
-    _write_utf8()
+    with prepared_streams() as closed:
+        try:
+            return _run(words, closed)
+        except BrokenPipeError:
+            return 1
+
+
+def _run(words: list[str], closed: Collection[str]) -> int:
+    arguments = argparse.Namespace(**DEFAULTS)
     try:
         parser = _make_parser()
         arguments = _parse(parser, words)
         if arguments.command is None:
             parser.print_help()
         else:
+            _check_stdout(arguments, closed)
             arguments.run(arguments, _open_output(as_json=arguments.json))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of the pipe has ended. Without this the interpreter would print an error when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        raise
     except Exception as error:  # the user gets one line about the error, and never a traceback
+        if isinstance(error, kellyapi.KellyAPIError):
+            error.remedy = _remedy(error, arguments)
         _print_error(error, as_json="--json" in words)
         return 2 if isinstance(error, (ValueError, TypeError, kellyapi.ConfigurationError)) else 1
     return 0
 
 
 def _make_parser() -> Parser:
-    parser = Parser(prog="kellyapi", description=_ABOUT, epilog=_KEYS, allow_abbrev=False)
+    parser = Parser(prog="kellyapi", description=_ABOUT, epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"kellyapi {kellyapi.__version__}")
     add_common_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
@@ -78,16 +95,25 @@ def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     for name in COMMON_OPTIONS if arguments.command else ():
         if name not in arguments.takes and getattr(arguments, name) != DEFAULTS[name]:
-            command = " ".join(filter(None, (arguments.command, arguments.action)))
-            parser.error(f"{command} takes no --{name}")
+            parser.error(f"{_full_name(arguments)} takes no --{name}")
     return arguments
 
 
-def _write_utf8() -> None:
-    """Write UTF-8 into files and pipes on every system, and never fail for a character that a terminal cannot show."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="replace")
+def _full_name(arguments: argparse.Namespace) -> str:
+    return " ".join(filter(None, (arguments.command, arguments.action)))
+
+
+def _check_stdout(arguments: argparse.Namespace, closed: Collection[str]) -> None:
+    """Raise an error if the result would be lost because the shell has closed standard output."""
+    printed = _full_name(arguments) in _PRINTING if arguments.output is None else arguments.output == "-"
+    if printed and "stdout" in closed:
+        raise OSError(errno.EBADF, "standard output is closed: nothing would be left of the result")
+
+
+def _remedy(error: kellyapi.KellyAPIError, arguments: argparse.Namespace) -> str | None:
+    from .formatting import shell_remedy
+
+    return shell_remedy(error, waits=_full_name(arguments) in ("run", "predictions follow"))
 
 
 def _open_output(*, as_json: bool) -> Output:

@@ -30,7 +30,7 @@ class Output(Protocol):
     def spinner(self, what: str) -> AbstractContextManager[object]:
         """Show that the command is at work."""
 
-    def service_result(self, result: ServiceResult, path: Path | None) -> None:
+    def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Show the result of a service, and the file that holds it."""
 
     def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:

@@ -3,50 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import signal
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from kellyapi import KellyAPI, KellyAPIError, Prediction, Skytells
+from attrs import evolve
 
-from .formatting import prediction_id
+from kellyapi import KellyAPI, KellyAPIError, Options, Prediction, Skytells
+
+from .formatting import prediction_id, shell_remedy
 from .output import Output, ProgressDisplay
 
 Wait = Callable[..., Awaitable[Prediction]]
 """A function that waits for a prediction. It is called with a client and the arguments of `predictions.wait`."""
 _YES = ("y", "yes")
+_PATIENCE = 900.0
+"""Seconds to wait for a prediction by default."""
 
 
-def open_skytells(arguments: Namespace) -> AbstractAsyncContextManager[Skytells]:
+def open_skytells(arguments: Namespace, **options: Unpack[Options]) -> AbstractAsyncContextManager[Skytells]:
     """Return a client of Skytells, or of a sandbox with `--sandbox`."""
 
     @asynccontextmanager
     async def sandboxed() -> AsyncIterator[Skytells]:
-        async with KellyAPI.sandbox() as api:
+        async with KellyAPI.sandbox(**options) as api:
             yield api.skytells
 
-    return sandboxed() if arguments.sandbox else Skytells()
-
-
-def check_output_folder(arguments: Namespace) -> None:
-    """Raise an error if the output folder cannot be used, before the prediction is paid for.
-
-    A folder that is missing is created later.
-    """
-    if arguments.output is None:
-        return
-    folder = Path(arguments.output)
-    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
-    if not existing.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", str(existing))
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, "is a folder that you may not write to", str(existing))
+    return sandboxed() if arguments.sandbox else Skytells(**options)
 
 
 def watch_prediction(arguments: Namespace, output: Output, what: str, wait: Wait, known: str | None = None) -> None:
@@ -77,20 +65,37 @@ async def _watch(arguments: Namespace, output: Output, what: str, wait: Wait, la
                 latest[:] = [state]
                 display.show_state(state)
 
-            pace: dict[str, Any] = {"timeout": arguments.timeout, "interval": arguments.interval}
-            last = await wait(skytells, on_progress=show, **pace)
-            paths = await save_outputs(skytells, last, arguments.output, display)
-        output.prediction(last, paths)
+            patience = _PATIENCE if arguments.timeout is None else arguments.timeout
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "timeout=.* is in seconds")  # which --timeout SECONDS says
+                last = await wait(skytells, on_progress=show, timeout=patience, interval=arguments.interval)
+            paths = await save_outputs(skytells, last, arguments, display)
+    if arguments.sandbox:
+        last = _without_links(last)
+        if not (paths or last.outputs):
+            output.note("the outputs have ended with the sandbox: -o FOLDER keeps them")
+    output.prediction(last, paths)
+
+
+def _without_links(state: Prediction) -> Prediction:
+    """Leave out the links to a sandbox that has ended. What is text stays."""
+    texts = [each for each in state.outputs if not each.startswith(("http://", "https://"))]
+    output = state.output if len(texts) == len(state.outputs) else texts
+    metadata = evolve(state.metadata, storage=type(state.metadata.storage)())
+    return evolve(state, output=output, urls={}, metadata=metadata)
 
 
 async def save_outputs(
-    skytells: Skytells, state: Prediction, folder: str | None, display: ProgressDisplay
+    skytells: Skytells, state: Prediction, arguments: Namespace, display: ProgressDisplay, folder: str | None = None
 ) -> tuple[Path, ...]:
-    """Download the outputs of a prediction into a folder, if one is given."""
-    if folder is None:
+    """Download the outputs of a prediction into `--output`, or into `folder` if there is one."""
+    place = folder if arguments.output is None else arguments.output
+    if place is None:
         return ()
     try:
-        return await skytells.predictions.download(state, folder, on_progress=display.show_bytes)
+        return await skytells.predictions.download(
+            state, place, overwrite=arguments.force, on_progress=display.show_bytes
+        )
     except OSError as error:
         error.prediction = state  # type: ignore[attr-defined]  # as all errors of the library have it, since the prediction was paid for
         raise
@@ -108,6 +113,7 @@ def _offer_to_cancel(arguments: Namespace, output: Output, prediction: Predictio
         try:
             asyncio.run(_cancel(id))
         except KellyAPIError as error:
+            error.remedy = shell_remedy(error)
             output.note(f"prediction {id} was not cancelled: {error}")
         else:
             output.note(f"prediction {id} is cancelled")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from kellyapi import Image, KellyAPI, Speech
+from kellyapi import Image, KellyAPI, Options, Speech, Timeout, save_file
 
+from .arguments import utf8
 from .formatting import ServiceResult, result_text
 from .output import Output
-
-STANDARD_STREAM = "-"
-"""In place of a text or a file, this means standard input or standard output."""
-_ENDINGS = {"mpeg": "mp3", "jpeg": "jpg"}
+from .output_files import STANDARD_STREAM, save_media
 
 
 def call_service(
@@ -43,37 +40,30 @@ async def _call(
     call: Callable[[KellyAPI], Awaitable[ServiceResult]],
     media_name: str | None,
 ) -> None:
-    async with KellyAPI.sandbox() if arguments.sandbox else KellyAPI() as api:
+    options = call_options(arguments)
+    async with KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options) as api:
         with output.spinner(arguments.command):
             result = await call(api)
     if isinstance(result, (Speech, Image)):
-        if arguments.output == STANDARD_STREAM or not (arguments.output or arguments.json or sys.stdout.isatty()):
+        if arguments.output == STANDARD_STREAM:
             sys.stdout.buffer.write(result.audio if isinstance(result, Speech) else result.data)
             return
-        kind = result.mime.rpartition("/")[2]
-        path = await result.save(arguments.output or f"{media_name}.{_ENDINGS.get(kind, kind)}")
-        output.service_result(result, path)
+        saved = await save_media(result, arguments, media_name or arguments.command)
+        output.service_result(saved.result, saved.path, saved.warning)
     elif arguments.output in (None, STANDARD_STREAM):
         output.service_result(result, None)
     else:
-        path = Path(arguments.output)
-        path.write_bytes(f"{result_text(result)}\n".encode())
+        path = await save_file(arguments.output, f"{result_text(result)}\n".encode(errors="replace"))
         output.service_result(result, path)
 
 
-def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
-    """Raise an error if the output file cannot be written, before the result is paid for."""
-    if arguments.output is None:
-        return
-    if arguments.output == STANDARD_STREAM:
-        if arguments.json and media:
-            raise ValueError("--json and -o - cannot share standard output")
-        return
-    path = Path(arguments.output)
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "is a folder, not a file", arguments.output)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
+def call_options(arguments: Namespace) -> Options:
+    """Return the options of a client: `--timeout` replaces the default limits."""
+    if arguments.timeout is None:
+        return {}
+    if not arguments.timeout:
+        raise ValueError("--timeout must be more than 0 seconds")
+    return {"timeout": Timeout(total=arguments.timeout)}
 
 
 # Both functions are called before the event loop starts: inside the loop Ctrl-C would not end a read.
@@ -82,7 +72,7 @@ def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
 def read_text(text: str) -> str:
     """Return a text of the command line, or the text of standard input if it is `-`."""
     if text != STANDARD_STREAM:
-        return text
+        return utf8(text)
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -40,19 +41,25 @@ from .formatting import (
 )
 from .output import ProgressDisplay
 
+_LEAST_WIDTH = 8
+"""Columns that each column of a table has besides the ids."""
+
 
 class TerminalOutput:
     """Print on standard output, which may be a terminal or a pipe."""
 
     def __init__(self) -> None:
-        self._out = Console(highlight=False)
+        self._out = _console(sys.stdout)
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
         """Show a spinner if standard error is a terminal."""
-        return Console(stderr=True).status(Text(what, "dim"))
+        errors = _console(sys.stderr)
+        return errors.status(Text(printable(what), "dim")) if errors.is_terminal else nullcontext()
 
-    def service_result(self, result: ServiceResult, path: Path | None) -> None:
+    def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Print the text or the path, and on a terminal also the facts about the result."""
+        if warning:
+            self.note(f"warning: {warning}")
         if not self._out.is_terminal:
             print(path or result_text(result))
             return
@@ -85,8 +92,9 @@ class TerminalOutput:
 
     def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
         """Show a progress bar if standard error is a terminal, otherwise print a line for each state."""
-        errors = Console(stderr=True, highlight=False)
-        return _progress_bar(errors, what) if errors.is_terminal else nullcontext(_ProgressLines(errors))
+        errors = _console(sys.stderr)
+        shows_bar = errors.is_terminal and not errors.is_dumb_terminal
+        return _progress_bar(errors, what) if shows_bar else nullcontext(_ProgressLines())
 
     def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
         """Say how to continue. On a terminal, ask whether to cancel a prediction that may still run."""
@@ -99,7 +107,7 @@ class TerminalOutput:
 
     def note(self, text: str) -> None:
         """Print a line on standard error."""
-        Console(stderr=True, highlight=False).print(Text(printable(text)), soft_wrap=True)
+        print(printable(text), file=sys.stderr)
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Print the paths, or the outputs if there are no paths; on a terminal also the facts about the prediction."""
@@ -152,11 +160,15 @@ class TerminalOutput:
                 print("\t".join(" ".join(printable(cell).split()) for cell in row))
             return
         table = _table(*head)
-        table.columns[0].overflow = "fold"
+        table.columns[0].no_wrap = True  # ids and names are copied from here
+        for column in table.columns[1:]:
+            column.overflow = "fold"
         for row in rows:
             table.add_row(*(Text(printable(cell)) for cell in row))
         table.caption, table.caption_justify = caption, "left"
-        self._out.print(table)
+        longest = max((len(row[0]) for row in rows), default=0)
+        width = max(self._out.width, longest + _LEAST_WIDTH * len(head))
+        _console(sys.stdout, width).print(table)
 
     def _line(self, text: Text) -> None:
         text.plain = printable(text.plain)
@@ -166,16 +178,15 @@ class TerminalOutput:
 class _ProgressLines:
     """Print the states of a prediction, one per line."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self) -> None:
         self._known = ""
 
     def show_state(self, state: Prediction) -> None:
         """Print the state, and before the first one the id."""
         if self._known != state.id:
             self._known = state.id
-            self._console.print(Text(printable(f"prediction {state.id}")), soft_wrap=True)
-        self._console.print(Text(printable(prediction_facts(state))), soft_wrap=True)
+            print(printable(f"prediction {state.id}"), file=sys.stderr)
+        print(printable(prediction_facts(state)), file=sys.stderr, flush=True)
 
     def show_bytes(self, received: int, total: int | None) -> None:
         """Print nothing: the paths are printed at the end."""
@@ -224,7 +235,19 @@ def _progress_bar(console: Console, what: str) -> Iterator[ProgressDisplay]:
 def print_terminal_error(error: Exception) -> None:
     """Print an error as one red line on standard error."""
     line = "error: " + printable(" ".join(error_message(error).split()))
-    Console(stderr=True).print(Text(line, "red"), soft_wrap=True)
+    _Console(file=sys.stderr).print(Text(line, "red"), soft_wrap=True)  # FORCE_COLOR may colour it in a pipe too
+
+
+class _Console(Console):
+    """A console that leaves a reader that has ended to `main`."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
+def _console(stream: TextIO, width: int | None = None) -> Console:
+    """Return a console that decorates on a terminal alone. rich itself takes FORCE_COLOR for a terminal."""
+    return _Console(file=stream, force_terminal=stream.isatty(), highlight=False, width=width)
 
 
 def _vendor(model: SkytellsModel) -> str:

@@ -12,7 +12,7 @@ from attrs import frozen
 
 from .._core.messages import TRANSCRIPTION_TIMEOUT, FromResponse, Headers, Response
 from .._core.options import Options, hide_proxy, read_timeout
-from .._core.provider import ErrorBody, Provider
+from .._core.provider import ErrorBody, Problem, Provider
 from .._core.provider_client import ProviderClient
 from .._core.retry import RetryPolicy
 from .._core.secrets import Key, as_secret
@@ -114,7 +114,7 @@ class Khaya(ProviderClient):
         """
         api_key = as_secret(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
-        self._wrong_settings: list[str] = []
+        self._wrong_settings: list[Problem] = []
         defaults = self._environment(hide_proxy(options))
         self._versions = {service: self._version(service, version) for service, version in given.items()}
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
@@ -282,7 +282,7 @@ class Khaya(ProviderClient):
     def _path(self, service: str) -> str:
         return _ROUTES[service][self._versions[service]]
 
-    def _problem(self) -> str | None:
+    def _problem(self) -> Problem | None:
         return next(iter(self._wrong_settings), None) or super()._problem()
 
     def _version(self, service: str, given: str | None) -> str:
@@ -292,7 +292,7 @@ class Khaya(ProviderClient):
         version = given or self._variable(name) or _DEFAULT_VERSIONS[service]
         if version in _ROUTES[service]:
             return version
-        self._wrong_settings.append(f"KHAYA_{name} must be one of {versions}, not {version!r}")
+        self._wrong_settings.append(Problem(f"KHAYA_{name} must be one of {versions}, not {version!r}"))
         return _DEFAULT_VERSIONS[service]
 
     def _environment(self, given: Options) -> dict[str, Any]:
@@ -304,7 +304,7 @@ class Khaya(ProviderClient):
                 try:
                     found[option] = read(text)
                 except ValueError:
-                    self._wrong_settings.append(f"KHAYA_{name} must be {right}, not {text!r}")
+                    self._wrong_settings.append(Problem(f"KHAYA_{name} must be {right}, not {text!r}"))
         return found
 
 

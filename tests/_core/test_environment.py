@@ -127,8 +127,9 @@ def test_https_anywhere_and_http_to_this_machine_are_usable(address: str) -> Non
     ],
 )
 def test_an_unusable_address_is_explained_with_a_right_one(address: str, problem: str) -> None:
-    said = address_problem(PROVIDER, address, allow_http=False)
-    assert said is not None
+    found = address_problem(PROVIDER, address, allow_http=False)
+    assert found is not None
+    said = f"{found.message} {found.remedy}"
     assert problem in said
     assert "secret" not in said
     assert OWN in said or "allow_http=True" in said

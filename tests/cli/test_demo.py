@@ -55,7 +55,7 @@ def test_the_demo_takes_another_folder_and_reports_json(run: Run) -> None:
     assert all((Path("elsewhere") / step["file"]).stat().st_size for step in report["steps"])
 
 
-@pytest.mark.parametrize(("folder", "complaint"), [("file", "file: File exists"), ("no/where", "No such file")])
+@pytest.mark.parametrize(("folder", "complaint"), [("file", "is a file, not a folder"), ("no/where", "No such file")])
 def test_a_folder_that_cannot_be_made_is_an_error(folder: str, complaint: str, run: Run) -> None:
     Path("file").write_bytes(b"")
     code, out, err = run("demo", "-o", folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -77,10 +78,10 @@ def test_the_key_is_never_shown(khaya: Server, run: Run) -> None:
 
 
 def test_an_unexpected_error_is_one_line_too(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
-    monkeypatch.setattr(sys, "stdin", None)  # as under pythonw
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hello"))  # which has no bytes
     code, out, err = run("--sandbox", "chat", "-")
     assert (code, out) == (1, "")
-    assert err == "error: AttributeError: 'NoneType' object has no attribute 'buffer'\n"
+    assert err == "error: AttributeError: '_io.StringIO' object has no attribute 'buffer'\n"
 
 
 def test_without_rich_the_command_says_what_to_install_and_json_still_works(

@@ -24,7 +24,7 @@ def test_in_a_pipe_only_the_text_is_printed(run: Run) -> None:
 def test_text_goes_to_a_file(khaya: Server, tmp_path: Path, run: Run) -> None:
     Path("out.txt").write_text("an older and longer text", encoding="utf-8")
     khaya.put("/v1/translate", "Ɛte sɛn")
-    assert run("-o", "out.txt", "translate", "Hello", "en-tw") == (0, "out.txt\n", "")
+    assert run("-o", "out.txt", "--force", "translate", "Hello", "en-tw") == (0, "out.txt\n", "")
     assert Path("out.txt").read_text(encoding="utf-8") == "Ɛte sɛn\n"
 
 
@@ -76,10 +76,10 @@ def test_a_picture_goes_to_a_file(run: Run) -> None:
     assert Path("fox.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_in_a_pipe_media_is_written_as_bytes(
+def test_with_a_dash_media_is_written_as_bytes(
     khaya: Server, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    assert main(["synthesize", "Hello"]) == 0
+    assert main(["synthesize", "Hello", "-o", "-"]) == 0
     assert capsysbinary.readouterr() == (WAV, b"")
     assert main(["--sandbox", "image", "a fox", "--width", "64", "--height", "64", "-o", "-"]) == 0
     assert capsysbinary.readouterr().out.startswith(b"\x89PNG")
@@ -115,7 +115,7 @@ def test_with_json_speech_always_goes_to_a_file(khaya: Server, run: Run) -> None
     ("words", "format", "file"),
     [
         (["-o", "hello.MP3"], "mp3", "hello.MP3"),
-        (["-o", "hello.ogg", "--format", "mp3"], "mp3", "hello.ogg"),
+        (["-o", "hello.ogg", "--format", "mp3"], "mp3", "hello.mp3"),
         (["--format", "mp3", "--json"], "mp3", "speech.mp3"),
     ],
 )

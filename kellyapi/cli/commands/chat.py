@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Send a prompt to a language model"
-OPTIONS = ("json", "output", "provider", "sandbox")
+OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Print the reply, or write it to a file."""
-    from ..service_call import call_service, check_output_file, read_text
+    from ..output_files import check_output_file
+    from ..service_call import call_service, read_text
 
     check_output_file(arguments)
     prompt = read_text(arguments.text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Show what the library can do, without a key or a network, and write the results into a folder"
-OPTIONS = ("json", "output", "sandbox")
+OPTIONS = ("json", "output", "force", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,9 +24,25 @@ def run(arguments: Namespace, output: Output) -> None:
     import asyncio
     from pathlib import Path
 
+    from ..output_files import check_output_folder
+
+    check_output_folder(arguments)
     folder = Path(arguments.output or "kellyapi-demo")
     folder.mkdir(exist_ok=True)
+    if arguments.output and not arguments.force:  # the folder of the demo's own name is its own
+        _check_files(folder)
     asyncio.run(_run_steps(folder, output))
+
+
+def _check_files(folder: Path) -> None:
+    """Raise an error if a step would overwrite a file."""
+    import errno
+
+    from ..demo_steps import STEPS
+
+    for step in STEPS:
+        if (folder / step.file).exists():
+            raise FileExistsError(errno.EEXIST, "exists already; --force overwrites it", str(folder / step.file))
 
 
 async def _run_steps(folder: Path, output: Output) -> None:

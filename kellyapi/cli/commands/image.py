@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Generate an image"
-OPTIONS = ("json", "output", "provider", "sandbox")
+OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,8 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Write the image to a file, or into a pipe."""
-    from ..service_call import call_service, check_output_file, read_text
+    """Write the image to a file, or to standard output with `-o -`."""
+    from ..output_files import check_output_file
+    from ..service_call import call_service, read_text
 
     check_output_file(arguments, media=True)
     prompt = read_text(arguments.text)

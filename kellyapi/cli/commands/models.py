@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "List and show the models of Skytells"
-OPTIONS = ("json", "sandbox")
+OPTIONS = ("json", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,9 +34,10 @@ def _list(arguments: Namespace, output: Output) -> None:
     import asyncio
 
     from ..prediction_progress import open_skytells
+    from ..service_call import call_options
 
     async def work() -> None:
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner("models"):
                 models = await skytells.models.list()
         output.model_list(models)
@@ -48,9 +49,10 @@ def _show(arguments: Namespace, output: Output) -> None:
     import asyncio
 
     from ..prediction_progress import open_skytells
+    from ..service_call import call_options
 
     async def work() -> None:
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner(arguments.model):
                 model = await skytells.models.get(arguments.model, fields=["input_schema"])
         output.model_details(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_common_options, add_polling_options
+from ..arguments import add_common_options, add_interval
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "List, show, follow, cancel, delete and download predictions of Skytells"
-OPTIONS = ("json", "output", "sandbox")
+OPTIONS = ("json", "output", "force", "timeout", "sandbox")
+_WITHOUT_FILES = ("json", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         else:
             one.add_argument("id", metavar="ID")
         if name == "follow":
-            add_polling_options(one)
+            add_interval(one)
 
 
 def run(arguments: Namespace, output: Output) -> None:
@@ -46,9 +47,10 @@ def run(arguments: Namespace, output: Output) -> None:
 def _list(arguments: Namespace, output: Output) -> None:
     async def work() -> None:
         from ..prediction_progress import open_skytells
+        from ..service_call import call_options
 
         names = ("page", "per_page", "since", "until", "model", "status")
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner("predictions"):
                 page = await skytells.predictions.list(**{name: getattr(arguments, name) for name in names})
         output.prediction_list(page)
@@ -59,8 +61,9 @@ def _list(arguments: Namespace, output: Output) -> None:
 def _get(arguments: Namespace, output: Output) -> None:
     async def work() -> None:
         from ..prediction_progress import open_skytells
+        from ..service_call import call_options
 
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner(arguments.id):
                 state = await skytells.predictions.get(arguments.id)
         output.prediction(state, ())
@@ -69,7 +72,8 @@ def _get(arguments: Namespace, output: Output) -> None:
 
 
 def _follow(arguments: Namespace, output: Output) -> None:
-    from ..prediction_progress import check_output_folder, watch_prediction
+    from ..output_files import check_output_folder
+    from ..prediction_progress import watch_prediction
 
     def wait(skytells: Skytells, **options: Any) -> Awaitable[Prediction]:
         return skytells.predictions.wait(arguments.id, **options)
@@ -81,8 +85,9 @@ def _follow(arguments: Namespace, output: Output) -> None:
 def _cancel(arguments: Namespace, output: Output) -> None:
     async def work() -> None:
         from ..prediction_progress import open_skytells
+        from ..service_call import call_options
 
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner(arguments.id):
                 await skytells.predictions.cancel(arguments.id)
         output.prediction_changed(arguments.id, "cancelled")
@@ -93,8 +98,9 @@ def _cancel(arguments: Namespace, output: Output) -> None:
 def _delete(arguments: Namespace, output: Output) -> None:
     async def work() -> None:
         from ..prediction_progress import open_skytells
+        from ..service_call import call_options
 
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.spinner(arguments.id):
                 await skytells.predictions.delete(arguments.id)
         output.prediction_changed(arguments.id, "deleted")
@@ -103,14 +109,16 @@ def _delete(arguments: Namespace, output: Output) -> None:
 
 
 def _download(arguments: Namespace, output: Output) -> None:
-    from ..prediction_progress import check_output_folder, open_skytells, save_outputs
+    from ..output_files import check_output_folder
+    from ..prediction_progress import open_skytells, save_outputs
+    from ..service_call import call_options
 
     async def work() -> None:
-        async with open_skytells(arguments) as skytells:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
             with output.prediction_progress(arguments.id) as display:
                 state = await skytells.predictions.get(arguments.id)
                 display.show_state(state)
-                paths = await save_outputs(skytells, state, arguments.output or ".", display)
+                paths = await save_outputs(skytells, state, arguments, display, folder=".")
             output.prediction(state, paths)
 
     check_output_folder(arguments)
@@ -124,10 +132,10 @@ def _run(work: Any) -> None:
 
 
 _ACTIONS = {
-    "list": ("List predictions, the newest first", _list, ("json", "sandbox")),
-    "get": ("Show a prediction", _get, ("json", "sandbox")),
+    "list": ("List predictions, the newest first", _list, _WITHOUT_FILES),
+    "get": ("Show a prediction", _get, _WITHOUT_FILES),
     "follow": ("Wait for the end of a prediction, and download its outputs", _follow, OPTIONS),
-    "cancel": ("Cancel a prediction", _cancel, ("json", "sandbox")),
-    "delete": ("Delete a prediction and its outputs", _delete, ("json", "sandbox")),
+    "cancel": ("Cancel a prediction", _cancel, _WITHOUT_FILES),
+    "delete": ("Delete a prediction and its outputs", _delete, _WITHOUT_FILES),
     "download": ("Download the outputs of a prediction", _download, OPTIONS),
 }

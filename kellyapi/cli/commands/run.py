@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_polling_options, model_input
+from ..arguments import add_interval, model_input
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Create a prediction of Skytells, wait for its end, and download its outputs"
-OPTIONS = ("json", "output", "sandbox")
+OPTIONS = ("json", "output", "force", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the model, its inputs, and how long and how often to poll."""
+    """Add the model, its inputs, and how often to poll."""
     parser.add_argument("model", metavar="MODEL", help="see kellyapi models list")
     parser.add_argument(
         "-i",
@@ -30,14 +30,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=model_input,
         help="an input of the model, may be repeated; VALUE is JSON if it can be parsed as JSON, otherwise text",
     )
-    add_polling_options(parser)
+    add_interval(parser)
 
 
 def run(arguments: Namespace, output: Output) -> None:
     """Create the prediction, show its progress, and print its outputs or the paths of the files."""
     from collections import Counter
 
-    from ..prediction_progress import check_output_folder, watch_prediction
+    from ..output_files import check_output_folder
+    from ..prediction_progress import watch_prediction
 
     check_output_folder(arguments)
     input = dict(arguments.input)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Recognise the speech in an audio file"
-OPTIONS = ("json", "output", "provider", "sandbox")
+OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Print the transcript, or write it to a file."""
-    from ..service_call import call_service, check_output_file, read_file
+    from ..output_files import check_output_file
+    from ..service_call import call_service, read_file
 
     check_output_file(arguments)
     audio = read_file(arguments.file)

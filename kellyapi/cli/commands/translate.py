@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ..output import Output
 
 HELP = "Translate a text"
-OPTIONS = ("json", "output", "provider", "sandbox")
+OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,7 +23,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Print the translation, or write it to a file."""
-    from ..service_call import call_service, check_output_file, read_text
+    from ..output_files import check_output_file
+    from ..service_call import call_service, read_text
 
     if not (arguments.pair or arguments.source or arguments.target):
         raise ValueError("translate needs the languages too: a PAIR such as en-tw, or --source and --target")

@@ -79,9 +79,9 @@ def test_an_input_that_is_valid_json_is_sent_as_json(given: str, value: Any, run
         (["run", "truefusion", "-i", "prompt"], "'prompt' is not NAME=VALUE"),
         (["run", "truefusion", "-i", "=fox"], "'=fox' is not NAME=VALUE"),
         (["run", "truefusion", "-i", "seed=1", "-i", "seed=2"], "input seed is given more than once"),
-        (["run", "truefusion", "--timeout", "soon"], "invalid float value"),
-        (["run", "truefusion", "--timeout", "-1"], "timeout must be more than 0 seconds"),
-        (["run", "truefusion", "--interval", "nan"], "interval must be 0 seconds or more"),
+        (["run", "truefusion", "--timeout", "soon"], "'soon' is not a number of seconds"),
+        (["run", "truefusion", "--timeout", "-1"], "'-1' is not a number of seconds"),
+        (["run", "truefusion", "--interval", "nan"], "'nan' is not a number of seconds"),
         (["--provider", "kelly", "run", "truefusion"], "run takes no --provider"),
         (["-o", "made", "predictions", "list"], "predictions list takes no --output"),
         (["predictions"], "ACTION"),
@@ -110,7 +110,7 @@ def test_a_folder_that_is_a_file_is_reported_before_anything_is_paid_for(folder:
 @pytest.mark.usefixtures("_quick")
 def test_a_read_only_folder_is_reported_before_anything_is_paid_for(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     before = ask("list").pagination.total
-    monkeypatch.setattr(os, "access", lambda *_: False)  # the superuser may write everywhere
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)  # the superuser may write everywhere
     code, _, err = run(*FOX, "-o", "made")
     assert (code, err) == (1, f"error: {Path.cwd()}: is a folder that you may not write to\n")
     assert ask("list").pagination.total == before

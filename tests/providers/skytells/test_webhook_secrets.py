@@ -58,7 +58,7 @@ async def test_a_receiver_without_a_secret_accepts_nothing_and_makes_no_routes(
     if secrets:  # a blank secret that was given is not replaced
         monkeypatch.setenv("SKYTELLS_API_KEY", SECRET)
     receiver = WebhookReceiver(*secrets)
-    with pytest.raises(ConfigurationError, match="no secret to verify webhooks with: pass a secret, or set SKYTELLS_"):
+    with pytest.raises(ConfigurationError, match="no secret to verify webhooks with; pass a secret, or set SKYTELLS_"):
         receiver.routes(PATH)
     with pytest.raises(ConfigurationError):
         await receiver.handle(HEADERS, BODY)

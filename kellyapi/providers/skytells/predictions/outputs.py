@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import unicodedata
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 from ...._core.downloads import OnBytes
@@ -22,7 +22,13 @@ GetPrediction = Callable[[Prediction], Awaitable[Prediction]]
 
 
 async def save_outputs(
-    state: Prediction, folder: Path, on_progress: OnBytes | None, *, save: SaveLink, get: GetPrediction
+    state: Prediction,
+    folder: Path,
+    on_progress: OnBytes | None,
+    *,
+    save: SaveLink,
+    get: GetPrediction,
+    taken: Collection[str] = (),
 ) -> tuple[Path, ...]:
     """Download each output that is a link into a folder.
 
@@ -34,6 +40,7 @@ async def save_outputs(
         on_progress: Called with the bytes of all files: how many were received, and how many there are, or `None`.
         save: Downloads one link to a path.
         get: Returns the current state of the prediction, whose links have not expired.
+        taken: Names in the folder that are left alone.
     """
     urls = output_links(state)
     sizes = {file.url: file.size for file in state.metadata.storage.files}
@@ -71,7 +78,7 @@ async def save_outputs(
             return await save(url, folder / name, count(number))
 
     done = await asyncio.gather(
-        *(save_one(number, name) for number, name in enumerate(unique_file_names(urls))), return_exceptions=True
+        *(save_one(number, name) for number, name in enumerate(unique_file_names(urls, taken))), return_exceptions=True
     )
     failure = next((each for each in done if isinstance(each, BaseException)), None)
     if failure is None:
@@ -93,10 +100,13 @@ def is_link(output: str) -> bool:
     return origin(output).startswith(("https://", "http://"))
 
 
-def unique_file_names(urls: tuple[str, ...]) -> list[str]:
-    """Return a file name for each link, unique even on file systems that ignore case or how a letter is composed."""
+def unique_file_names(urls: tuple[str, ...], reserved: Collection[str] = ()) -> list[str]:
+    """Return a file name for each link, none of them reserved.
+
+    They are unique even on file systems that ignore case or how a letter is composed.
+    """
     found: list[str] = []
-    taken: set[str] = set()
+    taken = set(map(_folded, reserved))
     for number, url in enumerate(urls):
         name = safe_file_name(url, f"output-{number}")
         while _folded(name) in taken:

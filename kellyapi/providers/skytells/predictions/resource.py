@@ -269,11 +269,16 @@ class PredictionsResource(Resource):
                 yield prediction
 
     async def download(
-        self, prediction: str | Prediction, folder: str | os.PathLike[str], *, on_progress: OnBytes | None = None
+        self,
+        prediction: str | Prediction,
+        folder: str | os.PathLike[str],
+        *,
+        overwrite: bool = True,
+        on_progress: OnBytes | None = None,
     ) -> tuple[Path, ...]:
         """Download the outputs of a prediction into a folder, and return their paths.
 
-        Up to four files are downloaded at the same time. A file of the same name is replaced. If a download fails, its
+        Up to four files are downloaded at the same time. If a download fails, its
         `.part` file is kept, and the next download to the same path resumes from it. If some downloads fail, the
         others are finished before the first error is raised. No key is sent. The links expire about five minutes after
         the prediction has ended; if one has expired, new links are requested once.
@@ -282,6 +287,7 @@ class PredictionsResource(Resource):
             prediction: The id, or a state. A prediction that still runs has no outputs, and outputs that are text are
                 not files.
             folder: Created if it is missing.
+            overwrite: Replace files of the same names; with `False` the new files get other names.
             on_progress: A function, plain or async, that is called with the bytes received and the bytes of all files,
                 or `None` while a size is unknown.
 
@@ -292,8 +298,9 @@ class PredictionsResource(Resource):
         place = await asyncio.to_thread(find_folder, folder)
         state = prediction if isinstance(prediction, Prediction) and prediction.outputs else await self.get(prediction)
         await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
+        taken = [] if overwrite else await asyncio.to_thread(os.listdir, place)
         save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
-        return await save_outputs(state, place, on_progress, save=save, get=self.get)
+        return await save_outputs(state, place, on_progress, save=save, get=self.get, taken=taken)
 
     @property
     def _unfinished(self) -> UnfinishedWork:

@@ -355,8 +355,11 @@ class WebhookReceiver:
         found = self._secrets or (Skytells._variable("WEBHOOK_SECRET") or own or "",)
         keys = tuple(key for key in found if callable(key) or key.strip())
         if not keys:
-            right = "pass a secret, or set SKYTELLS_WEBHOOK_SECRET or SKYTELLS_API_KEY"
-            raise ConfigurationError(f"no secret to verify webhooks with: {right}", provider="skytells")
+            variables = "SKYTELLS_WEBHOOK_SECRET", "SKYTELLS_API_KEY"
+            remedy = f"pass a secret, or set {' or '.join(variables)}"
+            raise ConfigurationError(
+                "no secret to verify webhooks with", provider="skytells", remedy=remedy, variables=variables
+            )
         return keys
 
     async def _find_secrets(self) -> list[str]:

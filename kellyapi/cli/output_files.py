@@ -1,0 +1,127 @@
+"""Where results go: the checks before a call is paid for, and the name and the format of the file."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import io
+import os
+from argparse import Namespace
+from itertools import count
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from kellyapi import Image, Speech, check_path
+
+STANDARD_STREAM = "-"
+"""In place of a text or a file, this means standard input or standard output."""
+_ENDINGS = {
+    "audio/wav": (".wav", ".wave"),
+    "audio/mpeg": (".mp3",),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+    "audio/flac": (".flac",),
+    "audio/aac": (".aac",),
+    "audio/mp4": (".m4a",),
+    "image/png": (".png",),
+    "image/jpeg": (".jpg", ".jpeg"),
+    "image/webp": (".webp",),
+    "image/gif": (".gif",),
+    "image/bmp": (".bmp",),
+    "image/tiff": (".tif", ".tiff"),
+    "image/avif": (".avif",),
+}
+"""The endings that say what a file holds, by media type. The first one is ours."""
+_MEANINGS = {ending: mime for mime, endings in _ENDINGS.items() for ending in endings}
+
+
+@frozen
+class SavedFile:
+    """A file with a result."""
+
+    result: Speech | Image
+    """The result as it is in the file."""
+    path: Path
+    warning: str | None = None
+    """Why its name is not the one that was given."""
+
+
+def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
+    """Raise an error if the output file cannot or must not be written, before the result is paid for."""
+    if arguments.output is None:
+        return
+    if arguments.output == STANDARD_STREAM:
+        if arguments.json and media:
+            raise ValueError("--json and -o - cannot share standard output")
+        return
+    path = check_path(arguments.output)
+    if path.is_file() and not arguments.force and not _is_own_stream(path):
+        raise FileExistsError(errno.EEXIST, "exists already; --force overwrites it", arguments.output)
+    arguments.output = str(path)  # with ~ expanded
+
+
+def _is_own_stream(path: Path) -> bool:
+    """Return whether a path such as /dev/stdout names a file that the shell has opened for this command."""
+    for number in (1, 2):
+        try:
+            if os.path.samestat(path.stat(), os.fstat(number)):
+                return True
+        except OSError:
+            continue
+    return False
+
+
+def check_output_folder(arguments: Namespace) -> None:
+    """Raise an error if the output folder cannot be used, before the prediction is paid for."""
+    if arguments.output is not None:
+        arguments.output = str(check_path(arguments.output, folder=True))
+
+
+async def save_media(result: Speech | Image, arguments: Namespace, default_name: str) -> SavedFile:
+    """Save audio or an image under a name whose ending is true.
+
+    An image is converted to the format of the name if Pillow is installed. Otherwise the ending changes. A name that
+    the user did not choose gets a number if it is taken.
+    """
+    own = _ENDINGS.get(result.mime, (f".{result.mime.rpartition('/')[2]}",))[0]
+    if arguments.output is None:
+        path = Path(default_name + own)
+        return SavedFile(result, await result.save(path if arguments.force else _free_path(path)))
+    path = Path(arguments.output)
+    wanted = _MEANINGS.get(path.suffix.lower(), result.mime)
+    if wanted == result.mime or (path.exists() and not path.is_file()):
+        return SavedFile(result, await result.save(path))
+    if isinstance(result, Image) and (data := await asyncio.to_thread(_convert, result.data, wanted)) is not None:
+        converted = evolve(result, data=data, mime=wanted)
+        return SavedFile(converted, await converted.save(path))
+    renamed = await result.save(_free_path(path.with_suffix(own)))
+    return SavedFile(
+        result, renamed, f"{arguments.output} would be no {result.mime} file by its name: saved as {renamed}"
+    )
+
+
+def _free_path(path: Path) -> Path:
+    """Return a path that no file has, with a number if needed."""
+    if not os.path.lexists(path):
+        return path
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(each for each in numbered if not os.path.lexists(each))
+
+
+def _convert(data: bytes, mime: str) -> bytes | None:
+    """Convert an image with Pillow; `None` if Pillow is not installed, or cannot do it."""
+    try:
+        from PIL import Image as Pillow
+    except ImportError:
+        return None
+    converted = io.BytesIO()
+    try:
+        with Pillow.open(io.BytesIO(data)) as image:
+            shown: Pillow.Image = image
+            if mime in ("image/jpeg", "image/bmp"):  # which have no transparency
+                layers = image.convert("RGBA")
+                shown = Pillow.alpha_composite(Pillow.new("RGBA", layers.size, "white"), layers).convert("RGB")
+            shown.save(converted, mime.partition("/")[2].upper(), **({"quality": 95} if mime == "image/jpeg" else {}))
+    except (OSError, ValueError, KeyError, Pillow.DecompressionBombError):
+        return None
+    return converted.getvalue()
