@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import re
 
-_SNIFF_BYTES = 4096
+_SNIFF_BYTES = 2**16
 _LONGEST_PREFIX = 12
 _LARGEST_TAG = 2**20
 """Bytes of an ID3 tag that are read to see what follows. Tags hold the pictures of covers."""
+_MOST_TAGS = 8
 _MOST_CHUNKS = 1000
+_LARGEST_HEADER = 2**20
+"""Bytes before the size of an image. A server may send millions of empty parts, each of which takes some 2 us."""
 
 
 def sniff(data: bytes) -> str | None:
@@ -17,24 +20,20 @@ def sniff(data: bytes) -> str | None:
 
     Source: https://mimesniff.spec.whatwg.org/
     """
-    head = bytes(data[:_SNIFF_BYTES])
-    if tag := _tag_length(head):
-        return sniff(data[tag : tag + _SNIFF_BYTES]) or "audio/mpeg"
-    for pattern, mime in _PATTERNS:
-        if pattern.match(head):
-            return mime
+    at = _length_of_tags(data)
+    head = bytes(data[at : at + _SNIFF_BYTES])
     if head[4:8] == b"ftyp":
-        return _iso_media_type(bytes(data[: 2**16]))
+        return _iso_media_type(head)
     if head[:4] == b"\x1aE\xdf\xa3":
-        return _matroska_type(bytes(data[: 2**16]))
-    return None
+        return _matroska_type(head)
+    return next((mime for pattern, mime in _PATTERNS if pattern.match(head)), "audio/mpeg" if at else None)
 
 
 def is_enough_to_sniff(head: bytes) -> bool:
     """Return whether more bytes would not tell `sniff` more: a slow source is not waited for longer than that."""
-    if head[:3] == b"ID3":
-        return len(head) >= min(_tag_length(head), _LARGEST_TAG) + _LONGEST_PREFIX
-    return len(head) >= _LONGEST_PREFIX or sniff(head) is not None
+    if len(head) >= min(_length_of_tags(head), _LARGEST_TAG) + _LONGEST_PREFIX:
+        return True
+    return head[:3] != b"ID3" and sniff(head) is not None
 
 
 def wav_shape(data: bytes) -> tuple[int, float] | None:
@@ -73,9 +72,11 @@ def image_size(data: bytes) -> tuple[int, int] | None:
     """Return (width, height) in pixels as they are stored in an image; `None` if it is none or does not say."""
     import imagesize  # takes 10 ms
 
-    if not (sniff(data) or "").startswith("image/"):
+    mime = sniff(data) or ""
+    if not mime.startswith("image/"):
         return None
-    width, height = imagesize.get(io.BytesIO(data), exif_rotation=False)
+    head = data if mime == "image/tiff" else data[:_LARGEST_HEADER]  # TIFF has its header anywhere
+    width, height = imagesize.get(io.BytesIO(head), exif_rotation=False)
     return (round(width), round(height)) if min(width, height) > 0 else None
 
 
@@ -114,15 +115,18 @@ def _matroska_type(head: bytes) -> str:
     return f"{'audio' if codecs == {b'A'} else 'video'}/{name}"
 
 
-def _tag_length(head: bytes) -> int:
-    """Return the length of the ID3 tag that a file begins with; 0 if there is none.
+def _length_of_tags(data: bytes) -> int:
+    """Return the length of the ID3 tags that a file begins with.
 
     Source: https://id3.org/id3v2.4.0-structure
     """
-    if head[:3] != b"ID3" or len(head) < 10 or max(head[6:10]) > 0x7F:
-        return 0
-    size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-    return size + (20 if head[5] & 0x10 else 10)
+    length = 0
+    for _ in range(_MOST_TAGS):
+        head = data[length : length + 10]
+        if head[:3] != b"ID3" or len(head) < 10 or max(head[6:]) > 0x7F:
+            break
+        length += (head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]) + (20 if head[5] & 0x10 else 10)
+    return length
 
 
 # Each quantifier keeps what it has matched: otherwise many comments would take for ever.
