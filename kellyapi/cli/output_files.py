@@ -49,26 +49,27 @@ class SavedFile:
 def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
     """Raise an error if the output file cannot or must not be written, before the result is paid for."""
     if arguments.output is None:
+        if media:
+            check_path(".", folder=True)  # the file gets a name of ours
         return
+    if _is_stream(arguments.output, 1):  # /dev/stdout: nothing else may be printed there
+        arguments.output = STANDARD_STREAM
     if arguments.output == STANDARD_STREAM:
         if arguments.json and media:
             raise ValueError("--json and -o - cannot share standard output")
         return
     path = check_path(arguments.output)
-    if path.is_file() and not arguments.force and not _is_own_stream(path):
+    if path.is_file() and not arguments.force and not _is_stream(path, 2):
         raise FileExistsError(errno.EEXIST, "exists already; --force overwrites it", arguments.output)
     arguments.output = str(path)  # with ~ expanded
 
 
-def _is_own_stream(path: Path) -> bool:
+def _is_stream(path: str | Path, descriptor: int) -> bool:
     """Return whether a path such as /dev/stdout names a file that the shell has opened for this command."""
-    for number in (1, 2):
-        try:
-            if os.path.samestat(path.stat(), os.fstat(number)):
-                return True
-        except OSError:
-            continue
-    return False
+    try:
+        return os.path.samestat(Path(path).stat(), os.fstat(descriptor))
+    except OSError:  # there is no such file, or the stream is closed
+        return False
 
 
 def check_output_folder(arguments: Namespace) -> None:
