@@ -85,12 +85,8 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
             aerostack: A key or a client, as for `khaya`; by default `AEROSTACK_API_KEY`.
             **options: See `kellyapi.Options`.
         """
-        api_key, khaya, skytells, aerostack = (
-            as_secret(api_key),
-            as_secret(khaya),
-            as_secret(skytells),
-            as_secret(aerostack),
-        )
+        api_key = as_secret(api_key)
+        khaya, skytells, aerostack = _key_or_client(khaya), _key_or_client(skytells), _key_or_client(aerostack)
         options = cast(Options, read_options(options))  # here and not in each client, so that it warns once
         self._transport = open_transport(session, options.pop("max_connections", None))
 
@@ -165,3 +161,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
 
     def _client(self, provider: str) -> Any:
         return getattr(self, provider)
+
+
+def _key_or_client(value: Any) -> Any:
+    return value if isinstance(value, ProviderClient) else as_secret(value)

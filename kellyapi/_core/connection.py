@@ -38,7 +38,7 @@ from .messages import (
 from .provider import Problem, Provider
 from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
-from .secrets import Key, Secret, as_secret, redact_error, redact_text
+from .secrets import Key, Secret, WrongSecret, as_secret, redact_error, redact_text
 
 if TYPE_CHECKING:  # it imports aiohttp, which the first client does
     from .transport import IncomingResponse, Transport
@@ -175,15 +175,15 @@ class Connection:
         self, request: PreparedRequest, incoming: IncomingResponse, into: Into[Any] | FromResponse[Any], sent_at: float
     ) -> Any:
         """Read the whole response and make the result of it."""
-        body = await incoming.read()
-        response = Response(status=incoming.status, headers=incoming.headers, body=body)
-        self._note_response(request, response, sent_at, len(body))
+        response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
+        size = len(response.body)
+        self._note_response(request, response, sent_at, size)
         if self.on_response is not None:
             await _call_hook(self.on_response, request, response)
-        if len(body) < OFF_LOOP_SIZE:  # most are, and need no thread
+        if size < OFF_LOOP_SIZE:  # most are, and need no thread
             return read_response(self.provider, response, into, request.headers, self.warn)
         arguments = (self.provider, response, into, request.headers, self.warn)
-        return await run_off_loop(read_response, *arguments, size=len(body))
+        return await run_off_loop(read_response, *arguments, size=size)
 
     async def _check_head(
         self, request: PreparedRequest, incoming: IncomingResponse, expected: _AcceptedHead, sent_at: float
@@ -248,16 +248,17 @@ class Connection:
 
     async def _fetch_key_header(self, bearer: Key | None, seconds: float | None) -> dict[str, str]:
         if bearer is not None:
-            return {"Authorization": Secret("Bearer " + self._checked_key(await _call_for_key(bearer, seconds)))}
+            key = self._checked_key(await _call_for_key(bearer, seconds), "consumer")
+            return {"Authorization": Secret("Bearer " + key)}
         return self._header_of(await _call_for_key(self.key, seconds))
 
     def _header_of(self, key: Any) -> dict[str, str]:
         return {self.provider.key_header: Secret(self.provider.key_prefix + self._checked_key(key))}
 
-    def _checked_key(self, given: Any) -> str:
+    def _checked_key(self, given: Any, argument: str = "api_key") -> str:
         title, name = self.provider.title, self.provider.name
-        if not isinstance(given, (str, type(None))):
-            raise TypeError(f"the function given as api_key must return a string, not {type(given).__name__}")
+        if isinstance(given, WrongSecret):
+            raise TypeError(f"{argument} must be a string, or a function that returns one, not {given!r}")
         variable = f"{self.provider.variables}_API_KEY"
         remedy = f"pass api_key=… or set {variable}, or use KellyAPI.sandbox(), which needs none"
         key = Secret((given or "").strip())

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from .._data.links import encode_url
 from .._data.text import without_credentials
 from .provider import Problem, Provider
-from .secrets import Key, Secret
+from .secrets import Key, Secret, WrongSecret, as_secret
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -27,12 +27,10 @@ def read_variable(provider: Provider, name: str) -> str | None:
 
 def find_key(provider: Provider, given: Key | None) -> Key | None:
     """Return the given key, or the environment's; `None` if there is neither."""
-    key = read_variable(provider, "API_KEY") if given is None else given
-    if isinstance(key, str):
-        return Secret(key)
-    if key is None or callable(key):
-        return key
-    raise TypeError(f"api_key must be a string or a function, not {type(key).__name__}")
+    key: Key | WrongSecret | None = as_secret(read_variable(provider, "API_KEY") if given is None else given)
+    if isinstance(key, WrongSecret):
+        raise TypeError(f"api_key must be a string or a function, not {key!r}")
+    return key
 
 
 def find_address(provider: Provider, given: str | None) -> str:

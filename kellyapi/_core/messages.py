@@ -114,8 +114,8 @@ class Response:
     """One whole response."""
 
     status: int
-    headers: Headers
-    body: bytes
+    headers: Headers = field(repr=False)
+    body: bytes = field(repr=False)  # both may repeat the key
 
     @property
     def content_type(self) -> str:

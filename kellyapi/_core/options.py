@@ -14,7 +14,7 @@ from .limits import Rate
 from .messages import OnResponse, Timeout
 from .proxies import proxy_problem
 from .retry import RetryPolicy
-from .secrets import as_secret
+from .secrets import as_secret, hide_headers
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
@@ -23,7 +23,7 @@ def check_headers(headers: Mapping[str, str]) -> None:
     """Refuse headers that cannot be sent."""
     for name, value in headers.items():
         if not (isinstance(name, str) and _TOKEN.fullmatch(name) and isinstance(value, str) and value.isprintable()):
-            raise ValueError(f"headers must be printable strings by name, not {name!r}: {value!r}")
+            raise ValueError(f"headers must be printable strings by name; that of {name!r} is not")
 
 
 def read_timeout(value: float | Timeout | None) -> Timeout | None:
@@ -102,16 +102,17 @@ _CHECKS: dict[str, tuple[Any, str]] = {
 }
 
 
-def hide_proxy(options: Options) -> Options:
-    """Hide the password that a proxy's address may hold, before something fails whose traceback shows `options`."""
-    if "proxy" in options:
-        options["proxy"] = as_secret(options["proxy"])
+def hide_secrets(options: Options) -> Options:
+    """Hide headers and the password of a proxy before something fails whose traceback shows `options`."""
+    for name, hide in (("proxy", as_secret), ("headers", hide_headers)):
+        if name in options:
+            options[name] = hide(options[name])  # type: ignore[literal-required]  # mypy does not know the names
     return options
 
 
 def read_options(options: Options) -> dict[str, Any]:
     """Check options, and return them as fields of a `Connection`."""
-    hide_proxy(options)
+    hide_secrets(options)
     unknown = set(options) - set(Options.__annotations__)
     if unknown:
         raise TypeError(f"unknown option {sorted(unknown)[0]!r}; the options are {', '.join(Options.__annotations__)}")

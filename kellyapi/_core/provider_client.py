@@ -15,7 +15,7 @@ from .limits import Limits
 from .options import Options, read_options
 from .provider import Problem, Provider
 from .resource import Resource
-from .secrets import Key
+from .secrets import Key, as_secret
 
 if TYPE_CHECKING:
     from .transport import SessionSource, Transport
@@ -41,6 +41,7 @@ class ProviderClient(Resource):
         `kellyapi.Options`.
         """
         provider = self.PROVIDER
+        api_key = as_secret(api_key)
         api_key = find_key(provider, api_key)
         fields = read_options(options)
         self._shares = session is None
@@ -118,6 +119,7 @@ class ProviderClient(Resource):
 
     def with_access(self, *, api_key: Key | None = None, base_url: str | None = None) -> Self:
         """Return a client on the same session with another key or address."""
+        api_key = as_secret(api_key)
         changes: dict[str, Any] = {}
         if api_key is not None:
             changes["key"] = api_key = find_key(self.PROVIDER, api_key)

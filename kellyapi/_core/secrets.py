@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from multidict import CIMultiDict
 
 from .._data.json_text import map_strings
 from ..errors import KellyAPIError
 
-T = TypeVar("T")
-
 Key = str | Callable[[], str | Awaitable[str]]
 """A key, or a function (plain or async) that is asked for it at every request."""
 
 
-class Secret(str):
+class HiddenString(str):
     """A string that works as itself on the wire and shows nothing of itself in logs and tracebacks."""
 
     __slots__ = ()
@@ -25,9 +24,48 @@ class Secret(str):
         return "'***'"
 
 
-def as_secret(value: T) -> T:
-    """Return a string as a `Secret`, and anything else unchanged."""
-    return Secret(value) if isinstance(value, str) else value  # type: ignore[return-value]  # a Secret is a string
+class Secret(HiddenString):
+    """A hidden string that is also removed from errors and logs when a server repeats it."""
+
+    __slots__ = ()
+
+
+class WrongSecret:
+    """Stands for a secret of a wrong type, such as bytes. It shows the name of the type and nothing else."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __repr__(self) -> str:
+        return self._kind
+
+
+def as_secret(value: Any) -> Any:
+    """Return a string as a `Secret`, `None` and a function as they are, and anything else as a `WrongSecret`.
+
+    A function that takes a secret calls this first: a traceback with locals shows the variables of each frame.
+    """
+    return _hide_as(Secret, value)
+
+
+def hide_headers(headers: Any) -> Any:
+    """Return headers whose values show nothing of themselves; a value that looks like a secret by its name is one."""
+    if not isinstance(headers, Mapping):
+        return as_secret(headers)
+    return {
+        name: _hide_as(Secret if _SECRET_NAME.search(str(name)) else HiddenString, value)
+        for name, value in headers.items()
+    }
+
+
+_SECRET_NAME = re.compile("auth|cookie|key|secret|token", re.IGNORECASE)
+
+
+def _hide_as(kind: type[HiddenString], value: Any) -> Any:
+    if isinstance(value, str):
+        return kind(value)
+    unchanged = value is None or callable(value) or isinstance(value, WrongSecret)
+    return value if unchanged else WrongSecret(type(value).__name__)
 
 
 _SHORTEST_KEY = 8
@@ -36,12 +74,12 @@ _SHORTEST_KEY = 8
 
 def redact_error(error: KellyAPIError, sent: Mapping[str, str]) -> None:
     """Remove the key that was sent from all that an error shows: a server may repeat it."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None  # they hold the response
     for key in _sent_keys(sent):
         shown = {name: _redact(each, key) for name, each in vars(error).items()}
         if shown != vars(error):
             vars(error).update(shown)
             error.args = (error.message,)
-            error.__traceback__ = None  # its frames hold the response
 
 
 def redact_text(text: str, sent: Mapping[str, str]) -> str:

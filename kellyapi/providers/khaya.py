@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
 from attrs import frozen
 
 from .._core.messages import TRANSCRIPTION_TIMEOUT, FromResponse, Headers, Response
-from .._core.options import Options, hide_proxy, read_timeout
+from .._core.options import Options, hide_secrets, read_timeout
 from .._core.provider import ErrorBody, Problem, Provider
 from .._core.provider_client import ProviderClient
 from .._core.retry import RetryPolicy
@@ -115,7 +115,7 @@ class Khaya(ProviderClient):
         api_key = as_secret(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
         self._wrong_settings: list[Problem] = []
-        defaults = self._environment(hide_proxy(options))
+        defaults = self._environment(hide_secrets(options))
         self._versions = {service: self._version(service, version) for service, version in given.items()}
         super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
 

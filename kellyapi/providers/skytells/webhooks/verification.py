@@ -72,7 +72,7 @@ def verify_webhook(headers: WebhookHeaders, body: WebhookBody, secret: str | byt
     https://asgi.readthedocs.io/en/latest/specs/www.html#http-connection-scope
     """
     # The local variables never hold a plain secret, since a traceback may show them.
-    secret = secret.decode() if isinstance(secret, bytes) else secret
+    secret = secret.decode("utf-8", "surrogateescape") if isinstance(secret, bytes) else secret
     if not isinstance(secret, Iterable):
         raise TypeError(f"secret must be a string, or several, not {type(secret).__name__}")
     secret = several = (as_secret(secret),) if isinstance(secret, str) else tuple(map(as_secret, secret))
@@ -121,7 +121,7 @@ def _as_text(value: str | bytes) -> str:
 def _is_signed(body: bytes, signature: str, secrets: Iterable[str]) -> bool:
     given = signature.encode("ascii", "replace")
     keys = [as_secret(secret.strip()) for secret in secrets]
-    known = [hmac.digest(key.encode(), body, "sha256").hex().encode() for key in keys if key]
+    known = [hmac.digest(key.encode("utf-8", "surrogateescape"), body, "sha256").hex().encode() for key in keys if key]
     return any(hmac.compare_digest(each, given) for each in known)
 
 
