@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import pytest
-from servers import Exchange, Server, make_response, script
+from servers import Exchange, Server, hang, make_response, script
 
 from kellyapi import Prediction, Skytells
 
@@ -209,3 +209,49 @@ async def test_leaving_cancels_a_prediction_that_is_being_created(
 
 async def _wait_for(main: Awaitable[None]) -> None:
     await main
+
+
+# Creations that fail, or take too long
+
+
+async def test_a_creation_that_breaks_off_when_its_caller_has_left_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    go_on = asyncio.Event()
+
+    async def break_off(exchange: Exchange) -> None:
+        await exchange.read()
+        await go_on.wait()
+        exchange.writer.close()
+
+    async with Server(break_off) as server, Skytells("key", base_url=server.url) as client:
+        task = asyncio.create_task(client.run("m", {}, cancel_on_exit=True))
+        await server.until(lambda: bool(server.requests))
+        task.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert "a prediction whose creation failed was not cancelled: " in caplog.text
+    assert "may have been carried out and billed" in caplog.text
+
+
+@pytest.mark.parametrize("cancellations", [1, 2])
+async def test_a_creation_that_takes_too_long_at_the_loops_end_is_logged(
+    cancellations: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kellyapi._core.unfinished.FINISH_TIMEOUT", 0.05)
+    async with Server(hang) as server:
+        here, arrived = asyncio.get_running_loop(), asyncio.Event()
+
+        async def main() -> None:
+            task = asyncio.ensure_future(Skytells("key", base_url=server.url).run("m", {}, cancel_on_exit=True))
+            await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(arrived.wait(), here))
+            for _ in range(cancellations - 1):
+                task.cancel()
+                await asyncio.sleep(0)
+
+        program = asyncio.create_task(asyncio.to_thread(lambda: asyncio.run(main())))
+        await server.until(lambda: bool(server.requests))
+        arrived.set()
+        await program
+        await server.until(lambda: server.open == 0)
+    assert "was not cancelled: " in caplog.text

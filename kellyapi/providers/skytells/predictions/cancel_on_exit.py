@@ -32,7 +32,9 @@ async def create_or_cancel(
     async def undo() -> None:
         try:
             created = await task
-        except Exception:  # the caller gets its CancelledError, and a failed creation leaves nothing to cancel
+        except Exception as error:  # whatever it is, the caller gets its CancelledError
+            if getattr(error, "outcome_unknown", False):
+                logger.warning("a prediction whose creation failed was not cancelled: %s", error)
             return
         except asyncio.CancelledError:
             logger.warning("a prediction was not cancelled: the loop ended before the prediction had an id")
