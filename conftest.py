@@ -64,7 +64,7 @@ def shell_blocks(document: Document) -> Iterator[Region]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The folder of one page, and the sandbox that its environment names."""
-    sandbox = Sandbox(schema=_TABLES)
+    sandbox = Sandbox(schema=_TABLES, keep_engines=True)
     run_sync(sandbox.start())
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("page"))

@@ -32,7 +32,7 @@ def kelly_sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     from kellyapi import Sandbox, run_sync
 
     mark = request.node.get_closest_marker("kelly_sandbox")
-    sandbox = Sandbox(**mark.kwargs) if mark else Sandbox()
+    sandbox = Sandbox(**{"keep_engines": True} | (mark.kwargs if mark else {}))
     # On the background loop, so that the server responds even while the test blocks its own loop.
     run_sync(sandbox.start())
     try:

@@ -85,6 +85,8 @@ class Sandbox:
         faults: Faults that are active from the start.
         seed: Seed of the random numbers for faults that have a `probability`.
         engines: Name of the package whose modules do the work.
+        keep_engines: Whether the engines' process is kept for the next sandbox of this program, which then starts
+            faster. It ends with the program.
 
     Raises:
         ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range.
@@ -105,6 +107,7 @@ class Sandbox:
         faults: Iterable[Fault] = (),
         seed: int = 0,
         engines: str = f"{__package__}.engines",
+        keep_engines: bool = False,
     ) -> None:
         if not isinstance(port, int) or port not in range(65536):
             raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
@@ -115,7 +118,7 @@ class Sandbox:
         self.port = port
         self.host = host
         self.keys = None if keys is None else frozenset(keys)
-        self._engines = engines
+        self._new_engines = partial(EngineSupervisor, engines, keep=keep_engines)
         self._prediction_time = float(prediction_time)
         self._webhook_retries = tuple(map(float, webhook_retries))
         if not all(0 <= pause < float("inf") for pause in self._webhook_retries):
@@ -197,9 +200,7 @@ class Sandbox:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _provider_error_bodies])
         app[PREDICTION_TIME] = self._prediction_time
         app[WEBHOOK_RETRIES] = self._webhook_retries
-        app[CONTEXT] = context = SandboxContext(
-            engines=EngineSupervisor(self._engines), store=self._new_store(), keys=self.keys
-        )
+        app[CONTEXT] = context = SandboxContext(engines=self._new_engines(), store=self._new_store(), keys=self.keys)
         for frontend in _FRONTENDS:
             for method, path, handler in frontend.routes:
                 self._frontend_of[app.router.add_route(method, path, frontend.with_key_check(handler))] = frontend

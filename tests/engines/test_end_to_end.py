@@ -23,7 +23,7 @@ HEADS = {"wav": b"RIFF", "mp3": (b"ID3", b"\xff"), "ogg": b"OggS"}
 
 @pytest.fixture
 async def api() -> AsyncIterator[KellyAPI]:
-    async with KellyAPI.sandbox() as api:
+    async with Sandbox(keep_engines=True) as sandbox, sandbox.api() as api:
         yield api
 
 
@@ -122,7 +122,7 @@ async def test_one_client_translates_synthesizes_transcribes_and_draws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    async with KellyAPI.sandbox() as api:
+    async with Sandbox(keep_engines=True) as sandbox, sandbox.api() as api:
         hello = await api.translate("Good morning", "en-tw")
         assert (hello.text, hello.source_language, hello.provider, hello.tried) == (
             "Maakye", "en", "khaya", ("khaya",)
@@ -145,14 +145,14 @@ async def test_one_client_translates_synthesizes_transcribes_and_draws(
 
 def test_run_sync_synthesizes_and_transcribes() -> None:
     async def transcribe_once() -> str:
-        async with KellyAPI.sandbox() as api:
+        async with Sandbox(keep_engines=True) as sandbox, sandbox.api() as api:
             return (await api.transcribe((await api.synthesize(SENTENCE)).audio)).text
 
     assert count_recognised(run_sync(transcribe_once())) >= 7
 
 
 async def test_the_released_khaya_package_synthesizes_and_transcribes(tmp_path: Path) -> None:
-    async with Sandbox() as sandbox:
+    async with Sandbox(keep_engines=True) as sandbox:
         config = Settings(api_key="key", retry_attempts=1)
         config.base_url = sandbox.urls["khaya"]
         async with KhayaClient("key", config) as khaya:

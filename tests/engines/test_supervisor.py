@@ -59,7 +59,7 @@ from kellyapi.sandbox.engines.supervisor import EngineSupervisor
 async def main():
     # In debug mode asyncio logs slow callbacks, which depend on the machine.
     asyncio.get_running_loop().slow_callback_duration = 60
-    engines = EngineSupervisor("engines_of_a_test")
+    engines = EngineSupervisor("engines_of_a_test", keep=True)
     print(await engines.run("plain.process"), flush=True)
     {then}
 
@@ -239,42 +239,45 @@ async def test_closing_while_the_child_starts_leaves_no_child(folder: Path) -> N
         await call
 
 
-async def test_the_next_engines_use_the_child_of_closed_ones(folder: Path) -> None:
-    processes = []
-    for _ in range(2):
-        engines = EngineSupervisor("engines_of_a_test")
-        processes.append(await engines.run("plain.process"))
-        await engines.close()
-    assert processes[0] == processes[1]
-
-
-async def test_engines_at_the_same_time_have_a_child_each(engines: EngineSupervisor) -> None:
-    others = EngineSupervisor("engines_of_a_test")
-    assert await engines.run("plain.process") != await others.run("plain.process")
-    await others.close()
-
-
-async def test_a_child_that_found_its_modules_elsewhere_is_not_used_again(
-    engines: EngineSupervisor, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = await engines.run("plain.process")
+async def test_the_child_ends_at_close(engines: EngineSupervisor) -> None:
+    child = await engines.run("plain.process")
     await engines.close()
-    monkeypatch.syspath_prepend(folder / "elsewhere")
-    others = EngineSupervisor("engines_of_a_test")
-    assert await others.run("plain.process") != before
-    await others.close()
     with pytest.raises(ProcessLookupError):
-        os.kill(before, 0)
+        os.kill(child, 0)
 
 
-async def test_an_idle_child_that_was_killed_is_replaced(engines: EngineSupervisor) -> None:
-    before = await engines.run("plain.process")
+@pytest.fixture
+async def kept(folder: Path) -> int:
+    """The process of a child that was kept by engines that are closed."""
+    engines = EngineSupervisor("engines_of_a_test", keep=True)
+    process: int = await engines.run("plain.process")
     await engines.close()
-    os.kill(before, signal.SIGKILL)
-    await asyncio.to_thread(os.waitid, os.P_PID, before, os.WEXITED | os.WNOWAIT)
+    return process
+
+
+async def test_the_next_engines_use_a_kept_child(kept: int, engines: EngineSupervisor) -> None:
+    assert await engines.run("plain.process") == kept
+
+
+async def test_engines_at_the_same_time_have_a_child_each(kept: int, engines: EngineSupervisor) -> None:
     others = EngineSupervisor("engines_of_a_test")
-    assert await others.run("plain.process") != before
+    assert kept == await engines.run("plain.process") != await others.run("plain.process")
     await others.close()
+
+
+async def test_a_kept_child_that_finds_other_modules_is_replaced(
+    kept: int, engines: EngineSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path / "elsewhere")
+    assert await engines.run("plain.process") != kept
+    with pytest.raises(ProcessLookupError):
+        os.kill(kept, 0)
+
+
+async def test_a_kept_child_that_was_killed_is_replaced(kept: int, engines: EngineSupervisor) -> None:
+    os.kill(kept, signal.SIGKILL)
+    await asyncio.to_thread(os.waitid, os.P_PID, kept, os.WEXITED | os.WNOWAIT)
+    assert await engines.run("plain.process") != kept
 
 
 async def test_closing_before_the_first_call_or_twice_does_nothing() -> None:

@@ -70,7 +70,8 @@ async def settle(before: set[asyncio.Task[Any]]) -> None:
 async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
     """A sandbox that the environment variables point to. A test module can set `ENGINES = "fake_engines"`."""
     monkeypatch.syspath_prepend(FAKE_ENGINES)
-    async with Sandbox(engines=getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")) as sandbox:
+    engines = getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")
+    async with Sandbox(engines=engines, keep_engines=True) as sandbox:
         for provider, url in sandbox.urls.items():
             monkeypatch.setenv(f"{VARIABLES[provider]}_API_KEY", "sandbox")
             monkeypatch.setenv(f"{VARIABLES[provider]}_BASE_URL", url)

@@ -36,7 +36,7 @@ def prediction_time() -> float:
 async def sandbox(engines: str, prediction_time: float) -> AsyncIterator[Sandbox]:
     """A sandbox that accepts the key "right"."""
     options = {"schema": SCHEMA, "prediction_time": prediction_time, "engines": engines}
-    async with Sandbox(keys=["right"], **options) as sandbox:
+    async with Sandbox(keys=["right"], keep_engines=True, **options) as sandbox:
         yield sandbox
 
 

@@ -23,7 +23,7 @@ PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments")
 async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """A sandbox with the real engines; the `test` extra installs all of them except those of speech."""
     fake_engines = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
-    async with Sandbox(**fake_engines) as sandbox:
+    async with Sandbox(keep_engines=True, **fake_engines) as sandbox:
         yield sandbox
 
 

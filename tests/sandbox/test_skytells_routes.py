@@ -26,7 +26,7 @@ FIELDS = (
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(prediction_time=0) as sandbox:
+    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
         yield sandbox
 
 

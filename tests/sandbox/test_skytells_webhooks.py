@@ -30,7 +30,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=clock, prediction_time=SECONDS, webhook_retries=(0, 0)) as sandbox:
+    async with Sandbox(keep_engines=True, clock=clock, prediction_time=SECONDS, webhook_retries=(0, 0)) as sandbox:
         yield sandbox
 
 

@@ -1,7 +1,7 @@
 """The server's side of the engines: child processes that run one call at a time.
 
-The child runs `worker_main`. It starts with the first call. When its sandbox closes, the child waits for the next
-sandbox of this program, since starting one takes longer than most calls (0.2 to 1.5 s of CPU).
+The child runs `worker_main`. It starts with the first call and ends with its sandbox. A test suite can keep it for its
+next sandbox, since starting one takes longer than most calls (0.2 to 1.5 s of CPU).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import atexit
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
@@ -17,6 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from .worker_main import LENGTH
+
+_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; SIGTERM kills there
 
 
 class _Child:
@@ -48,11 +51,11 @@ class _Child:
         return self._process.poll() is None
 
     def kill(self) -> None:
-        self._process.kill()
+        self._process.send_signal(_KILL)  # does nothing if it has ended
 
     def end(self) -> int:
         """Kill the child if it still runs, and return its exit code."""
-        self._process.kill()
+        self.kill()
         with self._process:  # closes the pipes and waits
             pass
         return self._process.returncode
@@ -60,7 +63,7 @@ class _Child:
 
 _Origin = tuple[int, list[str]]
 _idle: list[_Child] = []
-"""At most one child, of a sandbox that has closed."""
+"""At most one child, kept by a supervisor that has closed."""
 
 
 def _get_origin() -> _Origin:
@@ -98,10 +101,14 @@ def _end_idle_child() -> None:
 
 
 class EngineSupervisor:
-    """Runner of the functions in the modules of `package`, in a child process."""
+    """Runner of the functions in the modules of `package`, in a child process.
 
-    def __init__(self, package: str = "kellyapi.sandbox.engines") -> None:
+    With `keep`, the child is kept at `close` for the next supervisor of this program.
+    """
+
+    def __init__(self, package: str = "kellyapi.sandbox.engines", *, keep: bool = False) -> None:
         self._package = package
+        self._keep = keep
         self._thread = ThreadPoolExecutor(1, "kellyapi-engines")  # one thread: one call at a time
         self._child: _Child | None = None
         self._lock = threading.Lock()  # around the two below
@@ -156,7 +163,7 @@ class EngineSupervisor:
 
     def _give_back(self) -> None:
         child, self._child = self._child, None
-        if child and child.is_running():
+        if child and self._keep and child.is_running():
             _keep_child(child)
         elif child:
             child.end()
