@@ -10,7 +10,7 @@ import pytest
 
 from kellyapi import NO_RETRY, DecodingError, RequestTimeoutError, RetryPolicy, TransportError
 from kellyapi._core.messages import Call
-from kellyapi._core.retry import is_throttled, outcome_unknown, read_retry_after, retry_delay
+from kellyapi._core.retry import is_throttled, outcome_unknown, pause_for_all, read_retry_after, retry_delay
 from kellyapi.errors import KellyAPIError, StatusError, status_error
 
 FREE = Call(method="GET", url="/", repeatable=True)
@@ -49,6 +49,11 @@ def failed(status: int, retry_after: float | None = None) -> StatusError:
 def test_a_contradictory_policy_is_refused(options: Any, kind: type[Exception]) -> None:
     with pytest.raises(kind):
         RetryPolicy(**options)
+
+
+def test_the_options_of_a_policy_have_names() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        RetryPolicy(3)  # type: ignore[misc]
 
 
 def test_the_defaults_are_as_documented() -> None:
@@ -206,6 +211,16 @@ def test_a_pause_that_would_pass_the_deadline_does_not_start(
 ) -> None:
     delay = retry_delay(RetryPolicy(), 1, error, FREE, dice=1.0, remaining=remaining)
     assert (delay is not None) == again
+
+
+@pytest.mark.parametrize(
+    ("attempts", "retry_after", "pause"),
+    [(2, 5, 5), (2, 60, 60), (2, 60.5, None), (2, 0, None), (2, None, None), (1, 5, None)],
+)
+def test_a_pause_holds_for_all_calls_if_they_are_retried_and_it_is_not_too_long(
+    attempts: int, retry_after: float | None, pause: float | None
+) -> None:
+    assert pause_for_all(RetryPolicy(attempts=attempts), failed(429, retry_after)) == pause
 
 
 def test_many_attempts_never_overflow() -> None:
