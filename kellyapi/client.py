@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -14,6 +13,7 @@ from ._core.downloads import OnBytes
 from ._core.options import Options, read_options
 from ._core.provider_client import ProviderClient, open_transport
 from ._core.secrets import Key, as_secret
+from ._data.arguments import FilePath, NotBlank
 from .legacy import Legacy
 from .providers.aerostack.client import Aerostack
 from .providers.kelly import Kelly
@@ -113,7 +113,7 @@ class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
 
         return sandbox_client(cls, **options)
 
-    async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
+    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path:
         """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
 
         The file appears when it is complete. If a download fails, its `.part` file is kept, and the next download to

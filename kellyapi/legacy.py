@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._core.provider_client import open_transport
+from ._data.arguments import Count, NotBlank, checked
 from ._data.base64_text import Base64
 from .providers.kelly import CHARACTER, CHAT_MODEL, MODEL, NEGATIVE_PROMPT, SIZE, VOICE, Kelly
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ._core.transport import SessionSource
 
 
+@checked
 class Legacy:
     """The old methods of Kelly AI.
 
@@ -70,11 +72,11 @@ class Legacy:
 
     async def generate(
         self,
-        prompt: str,
+        prompt: NotBlank,
         negative_prompt: str = NEGATIVE_PROMPT,
-        model: str = MODEL,
-        width: int = SIZE,
-        height: int = SIZE,
+        model: NotBlank = MODEL,
+        width: Count = SIZE,
+        height: Count = SIZE,
     ) -> bytes:
         """Old name of `generate_image`. Returns the bytes of the image."""
         image = await self.kelly.generate_image(
@@ -84,46 +86,43 @@ class Legacy:
 
     async def img2img(
         self,
-        prompt: str,
-        image_data: str,
+        prompt: NotBlank,
+        image_data: NotBlank,
         negative_prompt: str = NEGATIVE_PROMPT,
-        width: int = SIZE,
-        height: int = SIZE,
+        width: Count | NotBlank = SIZE,
+        height: Count | NotBlank = SIZE,
     ) -> bytes:
         """Old name of `edit_image`. Accepts base64 text and returns the bytes of the image."""
-        image = await self.kelly.edit_image(
-            Base64(image_data), prompt, negative_prompt=negative_prompt, width=width, height=height
-        )
-        return image.data
+        return (await self.kelly._edit(Base64(image_data), prompt, negative_prompt, width, height)).data
 
-    async def img2text(self, prompt: str, image_data: str) -> str:
+    async def img2text(self, prompt: NotBlank, image_data: NotBlank) -> str:
         """Old name of `describe_image`. Accepts base64 text and returns the text."""
         return (await self.kelly.describe_image(Base64(image_data), prompt)).text
 
-    async def upscale(self, image_data: str) -> bytes:
+    async def upscale(self, image_data: NotBlank) -> bytes:
         """Old name of `upscale_image`. Accepts base64 text and returns the bytes of the image."""
         return (await self.kelly.upscale_image(Base64(image_data))).data
 
-    async def removebg(self, image_data: str) -> bytes:
+    async def removebg(self, image_data: NotBlank) -> bytes:
         """Old name of `remove_background`. Accepts base64 text and returns the bytes of the image."""
         return (await self.kelly.remove_background(Base64(image_data))).data
 
-    async def llm(self, prompt: str, model: str = CHAT_MODEL, character: str = CHARACTER) -> str:
+    async def llm(self, prompt: NotBlank, model: NotBlank = CHAT_MODEL, character: NotBlank = CHARACTER) -> str:
         """Old name of `chat`. Returns the text."""
         return (await self.kelly.chat(prompt, model=model, character=character)).text
 
-    async def text2voice(self, text: str, model: str = VOICE) -> bytes:
+    async def text2voice(self, text: NotBlank, model: NotBlank = VOICE) -> bytes:
         """Old name of `kelly.synthesize`. Returns the bytes of the audio."""
         return (await self.kelly.synthesize(text, voice=model)).audio
 
-    async def voice2text(self, audio: str) -> str:
+    async def voice2text(self, audio: NotBlank) -> str:
         """Old name of `kelly.transcribe`. Accepts base64 text and returns the text."""
         return (await self.kelly.transcribe(Base64(audio))).text
 
-    async def text2write(self, text: str) -> bytes:
+    async def text2write(self, text: NotBlank) -> bytes:
         """Old name of `kelly.write_notes`. Returns the bytes of the image."""
         return (await self.kelly.write_notes(text)).data
 
-    async def code2image(self, text: str) -> bytes:
+    async def code2image(self, text: NotBlank) -> bytes:
         """Old name of `kelly.render_code`. Returns the bytes of the image."""
         return (await self.kelly.render_code(text)).data

@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from attrs import define, field, frozen, validators
+from attrs import define, field, frozen
+
+from .._data.arguments import Count, Positive, checked
 
 
 @define
@@ -41,12 +43,13 @@ class RetryQuota:
             self.left = min(self.capacity, self.left + (last_cost or 1))
 
 
+@checked
 @frozen
 class Rate:
     """At most `calls` in any `per` seconds."""
 
-    calls: int = field(validator=[validators.instance_of(int), validators.ge(1)])
-    per: float = field(default=1.0, validator=[validators.gt(0), validators.lt(float("inf"))])
+    calls: Count
+    per: Positive = 1.0
 
     def pause(self, starts: Sequence[float], now: float) -> float:
         """Return the seconds until the next call may start; `starts` are the last `calls` starts, the oldest first."""
@@ -111,8 +114,6 @@ class Limits:
         quota: RetryQuota | None = None,
         server: ServerRateLimit | None = None,
     ) -> None:
-        if max_concurrency is not None and max_concurrency < 1:
-            raise ValueError(f"max_concurrency must be at least 1, not {max_concurrency}")
         self.quota = quota or RetryQuota()
         self.server = server or ServerRateLimit()
         self._max_concurrency = max_concurrency

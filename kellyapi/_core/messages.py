@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
+from .._data.arguments import NotNegative, Positive, checked
 from .._data.media import Chunks
 from .._data.text import excerpt
 from ..errors import KellyAPIError
@@ -28,11 +29,7 @@ class FormField:
     content_type: str | None = None
 
 
-_FINITE = validators.lt(float("inf"))
-_SECONDS: Any = validators.optional(validators.and_(validators.gt(0), _FINITE))
-_SECONDS_LEFT: Any = validators.optional(validators.and_(validators.ge(0), _FINITE))
-
-
+@checked
 @frozen(cache_hash=True)
 class Timeout:
     """How long a call may take, in seconds; `None` in a field means no limit of that kind.
@@ -40,13 +37,13 @@ class Timeout:
     Source: https://docs.aiohttp.org/en/stable/client_quickstart.html#timeouts
     """
 
-    total: float | None = field(default=60.0, validator=_SECONDS_LEFT)
+    total: NotNegative | None = 60.0
     """From the first wait for a connection to the last byte, with every attempt and pause."""
-    connect: float | None = field(default=10.0, validator=_SECONDS)
+    connect: Positive | None = 10.0
     """TCP and TLS of one connection."""
-    idle: float | None = field(default=None, validator=_SECONDS)
+    idle: Positive | None = None
     """The longest silence while a body moves, and before the response unless `head` is set."""
-    head: float | None = field(default=None, validator=_SECONDS)
+    head: Positive | None = None
     """The longest wait for the head of the response after the body was sent; `None` means that `idle` limits it."""
 
     def after(self, seconds: float) -> Timeout:

@@ -7,9 +7,10 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from .._data.arguments import Count, NotBlank
 from .limits import Rate
 from .messages import OnResponse, Timeout
 from .proxies import proxy_problem
@@ -38,8 +39,6 @@ def check_seconds(value: float, otherwise: str) -> float:
 
     `otherwise` says in errors what else may be given.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"timeout must be seconds, {otherwise}, not {value!r}")
     if not 0 < value < math.inf:
         raise ValueError(f"timeout must be more than 0 seconds, {otherwise}, not {value!r}")
     if value > 3600:
@@ -71,15 +70,15 @@ class Options(TypedDict, total=False):
     """How often and how fast a failed call is retried; with `NO_RETRY` never."""
     headers: Mapping[str, str]
     """Sent with every request, beside the key."""
-    proxy: str | None
+    proxy: NotBlank | None
     """The URL of an HTTP proxy, in place of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
-    max_connections: int
+    max_connections: Count
     """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
-    max_concurrency: int | None
+    max_concurrency: Count | None
     """Calls at once, for each provider; others wait in order. A stream counts until its first byte."""
     rate: Rate | None
     """Calls per time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
-    max_response_bytes: int
+    max_response_bytes: Count
     """The largest response that is read into memory, after decompression (64 MiB)."""
     allow_http: bool
     """Send the key over plain `http://` to hosts other than this machine."""
@@ -87,19 +86,6 @@ class Options(TypedDict, total=False):
     """Called with each request and its whole response; plain or async."""
     logger: logging.Logger
     """Used in place of the logger `kellyapi.<provider>`."""
-
-
-_CHECKS: dict[str, tuple[Any, str]] = {
-    "retry": (RetryPolicy, "a RetryPolicy or NO_RETRY"),
-    "headers": (Mapping, "a mapping of strings"),
-    "proxy": ((str, type(None)), "a URL"),
-    "max_response_bytes": (int, "a number of bytes"),
-    "allow_http": (bool, "True or False"),
-    "logger": (logging.Logger, "a logging.Logger"),
-    "on_response": ((Callable, type(None)), "a function"),
-    "rate": ((Rate, type(None)), "a Rate"),
-    "max_concurrency": ((int, type(None)), "a number of calls"),
-}
 
 
 def hide_secrets(options: Options) -> Options:
@@ -113,15 +99,7 @@ def hide_secrets(options: Options) -> Options:
 def read_options(options: Options) -> dict[str, Any]:
     """Check options, and return them as fields of a `Connection`."""
     hide_secrets(options)
-    unknown = set(options) - set(Options.__annotations__)
-    if unknown:
-        raise TypeError(f"unknown option {sorted(unknown)[0]!r}; the options are {', '.join(Options.__annotations__)}")
     fields: dict[str, Any] = dict(options)
-    for name, (kind, right) in _CHECKS.items():
-        if name in fields and not isinstance(fields[name], kind):
-            raise TypeError(f"{name} must be {right}, not {fields[name]!r}")
-    if fields.get("max_response_bytes", 1) < 1:
-        raise ValueError(f"max_response_bytes must be at least 1, not {fields['max_response_bytes']}")
     check_headers(fields.get("headers", {}))
     if fields.get("proxy") is not None and (problem := proxy_problem(fields["proxy"])):
         raise ValueError(f"the proxy {problem}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from .._data.arguments import Checked
 from .._data.decoding import Into
 from .._data.links import encode_url
 from .._data.media import Media
@@ -36,7 +37,7 @@ E = TypeVar("E", bound=EventStream[Any])
 logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # without a handler Python would print warnings
 
 
-class Resource:
+class Resource(Checked):
     """Operations of one provider over one connection. Each method here returns the coroutine of the connection."""
 
     def __init__(self, connection: Connection) -> None:

@@ -5,12 +5,13 @@ Every clock, die and quota is an argument. The connection sleeps; `limits` keeps
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from attrs import field, frozen, validators
+from attrs import field, frozen
 
+from .._data.arguments import Count, NotNegative, checked
 from ..errors import DecodingError, KellyAPIError, StatusError, TransportError
 from .messages import Call
 
@@ -20,6 +21,11 @@ UNBILLED_STATUSES = frozenset({429, 503})
 """A server that responds with one of these has not done the work."""
 
 
+def _as_set(statuses: Iterable[int]) -> frozenset[int]:
+    return frozenset(statuses)
+
+
+@checked
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often a call is tried, and how long the pauses are, in seconds.
@@ -30,13 +36,13 @@ class RetryPolicy:
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     """
 
-    attempts: int = field(default=3, validator=[validators.instance_of(int), validators.ge(1)])
+    attempts: Count = 3
     """Including the first; 1 never repeats."""
-    base: float = field(default=0.05, validator=validators.ge(0))
-    throttle_base: float = field(default=1.0, validator=validators.ge(0))
+    base: NotNegative = 0.05
+    throttle_base: NotNegative = 1.0
     """Used in place of `base` after 429, and after any status with `Retry-After`."""
-    cap: float = field(default=20.0, validator=validators.ge(0))
-    statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=frozenset)
+    cap: NotNegative = 20.0
+    statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=_as_set)
     connection_errors: bool = True
     """Also repeat after a failure without a response."""
     repeat_metered: bool = False

@@ -52,8 +52,6 @@ class Transport:
             raise TypeError(f"session must be an aiohttp.ClientSession or a function that makes one, not {session!r}")
         if session is not None and max_connections is not None:
             raise ValueError("max_connections belongs to a session of ours: set the limit of your session's connector")
-        if max_connections is not None and max_connections < 1:
-            raise ValueError(f"max_connections must be at least 1, not {max_connections}")
         self.source: SessionSource = session or aiohttp.ClientSession
         self._max_connections = max_connections or 100
         self._ours = session is None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import Annotated
 from urllib.parse import quote, urlsplit
 
 
-def check_id(id: str) -> None:
+def check_id(id: str, name: str = "an id") -> None:
     """Refuse what no path can name: an empty id, `.`, `..` and control characters raise `ValueError`."""
     if not isinstance(id, str):
-        raise TypeError(f"an id must be a string, not {type(id).__name__}")
+        raise TypeError(f"{name} must be a string, not {type(id).__name__}")
     if id in ("", ".", ".."):
-        raise ValueError(f"an id must not be empty, '.' or '..': {id!r}")
+        raise ValueError(f"{name} must not be empty, '.' or '..': {id!r}")
     if not id.isprintable():
-        raise ValueError(f"an id must not contain control characters: {id!r}")
+        raise ValueError(f"{name} must not contain control characters: {id!r}")
+
+
+Id = Annotated[str, check_id]
+"""The annotation of an argument that is a segment of a path."""
 
 
 def encode_path(template: str, *ids: str) -> str:

@@ -27,6 +27,32 @@ def _plain_dumps(value: Any) -> bytes:
         return _ENCODER.encode(value).encode()
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"{_path_without_form(value)} cannot be sent as JSON: {error}") from None
+
+
+def _path_without_form(value: Any) -> str:
+    """Return the path of the first value that has no JSON form, such as `$.input.seed`."""
+    path = "$"
+    for _ in range(20):  # a list that contains itself has no end
+        parts = (
+            value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
+        )
+        found = next(((name, part) for name, part in parts if not _has_form(part)), None)
+        if found is None:
+            break
+        path += f".{found[0]}" if isinstance(value, dict) else f"[{found[0]}]"
+        value = found[1]
+    return path
+
+
+def _has_form(value: Any) -> bool:
+    try:
+        _ENCODER.encode(value).encode()
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _write_other(value: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any, Literal
 from .._core.messages import TRANSCRIPTION_TIMEOUT, Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
-from .._core.urls import encode_path
+from .._core.urls import Id, encode_path
+from .._data.arguments import Count, NotBlank
 from .._data.base64_text import from_base64
 from .._data.decoding import Shape
 from .._data.media import MediaSource, to_base64
 from .._data.media_types import sniff
-from .._data.text import not_blank
 from ..errors import DecodingError
 from ..services.chat import CHAT, ChatReply
 from ..services.images import GENERATE_IMAGE, Description, Image
@@ -84,12 +84,12 @@ class Kelly(ProviderClient):
 
     async def generate_image(
         self,
-        prompt: str,
+        prompt: NotBlank,
         *,
         negative_prompt: str | None = None,
-        model: str | None = None,
-        width: int | None = None,
-        height: int | None = None,
+        model: NotBlank | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
     ) -> Image:
         """Generate an image from a prompt.
 
@@ -110,7 +110,7 @@ class Kelly(ProviderClient):
         """
         return await self._draw(
             "/image/generate",
-            prompt=not_blank(prompt, "prompt"),
+            prompt=prompt,
             negative_prompt=NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
             model=MODEL if model is None else model,
             width=SIZE if width is None else width,
@@ -120,11 +120,11 @@ class Kelly(ProviderClient):
     async def edit_image(
         self,
         image: MediaSource,
-        prompt: str,
+        prompt: NotBlank,
         *,
         negative_prompt: str | None = None,
-        width: int | None = None,
-        height: int | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
     ) -> Image:
         """Generate an image from another image and a prompt.
 
@@ -135,23 +135,22 @@ class Kelly(ProviderClient):
             width: Width in pixels; by default 1024.
             height: Height in pixels; by default 1024.
         """
-        return await self._draw(
-            "/image/edit",
-            prompt=not_blank(prompt, "prompt"),
-            negative_prompt=NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
-            image_data=await to_base64(image, "image"),
-            width=SIZE if width is None else width,
-            height=SIZE if height is None else height,
+        return await self._edit(
+            image,
+            prompt,
+            NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
+            SIZE if width is None else width,
+            SIZE if height is None else height,
         )
 
-    async def describe_image(self, image: MediaSource, prompt: str) -> Description:
+    async def describe_image(self, image: MediaSource, prompt: NotBlank) -> Description:
         """Describe an image, or answer a question about it.
 
         Args:
             image: The image to look at.
             prompt: The question, such as "What is in this picture?".
         """
-        data = {"prompt": not_blank(prompt, "prompt"), "image_data": await to_base64(image, "image")}
+        data = {"prompt": prompt, "image_data": await to_base64(image, "image")}
         return await self._post_json("/image/description", data, into=_DESCRIPTION)
 
     async def upscale_image(self, image: MediaSource) -> Image:
@@ -162,15 +161,15 @@ class Kelly(ProviderClient):
         """Return the image with its background made transparent."""
         return await self._draw("/image/removebg", image_data=await to_base64(image, "image"))
 
-    async def write_notes(self, text: str) -> Image:
+    async def write_notes(self, text: NotBlank) -> Image:
         """Return a PNG image of a text as handwriting on paper."""
-        return await self._draw("/write/notes", code=not_blank(text, "text"))
+        return await self._draw("/write/notes", code=text)
 
-    async def render_code(self, code: str) -> Image:
+    async def render_code(self, code: NotBlank) -> Image:
         """Return an image of source code with syntax highlighting."""
-        return await self._draw("/write/code", code=not_blank(code, "code"))
+        return await self._draw("/write/code", code=code)
 
-    async def chat(self, prompt: str, *, model: str | None = None, character: str | None = None) -> ChatReply:
+    async def chat(self, prompt: NotBlank, *, model: Id | None = None, character: NotBlank | None = None) -> ChatReply:
         """Send a prompt to a language model.
 
         Args:
@@ -187,14 +186,14 @@ class Kelly(ProviderClient):
             print(reply.text)
         """
         model = CHAT_MODEL if model is None else model
-        data = {"prompt": not_blank(prompt, "prompt"), "character": CHARACTER if character is None else character}
+        data = {"prompt": prompt, "character": CHARACTER if character is None else character}
 
         def finish(body: dict[str, Any]) -> ChatReply:
             return ChatReply(text=_text(body, "message"), model=model, provider="kelly")
 
         return await self._post_json(encode_path("/chat/{}", model), data, into=Shape(_OBJECT, finish))
 
-    async def synthesize(self, text: str, *, voice: str | None = None) -> Speech:
+    async def synthesize(self, text: NotBlank, *, voice: NotBlank | None = None) -> Speech:
         """Turn an English text into speech.
 
         Args:
@@ -209,7 +208,7 @@ class Kelly(ProviderClient):
             speech = await kelly.synthesize("Good morning")
             await speech.save("morning.wav")
         """
-        data = {"text": not_blank(text, "text"), "model": VOICE if voice is None else voice, **_AS_BASE64}
+        data = {"text": text, "model": VOICE if voice is None else voice, **_AS_BASE64}
         return await self._post_json("/voice/generation", data, into=_SPEECH)
 
     async def transcribe(self, audio: MediaSource) -> Transcript:
@@ -232,9 +231,13 @@ class Kelly(ProviderClient):
         Returns:
             Any JSON value; in practice a list of names.
         """
-        if kind not in ("sd", "sdxl", "chat", "voice"):
-            raise ValueError(f"kind must be 'sd', 'sdxl', 'chat' or 'voice', not {kind!r}")
         return await self._fetch(f"/{kind}/models", into=Shape(object, _not_null))
+
+    async def _edit(
+        self, image: MediaSource, prompt: str, negative_prompt: str, width: int | str, height: int | str
+    ) -> Image:
+        data = {"prompt": prompt, "negative_prompt": negative_prompt, "image_data": await to_base64(image, "image")}
+        return await self._draw("/image/edit", **data, width=width, height=height)
 
     async def _draw(self, path: str, **data: Any) -> Image:
         return await self._post_json(path, {**data, **_AS_BASE64}, into=_IMAGE)

@@ -8,7 +8,6 @@ for.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -16,7 +15,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from aiohttp import web
 from attrs import define
@@ -24,6 +23,7 @@ from attrs import define
 from kellyapi import PROVIDERS, KellyAPI
 from kellyapi._data.threads import serving_loops
 
+from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
 from . import kelly, khaya
 from .aerostack import routes as aerostack
 from .engines.supervisor import EngineSupervisor
@@ -69,6 +69,7 @@ class ReceivedRequest:
 _RECEIVED = web.RequestKey("received", ReceivedRequest)
 
 
+@checked
 class Sandbox:
     """A local server for all four providers at one address: `async with Sandbox() as sandbox: …`.
 
@@ -95,34 +96,26 @@ class Sandbox:
 
     def __init__(
         self,
-        port: int = 0,
+        port: Annotated[int, Range(0, 65535)] = 0,
         *,
-        host: str = "127.0.0.1",
+        host: NotBlank = "127.0.0.1",
         keys: Iterable[str] | None = None,
-        data: str | os.PathLike[str] | None = None,
+        data: FilePath | None = None,
         schema: str | None = None,
         clock: Callable[[], float] = time.time,
-        prediction_time: float = 0.5,
-        webhook_retries: Iterable[float] = (0.5, 1.0, 2.0),
+        prediction_time: NotNegative = 0.5,
+        webhook_retries: Iterable[NotNegative] = (0.5, 1.0, 2.0),
         faults: Iterable[Fault] = (),
         seed: int = 0,
-        engines: str = f"{__package__}.engines",
+        engines: NotBlank = f"{__package__}.engines",
         keep_engines: bool = False,
     ) -> None:
-        if not isinstance(port, int) or port not in range(65536):
-            raise ValueError(f"port must be a number from 0 to 65535, not {port!r}")
-        if keys is not None and isinstance(keys, str):
-            raise TypeError('keys must be several strings, such as ["my-key"]')
-        if not 0 <= prediction_time < float("inf"):
-            raise ValueError(f"prediction_time must be seconds, 0 or more, not {prediction_time}")
         self.port = port
         self.host = host
         self.keys = None if keys is None else frozenset(keys)
         self._new_engines = partial(EngineSupervisor, engines, keep=keep_engines)
         self._prediction_time = float(prediction_time)
         self._webhook_retries = tuple(map(float, webhook_retries))
-        if not all(0 <= pause < float("inf") for pause in self._webhook_retries):
-            raise ValueError(f"webhook_retries must be seconds, 0 or more, not {self._webhook_retries}")
         self._new_store = partial(Store, data, schema=schema, clock=clock)
         self._runner: web.AppRunner | None = None
         self._faults = FaultQueue(faults, seed)

@@ -9,9 +9,11 @@ import re
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from random import Random
-from typing import Any
+from typing import Annotated, Any
 
-from attrs import converters, define, evolve, field, frozen, validators
+from attrs import define, evolve, field, frozen, validators
+
+from .._data.arguments import Count, NotNegative, Range, checked
 
 _ROUTE = re.compile(r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)")
 _RESERVED_HEADERS = frozenset({"content-length", "transfer-encoding", "connection"})
@@ -20,9 +22,11 @@ _REPLACEMENTS = ("body", "html", "redirect_to", "gzip_bomb")
 _ENDINGS = ("cut_after", "reset_after", "length_off_by")
 
 
-def _whole_number(least: int, most: float = float("inf")) -> Any:
-    rules: list[Any] = [validators.instance_of(int), validators.ge(least), validators.le(most)]
-    return validators.optional(rules)
+_Offset = Annotated[int, Range(0)]
+
+
+def _copied(headers: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if headers is None else dict(headers)
 
 
 def _check_route(_: object, __: object, route: str) -> None:
@@ -41,13 +45,7 @@ def _check_headers(_: object, __: object, headers: Mapping[str, str]) -> None:
             raise ValueError(f"the header {name} is the sandbox's own: use length_off_by, cut_after or reset_after")
 
 
-def _check_drip(_: object, __: object, drip: Any) -> None:
-    if drip is not None:
-        count, seconds = drip if isinstance(drip, tuple) and len(drip) == 2 else (0, 0)
-        if not (isinstance(count, int) and count > 0 and 0 <= seconds < float("inf")):
-            raise ValueError(f"drip is (bytes at a time, seconds between), such as (1, 0.5), not {drip!r}")
-
-
+@checked
 @frozen
 class Fault:
     """A failure of a request, for `Sandbox(faults=[…])`; `sandbox.fail_next` takes the same arguments.
@@ -62,17 +60,15 @@ class Fault:
 
     route: str = field(default="*", validator=_check_route)
     """Path with or without a method: "/v1/translate", "POST /v1/predict". `*` stands for any characters."""
-    times: int | None = field(default=None, kw_only=True, validator=_whole_number(1))
+    times: Count | None = field(default=None, kw_only=True)
     """Number of requests to affect. The default is all of them, and one in `fail_next`."""
-    probability: float | None = field(
-        default=None, kw_only=True, validator=validators.optional([validators.gt(0), validators.le(1)])
-    )
+    probability: Annotated[float, Range(0, 1, open=True)] | None = field(default=None, kw_only=True)
     """Share of the route's requests to affect, above 0 and up to 1, chosen by the random numbers of
     `Sandbox(seed=…)`."""
-    status: int | None = field(default=None, kw_only=True, validator=_whole_number(200, 599))
+    status: Annotated[int, Range(200, 599)] | None = field(default=None, kw_only=True)
     """Status of the response. From 400 on, and without `body` or `html`, the body is the provider's own error body."""
     headers: Mapping[str, str] | None = field(
-        default=None, kw_only=True, converter=converters.optional(dict), validator=validators.optional(_check_headers)
+        default=None, kw_only=True, converter=_copied, validator=validators.optional(_check_headers)
     )
     """Headers to add to the response, or to replace there."""
     body: Any = field(default=None, kw_only=True)
@@ -81,19 +77,17 @@ class Fault:
     """HTML page to send. The default status is 200."""
     redirect_to: str | None = field(default=None, kw_only=True)
     """`Location` of a redirect. The default status is 307."""
-    gzip_bomb: int | None = field(default=None, kw_only=True, validator=_whole_number(1))
+    gzip_bomb: Count | None = field(default=None, kw_only=True)
     """Size of the body in bytes after decompression: spaces, about a thousandth of it on the wire."""
-    length_off_by: int | None = field(
-        default=None, kw_only=True, validator=validators.optional(validators.instance_of(int))
-    )
+    length_off_by: int | None = field(default=None, kw_only=True)
     """Bytes to add to `Content-Length`, or to take off if negative. The connection is closed after the body."""
-    delay: float = field(default=0.0, kw_only=True, validator=[validators.ge(0), validators.lt(float("inf"))])
+    delay: NotNegative = field(default=0.0, kw_only=True)
     """Seconds to wait before the headers, or before the reset."""
-    drip: tuple[int, float] | None = field(default=None, kw_only=True, validator=_check_drip)
+    drip: tuple[Count, NotNegative] | None = field(default=None, kw_only=True)
     """Bytes of the body to send at a time, and seconds between them."""
-    cut_after: int | None = field(default=None, kw_only=True, validator=_whole_number(0))
+    cut_after: _Offset | None = field(default=None, kw_only=True)
     """Bytes of the body to send before the connection is closed normally."""
-    reset_after: int | None = field(default=None, kw_only=True, validator=_whole_number(0))
+    reset_after: _Offset | None = field(default=None, kw_only=True)
     """Bytes of the body to send before the connection is reset; 0 is after the headers."""
     reset: bool = field(default=False, kw_only=True)
     """Whether to read the request and then reset the connection without a response."""

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any, Protocol
 
 from attrs import asdict, frozen
 
 from .._core.streams import EventStream, StreamRequest
+from .._data.arguments import NotBlank, checked
 from .._data.result import with_origin_of
 from .._data.text import not_blank
 from ..errors import DecodingError
@@ -19,17 +20,18 @@ from .routing import Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
 
+@checked
 @frozen
 class Message:
     """One message of a conversation."""
 
-    role: str
+    role: NotBlank
     """The author: "system", "user" or "assistant"."""
     content: str
     """The text."""
 
 
-Messages = str | Sequence[Message | Mapping[str, Any]]
+Messages = NotBlank | Iterable[Message | Mapping[str, Any]]
 """`Message(role, content)` objects or dicts. A string is one message of the user."""
 
 
@@ -182,10 +184,10 @@ class Chat(RoutedService):
 
     async def chat(
         self,
-        prompt: str,
+        prompt: NotBlank,
         *,
-        model: str | None = None,
-        character: str | None = None,
+        model: NotBlank | None = None,
+        character: NotBlank | None = None,
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> ChatReply:
@@ -210,7 +212,9 @@ class Chat(RoutedService):
         arguments = ChatArguments(prompt=prompt, model=model, character=character)
         return await self._route(CHAT, arguments, provider, fallback)
 
-    def chat_stream(self, prompt: str, *, model: str | None = None, provider: ProviderName | None = None) -> ChatStream:
+    def chat_stream(
+        self, prompt: NotBlank, *, model: NotBlank | None = None, provider: ProviderName | None = None
+    ) -> ChatStream:
         """Send a prompt to a language model, and receive the reply while it is written.
 
         Only providers that can stream are used. Errors of the provider are raised when the `async with` block is
@@ -232,16 +236,16 @@ class Chat(RoutedService):
         return route.call(self._client(route.provider), arguments)
 
 
-def write_messages(messages: Messages) -> list[dict[str, Any]]:
+def write_messages(messages: Messages, name: str = "messages") -> list[dict[str, Any]]:
     """Return messages as a list of JSON objects. A string is one message of the user."""
     if isinstance(messages, str):
-        messages = [Message("user", not_blank(messages, "prompt"))]
-    if not messages:
-        raise ValueError("messages must not be empty")
+        messages = [Message("user", messages)]
     written = [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]
+    if not written or not all(written):
+        raise ValueError(f"{name} must not be empty")
     content = written[-1].get("content")
     if written[-1].get("role") == "user" and isinstance(content, str):
-        not_blank(content, "last message")
+        not_blank(content, f"last of the {name}")
     return written
 
 

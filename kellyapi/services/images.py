@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Protocol
 
 from attrs import field, frozen
 
+from .._data.arguments import Count, FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media import MediaSource
 from .._data.media_types import image_size
@@ -37,7 +37,8 @@ class Image(ServiceResult):
         size = image_size(self.data)
         return size and size[1]
 
-    async def save(self, path: str | os.PathLike[str]) -> Path:
+    @checked
+    async def save(self, path: FilePath) -> Path:
         """Write the image to a file, atomically and without blocking the event loop, and return the path."""
         return await save(path, self.data)
 
@@ -204,12 +205,12 @@ class Images(RoutedService):
 
     async def generate_image(
         self,
-        prompt: str,
+        prompt: NotBlank,
         *,
         negative_prompt: str | None = None,
-        model: str | None = None,
-        width: int | None = None,
-        height: int | None = None,
+        model: NotBlank | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Image:
@@ -240,11 +241,11 @@ class Images(RoutedService):
     async def edit_image(
         self,
         image: MediaSource,
-        prompt: str,
+        prompt: NotBlank,
         *,
         negative_prompt: str | None = None,
-        width: int | None = None,
-        height: int | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Image:
@@ -266,7 +267,7 @@ class Images(RoutedService):
         return await self._route(EDIT_IMAGE, arguments, provider, fallback)
 
     async def describe_image(
-        self, image: MediaSource, prompt: str, *, provider: ProviderName | None = None, fallback: Fallback = False
+        self, image: MediaSource, prompt: NotBlank, *, provider: ProviderName | None = None, fallback: Fallback = False
     ) -> Description:
         """Describe an image, or answer a question about it.
 

@@ -15,6 +15,7 @@ from typing import Any, Generic, Literal, TypeVar
 import attrs
 from attrs import field, frozen
 
+from .._data.arguments import Checked
 from ..errors import (
     ConfigurationError,
     DecodingError,
@@ -93,7 +94,7 @@ def is_outage(error: KellyAPIError) -> bool:
     return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))
 
 
-class RoutedService:
+class RoutedService(Checked):
     """The base class of services: choose a provider and call it."""
 
     _circuits: Mapping[str, Circuit]
@@ -175,8 +176,6 @@ def _allowed_routes(
 ) -> list[Route[A, C]]:
     """Return the routes that `provider` and `fallback` allow, that of `provider` first."""
     by_name: dict[str, Route[A, C]] = {route.provider: route for route in routes}
-    if isinstance(fallback, str) or not isinstance(fallback, (bool, Sequence)):
-        raise TypeError(f'fallback must be True, or providers such as ("khaya", "kelly"), not {fallback!r}')
     order: list[str] = list(by_name) if isinstance(fallback, bool) or not fallback else list(fallback)
     if provider is not None:
         order = [provider, *order] if fallback else [provider]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Literal, Protocol
 
 from attrs import field, frozen
 
+from .._data.arguments import FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media_types import wav_shape
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
@@ -40,7 +40,8 @@ class Speech(ServiceResult):
         shape = wav_shape(self.audio)
         return shape and shape[1]
 
-    async def save(self, path: str | os.PathLike[str]) -> Path:
+    @checked
+    async def save(self, path: FilePath) -> Path:
         """Write the audio to a file, atomically and without blocking the event loop, and return the path."""
         return await save(path, self.audio)
 
@@ -99,10 +100,10 @@ class Synthesize(RoutedService):
 
     async def synthesize(
         self,
-        text: str,
-        language: str = "eng",
+        text: NotBlank,
+        language: NotBlank = "eng",
         *,
-        voice: str | None = None,
+        voice: NotBlank | None = None,
         format: Format | None = None,
         provider: ProviderName | None = None,
         fallback: Fallback = False,

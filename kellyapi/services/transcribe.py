@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
+from .._data.arguments import NotBlank
 from .._data.media import MediaSource, open_reusable_media
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
@@ -102,7 +103,7 @@ class Transcribe(RoutedService):
     async def transcribe(
         self,
         audio: MediaSource,
-        language: str = "eng",
+        language: NotBlank = "eng",
         *,
         timestamps: Timestamps | None = None,
         provider: ProviderName | None = None,

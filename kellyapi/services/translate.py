@@ -9,6 +9,7 @@ from typing import Protocol
 
 from attrs import evolve, frozen
 
+from .._data.arguments import NotBlank
 from .._data.result import Origin, stamp
 from .._data.text import is_blank, letter_ends, not_blank
 from .._data.threads import run_off_loop
@@ -79,11 +80,11 @@ class Translate(RoutedService):
 
     async def translate(
         self,
-        text: str,
-        pair: str | None = None,
+        text: NotBlank,
+        pair: NotBlank | None = None,
         *,
-        source: str | None = None,
-        target: str | None = None,
+        source: NotBlank | None = None,
+        target: NotBlank | None = None,
         split: bool = False,
         provider: ProviderName | None = None,
         fallback: Fallback = False,

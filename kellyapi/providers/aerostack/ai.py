@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import Count, NotBlank, NotNegative, Share
 from ..._data.decoding import Shape
 from ...services.chat import ChatReply, ChatStream, Messages, to_reply, write_messages
 from ...services.openai_completions import ChatCompletion
@@ -22,10 +23,10 @@ class AI(Resource):
         self,
         messages: Messages,
         *,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        top_p: float | None = None,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
     ) -> ChatReply:
         """Send messages to a language model.
 
@@ -48,10 +49,10 @@ class AI(Resource):
         self,
         messages: Messages,
         *,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
-        top_p: float | None = None,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
     ) -> ChatStream:
         """Send messages to a language model, and receive the reply while it is written.
 

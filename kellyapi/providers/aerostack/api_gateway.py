@@ -6,10 +6,10 @@ from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
 from ..._core.secrets import Key, as_secret
-from ..._core.urls import encode_path
+from ..._core.urls import Id, encode_path
+from ..._data.arguments import Count, NotBlank, NotNegative
 from ..._data.decoding import Shape, json_name
 from ..._data.result import Result
-from ..._data.text import not_blank
 from ...services.chat import ChatStream, Messages, write_messages
 from ...services.openai_completions import ChatCompletion
 from .response_types import whole_number
@@ -29,7 +29,7 @@ class Wallet(Result):
 
 @frozen
 class _Logged:
-    logged_units: float = json_name("loggedUnits", default=0)
+    logged_units: float = json_name("loggedUnits", default=0.0)
 
 
 @frozen
@@ -46,7 +46,9 @@ class Gateway(Resource):
     https://github.com/aerostackdev/sdk-node (src/gateway.ts)
     """
 
-    async def log_usage(self, consumer_id: str, api_id: str, units: float, *, metric: str = "units") -> float:
+    async def log_usage(
+        self, consumer_id: NotBlank, api_id: NotBlank, units: NotNegative, *, metric: NotBlank = "units"
+    ) -> float:
         """Bill a consumer for usage of an API, and return how many units were billed.
 
         Args:
@@ -55,19 +57,19 @@ class Gateway(Resource):
             units: How many units to bill.
             metric: What is counted, such as "requests"; by default "units".
         """
-        ids = {"consumerId": not_blank(consumer_id, "consumer_id"), "apiId": not_blank(api_id, "api_id")}
+        ids = {"consumerId": consumer_id, "apiId": api_id}
         data = {**ids, "metric": metric, "units": units}
         return await self._post_json("/gateway/billing/log", data, into=_LOGGED_UNITS)
 
     async def chat(
         self,
-        api: str,
+        api: Id,
         messages: Messages,
         *,
         consumer: Key,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
     ) -> ChatCompletion:
         """Send messages to an API of the gateway. The consumer pays.
 
@@ -87,13 +89,13 @@ class Gateway(Resource):
 
     def chat_stream(
         self,
-        api: str,
+        api: Id,
         messages: Messages,
         *,
         consumer: Key,
-        model: str | None = None,
-        temperature: float | None = None,
-        max_tokens: int | None = None,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
     ) -> ChatStream:
         """Send messages to an API of the gateway, and receive the reply while it is written. The consumer pays.
 
@@ -111,10 +113,10 @@ class Gateway(Resource):
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
         return self._stream_events(path, data, into=ChatStream, bearer=consumer)
 
-    async def wallet(self, api: str, *, consumer: Key) -> Wallet:
+    async def wallet(self, api: NotBlank, *, consumer: Key) -> Wallet:
         """Return the balance of a consumer for an API of the gateway, named by its slug."""
         consumer = as_secret(consumer)
-        query = {"api_slug": not_blank(api, "api")}
+        query = {"api_slug": api}
         return await self._fetch("/ai/gateway/me/wallet", query, into=_WALLET, bearer=consumer)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import field, frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import NotBlank
 from ..._data.decoding import json_name
 from ..._data.result import Result
-from ..._data.text import not_blank
 
 
 @frozen
@@ -44,7 +44,12 @@ class Auth(Resource):
     """
 
     async def sign_up(
-        self, email: str, password: str, *, name: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        email: NotBlank,
+        password: NotBlank,
+        *,
+        name: NotBlank | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> Authentication:
         """Create a user.
 
@@ -62,14 +67,14 @@ class Auth(Resource):
             signed_up = await aerostack.auth.sign_up("ama@example.com", "a long password", name="Ama")
             print(signed_up.user)
         """
-        data = {"email": not_blank(email, "email"), "password": password, **drop_none(name=name, metadata=metadata)}
+        data = {"email": email, "password": password, **drop_none(name=name, metadata=metadata)}
         return await self._post_json("/auth/signup", data, into=Authentication)
 
-    async def sign_in(self, email: str, password: str) -> Authentication:
+    async def sign_in(self, email: NotBlank, password: NotBlank) -> Authentication:
         """Sign a user in, and return the user's token.
 
         Raises:
             AuthenticationError: The email address or the password is wrong.
         """
-        data = {"email": not_blank(email, "email"), "password": password}
+        data = {"email": email, "password": password}
         return await self._post_json("/auth/signin", data, into=Authentication, repeatable=True)

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import Count, NotBlank, Positive, build, checked
 from ..._data.decoding import Shape
 from ..._data.result import Result
-from ..._data.text import not_blank
 from ...errors import DecodingError
 from .pagination import CursorPage, batches, iterate_pages
 from .response_types import SUCCESS, whole_number
@@ -38,14 +38,15 @@ class CacheEntry(Result):
         return value
 
 
+@checked
 @frozen
 class CacheItem:
     """A key and its value, for `set_many`."""
 
-    key: str
+    key: NotBlank
     value: Any
     """Any JSON value."""
-    ttl: float | None = None
+    ttl: Positive | None = None
     """Seconds until the key expires; `None` if it never does."""
 
 
@@ -95,7 +96,7 @@ class Cache(Resource):
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/cache_api.py)
     """
 
-    async def get(self, key: str) -> CacheEntry:
+    async def get(self, key: NotBlank) -> CacheEntry:
         """Return the value of a key.
 
         Returns:
@@ -107,9 +108,9 @@ class Cache(Resource):
             entry = await aerostack.cache.get("greeting")
             print(entry.value)
         """
-        return await self._post_json("/cache/get", {"key": _key(key)}, into=CacheEntry, repeatable=True)
+        return await self._post_json("/cache/get", {"key": key}, into=CacheEntry, repeatable=True)
 
-    async def set(self, key: str, value: Any, *, ttl: float | None = None) -> bool:
+    async def set(self, key: NotBlank, value: Any, *, ttl: Positive | None = None) -> bool:
         """Set the value of a key, and return whether the platform stored it.
 
         Args:
@@ -117,38 +118,42 @@ class Cache(Resource):
             value: Any JSON value.
             ttl: Seconds until the key expires; `None` if it never does.
         """
-        data = {"key": _key(key), "value": value, **drop_none(ttl=ttl)}
+        data = {"key": key, "value": value, **drop_none(ttl=ttl)}
         return await self._post_json("/cache/set", data, into=SUCCESS, repeatable=True)
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: NotBlank) -> bool:
         """Delete a key, and return whether the platform did so."""
-        return await self._post_json("/cache/delete", {"key": _key(key)}, into=SUCCESS, repeatable=True)
+        return await self._post_json("/cache/delete", {"key": key}, into=SUCCESS, repeatable=True)
 
-    async def get_many(self, keys: Iterable[str]) -> tuple[CacheEntry, ...]:
+    async def get_many(self, keys: Iterable[NotBlank]) -> tuple[CacheEntry, ...]:
         """Return the values of several keys, in the same order."""
         found: list[CacheEntry] = []
-        for batch in batches(_keys(keys), MAX_KEYS):
+        for batch in batches(keys, MAX_KEYS):
             found += await self._post_json("/cache/getMany", {"keys": batch}, into=_RESULTS, repeatable=True)
         return tuple(found)
 
-    async def set_many(self, entries: Mapping[str, Any] | Iterable[CacheItem]) -> int:
+    async def set_many(self, entries: Mapping[NotBlank, Any] | Iterable[CacheItem | Mapping[str, Any]]) -> int:
         """Set the values of several keys, and return how many were set.
 
         Args:
-            entries: A dict from key to value, whose keys never expire, or `CacheItem` objects.
+            entries: A dict from key to value, whose keys never expire, or `CacheItem` objects, or dicts such as
+                `{"key": "greeting", "value": "Maakye", "ttl": 60}`.
         """
-        items = [CacheItem(*pair) for pair in entries.items()] if isinstance(entries, Mapping) else entries
+        if isinstance(entries, Mapping):
+            items = [CacheItem(*pair) for pair in entries.items()]
+        else:
+            items = [build(CacheItem, entry, f"entries[{place}]") for place, entry in enumerate(entries)]
         done = 0
         for batch in batches(
-            ({**drop_none(key=_key(item.key), ttl=item.ttl), "value": item.value} for item in items), MAX_KEYS
+            ({**drop_none(key=item.key, ttl=item.ttl), "value": item.value} for item in items), MAX_KEYS
         ):
             done += await self._post_json("/cache/setMany", {"entries": batch}, into=_COUNT, repeatable=True)
         return done
 
-    async def delete_many(self, keys: Iterable[str]) -> int:
+    async def delete_many(self, keys: Iterable[NotBlank]) -> int:
         """Delete several keys, and return how many of them existed."""
         done = 0
-        for batch in batches(_keys(keys), MAX_DELETIONS):
+        for batch in batches(keys, MAX_DELETIONS):
             done += await self._post_json("/cache/deleteMany", {"keys": batch}, into=_DELETED, repeatable=True)
         return done
 
@@ -162,7 +167,7 @@ class Cache(Resource):
         return found.keys
 
     async def list(
-        self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
+        self, *, prefix: str | None = None, limit: Count | None = None, cursor: NotBlank | None = None
     ) -> CursorPage[CacheKey]:
         """Return one page of keys.
 
@@ -185,12 +190,14 @@ class Cache(Resource):
         """
         return await self._post_json("/cache/flush", drop_none(prefix=prefix), into=_DELETED)
 
-    async def expire(self, key: str, ttl: float) -> bool:
+    async def expire(self, key: NotBlank, ttl: Positive) -> bool:
         """Let a key expire in `ttl` seconds, and return whether the platform did so."""
-        data = {"key": _key(key), "ttl": ttl}
+        data = {"key": key, "ttl": ttl}
         return await self._post_json("/cache/expire", data, into=SUCCESS, repeatable=True)
 
-    async def increment(self, key: str, amount: float = 1, *, initial: float = 0, ttl: float | None = None) -> float:
+    async def increment(
+        self, key: NotBlank, amount: float = 1, *, initial: float = 0, ttl: Positive | None = None
+    ) -> float:
         """Add to a number, and return the sum. The platform does not do this atomically.
 
         Args:
@@ -199,18 +206,8 @@ class Cache(Resource):
             initial: The number to start from if the key does not exist.
             ttl: Seconds until the key expires; `None` if it never does.
         """
-        data = {"key": _key(key), "amount": amount, "initialValue": initial, **drop_none(ttl=ttl)}
+        data = {"key": key, "amount": amount, "initialValue": initial, **drop_none(ttl=ttl)}
         return await self._post_json("/cache/increment", data, into=_NUMBER)
-
-
-def _key(key: str) -> str:
-    return not_blank(key, "key")
-
-
-def _keys(keys: Iterable[str]) -> list[str]:
-    if isinstance(keys, str):  # iterating over it would make a key of each letter
-        raise TypeError("keys must be several strings, not one")
-    return [_key(key) for key in keys]
 
 
 _RESULTS = Shape(_Entries, lambda found: found.results)

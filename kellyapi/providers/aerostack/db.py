@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from ..._core.resource import Resource
+from ..._data.arguments import NotBlank, build, checked
 from ..._data.decoding import json_name
 from ..._data.result import Result, stamp_raw
-from ..._data.text import not_blank
 from .pagination import batches
 
 MAX_QUERIES = 25
@@ -48,13 +48,23 @@ class BatchResult(Result):
     """One result per statement, in the same order."""
 
 
+@checked
+@frozen
+class _StatementFields:
+    sql: NotBlank
+    params: Iterable[Any] = ()
+
+
+_Statement = tuple[NotBlank, Iterable[Any]] | tuple[NotBlank] | Mapping[str, Any]
+
+
 class Database(Resource):
     """The SQL database. The platform refuses statements that change the schema.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/database_api.py)
     """
 
-    async def query(self, sql: str, params: Sequence[Any] = ()) -> QueryResult:
+    async def query(self, sql: NotBlank, params: Iterable[Any] = ()) -> QueryResult:
         """Run one SQL statement.
 
         A call is not sent again if the first attempt may have been carried out, whatever the statement is.
@@ -73,14 +83,16 @@ class Database(Resource):
         """
         return await self._post_json("/db/query", _query(sql, params), into=QueryResult)
 
-    async def batch(self, queries: Iterable[tuple[str, Sequence[Any]]]) -> BatchResult:
+    async def batch(self, queries: Iterable[_Statement]) -> BatchResult:
         """Run several SQL statements. A statement that fails does not stop the others.
 
         Args:
-            queries: Pairs of a statement and its parameters. More than 25 are sent in several requests.
+            queries: Pairs of a statement and its parameters, or dicts such as `{"sql": "SELECT ?", "params": [1]}`.
+                More than 25 are sent in several requests.
         """
         parts = []
-        for batch in batches((_query(*query) for query in queries), MAX_QUERIES):
+        statements = [_read_statement(each, f"queries[{place}]") for place, each in enumerate(queries)]
+        for batch in batches(statements, MAX_QUERIES):
             parts.append(await self._post_json("/db/batch", {"queries": batch}, into=BatchResult))
         if len(parts) == 1:
             return parts[0]
@@ -91,7 +103,11 @@ class Database(Resource):
         return whole
 
 
-def _query(sql: str, params: Sequence[Any] = ()) -> dict[str, Any]:
-    if isinstance(params, (str, bytes)):
-        raise TypeError("params must be a sequence of values, such as (1, 'a')")
-    return {"sql": not_blank(sql, "sql"), **({"params": list(params)} if params else {})}
+def _read_statement(given: Any, name: str) -> dict[str, Any]:
+    statement = build(_StatementFields, given, name) if isinstance(given, Mapping) else _StatementFields(*given)
+    return _query(statement.sql, statement.params)
+
+
+def _query(sql: str, params: Iterable[Any] = ()) -> dict[str, Any]:
+    values = list(params)
+    return {"sql": sql, **({"params": values} if values else {})}

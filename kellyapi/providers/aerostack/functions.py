@@ -7,8 +7,8 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource
+from ..._data.arguments import NotBlank
 from ..._data.result import Result
-from ..._data.text import not_blank
 
 
 @frozen
@@ -26,12 +26,12 @@ class FunctionsResource(Resource):
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/services_api.py)
     """
 
-    async def invoke(self, name: str, data: Any) -> Invocation:
+    async def invoke(self, name: NotBlank, data: Any) -> Invocation:
         """Call a function.
 
         Args:
             name: The name of the function.
             data: Its input: any JSON value.
         """
-        body = {"serviceName": not_blank(name, "name"), "data": data}
+        body = {"serviceName": name, "data": data}
         return await self._post_json("/services/invoke", body, into=Invocation)

@@ -8,9 +8,9 @@ from typing import Any
 from attrs import frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import Count, NotBlank, NotNegative
 from ..._data.decoding import Shape, json_name
 from ..._data.result import Result
-from ..._data.text import not_blank
 from .pagination import CursorPage, iterate_pages
 
 
@@ -62,7 +62,7 @@ class Queue(Resource):
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/queue_api.py)
     """
 
-    async def enqueue(self, type: str, data: Any, *, delay: float | None = None) -> str:
+    async def enqueue(self, type: NotBlank, data: Any, *, delay: NotNegative | None = None) -> str:
         """Add a job to the queue, and return its id.
 
         Args:
@@ -74,21 +74,21 @@ class Queue(Resource):
 
             id = await aerostack.queue.enqueue("send-email", {"to": "ama@example.com"}, delay=60)
         """
-        body = {"type": not_blank(type, "type"), "data": data, **drop_none(delay=delay)}
+        body = {"type": type, "data": data, **drop_none(delay=delay)}
         return await self._post_json("/queue/enqueue", body, into=_JOB_ID)
 
-    async def job(self, id: str) -> QueueJob | None:
+    async def job(self, id: NotBlank) -> QueueJob | None:
         """Return a job, or `None` if there is no job with this id."""
-        data = {"jobId": not_blank(id, "id")}
+        data = {"jobId": id}
         return await self._post_json("/queue/job", data, into=_JOB, repeatable=True)
 
     async def jobs(
         self,
         *,
-        status: str | None = None,
-        type: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
+        status: NotBlank | None = None,
+        type: NotBlank | None = None,
+        limit: Count | None = None,
+        cursor: NotBlank | None = None,
     ) -> CursorPage[QueueJob]:
         """Return one page of jobs.
 
@@ -101,15 +101,13 @@ class Queue(Resource):
         data = drop_none(status=status, type=type, limit=limit, cursor=cursor)
         return await self._post_json("/queue/jobs", data, into=_PAGE, repeatable=True)
 
-    def iterate(self, *, status: str | None = None, type: str | None = None) -> AsyncIterator[QueueJob]:
+    def iterate(self, *, status: NotBlank | None = None, type: NotBlank | None = None) -> AsyncIterator[QueueJob]:
         """Yield every job with this status and of this type, page by page."""
         return iterate_pages(lambda cursor: self.jobs(status=status, type=type, limit=200, cursor=cursor))
 
-    async def cancel(self, id: str) -> Cancellation:
+    async def cancel(self, id: NotBlank) -> Cancellation:
         """Cancel a job."""
-        return await self._post_json(
-            "/queue/cancel", {"jobId": not_blank(id, "id")}, into=Cancellation, repeatable=True
-        )
+        return await self._post_json("/queue/cancel", {"jobId": id}, into=Cancellation, repeatable=True)
 
 
 _PAGE = Shape(_Listed, lambda page: CursorPage(page.jobs, None if page.list_complete else page.cursor))

@@ -8,9 +8,9 @@ from typing import Any, Literal
 from attrs import field, frozen
 
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import Count, NotBlank
 from ..._data.decoding import Shape
 from ..._data.result import Result
-from ..._data.text import not_blank
 from .response_types import SUCCESS
 
 
@@ -59,7 +59,12 @@ class Search(Resource):
     """
 
     async def ingest(
-        self, content: str, type: str, *, id: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        content: NotBlank,
+        type: NotBlank,
+        *,
+        id: NotBlank | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> bool:
         """Add a document, and return whether the platform did so.
 
@@ -75,18 +80,18 @@ class Search(Resource):
             nearest = await aerostack.search.query("When do you open?", limit=1)
         """
         data = {
-            "content": not_blank(content, "content"),
-            "type": not_blank(type, "type"),
+            "content": content,
+            "type": type,
             **drop_none(id=id, metadata=metadata),
         }
         return await self._post_json("/ai/search/ingest", data, into=SUCCESS)
 
     async def query(
         self,
-        text: str,
+        text: NotBlank,
         *,
-        limit: int = 5,
-        types: Sequence[str] | None = None,
+        limit: Count = 5,
+        types: Sequence[NotBlank] | None = None,
         filter: Mapping[str, Any] | None = None,
     ) -> tuple[SearchResult, ...]:
         """Return the documents that are closest in meaning to a text, the closest first.
@@ -97,35 +102,40 @@ class Search(Resource):
             types: Search only documents of these types.
             filter: Search only documents whose metadata have these values.
         """
-        data = {"text": not_blank(text, "text"), "topK": limit, **drop_none(types=types, filter=filter)}
+        data = {"text": text, "topK": limit, **drop_none(types=types, filter=filter)}
         return await self._post_json("/ai/search/query", data, into=_RESULTS)
 
-    async def get(self, id: str) -> SearchResult | None:
+    async def get(self, id: NotBlank) -> SearchResult | None:
         """Return a document, or `None` if there is no document with this id."""
-        return await self._post_json("/ai/search/get", {"id": not_blank(id, "id")}, into=_RESULT, repeatable=True)
+        return await self._post_json("/ai/search/get", {"id": id}, into=_RESULT, repeatable=True)
 
     async def update(
-        self, id: str, content: str, *, type: str | None = None, metadata: Mapping[str, Any] | None = None
+        self,
+        id: NotBlank,
+        content: NotBlank,
+        *,
+        type: NotBlank | None = None,
+        metadata: Mapping[str, Any] | None = None,
     ) -> bool:
         """Replace a document, and return whether the platform did so."""
         data = {
-            "id": not_blank(id, "id"),
-            "content": not_blank(content, "content"),
+            "id": id,
+            "content": content,
             **drop_none(type=type, metadata=metadata),
         }
         return await self._post_json("/ai/search/update", data, into=SUCCESS)
 
-    async def count(self, type: str | None = None) -> int:
+    async def count(self, type: NotBlank | None = None) -> int:
         """Return the number of documents, of one type or of all types."""
         return await self._post_json("/ai/search/count", drop_none(type=type), into=_COUNT, repeatable=True)
 
-    async def delete(self, id: str) -> bool:
+    async def delete(self, id: NotBlank) -> bool:
         """Delete a document, and return whether the platform did so."""
-        return await self._post_json("/ai/search/delete", {"id": not_blank(id, "id")}, into=SUCCESS, repeatable=True)
+        return await self._post_json("/ai/search/delete", {"id": id}, into=SUCCESS, repeatable=True)
 
-    async def delete_type(self, type: str) -> bool:
+    async def delete_type(self, type: NotBlank) -> bool:
         """Delete all documents of a type, and return whether the platform did so."""
-        data = {"type": not_blank(type, "type")}
+        data = {"type": type}
         return await self._post_json("/ai/search/deleteByType", data, into=SUCCESS, repeatable=True)
 
     async def configure(self, embedding_model: Literal["english", "multilingual"]) -> bool:

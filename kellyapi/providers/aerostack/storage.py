@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
 from typing import overload
@@ -12,11 +11,11 @@ from attrs import frozen
 
 from ..._core.messages import FormField, FromResponse
 from ..._core.resource import Resource, drop_none
+from ..._data.arguments import Count, FilePath, NotBlank
 from ..._data.decoding import Shape, json_name
 from ..._data.files import find_destination, save_stream
 from ..._data.media import MediaSource, open_media
 from ..._data.result import Result
-from ..._data.text import not_blank
 from .pagination import CursorPage, iterate_pages
 from .response_types import SUCCESS
 
@@ -72,7 +71,12 @@ class Storage(Resource):
     """
 
     async def upload(
-        self, key: str, file: MediaSource, *, content_type: str | None = None, filename: str | None = None
+        self,
+        key: NotBlank,
+        file: MediaSource,
+        *,
+        content_type: NotBlank | None = None,
+        filename: NotBlank | None = None,
     ) -> str:
         """Upload a file, and return its URL. A file with the same key is replaced.
 
@@ -91,19 +95,19 @@ class Storage(Resource):
         kind = content_type or media.mime
         if not (kind.isascii() and kind.isprintable()):
             raise ValueError(f"content_type must be a MIME type such as 'image/png', not {kind!r}")
-        name = filename or media.name or PurePosixPath(_key(key)).name or "file"
+        name = filename or media.name or PurePosixPath(key).name or "file"
         parts = (
             FormField("file", media.body, filename=name, content_type=kind),
-            FormField("key", _key(key).encode()),
+            FormField("key", key.encode()),
             FormField("contentType", kind.encode()),
         )
         return await self._post_form("/storage/upload", *parts, into=_URL, repeatable=True, one_shot=media.one_shot)
 
     @overload
-    async def download(self, key: str, path: None = None) -> bytes: ...
+    async def download(self, key: NotBlank, path: None = None) -> bytes: ...
     @overload
-    async def download(self, key: str, path: str | os.PathLike[str]) -> Path: ...
-    async def download(self, key: str, path: str | os.PathLike[str] | None = None) -> bytes | Path:
+    async def download(self, key: NotBlank, path: FilePath) -> Path: ...
+    async def download(self, key: NotBlank, path: FilePath | None = None) -> bytes | Path:
         """Download a file into memory, or to a path.
 
         Args:
@@ -116,7 +120,7 @@ class Storage(Resource):
         Raises:
             NotFoundError: There is no file with this key.
         """
-        data = {"key": _key(key)}
+        data = {"key": key}
         if path is None:
             return await self._post_json(
                 "/storage/get", data, into=FromResponse(lambda response: response.body), repeatable=True
@@ -125,12 +129,12 @@ class Storage(Resource):
         async with self._stream("/storage/get", data, repeatable=True) as pieces:
             return await save_stream(destination, pieces)
 
-    async def url(self, key: str) -> str:
+    async def url(self, key: NotBlank) -> str:
         """Return the URL of a file."""
-        return await self._post_json("/storage/getUrl", {"key": _key(key)}, into=_URL, repeatable=True)
+        return await self._post_json("/storage/getUrl", {"key": key}, into=_URL, repeatable=True)
 
     async def list(
-        self, *, prefix: str | None = None, limit: int | None = None, cursor: str | None = None
+        self, *, prefix: str | None = None, limit: Count | None = None, cursor: NotBlank | None = None
     ) -> CursorPage[StoredObject]:
         """Return one page of files.
 
@@ -146,39 +150,35 @@ class Storage(Resource):
         """Yield every file whose key starts with a prefix, page by page."""
         return iterate_pages(lambda cursor: self.list(prefix=prefix, limit=1000, cursor=cursor))
 
-    async def delete(self, key: str) -> bool:
+    async def delete(self, key: NotBlank) -> bool:
         """Delete a file, and return whether the platform did so."""
-        return await self._post_json("/storage/delete", {"key": _key(key)}, into=SUCCESS, repeatable=True)
+        return await self._post_json("/storage/delete", {"key": key}, into=SUCCESS, repeatable=True)
 
-    async def exists(self, key: str) -> bool:
+    async def exists(self, key: NotBlank) -> bool:
         """Return whether there is a file with this key."""
-        return await self._post_json("/storage/exists", {"key": _key(key)}, into=_EXISTS, repeatable=True)
+        return await self._post_json("/storage/exists", {"key": key}, into=_EXISTS, repeatable=True)
 
-    async def metadata(self, key: str) -> ObjectMetadata:
+    async def metadata(self, key: NotBlank) -> ObjectMetadata:
         """Return size, type and date of a file."""
-        return await self._post_json("/storage/getMetadata", {"key": _key(key)}, into=ObjectMetadata, repeatable=True)
+        return await self._post_json("/storage/getMetadata", {"key": key}, into=ObjectMetadata, repeatable=True)
 
-    async def copy(self, source: str, target: str) -> str | None:
+    async def copy(self, source: NotBlank, target: NotBlank) -> str | None:
         """Copy a file to another key, and return the URL of the copy if the platform sends it."""
-        data = {"sourceKey": _key(source), "destKey": _key(target)}
+        data = {"sourceKey": source, "destKey": target}
         return await self._post_json("/storage/copy", data, into=_MOVED_URL, repeatable=True)
 
-    async def move(self, source: str, target: str) -> str | None:
+    async def move(self, source: NotBlank, target: NotBlank) -> str | None:
         """Move a file to another key, and return its new URL if the platform sends it.
 
         The platform does not do this atomically.
         """
-        data = {"sourceKey": _key(source), "destKey": _key(target)}
+        data = {"sourceKey": source, "destKey": target}
         return await self._post_json("/storage/move", data, into=_MOVED_URL)
 
 
 @frozen
 class _Moved:
     url: str | None = None
-
-
-def _key(key: str) -> str:
-    return not_blank(key, "key")
 
 
 _PAGE = Shape(_Listed, lambda page: CursorPage(page.objects, page.cursor if page.truncated else None))

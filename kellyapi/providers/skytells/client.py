@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Unpack
@@ -10,10 +9,11 @@ from typing import Any, ClassVar, Unpack
 from ..._core.downloads import OnBytes
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
+from ..._data.arguments import FilePath, NotBlank
 from ..._data.links import encode_url
 from ..._data.media_types import sniff
 from ..._data.result import with_origin_of
-from ..._data.text import clip, not_blank
+from ..._data.text import clip
 from ...errors import DecodingError, KellyAPIError
 from ...services.images import GENERATE_IMAGE, Image
 from ...services.routing import default_of
@@ -82,7 +82,7 @@ class Skytells(ProviderClient):
         """The content filter."""
         return SafetyResource(self._connection)
 
-    async def run(self, model: str, input: Mapping[str, Any], **options: Unpack[RunOptions]) -> Prediction:
+    async def run(self, model: NotBlank, input: Mapping[str, Any], **options: Unpack[RunOptions]) -> Prediction:
         """Create a prediction, wait for its end, and return its last state.
 
         Args:
@@ -101,7 +101,7 @@ class Skytells(ProviderClient):
         """
         return await self.predictions.run(model, input, **options)
 
-    async def download(self, url: str, path: str | os.PathLike[str], *, on_progress: OnBytes | None = None) -> Path:
+    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path:
         """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
 
         The file appears when it is complete, and replaces a file of the same name. If a download fails, its `.part`
@@ -116,12 +116,12 @@ class Skytells(ProviderClient):
         Returns:
             The path.
         """
-        if not is_link(not_blank(url, "url")):
+        if not is_link(url):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {clip(url, 40)!r}")
         return await self._save_link(encode_url(url, "url"), path, on_progress)
 
     async def generate_image(
-        self, prompt: str, *, model: str | None = None, input: Mapping[str, Any] | None = None
+        self, prompt: NotBlank, *, model: NotBlank | None = None, input: Mapping[str, Any] | None = None
     ) -> Image:
         """Generate an image from a prompt, and download it.
 
@@ -135,7 +135,7 @@ class Skytells(ProviderClient):
                 have it as `.prediction`.
         """
         model = default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model
-        done = await self.run(model, {"prompt": not_blank(prompt, "prompt"), **(input or {})})
+        done = await self.run(model, {"prompt": prompt, **(input or {})})
         url = done.outputs[0] if done.outputs else ""
         try:
             if not is_link(url):

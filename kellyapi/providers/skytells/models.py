@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from attrs import field, frozen
 
 from ..._core.resource import Resource
-from ..._core.urls import encode_path
+from ..._core.urls import Id, encode_path
 from ..._data.result import Result
 from ...errors import StatusError
 from .enums import ModelPrivacy, ModelType, PricingUnit
@@ -86,7 +86,7 @@ class ModelsResource(Resource):
     Source: https://github.com/skytells/ts-sdk (src/endpoints.ts)
     """
 
-    async def list(self, *, fields: Iterable[str] = ()) -> tuple[SkytellsModel, ...]:
+    async def list(self, *, fields: str | Iterable[str] = ()) -> tuple[SkytellsModel, ...]:
         """Return all models.
 
         Args:
@@ -94,7 +94,7 @@ class ModelsResource(Resource):
         """
         return await self._fetch("/models", _query(fields), into=tuple[SkytellsModel, ...])
 
-    async def get(self, model: str, *, fields: Iterable[str] = ()) -> SkytellsModel:
+    async def get(self, model: Id, *, fields: str | Iterable[str] = ()) -> SkytellsModel:
         """Return one model.
 
         Args:
@@ -113,6 +113,6 @@ class ModelsResource(Resource):
             return await self._fetch(encode_path("/models/{}", model), query, into=SkytellsModel)
 
 
-def _query(fields: Iterable[str]) -> dict[str, str]:
+def _query(fields: str | Iterable[str]) -> dict[str, str]:
     names = ",".join([fields] if isinstance(fields, str) else fields)
     return {"fields": names} if names else {}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
-from ...._core.resource import Resource
-from ...._data.text import not_blank
+from ...._core.resource import Resource, drop_none
+from ...._data.arguments import NotBlank
 from ....services.chat import ChatStream, Messages, write_messages
 from ....services.openai_completions import ChatCompletion
-from .parameters import ChatParameters, check_parameters
+from .parameters import ChatParameters
 
 
 class ChatResource(Resource):
@@ -17,7 +17,7 @@ class ChatResource(Resource):
     Source: https://github.com/Skytells/ts-sdk (src/chat.ts)
     """
 
-    async def create(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatCompletion:
+    async def create(self, model: NotBlank, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatCompletion:
         """Send messages to a language model.
 
         Args:
@@ -33,7 +33,7 @@ class ChatResource(Resource):
         """
         return await self._post_json("/chat/completions", _chat_body(model, messages, parameters), into=ChatCompletion)
 
-    def stream(self, model: str, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatStream:
+    def stream(self, model: NotBlank, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatStream:
         """Send messages to a language model, and receive the reply while it is written.
 
         The arguments are those of `create`. Errors are raised when the `async with` block is entered.
@@ -48,6 +48,6 @@ class ChatResource(Resource):
         return self._stream_events("/chat/completions", data, into=ChatStream)
 
 
-def _chat_body(model: str, messages: Messages, parameters: ChatParameters) -> dict[str, Any]:
-    asked = {"model": not_blank(model, "model"), "messages": write_messages(messages)}
-    return {**asked, **check_parameters(parameters, ChatParameters)}
+def _chat_body(model: NotBlank, messages: Messages, parameters: ChatParameters) -> dict[str, Any]:
+    asked = {"model": model, "messages": write_messages(messages)}
+    return {**asked, **drop_none(**parameters)}

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 from attrs import frozen
 
 from ...._core.resource import Resource, drop_none
+from ...._data.arguments import Count, NotBlank
 from ...._data.decoding import Shape
 from ...._data.result import Result
-from ...._data.text import not_blank
 from ....errors import DecodingError
 
 
@@ -42,12 +42,12 @@ class EmbeddingsResource(Resource):
 
     async def create(
         self,
-        model: str,
-        input: str | Sequence[str],
+        model: NotBlank,
+        input: NotBlank | Iterable[NotBlank],
         *,
-        encoding_format: str = "float",
-        dimensions: int | None = None,
-        user: str | None = None,
+        encoding_format: Literal["float", "base64"] = "float",
+        dimensions: Count | None = None,
+        user: NotBlank | None = None,
     ) -> Embeddings:
         """Turn texts into vectors.
 
@@ -58,8 +58,8 @@ class EmbeddingsResource(Resource):
             dimensions: The length of each vector, if the model can vary it.
             user: An id of your user, which helps the provider to detect abuse.
         """
-        asked = not_blank(input, "input") if isinstance(input, str) else [not_blank(text, "input") for text in input]
-        data = {"model": not_blank(model, "model"), "input": asked, "encoding_format": encoding_format}
+        asked = input if isinstance(input, str) else list(input)
+        data = {"model": model, "input": asked, "encoding_format": encoding_format}
         data |= drop_none(dimensions=dimensions, user=user)
         return await self._post_json("/embeddings", data, into=_EMBEDDINGS)
 

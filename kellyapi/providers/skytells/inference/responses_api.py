@@ -7,14 +7,14 @@ from typing import Any, Unpack
 
 from attrs import evolve, field, frozen
 
-from ...._core.resource import Resource
+from ...._core.resource import Resource, drop_none
 from ...._core.streams import EventStream, StreamRequest
+from ...._data.arguments import NotBlank
 from ...._data.decoding import decode
 from ...._data.result import Result
-from ...._data.text import not_blank
 from ....errors import DecodingError
 from ....services.chat import Messages, write_messages
-from .parameters import ResponseParameters, check_parameters
+from .parameters import ResponseParameters
 
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 _TEXT_DELTA = "response.output_text.delta"
@@ -198,7 +198,7 @@ class ResponsesResource(Resource):
     Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
     """
 
-    async def create(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ModelResponse:
+    async def create(self, model: NotBlank, input: Messages, **parameters: Unpack[ResponseParameters]) -> ModelResponse:
         """Send a text or a conversation to a language model.
 
         Args:
@@ -215,7 +215,7 @@ class ResponsesResource(Resource):
         """
         return await self._post_json("/responses", _response_body(model, input, parameters), into=ModelResponse)
 
-    def stream(self, model: str, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
+    def stream(self, model: NotBlank, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
         """Send a text or a conversation to a language model, and receive the events of its response.
 
         The arguments are those of `create`. Errors are raised when the `async with` block is entered.
@@ -228,6 +228,6 @@ class ResponsesResource(Resource):
         return self._stream_events("/responses", _response_body(model, input, parameters), into=ResponseStream)
 
 
-def _response_body(model: str, input: Messages, parameters: ResponseParameters) -> dict[str, Any]:
-    asked = not_blank(input, "input") if isinstance(input, str) else write_messages(input)
-    return {"model": not_blank(model, "model"), "input": asked, **check_parameters(parameters, ResponseParameters)}
+def _response_body(model: NotBlank, input: Messages, parameters: ResponseParameters) -> dict[str, Any]:
+    asked = input if isinstance(input, str) else write_messages(input, "input")
+    return {"model": model, "input": asked, **drop_none(**parameters)}

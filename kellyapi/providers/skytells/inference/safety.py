@@ -11,10 +11,10 @@ from typing import Any
 from attrs import field, frozen
 
 from ...._core.resource import Resource
+from ...._data.arguments import NotBlank
 from ...._data.decoding import Shape
 from ...._data.media import MediaSource, open_media, to_base64
 from ...._data.result import Result
-from ...._data.text import not_blank
 from ....errors import DecodingError
 from ....services.openai_completions import ChatCompletion, FilterResult
 
@@ -46,7 +46,7 @@ class SafetyResource(Resource):
     Source: https://github.com/Skytells/ts-sdk (src/safety.ts)
     """
 
-    async def check_text(self, text: str) -> SafetyCheck:
+    async def check_text(self, text: NotBlank) -> SafetyCheck:
         """Check a text.
 
         Example::
@@ -54,7 +54,7 @@ class SafetyResource(Resource):
             check = await skytells.safety.check_text("Good morning")
             print(check.passed, check.failed)
         """
-        return await self._check(not_blank(text, "text"))
+        return await self._check(text)
 
     async def check_image(self, image: MediaSource) -> SafetyCheck:
         """Check an image.

@@ -49,24 +49,11 @@ class Pace:
         return math.inf if self.timeout is None else self.timeout - passed
 
 
-def read_pace(interval: float | None, timeout: float | None, on_progress: OnState | None = None) -> Pace:
+def read_pace(interval: float | None, timeout: float | None) -> Pace:
     """Check the arguments of `follow`, `wait` and `run`, and return their pace."""
-    if on_progress is not None and not callable(on_progress):
-        raise TypeError(f"on_progress must be a function, not {on_progress!r}")
-    if timeout is not None and (timeout != 0 or isinstance(timeout, bool)):
+    if timeout:
         timeout = check_seconds(timeout, "0 to poll once, or None")
-    return Pace(check_interval(interval), timeout)
-
-
-def check_interval(interval: float | None) -> float | None:
-    """Return an interval that is 0 seconds or more, or `None`."""
-    if interval is None:
-        return None
-    if isinstance(interval, bool) or not isinstance(interval, (int, float)):
-        raise TypeError(f"interval must be seconds or None, not {interval!r}")
-    if not 0 <= interval < math.inf:
-        raise ValueError(f"interval must be 0 seconds or more, not {interval!r}")
-    return float(interval)
+    return Pace(interval, timeout)
 
 
 def poll_pause(polls: int, interval: float | None, dice: float) -> float:

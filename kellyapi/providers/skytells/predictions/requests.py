@@ -7,10 +7,9 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from attrs import field, frozen
-from attrs.validators import instance_of
 
+from ...._data.arguments import NotBlank, NotNegative, build, checked
 from ...._data.links import encode_url
-from ...._data.text import not_blank
 from .types import Prediction
 
 
@@ -34,6 +33,7 @@ def _as_tuple(events: str | Iterable[str]) -> tuple[str, ...]:
     return (events,) if isinstance(events, str) else tuple(events)
 
 
+@checked
 @frozen
 class Webhook:
     """The URL that Skytells calls when a prediction changes.
@@ -46,7 +46,7 @@ class Webhook:
     Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
     """
 
-    url: str = field(validator=instance_of(str))
+    url: NotBlank
     events: tuple[str, ...] = field(default=tuple(WebhookEvent), converter=_as_tuple)
 
     def to_wire(self) -> dict[str, Any]:
@@ -58,28 +58,29 @@ class Webhook:
 class RunOptions(TypedDict, total=False):
     """The optional arguments of `predictions.run`."""
 
-    webhook: str | Webhook | Mapping[str, Any] | None
+    webhook: NotBlank | Webhook | Mapping[str, Any] | None
     stream: bool
-    interval: float | None
+    interval: NotNegative | None
     timeout: float | None
     on_progress: Callable[[Prediction], Awaitable[None] | None] | None
     cancel_on_exit: bool
 
 
+@checked
 @frozen
 class PredictionRequest:
     """A prediction to create with `predictions.create_many`; for the fields see `predictions.create`."""
 
-    model: str
+    model: NotBlank
     input: Mapping[str, Any]
-    webhook: str | Webhook | Mapping[str, Any] | None = None
+    webhook: NotBlank | Webhook | Mapping[str, Any] | None = None
     stream: bool = False
 
 
-def read_webhook(webhook: str | Webhook | Mapping[str, Any]) -> Webhook:
+def read_webhook(webhook: NotBlank | Webhook | Mapping[str, Any]) -> Webhook:
     """Return a webhook that was given as a URL, a `Webhook`, or a dict as the official package has it."""
     if isinstance(webhook, Mapping):
-        return Webhook(**webhook)
+        return build(Webhook, webhook, "webhook")
     return webhook if isinstance(webhook, Webhook) else Webhook(webhook)
 
 
@@ -88,11 +89,11 @@ def creation_body(
     input: Mapping[str, Any],
     *,
     wait: bool = False,
-    webhook: str | Webhook | Mapping[str, Any] | None = None,
+    webhook: NotBlank | Webhook | Mapping[str, Any] | None = None,
     stream: bool = False,
 ) -> dict[str, Any]:
     """Return the JSON body that creates a prediction."""
-    data = {"model": not_blank(model, "model"), "input": dict(input), "await": wait}
+    data = {"model": model, "input": dict(input), "await": wait}
     if webhook is not None:
         data["webhook"] = read_webhook(webhook).to_wire()
     if stream:

@@ -11,12 +11,13 @@ from functools import partial
 from itertools import count
 from math import inf
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack
 
 from ...._core.downloads import OnBytes
 from ...._core.resource import Resource, drop_none
 from ...._core.unfinished import UnfinishedWork
-from ...._core.urls import check_id, encode_path
+from ...._core.urls import Id, encode_path
+from ...._data.arguments import Count, FilePath, NotBlank, NotNegative, Range, build
 from ...._data.files import find_folder
 from ...._data.json_text import dumps
 from ....errors import KellyAPIError, StatusError
@@ -31,13 +32,13 @@ from .types import CHANGED_PREDICTION, PREDICTION, Prediction, PredictionPage, p
 class ListFilters(TypedDict, total=False):
     """The filters of `predictions.list`; `None` lists all."""
 
-    since: str | date | None
+    since: NotBlank | date | None
     """The first day of creation, as a `date` or "YYYY-MM-DD"."""
-    until: str | date | None
+    until: NotBlank | date | None
     """The last day of creation."""
-    model: str | None
-    status: str | None
-    per_page: int | None
+    model: NotBlank | None
+    status: NotBlank | None
+    per_page: Annotated[int, Range(1, 50)] | None
     """The size of a page, from 1 to 50."""
 
 
@@ -50,11 +51,11 @@ class PredictionsResource(Resource):
 
     async def create(
         self,
-        model: str,
+        model: NotBlank,
         input: Mapping[str, Any],
         *,
         wait: bool = False,
-        webhook: str | Webhook | Mapping[str, Any] | None = None,
+        webhook: NotBlank | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
     ) -> Prediction:
         """Create a prediction and return its first state.
@@ -75,12 +76,13 @@ class PredictionsResource(Resource):
         return await self._create(creation_body(model, input, wait=wait, webhook=webhook, stream=stream))
 
     async def create_many(
-        self, requests: Iterable[PredictionRequest | tuple[str, Mapping[str, Any]]]
+        self, requests: Iterable[PredictionRequest | tuple[NotBlank, Mapping[str, Any]] | Mapping[str, Any]]
     ) -> tuple[Prediction | KellyAPIError, ...]:
         """Create several predictions concurrently.
 
         Args:
-            requests: `PredictionRequest(model, input, webhook=…, stream=…)` objects, or pairs of model and input.
+            requests: `PredictionRequest(model, input, webhook=…, stream=…)` objects, dicts with the same names, or
+                pairs of model and input.
 
         Returns:
             For each request, in the same order, the first state of the prediction or the error of the request.
@@ -90,7 +92,7 @@ class PredictionsResource(Resource):
             Exception: A key function or `on_response` raised it. It is raised when all requests have ended, with a note
                 that names the predictions that were created.
         """
-        prepared = [each if isinstance(each, PredictionRequest) else PredictionRequest(*each) for each in requests]
+        prepared = [_read_request(each, f"requests[{place}]") for place, each in enumerate(requests)]
         bodies = [creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream) for each in prepared]
         dumps(bodies)  # raises for a value that JSON cannot hold, before the first request is sent and paid for
         done = await asyncio.gather(*map(self._create, bodies), return_exceptions=True)
@@ -104,12 +106,12 @@ class PredictionsResource(Resource):
 
     async def run(
         self,
-        model: str,
+        model: NotBlank,
         input: Mapping[str, Any],
         *,
-        webhook: str | Webhook | Mapping[str, Any] | None = None,
+        webhook: NotBlank | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
-        interval: float | None = None,
+        interval: NotNegative | None = None,
         timeout: float | None = 900.0,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = False,
@@ -137,7 +139,7 @@ class PredictionsResource(Resource):
             fox = await skytells.predictions.run("truefusion-pro", {"prompt": "A red fox"}, timeout=300)
             print(fox.outputs, fox.credits_used)
         """
-        pace = read_pace(interval, timeout, on_progress)
+        pace = read_pace(interval, timeout)
         body = creation_body(model, input, webhook=webhook, stream=stream)
         started = asyncio.get_running_loop().time()
         creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body)
@@ -149,15 +151,15 @@ class PredictionsResource(Resource):
         poller.started, poller.last = started, created
         return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)
 
-    async def get(self, prediction: str | Prediction) -> Prediction:
+    async def get(self, prediction: Id | Prediction) -> Prediction:
         """Return the current state of a prediction, given by its id or an earlier state."""
         return await self._get(prediction)
 
     def follow(
         self,
-        prediction: str | Prediction,
+        prediction: Id | Prediction,
         *,
-        interval: float | None = None,
+        interval: NotNegative | None = None,
         timeout: float | None = 900.0,
         cancel_on_exit: bool = False,
     ) -> AsyncGenerator[Prediction, None]:
@@ -182,14 +184,13 @@ class PredictionsResource(Resource):
             async for state in skytells.predictions.follow(wolf):
                 print(state.status, state.progress)
         """
-        check_id(prediction_id(prediction))  # raises now, and not at the first poll
         return self._states(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
 
     async def wait(
         self,
-        prediction: str | Prediction,
+        prediction: Id | Prediction,
         *,
-        interval: float | None = None,
+        interval: NotNegative | None = None,
         timeout: float | None = 900.0,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = False,
@@ -215,15 +216,15 @@ class PredictionsResource(Resource):
             wolf = await skytells.predictions.wait(wolf, timeout=60)
             print(wolf.outputs)
         """
-        poller = self._poller(prediction, read_pace(interval, timeout, on_progress), cancel_on_exit=cancel_on_exit)
+        poller = self._poller(prediction, read_pace(interval, timeout), cancel_on_exit=cancel_on_exit)
         return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)
 
-    async def cancel(self, prediction: str | Prediction) -> Prediction | None:
+    async def cancel(self, prediction: Id | Prediction) -> Prediction | None:
         """Cancel a prediction, and return its last state if the provider sends it, otherwise `None`."""
         path = encode_path("/predictions/{}/cancel", prediction_id(prediction))
         return await self._post_json(path, None, into=CHANGED_PREDICTION, repeatable=True)
 
-    async def delete(self, prediction: str | Prediction) -> Prediction | None:
+    async def delete(self, prediction: Id | Prediction) -> Prediction | None:
         """Delete a prediction and its outputs, and return its last state if the provider sends it, otherwise `None`."""
         id = prediction_id(prediction)
         try:
@@ -233,11 +234,11 @@ class PredictionsResource(Resource):
                 raise
             return await self._delete(encode_path("/predictions/{}", id), into=CHANGED_PREDICTION)
 
-    async def stream_info(self, prediction: str | Prediction) -> Prediction:
+    async def stream_info(self, prediction: Id | Prediction) -> Prediction:
         """Return the state of a prediction that streams; `urls["stream"]` is the address of the stream."""
         return await self._fetch(encode_path("/predictions/{}/stream", prediction_id(prediction)), into=PREDICTION)
 
-    async def list(self, *, page: int = 1, **filters: Unpack[ListFilters]) -> PredictionPage:
+    async def list(self, *, page: Count = 1, **filters: Unpack[ListFilters]) -> PredictionPage:
         """Return one page of predictions, the newest first.
 
         Args:
@@ -245,15 +246,12 @@ class PredictionsResource(Resource):
             **filters: `since` and `until`, the first and the last day of creation, as a `date` or "YYYY-MM-DD";
                 `model`; `status`; `per_page`, the size of the page, from 1 to 50.
         """
-        if unknown := filters.keys() - ListFilters.__annotations__.keys():
-            known = ", ".join(ListFilters.__annotations__)
-            raise TypeError(f"unknown filter {min(unknown)!r}; the filters are page, {known}")
         days = {"from": _day(filters.get("since")), "to": _day(filters.get("until"))}
         others = {name: filters.get(name) for name in ("model", "status", "per_page")}
         query = {name: str(value) for name, value in drop_none(page=page, **days, **others).items()}
         return await self._fetch("/predictions", query, into=PredictionPage)
 
-    async def pages(self, *, page: int = 1, **filters: Unpack[ListFilters]) -> AsyncIterator[PredictionPage]:
+    async def pages(self, *, page: Count = 1, **filters: Unpack[ListFilters]) -> AsyncIterator[PredictionPage]:
         """Yield every page of predictions, starting with `page`; the filters are those of `list`."""
         for number in count(page):
             current = await self.list(page=number, **filters)
@@ -262,16 +260,16 @@ class PredictionsResource(Resource):
             if not current.items or (last is not None and number >= last) or isinstance(current.raw, list):
                 return
 
-    async def iterate(self, **filters: Unpack[ListFilters]) -> AsyncIterator[Prediction]:
-        """Yield every prediction, page by page, the newest first; the filters are those of `list`."""
-        async for page in self.pages(**filters):
-            for prediction in page.items:
+    async def iterate(self, *, page: Count = 1, **filters: Unpack[ListFilters]) -> AsyncIterator[Prediction]:
+        """Yield every prediction, page by page, the newest first; the arguments are those of `pages`."""
+        async for current in self.pages(page=page, **filters):
+            for prediction in current.items:
                 yield prediction
 
     async def download(
         self,
-        prediction: str | Prediction,
-        folder: str | os.PathLike[str],
+        prediction: Id | Prediction,
+        folder: FilePath,
         *,
         overwrite: bool = True,
         on_progress: OnBytes | None = None,
@@ -309,10 +307,10 @@ class PredictionsResource(Resource):
     def _create(self, body: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
         return self._post_json("/predict", body, into=PREDICTION)
 
-    def _get(self, prediction: str | Prediction) -> Coroutine[Any, Any, Prediction]:
+    def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
         return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
 
-    def _poller(self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool) -> PredictionPoller:
+    def _poller(self, prediction: Id | Prediction, pace: Pace, *, cancel_on_exit: bool) -> PredictionPoller:
         once = self._connection.without_retries  # the poller itself repeats a failed poll
 
         def get(seconds: float) -> Coroutine[Any, Any, Prediction]:
@@ -321,7 +319,7 @@ class PredictionsResource(Resource):
         return PredictionPoller(prediction, get, pace, self._connection.logger, cancels=cancel_on_exit)
 
     async def _states(
-        self, prediction: str | Prediction, pace: Pace, *, cancel_on_exit: bool
+        self, prediction: Id | Prediction, pace: Pace, *, cancel_on_exit: bool
     ) -> AsyncGenerator[Prediction, None]:
         poller = self._poller(prediction, pace, cancel_on_exit=cancel_on_exit)
         try:
@@ -352,6 +350,14 @@ class PredictionsResource(Resource):
         finally:
             if cancel_on_exit and not poller.ended:
                 await cancel_abandoned(id, self.cancel, self._connection.logger, self._unfinished)
+
+
+def _read_request(
+    given: PredictionRequest | tuple[str, Mapping[str, Any]] | Mapping[str, Any], name: str
+) -> PredictionRequest:
+    if isinstance(given, (tuple, list)):
+        return PredictionRequest(*given)
+    return build(PredictionRequest, given, name)
 
 
 def _day(day: str | date | None) -> str | None:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define, field
 
 from ...._core.secrets import Key, as_secret
-from ...._data.text import not_blank
+from ...._core.urls import Id
+from ...._data.arguments import NotBlank, NotNegative, checked
 from ....errors import ConfigurationError, DecodingError, WebhookError
 from ..client import Skytells
 from ..predictions.types import Prediction, PredictionStatus
@@ -57,6 +58,7 @@ class _OngoingDelivery:
     """Set when the response has been sent."""
 
 
+@checked
 class WebhookReceiver:
     """Receiver of the webhooks of Skytells: verifies them, and passes each event to your handlers once.
 
@@ -96,8 +98,6 @@ class WebhookReceiver:
         answer_first: bool = True,
     ) -> None:
         secrets = tuple(map(as_secret, secrets))
-        if not all(isinstance(secret, str) for secret in secrets):
-            raise TypeError("a secret must be a string")
         self._secrets = secrets
         self._skytells = skytells
         self._store = as_recoverable(MemoryDeliveries() if store is None else store)
@@ -108,7 +108,7 @@ class WebhookReceiver:
         self._recovery: asyncio.Task[None] | None = None
         self._waiters = PredictionWaiters()
 
-    def on(self, name: str, *more: str) -> Callable[[HandlerT], HandlerT]:
+    def on(self, name: NotBlank, *more: NotBlank) -> Callable[[HandlerT], HandlerT]:
         """Register the decorated function as a handler of these events.
 
         The handler, plain or async, is called with a `WebhookDelivery`. The handlers of an event are called one after
@@ -119,10 +119,10 @@ class WebhookReceiver:
                 name is accepted with a warning.
             *more: More events.
         """
-        types = frozenset(event_type(not_blank(each, "name of an event")) for each in (name, *more))
+        types = frozenset(event_type(each) for each in (name, *more))
         for unknown in sorted(types - _KNOWN_EVENTS):
             message = f"{unknown!r} is not a known event; the known ones are {', '.join(sorted(_KNOWN_EVENTS))}"
-            warnings.warn(message, stacklevel=2)
+            warnings.warn(message, stacklevel=3)  # above the check of the arguments
 
         def add(handler: HandlerT) -> HandlerT:
             self._handlers.append((types, handler))
@@ -130,7 +130,7 @@ class WebhookReceiver:
 
         return add
 
-    def routes(self, path: str) -> list[web.RouteDef]:
+    def routes(self, path: NotBlank) -> list[web.RouteDef]:
         """Return the routes for `app.add_routes` of an aiohttp application.
 
         Add `cleanup_context` to the application too. It recovers deliveries when the application starts, and waits for
@@ -193,7 +193,7 @@ class WebhookReceiver:
             self._waiters.note(event.prediction)
             self._start_delivery(key, event, None).responded.set()
 
-    async def close(self, *, timeout: float | None = 60.0) -> None:
+    async def close(self, *, timeout: NotNegative | None = 60.0) -> None:
         """Wait until the running handlers have ended, and cancel those that still run after `timeout` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
@@ -221,7 +221,7 @@ class WebhookReceiver:
         return reply
 
     async def wait_for(
-        self, prediction: str | Prediction, *, timeout: float | None = 900.0, poll_after: float = 5.0
+        self, prediction: Id | Prediction, *, timeout: float | None = 900.0, poll_after: NotNegative = 5.0
     ) -> Prediction:
         """Wait for the delivery that a prediction has ended, and return the last state of the prediction.
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, cast
 
+from ...._data.arguments import Count, Positive, checked
 from ...._data.owner import Owner, remove_if_free
 from ...._data.sqlite import Database
 
@@ -62,10 +63,7 @@ class RecoverableDeliveries(Deliveries, Protocol):
 
 
 def as_recoverable(store: Deliveries) -> RecoverableDeliveries:
-    """Return a store that can recover: the store itself, or an adapter to it; refuse what is no store."""
-    if isinstance(store, type) or not _has_methods(store, "claim", "release"):
-        right = "SQLiteDeliveries(path), or an object with the methods claim and release"
-        raise TypeError(f"store must be {right}, not {store if isinstance(store, type) else type(store).__name__}")
+    """Return a store that can recover: the store itself, or an adapter to it."""
     if _has_methods(store, "finish", "abandon", "recover"):
         return cast(RecoverableDeliveries, store)
     return _WithoutRecovery(store)
@@ -101,15 +99,14 @@ class _WithoutRecovery:
         return []
 
 
+@checked
 class MemoryDeliveries:
     """Store of the last `size` deliveries to this process, in memory.
 
     Source: https://docs.python.org/3/library/stdtypes.html#dict (which keeps the order of insertion)
     """
 
-    def __init__(self, size: int = 10_000) -> None:
-        if size < 1:
-            raise ValueError(f"size must be at least 1, not {size}")
+    def __init__(self, size: Count = 10_000) -> None:
         self._size = size
         self._keys: dict[str, None] = {}
 
@@ -136,6 +133,7 @@ _NOBODY = ""
 """The owner of a delivery that was abandoned."""
 
 
+@checked
 class SQLiteDeliveries:
     """Store of deliveries in an SQLite file, which several processes may share.
 
@@ -155,10 +153,8 @@ class SQLiteDeliveries:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, keep: float = 30 * 86_400.0, clock: Callable[[], float] = time.time
+        self, path: str | os.PathLike[str], *, keep: Positive = 30 * 86_400.0, clock: Callable[[], float] = time.time
     ) -> None:
-        if not keep > 0:
-            raise ValueError(f"keep must be more than 0 seconds, not {keep}")
         self._database = Database(path, _TABLES)
         self._owners = _Owners(self._database.file)
         weakref.finalize(self, self._owners.leave)

@@ -14,6 +14,7 @@ from typing import Any
 from attrs import frozen
 
 from ...._core.secrets import as_secret
+from ...._data.arguments import checked
 from ...._data.decoding import decode
 from ...._data.json_text import loads
 from ....errors import DecodingError, WebhookError
@@ -54,6 +55,7 @@ def event_type(name: str) -> str:
     return _EVENT_TYPES.get(short, short)
 
 
+@checked
 def verify_webhook(headers: WebhookHeaders, body: WebhookBody, secret: str | bytes | Iterable[str]) -> WebhookDelivery:
     """Verify the signature of a request, and return its event.
 
@@ -73,11 +75,7 @@ def verify_webhook(headers: WebhookHeaders, body: WebhookBody, secret: str | byt
     """
     # The local variables never hold a plain secret, since a traceback may show them.
     secret = secret.decode("utf-8", "surrogateescape") if isinstance(secret, bytes) else secret
-    if not isinstance(secret, Iterable):
-        raise TypeError(f"secret must be a string, or several, not {type(secret).__name__}")
     secret = several = (as_secret(secret),) if isinstance(secret, str) else tuple(map(as_secret, secret))
-    if not all(isinstance(each, str) for each in several):
-        raise TypeError("a secret must be a string")
     content = as_bytes(body)
     if not _is_signed(content, _signature(headers), several):
         raise WebhookError(f"the call has no valid {SIGNATURE_HEADER}", provider="skytells")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 
 from ...._core.options import check_seconds
-from ...._core.urls import check_id
 from ....errors import WaitTimeoutError
 from ..client import Skytells
 from ..predictions.types import Prediction, prediction_id, require_success
@@ -44,9 +43,6 @@ class PredictionWaiters:
         """Wait for the end of a prediction; see `WebhookReceiver.wait_for`."""
         limit = None if timeout is None else check_seconds(timeout, "or None")
         id = prediction_id(prediction)
-        check_id(id)
-        if not 0 <= poll_after < float("inf"):
-            raise ValueError(f"poll_after must be 0 seconds or more, not {poll_after!r}")
         known = self._last(prediction)
         if known is not None and known.ended:
             return require_success(known)
