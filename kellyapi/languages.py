@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from attrs import evolve, frozen
 
+from ._data.arguments import checked
+
 
 @frozen
 class Language:
@@ -65,6 +67,7 @@ _LANGUAGES = {
 _BY_EITHER_FORM = _LANGUAGES | {language.short: language for language in _LANGUAGES.values() if language.short}
 
 
+@checked
 def find(code: str) -> Language | None:
     """Return the language with this code or two-letter code, in upper or lower case; `None` if it is not known."""
     return _BY_EITHER_FORM.get(code.strip().lower())

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from ._core.aiohttp_compat import cut_off_from_parent
 from ._core.unfinished import FINISH_TIMEOUT
+from ._data.arguments import checked
 from ._data.threads import never_finalize, serving_loops
 
 T = TypeVar("T")
@@ -60,6 +61,7 @@ def run_sync(awaitable: Awaitable[T]) -> T:
     return result
 
 
+@checked
 def iterate_sync(iterable: AsyncIterable[T]) -> Iterator[T]:
     """Iterate over an async iterator of the library from code without an event loop.
 

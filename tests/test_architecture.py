@@ -27,7 +27,8 @@ MAY_IMPORT = {
     **{layer: set(LAYERS[:place]) for place, layer in enumerate(LAYERS)},
     **dict.fromkeys(("client", "legacy", "api"), frozenset({*LAYERS, "client", "legacy"})),
     "sandbox": {*PUBLIC, "_data", "errors"},
-    **dict.fromkeys(("cli", "testing", "languages"), frozenset(PUBLIC)),
+    **dict.fromkeys(("cli", "testing"), frozenset(PUBLIC)),
+    "languages": {*PUBLIC, "_data"},
     "sync": {*PUBLIC, "_core", "_data"},
 }
 LATE = (("_core.provider_client", "_core.transport"), ("client", "sandbox.app"))

@@ -77,7 +77,7 @@ def test_repr_names_the_providers_and_never_a_key() -> None:
 @pytest.mark.parametrize("key", [1, b"key", ["key"]])
 @pytest.mark.parametrize("name", ["api_key", "khaya", "skytells", "aerostack"])
 def test_a_key_of_the_wrong_type_is_a_type_error(name: str, key: Any) -> None:
-    with pytest.raises(TypeError, match="api_key must be a string or a function"):
+    with pytest.raises(TypeError, match=f"{name} must be a string, a function"):
         KellyAPI(**{name: key})
 
 

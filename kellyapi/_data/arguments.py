@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import operator
 import os
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,8 @@ class Range:
 
     def __call__(self, number: float, name: str) -> None:
         """Raise `ValueError` for a number outside the range."""
+        if not isinstance(number, (int, float)):  # a whole number of another library
+            number = operator.index(number)
         low = self.least < number if self.open else self.least <= number
         if not (low and number <= self.most and number != math.inf):
             least = f"{'more than' if self.open else 'at least'} {self.least:g}"
@@ -94,10 +97,10 @@ def checked(target: T) -> T:
     """
     if inspect.isclass(target):
         for name, member in list(vars(target).items()):
-            if name != "__init__" and name.startswith("_"):
+            if name.startswith("_") and name not in ("__init__", "__new__"):
                 continue
-            if isinstance(member, classmethod):
-                setattr(target, name, classmethod(checked(member.__func__)))
+            if isinstance(member, (classmethod, staticmethod)):
+                setattr(target, name, type(member)(_with_checks(member.__func__, target.__module__)))
             elif inspect.isfunction(member):
                 setattr(target, name, _with_checks(member, target.__module__))
         return target
@@ -251,9 +254,9 @@ def _read_parameters(function: Callable[..., Any], annotations: Mapping[str, Any
         elif parameter.kind is not parameter.VAR_KEYWORD:
             if parameter.kind is not parameter.KEYWORD_ONLY:
                 positional.append(known)
-            if name not in ("self", "cls"):
+            if name not in ("self", "cls") and parameter.kind is not parameter.POSITIONAL_ONLY:
                 named[name] = known
-    iterables = [each.name for each in named.values() if each is not None and each.kind.reads_iterators]
+    iterables = [each.name for each in (*positional, *named.values()) if each and each.kind.reads_iterators]
     return _Parameters(positional, more, named, complete, iterables)
 
 

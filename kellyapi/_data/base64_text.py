@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, Self
 from urllib.parse import unquote_to_bytes
 
+from .arguments import checked
 from .text import clip
 
 b64decode: Callable[..., bytes]
@@ -24,6 +25,7 @@ _PARAMETER = re.compile(rf';[ \t]*({_TOKEN})=("(?:[ !#-\[\]-~]|\\[ -~])*"|[ !#-:
 _MEDIA_TYPE = re.compile(rf"({_TOKEN}/{_TOKEN})[ \t]*(;[ -~]*)?")
 
 
+@checked
 class Base64(str):
     """Text that is known to be the base64 of an audio file or an image.
 
@@ -37,10 +39,6 @@ class Base64(str):
 
     def __new__(cls, text: str, mime: str | None = None) -> Self:
         """Mark a text as base64. Bytes need no mark."""
-        if not isinstance(text, str):
-            raise TypeError(f"base64 must be a string, not {type(text).__name__}")
-        if mime is not None and not isinstance(mime, str):
-            raise TypeError(f"mime must be a string, not {type(mime).__name__}")
         if mime is not None and not is_media_type(mime):
             raise ValueError(f"mime must be a MIME type such as 'audio/wav', not {clip(mime, 40)!r}")
         made = super().__new__(cls, text)

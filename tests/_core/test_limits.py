@@ -165,12 +165,6 @@ def test_a_sibling_has_other_limits_and_the_same_quota() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("most", [0, -1])
-def test_a_concurrency_of_zero_is_refused(most: int) -> None:
-    with pytest.raises(ValueError, match="max_concurrency"):
-        Limits(most)
-
-
 # -- what the server says ----------------------------------------------------------------------------------------------
 
 

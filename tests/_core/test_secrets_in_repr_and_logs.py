@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -68,7 +69,7 @@ def test_each_public_class_that_takes_a_key_is_tested() -> None:
     for name in kellyapi.__all__:
         public = getattr(kellyapi, name)
         if isinstance(public, type):
-            code = getattr(public.__init__, "__code__", None)
+            code = getattr(inspect.unwrap(public.__init__), "__code__", None)
             if code and takes & set(code.co_varnames):
                 found.add(name)
     assert found == {*objects(), "Sandbox"}

@@ -73,7 +73,7 @@ def test_a_type_that_is_none_is_a_value_error(mime: str) -> None:
 
 
 def test_a_type_of_another_kind_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="mime must be a string, not int"):
+    with pytest.raises(TypeError, match="mime must be a string or None, not int"):
         Base64("aGk=", 5)  # type: ignore[arg-type]  # the wrong type is the point
 
 

@@ -29,7 +29,7 @@ IDS = [
     "{0}{id}",
 ]
 STEPS = [".", ".."]
-CONTROL = ["a\nb", "a\r\nX-Evil: 1", "\x00", "\x7f", "a\u2028b"]
+CONTROL = ["a\nb", "a\r\nX-Evil: 1", "a\x00", "a\x7f", "a\u2028b"]
 
 Call = Callable[[Any, Any], Awaitable[Any]]
 IN_PATH: dict[str, tuple[Any, Call, str, str]] = {
@@ -134,7 +134,7 @@ async def test_an_id_in_a_path_is_one_segment(name: str, id: str) -> None:
 async def test_an_id_that_a_server_may_misread_in_a_path_is_refused(name: str, id: str) -> None:
     client, call, _, _ = IN_PATH[name]
     async with Server() as server, client("key", base_url=server.url, retry=NO_RETRY) as one:
-        with pytest.raises(ValueError, match="an id must not"):
+        with pytest.raises(ValueError, match=r"^\w+ must not "):
             await call(one, id)
     assert (server.requests, server.connections) == ([], 0)
 

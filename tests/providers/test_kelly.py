@@ -238,7 +238,7 @@ async def test_wrong_input_is_refused_before_anything_is_sent(
 
 @pytest.mark.parametrize("model", ["", ".", "..", "a\nb"])
 async def test_a_model_that_is_not_one_path_segment_is_refused(wire: Responses, kelly: Kelly, model: str) -> None:
-    with pytest.raises(ValueError, match="id"):
+    with pytest.raises(ValueError, match="model must not"):
         await kelly.chat("hi", model=model)
     assert not wire.requests
 

@@ -122,7 +122,7 @@ async def test_wrong_arguments_are_refused_before_anything_is_sent(make: Any, er
 
 
 async def test_unknown_parameters_are_refused_without_a_stream_too() -> None:
-    with pytest.raises(TypeError, match="unknown parameter 'heat'; the parameters are max_tokens, "):
+    with pytest.raises(TypeError, match="unknown argument 'heat'; the arguments are model, messages, max_tokens, "):
         await Skytells("key").chat.create("m", "hi", heat=1)  # type: ignore[call-arg]  # the wrong name is the point
 
 

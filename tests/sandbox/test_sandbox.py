@@ -85,7 +85,7 @@ async def test_an_unknown_option_is_refused() -> None:
 
 
 def test_a_single_string_as_keys_is_a_type_error() -> None:
-    with pytest.raises(TypeError, match="my-key"):
+    with pytest.raises(TypeError, match="keys must be a list of strings"):
         Sandbox(keys="right")
 
 

@@ -151,7 +151,7 @@ async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
             "generate_image",
             ["x"],
             {"provider": "nobody"},
-            "provider='nobody' cannot do this: only kelly or skytells can",
+            "provider must be 'kelly', 'khaya', 'skytells' or 'aerostack', not 'nobody'",
         ),
         (ALL, "transcribe", [b"a", "twi"], {"provider": "kelly"}, "kelly knows only the language en or eng"),
         (ALL, "transcribe", [b"a"], {"provider": "kelly", "timestamps": "word"}, "kelly has no timestamps"),

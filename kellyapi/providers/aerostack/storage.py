@@ -76,7 +76,7 @@ class Storage(Resource):
         file: MediaSource,
         *,
         content_type: NotBlank | None = None,
-        filename: NotBlank | None = None,
+        filename: str | None = None,
     ) -> str:
         """Upload a file, and return its URL. A file with the same key is replaced.
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from kellyapi.providers.skytells.predictions.polling import Pace, check_interval, next_pause, poll_pause
+from kellyapi.providers.skytells.predictions.polling import Pace, next_pause, poll_pause
 
 
 @pytest.mark.parametrize(
@@ -53,17 +51,3 @@ def test_the_next_poll_respects_the_deadline_and_retry_after(
     pause: float, left: float, hint: float | None, next: float | None
 ) -> None:
     assert next_pause(pause, left, hint) == next
-
-
-@pytest.mark.parametrize("interval", [None, 0, 0.5, 60])
-def test_an_interval_is_in_seconds(interval: float | None) -> None:
-    assert check_interval(interval) == interval
-
-
-@pytest.mark.parametrize(
-    ("interval", "error"),
-    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError), ("5", TypeError)],
-)
-def test_an_invalid_interval_is_refused(interval: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match="interval must be"):
-        check_interval(interval)

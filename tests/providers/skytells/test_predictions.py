@@ -61,7 +61,7 @@ async def test_following_and_downloading_take_a_prediction_too(
 async def test_an_argument_that_names_no_prediction_is_a_type_error(
     wire: Responses, skytells: Skytells, id: Any
 ) -> None:
-    with pytest.raises(TypeError, match="an id must be a string"):
+    with pytest.raises(TypeError, match="prediction must be a string or a Prediction"):
         await skytells.predictions.get(id)
     assert not wire.requests
 

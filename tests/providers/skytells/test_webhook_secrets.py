@@ -66,5 +66,5 @@ async def test_a_receiver_without_a_secret_accepts_nothing_and_makes_no_routes(
 
 @pytest.mark.parametrize("secret", [None, b"secret", ["secret"]])
 def test_a_secret_that_is_not_a_string_is_a_type_error(secret: Any) -> None:
-    with pytest.raises(TypeError, match="a secret must be a string"):
+    with pytest.raises(TypeError, match=r"secrets\[0\] must be a string"):
         WebhookReceiver(secret)

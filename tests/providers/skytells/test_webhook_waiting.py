@@ -118,7 +118,7 @@ async def test_without_a_client_and_a_delivery_the_waiting_times_out(receiver: W
 
 @pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf")])
 async def test_a_timeout_is_in_seconds(receiver: WebhookReceiver, timeout: float) -> None:
-    with pytest.raises(ValueError, match="timeout must be more than 0 seconds, or None"):
+    with pytest.raises(ValueError, match="timeout must be "):
         await receiver.wait_for("p1", timeout=timeout)
 
 
