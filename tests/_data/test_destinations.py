@@ -146,8 +146,9 @@ async def test_a_device_is_written_into_and_stays() -> None:
     assert all(stat.S_ISCHR(os.stat(path).st_mode) for path in ("/dev/null", "/dev/full"))  # noqa: PTH116  a Path would block
 
 
-@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd", f"/proc/{os.getpid()}/fd"])
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd", "/proc/{process}/fd"])
 async def test_an_open_file_of_the_program_is_written_into(folder: str, tmp_path: Path) -> None:
+    folder = folder.format(process=os.getpid())
     reading, writing = os.pipe()
     saving = asyncio.create_task(save(f"{folder}/{writing}", DATA))
     with os.fdopen(reading, "rb") as reader:

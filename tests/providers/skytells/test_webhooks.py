@@ -66,7 +66,6 @@ def test_the_public_name_is_the_function_of_the_module() -> None:
         {b"x-skytells-signature": SIGNATURE.encode()},
         {"x-skytells-signature": SIGNATURE.encode(), "x-count": 1},
     ],
-    ids=str,
 )
 def test_the_test_vector_is_accepted_with_any_kind_of_headers(headers: Any) -> None:
     assert verify_webhook(headers, BODY, SECRET) == EVENT
