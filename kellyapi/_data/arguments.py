@@ -13,6 +13,7 @@ import operator
 import os
 import sys
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import NoneType, SimpleNamespace, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, Unpack, cast, get_args, get_origin, get_type_hints
 
@@ -191,14 +192,15 @@ class _Parameters:
     named: Mapping[str, _Parameter | None]
     complete: bool
     """Whether `named` has the names of `**options` too. Python itself refuses unknown names otherwise."""
-    iterables: Sequence[str]
-    """Those that may be iterators."""
+    iterables: Mapping[str, int]
+    """The names and places of those that may be iterators."""
 
     def find_error(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> Exception | None:
         """Return the error of the first wrong argument. Missing arguments are left to Python."""
         given: Iterable[tuple[_Parameter | None, Any]] = zip(self.positional, args)  # noqa: B905  either may be longer
         if self.more or named:
-            given = [*given, *self._more(args), *((self.named.get(name), value) for name, value in named.items())]
+            by_name = zip(map(self.named.get, named), named.values(), strict=True)
+            given = chain(given, self._more(args), by_name)
         try:
             for parameter, value in given:
                 if parameter is not None:
@@ -216,13 +218,13 @@ class _Parameters:
 
     def read_iterators(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Put a list in place of each iterator that the function reads as a whole, so that its items can be checked."""
-
-        def read(name: str, value: Any) -> Any:
-            return list(value) if name in self.iterables and isinstance(value, Iterator) else value
-
-        names = [parameter.name if parameter else "" for parameter in self.positional]
-        read_args = tuple(map(read, names, args))
-        return read_args + args[len(read_args) :], {name: read(name, value) for name, value in named.items()}
+        for name, place in self.iterables.items():
+            if name in named:
+                if hasattr(named[name], "__next__"):
+                    named = {**named, name: list(named[name])}
+            elif place < len(args) and hasattr(args[place], "__next__"):
+                args = (*args[:place], list(args[place]), *args[place + 1 :])
+        return args, named
 
     def _more(self, args: tuple[Any, ...]) -> Iterator[tuple[_Parameter | None, Any]]:
         if self.more is not None:
@@ -256,7 +258,12 @@ def _read_parameters(function: Callable[..., Any], annotations: Mapping[str, Any
                 positional.append(known)
             if name not in ("self", "cls") and parameter.kind is not parameter.POSITIONAL_ONLY:
                 named[name] = known
-    iterables = [each.name for each in (*positional, *named.values()) if each and each.kind.reads_iterators]
+    places = {each.name: place for place, each in enumerate(positional) if each}
+    iterables = {
+        each.name: places.get(each.name, sys.maxsize)
+        for each in (*positional, *named.values())
+        if each and each.kind.reads_iterators
+    }
     return _Parameters(positional, more, named, complete, iterables)
 
 
