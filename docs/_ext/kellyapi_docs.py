@@ -176,6 +176,13 @@ def move_links(app: Sphinx, path: Path, docname: str, content: list[str]) -> Non
         content[0] = content[0].replace(f"]({target})", f"]({place})")
 
 
+def drop_comments(app: Sphinx, doctree: nodes.document) -> None:
+    """Leave out HTML comments: the hidden blocks that only the tests of a page run."""
+    for comment in list(doctree.findall(nodes.raw)):
+        if comment.astext().startswith("<!--"):
+            comment.parent.remove(comment)
+
+
 def missing_names(app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names and operations that no page documents."""
     wanted = {f"kellyapi.{name}" for name in kellyapi.__all__}
@@ -198,5 +205,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("autodoc-process-docstring", process_docstring)
     app.connect("autodoc-process-signature", hide_signature)
     app.connect("include-read", move_links)
+    app.connect("doctree-read", drop_comments)
     app.connect("env-check-consistency", missing_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
