@@ -55,7 +55,7 @@ async def wait_until_finished(skytells: Send, clock: Clock, id: str) -> Any:
 
 @pytest.mark.parametrize("prediction_time", [-1, float("inf"), float("nan")])
 def test_prediction_time_must_be_seconds(prediction_time: float) -> None:
-    with pytest.raises(ValueError, match="prediction_time must be seconds"):
+    with pytest.raises(ValueError, match="prediction_time must be "):
         Sandbox(prediction_time=prediction_time)
 
 

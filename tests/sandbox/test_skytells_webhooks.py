@@ -242,7 +242,7 @@ async def test_a_webhook_may_have_any_letters_and_spaces(create: Create, clock: 
 
 @pytest.mark.parametrize("pauses", [[-1], [0.1, float("nan")], [float("inf")]])
 def test_webhook_retries_must_be_seconds(pauses: list[float]) -> None:
-    with pytest.raises(ValueError, match="webhook_retries must be seconds, 0 or more"):
+    with pytest.raises(ValueError, match=r"webhook_retries\[\d\] must be "):
         Sandbox(webhook_retries=pauses)
 
 
