@@ -12,6 +12,7 @@ import pytest
 import kellyapi
 from kellyapi import KellyAPIError, Options, errors, services
 from kellyapi.cli import commands
+from kellyapi.providers.skytells.inference.parameters import ChatParameters, ResponseParameters
 from kellyapi.services.routing import Route
 
 ROOT = Path(__file__).parent.parent
@@ -64,6 +65,18 @@ def test_the_tree_of_errors_matches_the_code() -> None:
             assert issubclass(getattr(kellyapi, name[0]), getattr(kellyapi, parents[depth - 1])), line
     public = {name for name in kellyapi.__all__ if inspect.isclass(value := getattr(errors, name, None)) and value}
     assert seen == {name for name in public if issubclass(getattr(errors, name), KellyAPIError)}
+
+
+@pytest.mark.parametrize("page", ["docs/errors.md", "docs/reference/errors.md"])
+def test_the_attributes_of_errors_are_documented(page: str) -> None:
+    assert [name for name in vars(KellyAPIError()) if not re.search(rf"`\.?{name}`", read(page))] == []
+
+
+@pytest.mark.parametrize(("method", "parameters"), [("chat", ChatParameters), ("responses", ResponseParameters)])
+def test_the_guide_has_the_parameters_of_language_models(method: str, parameters: Any) -> None:
+    row = re.search(rf"^\| `{method}\.create`, `{method}\.stream` \|(.*)\|$", read("docs/skytells.md"), re.MULTILINE)
+    assert row is not None
+    assert re.findall(r"`(\w+)`", row[1]) == list(parameters.__annotations__)
 
 
 def test_the_table_of_options_names_each_option_once_and_in_order() -> None:
