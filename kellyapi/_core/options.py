@@ -75,7 +75,7 @@ class Options(TypedDict, total=False):
     max_connections: Count
     """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
     max_concurrency: Count | None
-    """Calls at once, for each provider; others wait in order. A stream counts until its first byte."""
+    """Requests at once, for each provider; others wait in order. A stream counts until its headers have arrived."""
     rate: Rate | None
     """Calls per time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
     max_response_bytes: Count

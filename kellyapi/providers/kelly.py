@@ -74,7 +74,8 @@ class Kelly(ProviderClient):
     """Client of Kelly AI.
 
     Every call is billed, except `models`. A call is not sent again if the first attempt may have been carried out. An
-    `image` or `audio` is a path, bytes, a binary file, an async iterator of bytes, a `data:` URL or `Base64(text)`.
+    `image` or `audio` is a path, bytes, a binary file, an upload of a web framework, an iterator of bytes, a result, a
+    `data:` URL or `Base64(text)`.
 
     Source: https://github.com/NotReallyPrince/Kelly-API (api.py, generate, img2img, img2text, upscale, removebg,
     text2write, code2image, text2voice, voice2text, sd_models, sdxl_models, llm_models, voice_models)
