@@ -15,7 +15,6 @@ from pathlib import Path
 import pytest
 
 import kellyapi
-from kellyapi._core import resource
 from kellyapi._core.resource import Resource
 
 PROVIDERS = Path(kellyapi.__file__).parent / "providers"
@@ -84,7 +83,7 @@ TABLE: list[Operation] = [
     ("aerostack", "Storage.url", "POST", "/storage/getUrl", AGAIN),
     ("kelly", "Kelly.chat", "POST", "/chat/{}", ONCE),
     ("kelly", "Kelly.describe_image", "POST", "/image/description", ONCE),
-    ("kelly", "Kelly.edit_image", "POST", "/image/edit", ONCE),
+    ("kelly", "Kelly._edit", "POST", "/image/edit", ONCE),
     ("kelly", "Kelly.generate_image", "POST", "/image/generate", ONCE),
     ("kelly", "Kelly.models", "GET", "/{kind}/models", AGAIN),
     ("kelly", "Kelly.remove_background", "POST", "/image/removebg", ONCE),
@@ -149,9 +148,9 @@ def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:
     if isinstance(node, ast.FormattedValue):
         return path(node.value, function, tree)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-        if node.func.id == "encode_path":
+        named = next((one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == node.func.id), None)
+        if named is None:  # a function of another module, such as `encode_path`, encodes its argument
             return path(node.args[0], function, tree)
-        (named,) = [one for one in tree.body if isinstance(one, ast.FunctionDef) and one.name == node.func.id]
         (returned,) = [one.value for one in ast.walk(named) if isinstance(one, ast.Return) and one.value]
         return path(returned, named, tree)
     for one in ast.walk(function):
@@ -175,7 +174,7 @@ def test_a_post_is_not_repeatable_by_default(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
 def test_gets_deletes_and_downloads_are_repeatable(verb: str) -> None:
-    asks = resource._link_call if verb in ("_download", "_save_link") else getattr(Resource, verb)
+    asks = Resource._link_call if verb in ("_download", "_save_link") else getattr(Resource, verb)
     source = textwrap.dedent(inspect.getsource(asks))
     (words,) = [
         {word.arg: ast.unparse(word.value) for word in call.keywords}

@@ -25,7 +25,7 @@ BASE = "https://api.skytells.ai/v1"
 KEY = {"x-api-key": "key"}
 JSON = {**KEY, "Content-Type": "application/json"}
 OUTPUT = "https://delivery.skytells.cloud/us/a-output.png"
-PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x03\x00\x00\x00\x02"
+PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x03\x00\x00\x00\x02\x08\x02\x00\x00\x00"
 LIVE = {
     "id": "a1",
     "status": "succeeded",
