@@ -6,23 +6,33 @@ call, by the connection.
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 import os
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from .._data.hosts import is_loopback
 from .._data.links import encode_url
 from .._data.text import without_credentials
 from .provider import Problem, Provider
 from .secrets import Key, Secret, WrongSecret, as_secret
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_SWITCHES = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 
 def read_variable(provider: Provider, name: str) -> str | None:
     """Read `KHAYA_<name>` and its like; an empty variable counts as unset."""
     return os.environ.get(f"{provider.variables}_{name}") or None
+
+
+def read_switch(text: str) -> bool:
+    """Read a variable that is on or off.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if (word := text.strip().lower()) not in _SWITCHES:
+        raise ValueError(f"neither on nor off: {text!r}")
+    return _SWITCHES[word]
 
 
 def find_key(provider: Provider, given: Key | None) -> Key | None:
@@ -59,27 +69,10 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> Pr
     if parts.username is not None or parts.query or parts.fragment or not address.isprintable() or " " in address:
         return Problem(f"the address must be scheme, host and path only, without credentials, query or spaces: {right}")
     if parts.scheme == "http" and not (allow_http or is_loopback(parts.hostname)):
-        return Problem(f"the address {shown!r} would send the key unencrypted: use https://", "or pass allow_http=True")
+        remedy = f"or pass allow_http=True, or set {provider.variables}_ALLOW_HTTP=1"
+        return Problem(f"the address {shown!r} would send the key unencrypted: use https://", remedy)
     try:
         encode_url(address, "base URL")
     except ValueError as error:
         return Problem(f"{error}: {right}")
     return None
-
-
-@functools.lru_cache(maxsize=256)
-def is_loopback(host: str) -> bool:
-    """Return whether a host name or address is this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    address = read_address(host)
-    return address is not None and address.is_loopback
-
-
-def read_address(host: str) -> IPAddress | None:
-    """Return the IP address that a host is, an IPv4 address in IPv6 as the former; `None` if the host is a name."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address

@@ -81,7 +81,9 @@ class Options(TypedDict, total=False):
     max_response_bytes: Count
     """The largest response that is read into memory, after decompression (64 MiB)."""
     allow_http: bool
-    """Send the key over plain `http://` to hosts other than this machine."""
+    """Send the key over plain `http://` to hosts other than this machine. The default is that of `KHAYA_ALLOW_HTTP` and
+    its like.
+    """
     on_response: OnResponse | None
     """Called with each request and its whole response; plain or async."""
     logger: logging.Logger

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from attrs import evolve
 
 from .connection import Connection
-from .environment import address_problem, find_address, find_key, read_variable
+from .environment import address_problem, find_address, find_key, read_switch, read_variable
 from .limits import Limits
 from .options import Options, read_options
 from .provider import Problem, Provider
@@ -20,11 +21,19 @@ from .secrets import Key, as_secret
 if TYPE_CHECKING:
     from .transport import SessionSource, Transport
 
+Variable = tuple[str, str, Callable[[str], Any], str]
+"""An option, the variable that sets it, without the provider's prefix, how it is read, and what is right."""
+
 
 class ProviderClient(Resource):
     """The client of one provider."""
 
     PROVIDER: ClassVar[Provider]
+    _VARIABLES: ClassVar[tuple[Variable, ...]] = (
+        ("allow_http", "ALLOW_HTTP", read_switch, "1, true, yes, 0, false or no"),
+    )
+    """The options that the environment can set."""
+    _wrong_settings: tuple[Problem, ...] = ()
 
     def __init__(
         self,
@@ -36,14 +45,15 @@ class ProviderClient(Resource):
     ) -> None:
         """Make a client; nothing is opened or sent.
 
-        `api_key` and `base_url` default to the environment (`KHAYA_API_KEY`, `KHAYA_BASE_URL`, …). `session` is an
-        `aiohttp.ClientSession`, which is never closed here, or a function that makes one. For `options` see
-        `kellyapi.Options`.
+        `api_key`, `base_url` and the option `allow_http` default to the environment (`KHAYA_API_KEY`,
+        `KHAYA_BASE_URL`, `KHAYA_ALLOW_HTTP`, …). `session` is an `aiohttp.ClientSession`, which is never closed here,
+        or a function that makes one. For `options` see `kellyapi.Options`.
         """
         provider = self.PROVIDER
         api_key = as_secret(api_key)
         api_key = find_key(provider, api_key)
         fields = read_options(options)
+        fields = {**self._read_environment(fields), **fields}
         self._shares = session is None
         address = find_address(provider, base_url)
         super().__init__(
@@ -65,7 +75,26 @@ class ProviderClient(Resource):
 
     def _problem(self) -> Problem | None:
         """Return why the client cannot work as it is set up, if so; the first call raises it."""
-        return address_problem(self.PROVIDER, self.base_url, allow_http=self._connection.allow_http)
+        return next(iter(self._wrong_settings), None) or address_problem(
+            self.PROVIDER, self.base_url, allow_http=self._connection.allow_http
+        )
+
+    def _read_environment(self, given: Collection[str]) -> dict[str, Any]:
+        """Return the options that were not given and are set in the environment."""
+        found: dict[str, Any] = {}
+        for option, name, read, right in self._VARIABLES:
+            text = self._variable(name)
+            if option not in given and text is not None:
+                try:
+                    found[option] = read(text)
+                except ValueError:
+                    self._refuse_variable(name, text, right)
+        return found
+
+    def _refuse_variable(self, name: str, text: str, right: str) -> None:
+        """Note a variable of the environment that cannot be used, for the first call to raise."""
+        problem = Problem(f"{self.PROVIDER.variables}_{name} must be {right}, not {text!r}")
+        self._wrong_settings = (*self._wrong_settings, problem)
 
     @property
     def base_url(self) -> str:

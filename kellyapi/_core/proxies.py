@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from attrs import frozen
 
+from .._data.hosts import IPAddress, is_loopback, read_address
 from ..errors import ConfigurationError
-from .environment import IPAddress, is_loopback, read_address
 from .secrets import Secret
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}

@@ -5,14 +5,14 @@ The provider publishes no specification, so each `Source:` names public code tha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Literal, Unpack, cast
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from attrs import frozen
 
 from .._core.messages import TRANSCRIPTION_TIMEOUT, FromResponse, Headers, Response
 from .._core.options import Options, hide_secrets, read_timeout
-from .._core.provider import ErrorBody, Problem, Provider
+from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
 from .._core.retry import RetryPolicy
 from .._core.secrets import Key, as_secret
@@ -36,10 +36,6 @@ _ROUTES = {
     "tts": {"v1": "/tts/v1/tts", "v2": "/tts/v2/synthesize"},
 }
 _DEFAULT_VERSIONS = {"translation": "v1", "asr": "v3", "tts": "v1"}
-_VARIABLES: tuple[tuple[str, str, Callable[[str], Any], str], ...] = (
-    ("timeout", "TIMEOUT", lambda text: read_timeout(float(text)), "more than 0 seconds"),
-    ("retry", "RETRY_ATTEMPTS", lambda text: RetryPolicy(attempts=int(text)), "a number from 1"),
-)
 _CODES = {"VALIDATION_FAILED": 400, "SYSTEM_ERROR": 500}
 
 
@@ -88,6 +84,11 @@ class Khaya(ProviderClient):
     """
 
     PROVIDER = PROVIDER
+    _VARIABLES = (
+        *ProviderClient._VARIABLES,
+        ("timeout", "TIMEOUT", lambda text: read_timeout(float(text)), "more than 0 seconds"),
+        ("retry", "RETRY_ATTEMPTS", lambda text: RetryPolicy(attempts=int(text)), "a number from 1"),
+    )
 
     def __init__(
         self,
@@ -109,15 +110,14 @@ class Khaya(ProviderClient):
             translation_version: By default `KHAYA_TRANSLATION_VERSION`, otherwise v1.
             asr_version: The version of speech recognition; by default `KHAYA_ASR_VERSION`, otherwise v3.
             tts_version: The version of speech synthesis; by default `KHAYA_TTS_VERSION`, otherwise v1.
-            **options: See `kellyapi.Options`. `timeout` and `retry` default to `KHAYA_TIMEOUT` (seconds) and
-                `KHAYA_RETRY_ATTEMPTS`.
+            **options: See `kellyapi.Options`. `timeout`, `retry` and `allow_http` default to `KHAYA_TIMEOUT`
+                (seconds), `KHAYA_RETRY_ATTEMPTS` and `KHAYA_ALLOW_HTTP`.
         """
         api_key = as_secret(api_key)
         given = {"translation": translation_version, "asr": asr_version, "tts": tts_version}
-        self._wrong_settings: list[Problem] = []
-        defaults = self._environment(hide_secrets(options))
+        hide_secrets(options)
         self._versions = {service: self._version(service, version) for service, version in given.items()}
-        super().__init__(api_key, base_url=base_url, session=session, **cast(Options, {**defaults, **options}))
+        super().__init__(api_key, base_url=base_url, session=session, **options)
 
     async def translate(
         self,
@@ -280,28 +280,13 @@ class Khaya(ProviderClient):
     def _path(self, service: str) -> str:
         return _ROUTES[service][self._versions[service]]
 
-    def _problem(self) -> Problem | None:
-        return next(iter(self._wrong_settings), None) or super()._problem()
-
     def _version(self, service: str, given: str | None) -> str:
         name, versions = f"{service.upper()}_VERSION", ", ".join(_ROUTES[service])
         version = given or self._variable(name) or _DEFAULT_VERSIONS[service]
         if version in _ROUTES[service]:
             return version
-        self._wrong_settings.append(Problem(f"KHAYA_{name} must be one of {versions}, not {version!r}"))
+        self._refuse_variable(name, version, f"one of {versions}")
         return _DEFAULT_VERSIONS[service]
-
-    def _environment(self, given: Options) -> dict[str, Any]:
-        """Return the options that were not passed and are set in the environment."""
-        found: dict[str, Any] = {}
-        for option, name, read, right in _VARIABLES:
-            text = self._variable(name)
-            if option not in given and text is not None:
-                try:
-                    found[option] = read(text)
-                except ValueError:
-                    self._wrong_settings.append(Problem(f"KHAYA_{name} must be {right}, not {text!r}"))
-        return found
 
 
 @frozen

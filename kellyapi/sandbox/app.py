@@ -21,17 +21,20 @@ from aiohttp import web
 from attrs import define
 
 from kellyapi import PROVIDERS, KellyAPI
+from kellyapi._data.hosts import is_loopback, read_address
 from kellyapi._data.threads import serving_loops
 
 from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
 from . import kelly, khaya
+from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
 from .engines.supervisor import EngineSupervisor
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
 from .frontend import CONTEXT, ApiError, Frontend, Handler, SandboxContext
+from .request_log import LOGGER, RequestLogger
 from .skytells import routes as skytells
-from .skytells.outgoing_webhooks import WEBHOOK_RETRIES
+from .skytells.outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES
 from .skytells.predictions import PREDICTION_TIME
 from .store import Store
 
@@ -75,13 +78,17 @@ class Sandbox:
 
     Args:
         port: TCP port. 0 takes a free one, which is kept when the sandbox is closed and started again.
-        host: Address to listen on.
+        host: Address to listen on. One that other machines can reach, such as "0.0.0.0", needs `allow_hosts`.
+        allow_hosts: Names and addresses by which other machines call the sandbox. Requests for any other host are
+            refused, except for this machine's own names.
         keys: API keys to accept. By default, every key that is not blank is accepted.
         data: Folder in which the sandbox keeps its data for the next start. By default, the data is deleted when the
             sandbox is closed.
         schema: SQL that creates the tables of Aerostack's database. Each statement runs once per folder.
         clock: Function that returns the time in seconds since 1970. Everything that expires follows it.
         prediction_time: Least seconds that a prediction of Skytells takes.
+        webhook_hosts: Names and addresses of other machines whose webhooks are called. By default, only webhooks on
+            this machine are.
         webhook_retries: Pauses in seconds before a webhook delivery that failed is sent again.
         faults: Faults that are active from the start.
         seed: Seed of the random numbers for faults that have a `probability`.
@@ -90,8 +97,10 @@ class Sandbox:
             faster. It ends with the program.
 
     Raises:
-        ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range.
-        TypeError: If `keys` is a single string or `faults` has something other than `Fault` values.
+        ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range, if `allow_hosts` or
+            `webhook_hosts` has something other than hosts, or if `host` needs `allow_hosts`.
+        TypeError: If `keys`, `allow_hosts` or `webhook_hosts` is a single string, or `faults` has something other than
+            `Fault` values.
     """
 
     def __init__(
@@ -99,11 +108,13 @@ class Sandbox:
         port: Annotated[int, Range(0, 65535)] = 0,
         *,
         host: NotBlank = "127.0.0.1",
+        allow_hosts: Iterable[Host] = (),
         keys: Iterable[str] | None = None,
         data: FilePath | None = None,
         schema: str | None = None,
         clock: Callable[[], float] = time.time,
         prediction_time: NotNegative = 0.5,
+        webhook_hosts: Iterable[Host] = (),
         webhook_retries: Iterable[NotNegative] = (0.5, 1.0, 2.0),
         faults: Iterable[Fault] = (),
         seed: int = 0,
@@ -112,6 +123,15 @@ class Sandbox:
     ) -> None:
         self.port = port
         self.host = host
+        self._allowed_hosts = frozenset(map(normalize_host, allow_hosts))
+        if not is_loopback(host):
+            if not self._allowed_hosts:
+                example = "allow_hosts=['sandbox'] or --allow-host sandbox"
+                raise ValueError(
+                    f"host={host!r} is open to other machines: name the hosts that they call, as {example}"
+                )
+            self._allowed_hosts |= {self._url_host}
+        self._webhook_hosts = frozenset(map(normalize_host, webhook_hosts))
         self.keys = None if keys is None else frozenset(keys)
         self._new_engines = partial(EngineSupervisor, engines, keep=keep_engines)
         self._prediction_time = float(prediction_time)
@@ -151,8 +171,16 @@ class Sandbox:
 
     @property
     def url(self) -> str:
-        """Scheme, host and port of the server."""
-        return f"http://[{self.host}]:{self.port}" if ":" in self.host else f"http://{self.host}:{self.port}"
+        """Scheme, host and port of the server. If it listens on all addresses, the host is 127.0.0.1 or ::1."""
+        host = self._url_host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def _url_host(self) -> str:
+        address = read_address(self.host)
+        if address is None or not address.is_unspecified:
+            return self.host
+        return "127.0.0.1" if address.version == 4 else "::1"
 
     @property
     def urls(self) -> dict[str, str]:
@@ -165,7 +193,10 @@ class Sandbox:
         """Environment variables that make `KellyAPI()` and the provider clients use this sandbox."""
         variables = {name: PROVIDERS[name].PROVIDER.variables for name in self.urls}
         urls = {f"{variables[name]}_BASE_URL": url for name, url in self.urls.items()}
-        return {**urls, **{f"{each}_API_KEY": self._key for each in variables.values()}}
+        settings = {"API_KEY": self._key}
+        if not is_loopback(self._url_host):
+            settings["ALLOW_HTTP"] = "1"
+        return {**urls, **{f"{each}_{name}": value for name, value in settings.items() for each in variables.values()}}
 
     @property
     def _key(self) -> str:
@@ -174,6 +205,7 @@ class Sandbox:
     def api(self, make: Callable[..., KellyAPI] = KellyAPI, **options: Any) -> KellyAPI:
         """Return a client of this sandbox; `options` are those of `KellyAPI`."""
         key, urls = self._key, self.urls
+        options = {"allow_http": True, **options}
         kelly_url = urls.pop("kelly")
         clients = {name: PROVIDERS[name](key, base_url=url, **options) for name, url in urls.items()}
         return make(key, kelly_url, **clients, **options)
@@ -192,6 +224,7 @@ class Sandbox:
         self._frontend_of.clear()
         app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _provider_error_bodies])
         app[PREDICTION_TIME] = self._prediction_time
+        app[WEBHOOK_HOSTS] = self._webhook_hosts
         app[WEBHOOK_RETRIES] = self._webhook_retries
         app[CONTEXT] = context = SandboxContext(engines=self._new_engines(), store=self._new_store(), keys=self.keys)
         for frontend in _FRONTENDS:
@@ -209,7 +242,7 @@ class Sandbox:
         app.cleanup_ctx.append(context.store.cleanup_context)
         # on_shutdown runs before the server waits for open responses, so none of them waits for an engine.
         app.on_shutdown.append(stop)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, access_log=LOGGER, access_log_class=RequestLogger, shutdown_timeout=1)
         try:
             await self._runner.setup()
             await web.TCPSite(self._runner, self.host, self.port).start()
@@ -228,18 +261,20 @@ class Sandbox:
 
     @web.middleware
     async def _receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Record a request, and inject the fault that a test asked for, if any."""
+        """Record a request, refuse a stranger's, and inject the fault that a test asked for, if any."""
         headers = request.headers.copy()
         for name in _SECRET_HEADERS:
             headers.popall(name, None)
         request[_RECEIVED] = received = ReceivedRequest(request.method, request.raw_path, headers)
         self._received.append(received)
+        frontend = self._frontend_of.get(request.match_info.route) or _frontend_by_key(request) or kelly.FRONTEND
+        if refused := refuse_stranger(request, self._allowed_hosts):
+            return frontend.error_response(refused)
         fault = self._faults.take(request.method, request.path)
         if fault is None:
             return await handler(request)
 
         def error_response(status: int) -> web.Response:
-            frontend = self._frontend_of.get(request.match_info.route) or _frontend_by_key(request) or kelly.FRONTEND
             return frontend.error_response(frontend.key_error(True) if status == 401 else _http_error(status))
 
         try:

@@ -6,12 +6,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi._core.environment import (
-    address_problem,
-    find_address,
-    find_key,
-    is_loopback,
-)
+from kellyapi._core.environment import address_problem, find_address, find_key
 from kellyapi._core.secrets import Secret
 from kellyapi.providers.khaya import PROVIDER
 
@@ -145,26 +140,3 @@ def test_allow_http_allows_only_http() -> None:
 )
 def test_credentials_in_an_address_are_never_shown(address: str) -> None:
     assert "secret" not in str(address_problem(PROVIDER, address, allow_http=False))
-
-
-# This machine
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [
-        ("localhost", True),
-        ("a.localhost", True),
-        ("127.0.0.1", True),
-        ("127.255.0.1", True),
-        ("::1", True),
-        ("::ffff:127.0.0.1", True),
-        ("localhost.example", False),
-        ("127.0.0.1.example", False),
-        ("10.0.0.1", False),
-        ("0.0.0.0", False),
-        ("", False),
-    ],
-)
-def test_loopback_is_this_machine_alone(host: str, loopback: bool) -> None:
-    assert is_loopback(host) is loopback

@@ -28,7 +28,7 @@ def ask(url: str) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_ends_with_its_engines_on_a_signal(number: signal.Signals) -> None:
-    with subprocess.Popen([*KELLYAPI, "sandbox", "--port", "0"], stdout=-1, stderr=-1) as process:
+    with subprocess.Popen([*KELLYAPI, "sandbox", "--port", "0", "--quiet"], stdout=-1, stderr=-1) as process:
         assert process.stdout
         lines = [process.stdout.readline().decode() for _ in range(5)]
         url = lines[0].split()[2].rstrip(",")
@@ -82,4 +82,4 @@ def test_a_port_in_use_is_an_error(run: Run) -> None:
         other.listen()
         code, out, err = run("sandbox", "--port", str(other.getsockname()[1]))
     assert (code, out) == (1, "")
-    assert "address already in use" in err
+    assert "is in use: choose another with --port, or a free one with --port 0" in err

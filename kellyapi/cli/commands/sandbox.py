@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from ..arguments import port
@@ -11,35 +12,94 @@ from ..arguments import port
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
+    from kellyapi import Sandbox
+
     from ..output import Output
 
 HELP = "Start a local server that responds like all four providers"
 OPTIONS = ("json", "sandbox")
+_PORT_ADVICE = {
+    errno.EADDRINUSE: "is in use: choose another with --port, or a free one with --port 0",
+    errno.EACCES: "is only for the administrator: choose one above 1023 with --port, or a free one with --port 0",
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the address and the port to listen at."""
+    """Add the address and the port to listen at, the hosts, and `--quiet`."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     parser.add_argument("--port", type=port, default=8787, help="port to listen at, 0 for a free one (%(default)s)")
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="a name or address by which other machines call the sandbox; needed for a --host that they can reach",
+    )
+    parser.add_argument(
+        "--webhook-host",
+        action="append",
+        default=[],
+        metavar="HOST",
+        help="another machine whose webhooks are called; otherwise only those on this machine are",
+    )
+    parser.add_argument("--quiet", action="store_true", help="log no requests on standard error; --json implies it")
 
 
 def run(arguments: Namespace, output: Output) -> None:
     """Run the sandbox until SIGINT or SIGTERM."""
     import asyncio
 
-    asyncio.run(_serve(arguments.host, arguments.port, output))
-
-
-async def _serve(host: str, port: int, output: Output) -> None:
-    import asyncio
-
     from kellyapi import Sandbox
+
+    sandbox = Sandbox(
+        arguments.port,
+        host=arguments.host,
+        allow_hosts=arguments.allow_host,
+        webhook_hosts=arguments.webhook_host,
+    )
+    with nullcontext() if arguments.quiet or arguments.json else _request_log():
+        asyncio.run(_serve(sandbox, output))
+
+
+async def _serve(sandbox: Sandbox, output: Output) -> None:
+    import asyncio
 
     stopped = asyncio.Event()
     with _on_signals(stopped.set):
-        async with Sandbox(port, host=host) as sandbox:
+        await _start(sandbox)
+        try:
             output.sandbox_started(sandbox.url, sandbox.urls)
             await stopped.wait()
+        finally:
+            await sandbox.close()
+
+
+async def _start(sandbox: Sandbox) -> None:
+    """Start a sandbox. If it cannot have its port, the error says what to do."""
+    try:
+        await sandbox.start()
+    except OSError as error:
+        if advice := _PORT_ADVICE.get(error.errno or 0):
+            raise OSError(error.errno, f"port {sandbox.port} {advice}") from None
+        raise
+
+
+@contextmanager
+def _request_log() -> Iterator[None]:
+    """Show the log of the sandbox on standard error."""
+    import logging
+    import sys
+
+    logger, handler = logging.getLogger("kellyapi.sandbox"), logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
 
 
 @contextmanager

@@ -1,26 +1,28 @@
 """Outgoing webhooks of the sandbox: which events are sent, their bodies, signatures and retries.
 
-Only webhooks on this machine are called: the sandbox needs no network and sends nothing to other machines.
+Only webhooks on this machine are called, and those on the hosts that `Sandbox(webhook_hosts=…)` names. No redirect is
+followed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
-import ipaddress
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from ..._data.links import encode_url
+from ..access import is_known
 from . import prediction_state
 from .prediction_state import StoredPrediction, StoredResult
 
+WEBHOOK_HOSTS = web.AppKey("webhook_hosts", frozenset[str])
+"""Hosts of other machines whose webhooks are called."""
 WEBHOOK_RETRIES = web.AppKey("webhook_retries", tuple[float, ...])
 """Seconds before each retry of a delivery that got no 2xx response."""
 SHORT_EVENT_NAMES = {"started": "started", "succeeded": "completed", "failed": "failed", "cancelled": "canceled"}
@@ -36,12 +38,20 @@ _RESPONSE_TIMEOUT = 10.0
 _log = logging.getLogger("kellyapi.sandbox")
 
 
-def is_local_url(url: str) -> bool:
-    """Return whether a URL is on this machine."""
-    host = urlsplit(url).hostname or ""
-    with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost" or host.endswith(".localhost")
+def is_called(url: str, hosts: frozenset[str]) -> bool:
+    """Return whether a webhook is on this machine or on one of these hosts."""
+    return is_known(urlsplit(encode_url(url)).hostname or "", hosts)
+
+
+def is_url(address: object) -> bool:
+    """Return whether the address of a webhook is an http or https URL that can be called."""
+    if not isinstance(address, str):
+        return False
+    try:
+        parts = urlsplit(encode_url(address))
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 async def deliver_webhooks(
@@ -127,7 +137,9 @@ async def _post(url: str, body: bytes, headers: dict[str, str]) -> int:
     """POST JSON on a new connection and return the status."""
     parts = urlsplit(encode_url(url))
     secure = parts.scheme == "https"
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port or (443 if secure else 80), ssl=secure)
+    # DNS may know any name that ends in .localhost.
+    host = "localhost" if (parts.hostname or "").endswith(".localhost") else parts.hostname
+    reader, writer = await asyncio.open_connection(host, parts.port or (443 if secure else 80), ssl=secure)
     try:
         target = f"{parts.path or '/'}?{parts.query}".removesuffix("?")
         all_headers: dict[str, Any] = {

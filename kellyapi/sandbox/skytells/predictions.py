@@ -19,7 +19,7 @@ from ..engines.errors import BadInput, EngineMissing
 from ..frontend import CONTEXT, ApiError, SandboxContext, note_header, read_json_object
 from . import outputs, prediction_state
 from .models import check_input, find_model, model_kind, prediction_price
-from .outgoing_webhooks import WEBHOOK_RETRIES, deliver_webhooks, is_local_url
+from .outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES, deliver_webhooks, is_called, is_url
 from .prediction_state import StoredPrediction, StoredResult
 
 PREDICTION_TIME = web.AppKey("prediction_time", float)
@@ -156,8 +156,7 @@ def _read_webhook(value: Any) -> dict[str, Any]:
     webhook = {"url": value} if isinstance(value, str) else {} if value is None else value
     if not isinstance(webhook, dict):
         raise ApiError(422, "VALIDATION_ERROR", "The webhook field must be an object.")
-    url = webhook.get("url")
-    if webhook and not (isinstance(url, str) and url.startswith(("https://", "http://"))):
+    if webhook and not is_url(webhook.get("url")):
         raise ApiError(422, "VALIDATION_ERROR", "The webhook.url field must be a valid URL.")
     events = webhook.get("events") or []
     if not (isinstance(events, list) and all(isinstance(event, str) for event in events)):
@@ -203,8 +202,8 @@ def _start_webhooks(request: web.Request, prediction: StoredPrediction) -> str |
     url, context = prediction["webhook"]["url"], request.app[CONTEXT]
     if url is None:
         return None
-    if not is_local_url(url):
-        return "The sandbox calls webhooks on this machine only."
+    if not is_called(url, request.app[WEBHOOK_HOSTS]):
+        return "The sandbox calls webhooks on this machine only, and on the hosts that webhook_hosts names."
     deliveries = deliver_webhooks(
         partial(_find, context, prediction["id"]),
         context.store.clock,
