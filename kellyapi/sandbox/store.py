@@ -19,6 +19,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from .._data.owner import Owner
 from .._data.sqlite import Database
+from .sql_process import SqlProcess
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,7 +71,8 @@ class Store:
         self._schema = schema
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._owner: Owner | None = None
-        self._databases: tuple[Database, ...] = ()
+        self._state: Database | None = None
+        self._sql: SqlProcess | None = None
 
     async def open(self) -> None:
         """Open the folder and its tables; create what is missing.
@@ -84,27 +86,31 @@ class Store:
             # A data folder must survive a kill of the process; a temporary one need not reach the disk.
             synchronous: Literal["NORMAL", "OFF"] = "OFF" if self._temporary else "NORMAL"
             self._state = Database(self._folder / "state.db", _TABLES, synchronous=synchronous)
-            self._project = Database(self._folder / "project.db", synchronous=synchronous)
-            self._databases = (self._state, self._project)
             await self._state.open()
-            await self._project.open()
+            project = Database(self._folder / "project.db", synchronous=synchronous)
             if self._schema:
-                await self._project.run_outside_transaction(apply_schema, self._schema)
+                try:
+                    await project.run_outside_transaction(apply_schema, self._schema)
+                finally:
+                    await project.close()
+            self._sql = SqlProcess(self._folder / "project.db", synchronous)
         except BaseException:
             await self.close()
             raise
 
     async def stop(self) -> None:
-        """Cancel the background tasks."""
+        """Cancel the background tasks, and end the statement in progress."""
         for task in tuple(self.background_tasks):
             task.cancel()
         await asyncio.gather(*self.background_tasks, return_exceptions=True)
+        if self._sql:
+            await self._sql.close()
 
     async def close(self) -> None:
         """Cancel the background tasks and close the files. A temporary folder is deleted."""
         await self.stop()
-        for database in self._databases:
-            await database.close()
+        if self._state:
+            await self._state.close()
         if self._owner:
             self._owner.release()
         if self._temporary:
@@ -149,13 +155,14 @@ class Store:
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Call a function with the connection to the sandbox's tables, in one transaction, in the store's thread."""
+        assert self._state
         return await self._state.run(function, *args, **kwargs)
 
-    async def run_project(
-        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Call a function with the connection to the users' database, which commits each statement."""
-        return await self._project.run_outside_transaction(function, *args, **kwargs)
+    @property
+    def sql(self) -> SqlProcess:
+        """The users' own database."""
+        assert self._sql
+        return self._sql
 
     def _prepare_folder(self) -> None:
         if self._data is None:

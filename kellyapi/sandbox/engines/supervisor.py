@@ -103,12 +103,14 @@ def _end_idle_child() -> None:
 class EngineSupervisor:
     """Runner of the functions in the modules of `package`, in a child process.
 
-    With `keep`, the child is kept at `close` for the next supervisor of this program.
+    With `keep`, the child is kept at `close` for the next supervisor of this program. With `fresh`, no kept
+    child is used.
     """
 
-    def __init__(self, package: str = "kellyapi.sandbox.engines", *, keep: bool = False) -> None:
+    def __init__(self, package: str = "kellyapi.sandbox.engines", *, keep: bool = False, fresh: bool = False) -> None:
         self._package = package
         self._keep = keep
+        self._fresh = fresh
         self._thread = ThreadPoolExecutor(1, "kellyapi-engines")  # one thread: one call at a time
         self._child: _Child | None = None
         self._lock = threading.Lock()  # around the two below
@@ -145,7 +147,7 @@ class EngineSupervisor:
 
     def _call_child(self, function: str, arguments: dict[str, Any]) -> Any:
         request = pickle.dumps((function, arguments))
-        self._child = child = self._child or _take_child()
+        self._child = child = self._child or (_Child(_get_origin()) if self._fresh else _take_child())
         with self._lock:
             if self._closed:
                 raise RuntimeError("the engines are closed")
