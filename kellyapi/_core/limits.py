@@ -39,8 +39,7 @@ class RetryQuota:
 
     def refund(self, last_cost: int) -> None:
         """Credit a success: what its last retry cost, or 1 when there was none."""
-        if self.left < self.capacity:  # it is full at most calls
-            self.left = min(self.capacity, self.left + (last_cost or 1))
+        self.left = min(self.capacity, self.left + (last_cost or 1))
 
 
 @checked
@@ -98,7 +97,7 @@ class ServerRateLimit:
 
     def stop(self, seconds: float, now: float) -> None:
         """Note that the server wants no call for some seconds."""
-        self._left, self._said = 0, 0
+        self._left = 0
         self._limit, self._window = float("inf"), 0.0
         self._until = max(self._until, now + seconds)
 
@@ -175,7 +174,7 @@ class Limits:
         by_server = self.server.pause(now)
         if deadline is None:
             return max(by_rate, by_server)
-        if now + by_rate > deadline:
+        if now + by_rate >= deadline:
             raise TimeoutError  # at once: waiting would change nothing
         return max(by_rate, by_server if now + by_server < deadline else 0.0)  # better refused than never sent
 
@@ -186,7 +185,7 @@ class Limits:
         return line
 
 
-@frozen(eq=False)
+@frozen
 class _WaitingLine:
     """Where the requests of one loop wait."""
 

@@ -229,6 +229,63 @@ def test_a_pause_that_would_pass_the_deadline_is_not_waited_for() -> None:
     run(main())
 
 
+def test_a_pause_that_ends_at_the_deadline_is_not_waited_for() -> None:
+    async def main() -> None:
+        limits = Limits()
+        limits.server.stop(5, now=1000)
+        await limits.acquire(1005.0)
+        assert clock() == 0
+
+    run(main())
+
+
+def test_a_turn_of_the_rate_at_the_deadline_is_a_timeout_at_once() -> None:
+    async def main() -> None:
+        limits = Limits(rate=Rate(1, per=10))
+        await limits.acquire(None)
+        with pytest.raises(TimeoutError):
+            await limits.acquire(1010.0)
+        assert clock() == 0
+
+    run(main())
+
+
+def test_a_response_at_the_end_of_the_window_starts_the_next() -> None:
+    allowance = ServerRateLimit()
+    for remaining, now in [(5, 0.0), (0, 10.0)]:
+        allowance.begin()
+        allowance.learn(remaining, 100, 10, now=now)
+        allowance.end()
+    assert allowance.pause(11) == 9
+
+
+def test_a_turn_without_waiting_is_taken_only_if_no_limit_is_set_and_nobody_waits() -> None:
+    async def main() -> None:
+        free = Limits()
+        assert free.enter(0)
+        assert isinstance(free.quota, RetryQuota)
+        assert not Limits(max_concurrency=1).enter(0)
+        assert not Limits(rate=Rate(1)).enter(0)
+        free.server.stop(5, now=1000)
+        assert not free.enter(1000)
+        waiting = asyncio.create_task(free.acquire(None))
+        await asyncio.sleep(0)
+        assert not free.enter(1005)
+        await waiting
+        assert free.enter(1005)
+
+    run(main())
+
+
+def test_calls_without_waiting_count_for_the_server() -> None:
+    limits = Limits()
+    assert limits.enter(0)
+    limits.server.learn(1, 1, 10, now=0)
+    limits.release()
+    assert limits.enter(1)
+    assert not limits.enter(1)
+
+
 def test_a_call_cancelled_in_a_pause_leaves_its_place_to_the_next() -> None:
     async def main() -> None:
         limits = Limits(rate=Rate(1))

@@ -151,6 +151,30 @@ def test_an_event_that_grows_too_large_is_refused_before_it_is_complete(stream: 
         assert events == [message("before")]
 
 
+def test_an_event_may_have_a_mebibyte() -> None:
+    fits = b"data:" + bytes(2**20 - len(b"data:"))
+    assert [len(event.data) for event in ServerSentEventParser().feed(fits + b"\n\n")] == [2**20 - len(b"data:")]
+    with pytest.raises(DecodingError, match="larger than 1048576 bytes"):
+        list(ServerSentEventParser().feed(fits + b"x\n\n"))
+
+
+def test_a_line_of_data_counts_with_its_end() -> None:
+    stream = b"data:a\ndata:b\n\n"
+    assert list(ServerSentEventParser(8).feed(stream)) == [message("a\nb")]
+    with pytest.raises(DecodingError):
+        list(ServerSentEventParser(7).feed(stream))
+
+
+def test_a_byte_order_mark_after_an_empty_line_is_part_of_a_field() -> None:
+    assert not list(ServerSentEventParser().feed(b"\n\xef\xbb\xbfdata:1\n\n"))
+
+
+@pytest.mark.parametrize(("digits", "read"), [(15, True), (16, False)])
+def test_a_time_to_reconnect_of_too_many_digits_is_ignored(digits: int, read: bool) -> None:
+    [event] = ServerSentEventParser().feed(b"retry:" + b"1" * digits + b"\ndata:a\n\n")
+    assert event.retry == (int("1" * digits) if read else None)
+
+
 def test_the_limit_applies_to_one_event_and_not_to_the_stream() -> None:
     parser = ServerSentEventParser(LIMIT)
     stream = b"data:" + FITS + b"\n\n: a comment between them\n"
