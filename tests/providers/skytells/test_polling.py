@@ -14,6 +14,7 @@ from fake_clock import run as run_patiently
 from servers import AT_ONCE, Exchange, Script, hang, make_response, reset
 
 from kellyapi import (
+    NO_RETRY,
     AuthenticationError,
     DecodingError,
     Prediction,
@@ -141,6 +142,36 @@ async def test_a_refused_poll_ends_the_following_with_the_last_state(status: int
             await skytells.predictions.wait("a1", interval=0)
     assert (caught.value.status, caught.value.prediction.progress) == (status, 50)
     assert len(server.requests) == 2
+
+
+def other(id: str) -> bytes:
+    return make_response(body=json.dumps({"id": id, "status": "succeeded"}).encode())
+
+
+async def test_two_polls_in_a_row_that_return_another_prediction_are_failed_polls() -> None:
+    wrong = [other("b2"), other("b2")]
+    async with followed(*wrong, progress(50), *wrong, other("A1"), retry=NO_RETRY) as (skytells, server):
+        done = await skytells.predictions.wait("a1", interval=0)
+    assert (done.id, done.status) == ("A1", "succeeded")  # an id has no case
+    assert len(server.requests) == 6
+
+
+async def test_three_polls_in_a_row_that_return_another_prediction_are_an_error() -> None:
+    async with followed(progress(50), other("b2"), retry=NO_RETRY) as (skytells, server):
+        with pytest.raises(DecodingError, match="prediction a1 returned prediction b2") as caught:
+            await skytells.predictions.wait("a1", interval=0)
+    assert caught.value.prediction.progress == 50
+    assert len(server.requests) == 4
+
+
+def test_the_first_poll_is_at_once() -> None:
+    async def main() -> None:
+        async with followed(DONE) as (skytells, _):
+            started = asyncio.get_running_loop().time()
+            await skytells.predictions.wait("a1", interval=5)
+            assert asyncio.get_running_loop().time() - started < 1
+
+    run_patiently(main())
 
 
 async def test_polls_do_not_use_the_retry_quota() -> None:
