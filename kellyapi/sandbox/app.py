@@ -8,6 +8,7 @@ for.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -53,6 +54,7 @@ _ERROR_CODES = {
     500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",
 }
+_ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 _SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie", *(frontend.key_header for frontend in _FRONTENDS))
 
 
@@ -222,7 +224,7 @@ class Sandbox:
             raise RuntimeError(f"the sandbox is listening already, at {self.url}")
         self._is_closing = False
         self._frontend_of.clear()
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, _provider_error_bodies])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, self._write_errors])
         app[PREDICTION_TIME] = self._prediction_time
         app[WEBHOOK_HOSTS] = self._webhook_hosts
         app[WEBHOOK_RETRIES] = self._webhook_retries
@@ -286,6 +288,37 @@ class Sandbox:
                 request.transport.close()
             return web.Response(status=499)
 
+    @web.middleware
+    async def _write_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Write errors in the form of the provider: aiohttp's own, and those that nobody expected."""
+        response = await self._respond(request, handler)
+        if request.content.exception() is not None:  # aiohttp would read on before the next request
+            request.content.feed_eof()
+            response.force_close()
+        return response
+
+    async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        frontend = _frontend_by_key(request)
+        try:
+            if request.headers.get("Content-Encoding", "identity").lower() not in _ENCODINGS:
+                raise web.HTTPUnsupportedMediaType
+            return await handler(request)
+        except web.HTTPException as error:
+            if frontend is None:
+                raise
+            failure = _http_error(error.status, error.reason)
+        except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
+            return web.Response(status=499)
+        except web.RequestPayloadError as error:  # for example, a body that is called gzip and is not
+            failure = ApiError(400, _ERROR_CODES[400], f"The body cannot be read: {' '.join(str(error).split())}")
+        except (OSError, sqlite3.Error) as error:  # for example, a full disk
+            failure = ApiError(500, _ERROR_CODES[500], f"The sandbox cannot store this: {error}")
+        except Exception as error:  # broad: every client must be able to read the error, and the log has it whole
+            LOGGER.exception("a request failed")
+            failure = ApiError(500, _ERROR_CODES[500], f"The sandbox failed: {type(error).__name__}")
+        frontend = self._frontend_of.get(request.match_info.route) or frontend or kelly.FRONTEND
+        return frontend.error_response(failure)
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self
@@ -309,20 +342,6 @@ def _frontend_by_key(request: web.Request) -> Frontend | None:
 def _http_error(status: int, message: str | None = None) -> ApiError:
     phrases = {each.value: each.phrase for each in HTTPStatus}
     return ApiError(status, _ERROR_CODES.get(status, "HTTP_ERROR"), message or phrases.get(status, f"Status {status}"))
-
-
-@web.middleware
-async def _provider_error_bodies(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Write aiohttp's own errors in the form of the provider whose key header the request has."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        frontend = _frontend_by_key(request)
-        if frontend is None:
-            raise
-        return frontend.error_response(_http_error(error.status, error.reason))
-    except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
-        return web.Response(status=499)
 
 
 @asynccontextmanager

@@ -5,7 +5,6 @@ A `Frontend` is one provider as a client sees it. Its routes are in the module o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Container
 from typing import Any
 
@@ -14,6 +13,7 @@ from attrs import frozen
 
 from .engines.errors import BadInput, EngineMissing
 from .engines.supervisor import EngineSupervisor
+from .json_body import MAX_SIZE, parse_object
 from .store import Store
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -97,15 +97,16 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
     """Read the body as a JSON object.
 
     Raises:
-        BadInput: If the body is not a JSON object.
+        BadInput: If the body is not a JSON object, or is said to be something else.
     """
-    try:
-        body = json.loads(await request.read())
-    except (ValueError, RecursionError):
-        raise BadInput("body", "The body is not valid JSON.") from None
-    if not isinstance(body, dict):
-        raise BadInput("body", "The body must be a JSON object.")
-    return body
+    kind = request.content_type  # application/octet-stream if there is no header
+    if not kind.endswith(("/json", "+json", "/octet-stream")):
+        raise BadInput("body", f"The Content-Type must be application/json, not {kind}.")
+    size = request.content_length or 0
+    data = await request.read() if size <= MAX_SIZE else b""
+    if max(size, len(data)) > MAX_SIZE:
+        raise web.HTTPRequestEntityTooLarge(MAX_SIZE, size)
+    return parse_object(data)
 
 
 async def run_engine(request: web.Request, function: str, **arguments: Any) -> Any:
