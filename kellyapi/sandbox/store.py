@@ -13,6 +13,7 @@ import sqlite3
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -31,6 +32,7 @@ CREATE TABLE IF NOT EXISTS records (
 );
 CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value TEXT, expires REAL);
 CREATE TABLE IF NOT EXISTS files (key TEXT PRIMARY KEY, name TEXT, type TEXT, size INTEGER, etag TEXT, modified TEXT);
+CREATE INDEX IF NOT EXISTS files_by_content ON files (etag, size);
 CREATE TABLE IF NOT EXISTS documents (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, type TEXT, content TEXT, metadata TEXT
 );
@@ -71,6 +73,9 @@ class Store:
         self._schema = schema
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._owner: Owner | None = None
+        self.readers: Counter[Path] = Counter()
+        """Downloads in progress of each content of a file; for the store's thread only."""
+        self._held: dict[tuple[str, str], Any] = {}
         self._state: Database | None = None
         self._sql: SqlProcess | None = None
 
@@ -87,6 +92,7 @@ class Store:
             synchronous: Literal["NORMAL", "OFF"] = "OFF" if self._temporary else "NORMAL"
             self._state = Database(self._folder / "state.db", _TABLES, synchronous=synchronous)
             await self._state.open()
+            await self._state.run_outside_transaction(_tidy_files, self._folder / "files")
             project = Database(self._folder / "project.db", synchronous=synchronous)
             if self._schema:
                 try:
@@ -132,16 +138,24 @@ class Store:
 
     async def get(self, kind: str, id: str) -> Any:
         """Return a value, or `None` if there is none of this id."""
+        if (kind, id) in self._held:
+            return self._held[kind, id]
         text = await self.run(_get, kind, id)
         return None if text is None else json.loads(text)
 
     async def newest(self, kind: str) -> list[Any]:
         """Return all values of a kind, newest first by the time of their first `put`."""
-        return [json.loads(text) for text in await self.run(_newest, kind)]
+        held = [value for (held_kind, _), value in self._held.items() if held_kind == kind]
+        return held[::-1] + [json.loads(text) for text in await self.run(_newest, kind)]
 
     async def delete(self, kind: str, id: str) -> bool:
         """Delete a value; return whether there was one."""
+        self._held.pop((kind, id), None)
         return await self.run(_delete, kind, id)
+
+    def hold(self, kind: str, id: str, value: Any) -> None:
+        """Keep a JSON value until the store is closed, since the disk does not take it."""
+        self._held[kind, id] = value
 
     def path(self, folder: str, name: str) -> Path:
         """Return the path of a file in "outputs", "files" or "parts". `name` must not come from a request."""
@@ -157,6 +171,13 @@ class Store:
         """Call a function with the connection to the sandbox's tables, in one transaction, in the store's thread."""
         assert self._state
         return await self._state.run(function, *args, **kwargs)
+
+    async def run_after_commit(
+        self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a function in the store's thread when what was changed before is committed."""
+        assert self._state
+        return await self._state.run_outside_transaction(function, *args, **kwargs)
 
     @property
     def sql(self) -> SqlProcess:
@@ -204,6 +225,22 @@ def _split_statements(schema: str) -> list[str]:
             current = ""
     statements.append(current.strip().removesuffix(";"))
     return [statement for statement in statements if statement.strip("; \n\t")]
+
+
+def _tidy_files(db: sqlite3.Connection, folder: Path) -> None:
+    """Delete the contents that no file has: their sandbox was killed before it had recorded or deleted them."""
+    present = {path.name for path in folder.iterdir()}
+    recorded = {content_name(etag, size): name for name, etag, size in db.execute("SELECT name, etag, size FROM files")}
+    for content, name in recorded.items():
+        if name in present and content not in present:  # as earlier versions named it
+            (folder / name).rename(folder / content)
+    for name in present - recorded.keys():
+        (folder / name).unlink(missing_ok=True)
+
+
+def content_name(etag: str, size: int) -> str:
+    """Return the name under which the content of a file is stored. Files with the same content share it."""
+    return f"{etag}-{size}"
 
 
 def _put(db: sqlite3.Connection, kind: str, id: str, text: str) -> None:

@@ -1,11 +1,14 @@
-"""Aerostack's file storage. A file is stored under the hash of its key, so that no key is ever part of a path."""
+"""Aerostack's file storage. A content is stored under its hash, so that no key is ever part of a path.
+
+The record of a file names its content, so that one commit changes both. A content is deleted when no record names it
+and no download reads it.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 import re
-import shutil
 import sqlite3
 import uuid
 from pathlib import Path
@@ -13,9 +16,10 @@ from typing import Any
 from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
+from aiohttp.abc import AbstractStreamWriter
 
 from ..frontend import CONTEXT, ApiError, read_json_object
-from ..store import Store
+from ..store import Store, content_name
 from .body_fields import (
     invalid_field,
     iso8601,
@@ -61,10 +65,36 @@ def _select_file(db: sqlite3.Connection, column: str, value: str) -> Row | None:
     return row
 
 
-def _insert_file(db: sqlite3.Connection, part: Path, path: Path, row: Row) -> None:
-    """Record a file, and move it from its temporary path `part` to `path`."""
-    db.execute(f"INSERT OR REPLACE INTO files (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", (path.name, *row))
-    part.replace(path)
+def _content_path(store: Store, row: Row) -> Path:
+    return store.path("files", content_name(row[4], row[1]))
+
+
+def _insert_file(db: sqlite3.Connection, row: Row) -> Row | None:
+    """Record a file; return the row that it replaces."""
+    old = _select_file(db, "key", row[0])
+    name = _stored_name(row[0])
+    db.execute(f"INSERT OR REPLACE INTO files (name, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", (name, *row))
+    return old
+
+
+def _insert_content(db: sqlite3.Connection, part: Path, path: Path, row: Row) -> Row | None:
+    """Move a content from its temporary path `part` to `path`, and record its file."""
+    if not path.exists():
+        part.replace(path)
+    return _insert_file(db, row)
+
+
+async def _delete_unused(store: Store, row: Row | None) -> None:
+    """Delete the content of a row that was replaced or deleted, unless it is still used."""
+    if row is not None:
+        await store.run_after_commit(_delete_unused_content, store, row)
+
+
+def _delete_unused_content(db: sqlite3.Connection, store: Store, row: Row) -> None:
+    path = _content_path(store, row)
+    used = db.execute("SELECT 1 FROM files WHERE etag = ? AND size = ? LIMIT 1", (row[4], row[1])).fetchone()
+    if not used and not store.readers[path]:
+        path.unlink(missing_ok=True)
 
 
 async def _upload(request: web.Request) -> web.Response:
@@ -80,7 +110,7 @@ async def _upload(request: web.Request) -> web.Response:
         if not _MEDIA_TYPE.fullmatch(media_type or ""):
             raise invalid_field("contentType", "must be a media type, such as image/png")
         row = (key, fields["size"], iso8601(store.clock()), str(media_type), fields["etag"])
-        await store.run(_insert_file, part, store.path("files", _stored_name(key)), row)
+        await _delete_unused(store, await store.run(_insert_content, part, _content_path(store, row), row))
     finally:
         await asyncio.to_thread(part.unlink, missing_ok=True)
     return web.json_response({"url": _file_url(request, key)})
@@ -98,7 +128,7 @@ async def _receive_form(request: web.Request, part: Path) -> dict[str, Any]:
             if not isinstance(field, BodyPartReader):
                 raise ValueError("a part has parts of its own")
             if field.name == "file":
-                fields["size"], fields["etag"] = await _write_file(field, part)
+                fields["size"], fields["etag"] = await _write_file(field, part, request.client_max_size)
                 fields["type"] = field.headers.get("Content-Type", "application/octet-stream")
             elif field.name in ("key", "contentType"):
                 data = b""
@@ -112,13 +142,15 @@ async def _receive_form(request: web.Request, part: Path) -> dict[str, Any]:
     return fields
 
 
-async def _write_file(field: BodyPartReader, part: Path) -> tuple[int, str]:
-    """Write a file; return its size and its MD5."""
+async def _write_file(field: BodyPartReader, part: Path, most: int) -> tuple[int, str]:
+    """Write a file of at most `most` bytes; return its size and its MD5."""
     size, digest = 0, hashlib.md5(usedforsecurity=False)
     file = await asyncio.to_thread(part.open, "wb")
     try:
         while piece := await field.read_chunk(_UPLOAD_PIECE):
             size += len(piece)
+            if size > most:
+                raise web.HTTPRequestEntityTooLarge(most, size)
             await asyncio.to_thread(file.write, piece)
             digest.update(piece)
     finally:
@@ -128,22 +160,53 @@ async def _write_file(field: BodyPartReader, part: Path) -> tuple[int, str]:
 
 async def _get(request: web.Request) -> web.StreamResponse:
     key = required_text(await read_json_object(request), "key")
-    row = await _find_file(request, key)
-    if row is None:
+    response = await _open_file(request, "key", key)
+    if response is None:
         raise _not_found(key)
-    return _file_response(request, row)
+    return response
 
 
 async def _serve(request: web.Request) -> web.StreamResponse:
-    row = await request.app[CONTEXT].store.run(_select_file, "name", request.match_info["name"])
-    if row is None:
+    response = await _open_file(request, "name", request.match_info["name"])
+    if response is None:
         raise web.HTTPNotFound
-    return _file_response(request, row)
+    return response
 
 
-def _file_response(request: web.Request, row: Row) -> web.FileResponse:
-    path = request.app[CONTEXT].store.path("files", _stored_name(row[0]))
-    return web.FileResponse(path, chunk_size=_DOWNLOAD_PIECE, headers={"Content-Type": row[3]})
+class _Download(web.FileResponse):
+    """A file that stays as it is until it is sent, also if it is overwritten or deleted in the meantime."""
+
+    def __init__(self, store: Store, row: Row) -> None:
+        super().__init__(_content_path(store, row), chunk_size=_DOWNLOAD_PIECE, headers={"Content-Type": row[3]})
+        self._store = store
+        self._row = row
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        try:
+            return await super().prepare(request)
+        finally:
+            await self._store.run_after_commit(_release, self._store, self._row)
+
+
+async def _open_file(request: web.Request, column: str, value: str) -> _Download | None:
+    store = request.app[CONTEXT].store
+    row = await store.run(_select_and_hold, store, column, value)
+    return None if row is None else _Download(store, row)
+
+
+def _select_and_hold(db: sqlite3.Connection, store: Store, column: str, value: str) -> Row | None:
+    row = _select_file(db, column, value)
+    if row is not None:
+        store.readers[_content_path(store, row)] += 1
+    return row
+
+
+def _release(db: sqlite3.Connection, store: Store, row: Row) -> None:
+    path = _content_path(store, row)
+    store.readers[path] -= 1
+    if not store.readers[path]:
+        del store.readers[path]
+        _delete_unused_content(db, store, row)
 
 
 async def _get_url(request: web.Request) -> web.Response:
@@ -172,13 +235,14 @@ def _select_files(db: sqlite3.Connection, range: tuple[str, str, str], limit: in
 async def _delete(request: web.Request) -> web.Response:
     key = required_text(await read_json_object(request), "key")
     store = request.app[CONTEXT].store
-    await store.run(_delete_file, store.path("files", _stored_name(key)), key)
+    await _delete_unused(store, await store.run(_delete_file, key))
     return web.json_response({"success": True})
 
 
-def _delete_file(db: sqlite3.Connection, path: Path, key: str) -> None:
+def _delete_file(db: sqlite3.Connection, key: str) -> Row | None:
+    row = _select_file(db, "key", key)
     db.execute("DELETE FROM files WHERE key = ?", (key,))
-    path.unlink(missing_ok=True)
+    return row
 
 
 async def _exists(request: web.Request) -> web.Response:
@@ -196,37 +260,40 @@ async def _get_metadata(request: web.Request) -> web.Response:
 async def _copy(request: web.Request) -> web.Response:
     source, target = _read_keys(await read_json_object(request))
     store = request.app[CONTEXT].store
-    part = store.path("parts", uuid.uuid4().hex)
-    try:
-        row = await _find_file(request, source)
-        if row is None:
-            raise _not_found(source, "sourceKey")
-        await asyncio.to_thread(shutil.copyfile, store.path("files", _stored_name(source)), part)
-        new_row = (target, row[1], iso8601(store.clock()), *row[3:])
-        await store.run(_insert_file, part, store.path("files", _stored_name(target)), new_row)
-    except FileNotFoundError:  # deleted by another request in the meantime
-        raise _not_found(source, "sourceKey") from None
-    finally:
-        await asyncio.to_thread(part.unlink, missing_ok=True)
-    return web.json_response({"success": True, "url": _file_url(request, target)})
+    found, replaced = await store.run(_copy_file, source, target, iso8601(store.clock()))
+    return await _respond_to_copy(request, source, target, found, replaced)
 
 
 async def _move(request: web.Request) -> web.Response:
     source, target = _read_keys(await read_json_object(request))
-    store = request.app[CONTEXT].store
-    if not await store.run(_rename_file, store, source, target):
+    found, replaced = await request.app[CONTEXT].store.run(_rename_file, source, target)
+    return await _respond_to_copy(request, source, target, found, replaced)
+
+
+async def _respond_to_copy(
+    request: web.Request, source: str, target: str, found: bool, replaced: Row | None
+) -> web.Response:
+    if not found:
         raise _not_found(source, "sourceKey")
+    await _delete_unused(request.app[CONTEXT].store, replaced)
     return web.json_response({"success": True, "url": _file_url(request, target)})
 
 
-def _rename_file(db: sqlite3.Connection, store: Store, source: str, target: str) -> bool:
-    """Rename a file; return whether there is one."""
+def _copy_file(db: sqlite3.Connection, source: str, target: str, now: str) -> tuple[bool, Row | None]:
+    """Copy a file; return whether there is one, and the row that the copy replaces."""
     row = _select_file(db, "key", source)
-    if row is not None and source != target:
-        db.execute("DELETE FROM files WHERE key = ?", (source,))
-        old_path, new_path = (store.path("files", _stored_name(key)) for key in (source, target))
-        _insert_file(db, old_path, new_path, (target, *row[1:]))
-    return row is not None
+    if row is None:
+        return False, None
+    return True, _insert_file(db, (target, row[1], now, *row[3:]))
+
+
+def _rename_file(db: sqlite3.Connection, source: str, target: str) -> tuple[bool, Row | None]:
+    """Rename a file; return whether there is one, and the row that it replaces."""
+    row = _select_file(db, "key", source)
+    if row is None or source == target:
+        return row is not None, None
+    db.execute("DELETE FROM files WHERE key = ?", (source,))
+    return True, _insert_file(db, (target, *row[1:]))
 
 
 def _read_keys(body: dict[str, Any]) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sqlite3
 import uuid
 from datetime import date
 from functools import partial
@@ -250,9 +251,14 @@ async def _do_work(context: SandboxContext, prediction: StoredPrediction) -> Non
     result: StoredResult = {"id": prediction["id"], "failure": None, "text": None, "file": None, "credits": 0}
     try:
         result |= await _make_output(context, prediction)
-    except (BadInput, EngineMissing, RuntimeError) as error:
+    except (BadInput, EngineMissing, RuntimeError, OSError) as error:  # OSError: the disk may be full
         result["failure"] = str(error)
-    await context.store.put(_RESULTS, prediction["id"], {**result, "finished": context.store.clock()})
+    result["finished"] = context.store.clock()
+    try:
+        await context.store.put(_RESULTS, prediction["id"], result)
+    except (OSError, sqlite3.Error) as error:  # without a result it would be in progress for ever
+        failed = {"failure": f"The sandbox cannot store the output: {error}", "text": None, "file": None, "credits": 0}
+        context.store.hold(_RESULTS, prediction["id"], result | failed)
 
 
 async def _make_output(context: SandboxContext, prediction: StoredPrediction) -> StoredResult:
