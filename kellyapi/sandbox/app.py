@@ -41,7 +41,14 @@ from .store import Store
 
 MAX_BODY = 256 * 2**20
 # Kelly AI comes last: some clients of Skytells send both x-api-key and Authorization, which is Kelly AI's header.
-_FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, skytells.INFERENCE_FRONTEND, aerostack.FRONTEND, kelly.FRONTEND)
+_FRONTENDS = (
+    khaya.FRONTEND,
+    skytells.FRONTEND,
+    skytells.MODELS_FRONTEND,
+    skytells.INFERENCE_FRONTEND,
+    aerostack.FRONTEND,
+    kelly.FRONTEND,
+)
 _ERROR_CODES = {
     400: "VALIDATION_ERROR",
     402: "INSUFFICIENT_CREDITS",

@@ -13,16 +13,18 @@ from .frontend import ApiError, Frontend, Handler, read_json_object, run_engine
 _MODELS = {
     "sd": ["PhotoPerfect"],
     "sdxl": ["PhotoPerfectXL"],
-    "chat": ["chatgpt", "gemini", "gemma", "kellyai"],
+    "chat": ["chatgpt", "gemini", "gemma", "roastai", "kellyai"],
     "voice": ["en-US_LisaExpressive"],
 }
+_SIDES = range(64, 2049)
+"""Width and height of a picture in pixels."""
 
 
 def _error_response(error: ApiError) -> web.Response:
     field = error.details.get("field")
     if field is None:
         return web.json_response({"detail": error.message}, status=error.status)
-    problem = {"loc": ["body", field], "msg": error.message, "type": error.code}
+    problem = {"loc": [error.details.get("part", "body"), field], "msg": error.message, "type": error.code}
     return web.json_response({"detail": [problem]}, status=error.status)
 
 
@@ -43,7 +45,17 @@ def _read_size(body: dict[str, Any], name: str) -> int:
     size = body.get(name, 1024)
     if type(size) is not int:  # isinstance would accept True
         raise ApiError(422, "int_type", "Input should be a valid integer", field=name)
+    if size not in _SIDES:
+        bound = f"{_SIDES[0]} to {_SIDES[-1]}"
+        raise ApiError(422, "value_error", f"Input should be {bound} pixels", field=name)
     return size
+
+
+def _check_model(name: str, *kinds: str, part: str = "body") -> str:
+    known = [model for kind in kinds for model in _MODELS[kind]]
+    if name not in known:
+        raise ApiError(422, "enum", f"Input should be {', '.join(map(repr, known))}", field="model", part=part)
+    return name
 
 
 def _read_base64(body: dict[str, Any], name: str) -> bytes:
@@ -71,6 +83,7 @@ async def _generate_image(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     size = {name: _read_size(body, name) for name in ("width", "height")}
     prompt, negative = _read_text(body, "prompt"), _read_text(body, "negative_prompt", "")
+    _check_model(_read_text(body, "model", _MODELS["sd"][0]), "sd", "sdxl")
     picture = await run_engine(
         request, "pictures.image_operations.draw", prompt=prompt, negative_prompt=negative, **size
     )
@@ -106,14 +119,14 @@ def _picture_route(function: str, argument: str, read: Callable[[dict[str, Any],
 async def _chat(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     messages = [{"role": "user", "content": _read_text(body, "prompt")}]
-    model, character = request.match_info["model"], _read_text(body, "character", "")
+    model, character = _check_model(request.match_info["model"], "chat", part="path"), _read_text(body, "character", "")
     reply = await run_engine(request, "language.chat_rules.reply", messages=messages, character=character, model=model)
     return web.json_response({"message": reply})
 
 
 async def _synthesize(request: web.Request) -> web.Response:
     body = await read_json_object(request)
-    text, voice = _read_text(body, "text"), _read_text(body, "model", _MODELS["voice"][0])
+    text, voice = _read_text(body, "text"), _check_model(_read_text(body, "model", _MODELS["voice"][0]), "voice")
     speech = await run_engine(request, "voice.synthesis.synthesize", text=text, language="eng", voice=voice)
     return _media_response(body, speech["audio"], "voice", "audio/wav")
 

@@ -57,6 +57,8 @@ async def _translate(request: web.Request) -> web.Response:
     text, pair = body.get("in"), body.get("lang")
     if not isinstance(text, str) or is_blank(text):
         raise _invalid_field("MISSING_TEXT", "The text to translate is missing", "in")
+    if len(text) > MAX_CHARACTERS:
+        raise _invalid_field("INVALID_REQUEST", f"The text is longer than {MAX_CHARACTERS} characters", "in")
     if not isinstance(pair, str) or not pair:
         raise _invalid_field("MISSING_LANGUAGE_PAIR", "The language pair is missing", "lang")
     source, _, target = pair.partition("-")
@@ -65,8 +67,6 @@ async def _translate(request: web.Request) -> web.Response:
         raise _invalid_field(
             "UNSUPPORTED_LANGUAGE_PAIR", f"Language combination {pair} cannot be used", "language_pair"
         )
-    if request.path.startswith("/v2") and len(text) > MAX_CHARACTERS:
-        raise _invalid_field("INVALID_REQUEST", f"The text is longer than {MAX_CHARACTERS} characters", "in")
     result = await run_engine(request, "language.translation.translate", text=text, **codes)
     return web.json_response(result["text"], headers=note_header(result["note"]))
 

@@ -110,9 +110,9 @@ async def test_the_response_includes_the_webhook(skytells: Send, webhook: Any, e
     ("body", "status", "code", "message"),
     [
         ({}, 422, "VALIDATION_ERROR", "The model field is required."),
-        ({"model": 5, "input": {}}, 422, "VALIDATION_ERROR", "The model field is required."),
+        ({"model": 3, "input": {}}, 422, "VALIDATION_ERROR", "The model field must be a string."),
         ({"model": "truefusion"}, 422, "VALIDATION_ERROR", "The input field is required."),
-        ({"model": "truefusion", "input": "a fox"}, 422, "VALIDATION_ERROR", "The input field is required."),
+        ({"model": "truefusion", "input": "a fox"}, 422, "VALIDATION_ERROR", "The input field must be an object."),
         ({"model": "truefusion", "input": {}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
         ({"model": "truefusion", "input": {"prompt": " "}}, 422, "VALIDATION_ERROR", "The prompt field is required."),
         ({"model": "truefusion", "input": {"prompt": None}}, 422, "VALIDATION_ERROR", "The prompt field is required."),

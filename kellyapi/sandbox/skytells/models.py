@@ -27,7 +27,14 @@ _SIZE = {"type": "integer", "minimum": 64, "maximum": 2048, "default": 1024}
 
 def _input_schema(**fields: dict[str, Any]) -> dict[str, Any]:
     ordered = {name: {**schema, "x-order": place} for place, (name, schema) in enumerate(fields.items(), 1)}
-    return {"type": "object", "title": "Input", "required": ["prompt"], "properties": {"prompt": _PROMPT, **ordered}}
+    properties = {"prompt": _PROMPT, **ordered}
+    return {
+        "type": "object",
+        "title": "Input",
+        "required": ["prompt"],
+        "properties": properties,
+        "additionalProperties": False,
+    }
 
 
 _LINKS = {"type": "array", "title": "Output", "items": {"type": "string", "format": "uri"}}
@@ -52,6 +59,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "title": "Input",
             "required": ["input"],
             "properties": {"input": {"type": "string", "x-order": 0}, "dimensions": {"type": "integer", "x-order": 1}},
+            "additionalProperties": False,
         },
         {"type": "array", "title": "Output", "items": {"type": "number"}},
     ),
@@ -169,12 +177,17 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
 
 
 def check_input(model: dict[str, Any], input: dict[str, Any]) -> None:
-    """Check an input against the schema of its model. Unknown fields are ignored.
+    """Check an input against the schema of its model.
 
     Raises:
-        ApiError: If a field is missing, of a wrong type or out of range.
+        ApiError: If a field is unknown, missing, of a wrong type or out of range.
     """
     schema = model["input_schema"]
+    for name in input:
+        if name not in schema["properties"]:
+            known = ", ".join(schema["properties"])
+            message = f"The {name[:100]} field is not an input of {model['namespace']}, which takes {known}."
+            raise ApiError(422, "VALIDATION_ERROR", message)
     for name, rule in schema["properties"].items():
         value = input.get(name)
         if value is None or (isinstance(value, str) and is_blank(value)):

@@ -39,10 +39,12 @@ _OUTPUT_NAME = re.compile(r"([0-9a-f-]{36})-output\.png")
 async def create(request: web.Request) -> web.Response:
     """Handle POST /predict and POST /predictions. Like the provider, never wait for a video."""
     body = await read_json_object(request)
-    name, input = body.get("model"), body.get("input")
-    if not isinstance(name, str) or not name or not isinstance(input, dict):
-        missing = "input" if isinstance(name, str) and name else "model"
-        raise ApiError(422, "VALIDATION_ERROR", f"The {missing} field is required.")
+    for field, kind, right in (("model", str, "a string"), ("input", dict, "an object")):
+        if body.get(field) in (None, ""):
+            raise ApiError(422, "VALIDATION_ERROR", f"The {field} field is required.")
+        if not isinstance(body[field], kind):
+            raise ApiError(422, "VALIDATION_ERROR", f"The {field} field must be {right}.")
+    name, input = body["model"], body["input"]
     model = find_model(name)
     if model_kind(model) == "embedding":
         raise ApiError(422, "MODEL_NOT_SUPPORTED", f"Model {name!r} makes no predictions; ask /embeddings.")

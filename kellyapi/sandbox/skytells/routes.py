@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from aiohttp import web
+from attrs import evolve
 
 from ..frontend import ApiError, Frontend
 from . import models, predictions
@@ -58,10 +59,17 @@ FRONTEND = Frontend(
         ("POST", "/v1/predictions/{id}/cancel", predictions.cancel),
         ("DELETE", "/v1/predictions/{id}/delete", predictions.delete),
         ("DELETE", "/v1/predictions/{id}", predictions.delete),
+    ),
+    open_routes=tuple((method, "/delivery/{name}", predictions.serve_output) for method in ("GET", "HEAD")),
+)
+MODELS_FRONTEND = evolve(
+    FRONTEND,
+    bearer=True,
+    routes=(
         ("GET", "/v1/models", models.list_models),
         *(("GET", path, models.get_model) for path in ("/v1/model/{slug}", "/v1/models/{slug}")),
     ),
-    open_routes=(("GET", "/delivery/{name}", predictions.serve_output),),
+    open_routes=(),
 )
 INFERENCE_FRONTEND = Frontend(
     provider="skytells",

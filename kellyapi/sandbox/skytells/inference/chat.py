@@ -29,21 +29,22 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Handle POST /chat/completions."""
     body = await read_json_object(request)
     model = find_usable_model("chat", body)
-    check_parameters(body, "max_tokens", "n")
+    check_parameters(body, "max_tokens", "max_completion_tokens", "n")
     turns = await read_turns(request, body.get("messages"), "messages")
     choices = body.get("n") or 1
     if choices > MAX_CHOICES:
         raise parameter_error("n", f"must be at most {MAX_CHOICES}.")
     prompt_filter = content_filter.check_prompt(joined_text(turns))
+    limits = [body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None]
     text, finish_reason = await make_reply(
-        request, model, turns, prompt_filter, body.get("stop"), body.get("max_tokens")
+        request, model, turns, prompt_filter, body.get("stop"), min(limits, default=None)
     )
     prompt_tokens, reply_tokens = count_turn_tokens(turns), choices * count_tokens(text or "")
     choice: dict[str, Any] = {
         "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
         "finish_reason": finish_reason,
         "logprobs": None,
-        "content_filter_results": content_filter.check_reply(text or ""),
+        "content_filter_results": content_filter.check_choice(prompt_filter, text),
     }
     completion = {
         "id": f"chatcmpl-{uuid.uuid4().hex}",

@@ -36,6 +36,11 @@ def check_reply(text: str) -> dict[str, Any]:
     return {**_check_harm(text), "protected_material_code": undetected, "protected_material_text": undetected}
 
 
+def check_choice(prompt_filter: dict[str, Any], reply: str | None) -> dict[str, Any]:
+    """Return the filter results of a choice: those of its reply, or of the prompt if it was blocked."""
+    return check_reply(reply or "") | (prompt_filter if is_blocked(prompt_filter) else {})
+
+
 def is_blocked(results: dict[str, Any]) -> bool:
     """Return whether any category was filtered."""
     return any(result["filtered"] for result in results.values())
