@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 from multidict import CIMultiDict
 
-from .._data.decoding import Into, decode
+from .._data.decoding import Into, Shape, decode
 from .._data.json_text import loads
 from .._data.result import LONG_TEXT, Origin, shortened, stamp
 from .._data.text import excerpt, printable
@@ -61,6 +61,8 @@ def read_response(
         if isinstance(into, FromResponse):
             return stamp(into.read(response), Origin(None, id))
         result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
+        if isinstance(into, Shape) and into.add_headers:
+            result = into.add_headers(result, response.headers)
     except DecodingError as wrong:
         wrong.status, wrong.request_id = response.status, id
         if wrong.body is None and not isinstance(into, FromResponse):

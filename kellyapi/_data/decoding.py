@@ -12,7 +12,7 @@ whose JSON comes in several forms has a static method `prepare_json(value)` that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from math import isfinite
@@ -44,6 +44,8 @@ class Shape(Generic[T]):
     """An attrs class, `str`, `dict[str, str]`, `tuple[Item, ...]`, or `object` for any JSON."""
     finish: Callable[[Any], T]
     """Makes the result of what was read."""
+    add_headers: Callable[[T, Mapping[str, str]], T] | None = None
+    """Adds to the result what the headers of the response say."""
 
 
 Into = type[T] | Shape[T]

@@ -10,6 +10,8 @@ from .json_text import map_strings
 
 T = TypeVar("T")
 
+NOTE_HEADER = "X-Sandbox-Note"
+"""The header in which the sandbox says how its response differs from the provider's."""
 LONG_TEXT = 64 * 2**10
 """Characters. A longer string is left out of `raw`, so that base64 is not kept alive twice."""
 

@@ -64,7 +64,7 @@ def result_facts(result: ServiceResult) -> str:
         case Translation():
             known: tuple[object, ...] = (f"{result.source_language} → {result.target_language}",)
         case Transcript():
-            known = (result.language, *result.warnings)
+            known = (result.language,)
         case Speech():
             rate = result.sample_rate and f"{result.sample_rate:,} Hz"
             known = (result.duration and f"{result.duration:.1f} s", rate, result.mime)

@@ -5,10 +5,10 @@ The provider publishes no specification, so each `Source:` names public code tha
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from .._core.messages import TRANSCRIPTION_TIMEOUT, FromResponse, Headers, Response
 from .._core.options import Options, hide_secrets, read_timeout
@@ -21,6 +21,8 @@ from .._data.arguments import NotBlank
 from .._data.decoding import Shape
 from .._data.media import MediaSource, open_media
 from .._data.media_types import sniff
+from .._data.result import NOTE_HEADER
+from .._data.text import printable
 from ..errors import DecodingError
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
@@ -152,9 +154,13 @@ class Khaya(ProviderClient):
         def finish(translated: str) -> Translation:
             return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
 
+        def add_note(translation: Translation, headers: Mapping[str, str]) -> Translation:
+            note = printable(headers.get(NOTE_HEADER, ""))
+            return evolve(translation, warnings=(note,)) if note else translation
+
         def translate_one(part: str) -> Awaitable[Translation]:
             data = {"in": part, "lang": f"{source}-{target}"}
-            return self._post_json(self._path("translation"), data, into=Shape(str, finish))
+            return self._post_json(self._path("translation"), data, into=Shape(str, finish, add_note))
 
         return await (translate_in_parts(text, translate_one) if split else translate_one(text))
 

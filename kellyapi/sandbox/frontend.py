@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 from attrs import frozen
 
+from .._data.result import NOTE_HEADER
 from .engines.errors import BadInput, EngineMissing
 from .engines.supervisor import EngineSupervisor
 from .json_body import MAX_SIZE, parse_object
@@ -117,4 +118,4 @@ async def run_engine(request: web.Request, function: str, **arguments: Any) -> A
 def note_header(note: str | None) -> dict[str, str]:
     """Return the header that says how the sandbox's response differs from the provider's."""
     # A header is one line of ASCII, and a note may quote the request.
-    return {"X-Sandbox-Note": " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}
+    return {NOTE_HEADER: " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}

@@ -34,6 +34,8 @@ class Translation(ServiceResult):
     """The code as you passed it, such as "en" or "eng"."""
     target_language: str
     """The code as you passed it, such as "tw" or "twi"."""
+    warnings: tuple[str, ...] = ()
+    """Why the text may be no translation: the sandbox says here what it could not translate."""
 
     def __str__(self) -> str:
         return self.text
@@ -172,5 +174,6 @@ async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[Tra
         raise failures.exceptions[0] from None
     results = [task.result() for task in tasks]
     done = [translated for _, translated in results if translated is not None]
-    joined = evolve(done[0], text="".join(text for text, _ in results))
+    warnings = tuple(dict.fromkeys(warning for each in done for warning in each.warnings))
+    joined = evolve(done[0], text="".join(text for text, _ in results), warnings=warnings)
     return stamp(joined, Origin([each.raw for each in done], done[0].request_id))

@@ -164,7 +164,24 @@ def test_the_command_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -
     assert khaya.requests[0][1] == WAV
 
 
-def test_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:
+def test_a_warning_of_the_provider_is_printed_on_standard_error(khaya: Server) -> None:
+    khaya.put("/asr/v3/transcribe", {"text": "hello", "warnings": ["'en' is a legacy code"]})
+    done = subprocess.run([*KELLYAPI, "transcribe", "-"], input=WAV, capture_output=True, check=True)
+    assert done.stdout.split() == [b"hello"]
+    assert done.stderr.splitlines() == [b"warning: 'en' is a legacy code"]
+
+
+def test_a_text_that_the_sandbox_cannot_translate_is_printed_with_a_warning() -> None:
+    command = [*KELLYAPI, "--sandbox", "translate", "The lorry is late", "en-tw"]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert done.stdout.decode().split(os.linesep) == ["⟦tw⟧ The lorry is late", ""]
+    assert done.stderr.splitlines() == [b"warning: not translated: unknown from en to tw"]
+    done = subprocess.run([*command, "--json"], capture_output=True, check=True)
+    assert json.loads(done.stdout)["warnings"] == ["not translated: unknown from en to tw"]
+    assert done.stderr == b""
+
+
+def test_with_json_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:
     khaya.put("/asr/v3/transcribe", {"text": "hello", "warnings": ["'en' is a legacy code"]})
     words = ["--json", "transcribe", "-", "--language", "en"]
     done = subprocess.run([*KELLYAPI, *words], input=WAV, capture_output=True, check=True)
