@@ -32,7 +32,7 @@ from .aerostack import routes as aerostack
 from .engines.supervisor import EngineSupervisor
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
-from .frontend import CONTEXT, ApiError, Frontend, Handler, SandboxContext
+from .frontend import CONTEXT, ApiError, Frontend, Handler, Hearing, SandboxContext
 from .request_log import LOGGER, RequestLogger
 from .skytells import routes as skytells
 from .skytells.outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES
@@ -99,6 +99,8 @@ class Sandbox:
         webhook_hosts: Names and addresses of other machines whose webhooks are called. By default, only webhooks on
             this machine are.
         webhook_retries: Pauses in seconds before a webhook delivery that failed is sent again.
+        hear: What speech recognition does with Khaya's other languages: "english" refuses them, "marked" returns a word
+            such as "⟦twi-1⟧" for each sound, with its times.
         faults: Faults that are active from the start.
         seed: Seed of the random numbers for faults that have a `probability`.
         engines: Name of the package whose modules do the work.
@@ -125,6 +127,7 @@ class Sandbox:
         prediction_time: NotNegative = 0.5,
         webhook_hosts: Iterable[Host] = (),
         webhook_retries: Iterable[NotNegative] = (0.5, 1.0, 2.0),
+        hear: Hearing = "english",
         faults: Iterable[Fault] = (),
         seed: int = 0,
         engines: NotBlank = f"{__package__}.engines",
@@ -132,6 +135,7 @@ class Sandbox:
     ) -> None:
         self.port = port
         self.host = host
+        self._hear = hear
         self._allowed_hosts = frozenset(map(normalize_host, allow_hosts))
         if not is_loopback(host):
             if not self._allowed_hosts:
@@ -235,7 +239,9 @@ class Sandbox:
         app[PREDICTION_TIME] = self._prediction_time
         app[WEBHOOK_HOSTS] = self._webhook_hosts
         app[WEBHOOK_RETRIES] = self._webhook_retries
-        app[CONTEXT] = context = SandboxContext(engines=self._new_engines(), store=self._new_store(), keys=self.keys)
+        app[CONTEXT] = context = SandboxContext(
+            engines=self._new_engines(), store=self._new_store(), keys=self.keys, hear=self._hear
+        )
         for frontend in _FRONTENDS:
             for method, path, handler in frontend.routes:
                 self._frontend_of[app.router.add_route(method, path, frontend.with_key_check(handler))] = frontend

@@ -6,7 +6,7 @@ A `Frontend` is one provider as a client sees it. Its routes are in the module o
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Container
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 from attrs import frozen
@@ -17,6 +17,8 @@ from .engines.supervisor import EngineSupervisor
 from .json_body import MAX_SIZE, parse_object
 from .store import Store
 
+Hearing = Literal["english", "marked"]
+"""What speech recognition does with languages that it has no model of: refuse them, or mark their sounds."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -28,6 +30,7 @@ class SandboxContext:
     store: Store
     keys: Container[str] | None
     """API keys to accept; `None` accepts every key that is not blank."""
+    hear: Hearing
 
 
 CONTEXT = web.AppKey("context", SandboxContext)

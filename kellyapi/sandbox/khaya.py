@@ -11,7 +11,7 @@ from .._data.text import is_blank
 from ..languages import SYNTHESIS, TRANSCRIPTION, VOICES, find
 from .engines.errors import BadInput
 from .engines.language import translation
-from .frontend import ApiError, Frontend, Handler, note_header, read_json_object, run_engine
+from .frontend import CONTEXT, ApiError, Frontend, Handler, note_header, read_json_object, run_engine
 
 MAX_CHARACTERS = 1000
 _FORMATS = ("wav", "mp3", "ogg")
@@ -89,13 +89,20 @@ def _transcriber(version: str) -> Handler:
         audio = await request.read()
         if not audio:
             raise _invalid_field("EMPTY_AUDIO", "The audio is empty", "audio")
-        transcript = await run_engine(request, "voice.recognition.transcribe", audio=audio, language=language.code)
+        is_marked = request.app[CONTEXT].hear == "marked" and language.code != "eng"
+        function = "voice.recognition.mark" if is_marked else "voice.recognition.transcribe"
+        transcript = await run_engine(request, function, audio=audio, language=language.code)
         if version == "v1":
             return web.json_response(transcript["text"])
         response: dict[str, Any] = {"text": transcript["text"]}
+        warnings = []
         if requested_code != language.code:
             update = f"Please update to '{language.code}' (ISO 639-3)."
-            response["warnings"] = [f"Language code '{requested_code}' is a legacy code. {update}"]
+            warnings.append(f"Language code '{requested_code}' is a legacy code. {update}")
+        if is_marked:
+            warnings.append("marked, not recognised: the sandbox understands English only")
+        if warnings:
+            response["warnings"] = warnings
         if timestamps is not None:
             spans = {"words": [], "segments": [], f"{timestamps}s": transcript[f"{timestamps}s"]}
             response["timings"] = {"unit": "seconds", "granularity": timestamps, **spans}

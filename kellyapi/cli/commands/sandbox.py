@@ -42,6 +42,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="HOST",
         help="another machine whose webhooks are called; otherwise only those on this machine are",
     )
+    parser.add_argument(
+        "--hear",
+        choices=("english", "marked"),
+        default="english",
+        help="whether speech in other languages is refused, or marked with its times (%(default)s)",
+    )
     parser.add_argument("--quiet", action="store_true", help="log no requests on standard error; --json implies it")
 
 
@@ -56,6 +62,7 @@ def run(arguments: Namespace, output: Output) -> None:
         host=arguments.host,
         allow_hosts=arguments.allow_host,
         webhook_hosts=arguments.webhook_host,
+        hear=arguments.hear,
     )
     with nullcontext() if arguments.quiet or arguments.json else _request_log():
         asyncio.run(_serve(sandbox, output))

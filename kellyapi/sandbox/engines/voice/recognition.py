@@ -21,6 +21,8 @@ _FRAMES_PER_SECOND = 100
 _PADDING = 0.1
 _NOISE = 1e-3
 _LONGEST_PAUSE = 0.6  # seconds between words of one segment
+_LEAST_LEVEL, _LEAST_SHARE = 0.005, 0.05  # of the loudest possible sample and of the loudest one: less is silence
+_SHORTEST_GAP = 0.1  # seconds between two sounds
 _FILLER = re.compile(r"[<\[+]")  # <s>, </s>, <sil>, [NOISE], ++BREATH++
 
 
@@ -110,3 +112,34 @@ def _make_segment(words: list[Word]) -> Segment:
 
 def _join(words: list[Word]) -> str:
     return " ".join(word["word"] for word in words)
+
+
+def mark(audio: bytes, language: str) -> Transcript:
+    """Mark the sounds of a recording in a language that has no model, each as a word such as `⟦twi-1⟧`.
+
+    The times are those of the sounds. A pause of more than 0.1 s separates two of them.
+
+    Raises:
+        BadInput: If the audio cannot be used.
+    """
+    samples, rate = decode(audio)
+    duration = len(samples) / rate
+    words: list[Word] = [
+        {"word": f"⟦{language}-{number}⟧", "start": round(start, 2), "end": round(min(end, duration), 2)}
+        for number, (start, end) in enumerate(_find_sounds(samples, rate), 1)
+    ]
+    segments = [_make_segment(group) for group in _split_at_pauses(words)]
+    return {"text": _join(words), "words": words, "segments": segments, "duration": round(duration, 2)}
+
+
+def _find_sounds(samples: NDArray[np.float32], rate: int) -> list[tuple[float, float]]:
+    """Return start and end of each sound in seconds."""
+    length = max(1, rate // _FRAMES_PER_SECOND)
+    frames = np.pad(samples, (0, -len(samples) % length)).reshape(-1, length)
+    levels = np.abs(frames).max(axis=1)
+    loud = np.flatnonzero(levels > max(_LEAST_LEVEL, _LEAST_SHARE * float(levels.max())))
+    if not len(loud):
+        return []
+    breaks = np.flatnonzero(np.diff(loud) * length > _SHORTEST_GAP * rate)
+    starts, ends = loud[np.r_[0, breaks + 1]], loud[np.r_[breaks, len(loud) - 1]] + 1
+    return [(int(start) * length / rate, int(end) * length / rate) for start, end in zip(starts, ends, strict=True)]
