@@ -104,8 +104,8 @@ class Sandbox:
         faults: Faults that are active from the start.
         seed: Seed of the random numbers for faults that have a `probability`.
         engines: Name of the package whose modules do the work.
-        keep_engines: Whether the engines' process is kept for the next sandbox of this program, which then starts
-            faster. It ends with the program.
+        keep_engines: Whether the engines' idle processes are kept for the next sandbox of this program, which then
+            starts faster. They end with the program.
 
     Raises:
         ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range, if `allow_hosts` or
@@ -268,7 +268,7 @@ class Sandbox:
         serving_loops[self] = asyncio.get_running_loop()
 
     async def close(self) -> None:
-        """Stop listening, and end the process of the engines."""
+        """Stop listening, and end the processes of the engines."""
         serving_loops.pop(self, None)
         runner, self._runner = self._runner, None
         if runner is not None:

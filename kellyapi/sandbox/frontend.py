@@ -5,6 +5,7 @@ A `Frontend` is one provider as a client sees it. Its routes are in the module o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Container
 from typing import Any, Literal
 
@@ -33,6 +34,9 @@ class SandboxContext:
     hear: Hearing
 
 
+CLIENT_CHECK_INTERVAL = 1.0
+"""Seconds between two checks that the client of an engine's work is still connected: aiohttp does not tell a handler
+when it leaves."""
 CONTEXT = web.AppKey("context", SandboxContext)
 
 
@@ -114,8 +118,19 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
 
 
 async def run_engine(request: web.Request, function: str, **arguments: Any) -> Any:
-    """Run a function of the engines, such as "voice.synthesis.synthesize", in their process."""
-    return await request.app[CONTEXT].engines.run(function, **arguments)
+    """Run a function of the engines, such as "voice.synthesis.synthesize", in one of their processes.
+
+    Raises:
+        ConnectionResetError: If the client disconnected. The work is cancelled.
+    """
+    work = asyncio.create_task(request.app[CONTEXT].engines.run(function, **arguments))
+    try:
+        while not (await asyncio.wait([work], timeout=CLIENT_CHECK_INTERVAL))[0]:
+            if request.transport is None or request.transport.is_closing():
+                raise ConnectionResetError("the client has disconnected")
+        return work.result()
+    finally:
+        work.cancel()
 
 
 def note_header(note: str | None) -> dict[str, str]:

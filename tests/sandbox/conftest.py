@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -83,8 +84,11 @@ async def engine_gate() -> AsyncIterator[EngineGate]:
     calls: asyncio.Queue[BusyEngine] = asyncio.Queue()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        calls.put_nowait(BusyEngine(int(await reader.readline()), writer.close))
-        await reader.read()
+        ended = asyncio.Event()
+        calls.put_nowait(BusyEngine(int(await reader.readline()), writer.close, ended))
+        with suppress(ConnectionError):  # its process was killed
+            await reader.read()
+        ended.set()
         writer.close()
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)

@@ -43,6 +43,8 @@ class BusyEngine:
 
     process: int
     finish: Callable[[], None]
+    ended: asyncio.Event
+    """Set when it has finished or its process has ended."""
 
 
 @frozen

@@ -1,7 +1,7 @@
-"""The server's side of the engines: child processes that run one call at a time.
+"""The server's side of the engines: child processes that each run one call at a time.
 
-The child runs `worker_main`. It starts with the first call and ends with its sandbox. A test suite can keep it for its
-next sandbox, since starting one takes longer than most calls (0.2 to 1.5 s of CPU).
+The children run `worker_main`. They start on demand and end with their sandbox. A test suite can keep them for its next
+sandbox, since starting one takes longer than most calls (0.2 to 1.5 s of CPU).
 """
 
 from __future__ import annotations
@@ -15,10 +15,20 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import Any
+
+from attrs import define
 
 from .worker_main import LENGTH
 
+RECORDINGS = "voice"
+"""Modules of the package whose work may take minutes: recognition and synthesis of speech."""
+TIME_LIMITS = {RECORDINGS: 600.0}
+"""Seconds that a call may take, by the first part of its function's name. Clients wait 600 s for a transcript."""
+DEFAULT_TIME_LIMIT = 60.0
+# One thread per process: the processes share the cores, and each thread of OpenBLAS reserves memory.
+_THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; SIGTERM kills there
 
 
@@ -31,7 +41,7 @@ class _Child:
             [sys.executable, "-P", "-m", "kellyapi.sandbox.engines.worker_main"],  # -P: not from the working folder
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            env=os.environ | _THREADS | {"PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
     def call(self, request: bytes) -> bytes | None:
@@ -62,8 +72,8 @@ class _Child:
 
 
 _Origin = tuple[int, list[str]]
-_idle: list[_Child] = []
-"""At most one child, kept by a supervisor that has closed."""
+_kept: list[_Child] = []
+"""Children of supervisors that have closed."""
 
 
 def _get_origin() -> _Origin:
@@ -71,22 +81,27 @@ def _get_origin() -> _Origin:
     return os.getpid(), list(sys.path)
 
 
-def _take_child() -> _Child:
-    """Return the idle child, or start one."""
-    try:
-        child = _idle.pop()
-    except IndexError:
-        return _Child(_get_origin())
-    if child.origin == _get_origin() and child.is_running():
-        return child
-    _end_unused(child)
+def _take_child(*idle: list[_Child]) -> _Child:
+    """Return an idle child, or start one."""
+    for children in idle:
+        while child := _pop(children):
+            if child.origin == _get_origin() and child.is_running():
+                return child
+            _end_unused(child)
     return _Child(_get_origin())
 
 
-def _keep_child(child: _Child) -> None:
-    _idle.append(child)
-    while len(_idle) > 1:
-        _end_unused(_idle.pop(0))
+def _pop(children: list[_Child]) -> _Child | None:
+    try:
+        return children.pop()
+    except IndexError:  # another thread may have taken the last one
+        return None
+
+
+def _keep_child(child: _Child, most: int) -> None:
+    _kept.append(child)
+    while len(_kept) > most:
+        _end_unused(_kept.pop(0))
 
 
 def _end_unused(child: _Child) -> None:
@@ -95,83 +110,152 @@ def _end_unused(child: _Child) -> None:
 
 
 @atexit.register
-def _end_idle_child() -> None:
-    while _idle:
-        _end_unused(_idle.pop())
+def _end_kept_children() -> None:
+    while child := _pop(_kept):
+        _end_unused(child)
+
+
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    if sys.version_info >= (3, 13):
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@define(eq=False)
+class _Job:
+    """A call of a function, from its request to its result."""
+
+    function: str
+    arguments: dict[str, Any]
+    time_limit: float
+    has_begun: bool = False
+    child: _Child | None = None
+    """The child that works on it now."""
+    end_reason: str | None = None
+    """Why it was ended before it was done."""
 
 
 class EngineSupervisor:
-    """Runner of the functions in the modules of `package`, in a child process.
+    """Runner of the functions in the modules of `package`, in child processes.
 
-    With `keep`, the child is kept at `close` for the next supervisor of this program. With `fresh`, no kept
+    There are as many children as cores, and one more. Speech (the modules under `voice`) uses at most as many as there
+    are cores. So one child at least is free for everything else, and a picture never waits behind recordings. Within
+    this rule, calls start in the order in which they came.
+
+    With `keep`, the idle children are kept at `close` for the next supervisor of this program. With `fresh`, no kept
     child is used.
     """
 
-    def __init__(self, package: str = "kellyapi.sandbox.engines", *, keep: bool = False, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        package: str = "kellyapi.sandbox.engines",
+        *,
+        keep: bool = False,
+        fresh: bool = False,
+        cores: int | None = None,
+    ) -> None:
         self._package = package
         self._keep = keep
         self._fresh = fresh
-        self._thread = ThreadPoolExecutor(1, "kellyapi-engines")  # one thread: one call at a time
-        self._child: _Child | None = None
-        self._lock = threading.Lock()  # around the two below
-        self._working = False
+        cores = cores or count_cores()
+        self._most = cores + 1
+        self._recordings = asyncio.Semaphore(cores)
+        self._all = asyncio.Semaphore(self._most)
+        self._threads = ThreadPoolExecutor(self._most, "kellyapi-engines")  # each thread serves one child at a time
+        self._jobs: dict[asyncio.Task[Any], _Job] = {}
+        self._lock = threading.Lock()  # around the idle children, and the child and the end of each job
+        self._idle: list[_Child] = []
         self._closed = False
 
     async def run(self, function: str, **arguments: Any) -> Any:
         """Run `"module.function"` with these arguments.
 
-        If a call is cancelled, its work continues in the child, and the next call waits for it.
+        If this is cancelled, a call that has not begun is dropped, and work on speech is ended with its child. Other
+        work continues in its child, which takes less time than starting another one.
 
         Raises:
             BadInput: As the function raised it.
             EngineMissing: If the function's package is not installed.
-            RuntimeError: If the function raised anything else, or if the child ended. The next call starts a new child.
+            RuntimeError: If the function raised anything else or took longer than its time limit, or if the child
+                ended. The next call starts a new child.
         """
         if self._closed:
             raise RuntimeError("the engines are closed")
-        loop = asyncio.get_running_loop()
-        call = loop.run_in_executor(self._thread, self._call_child, f"{self._package}.{function}", arguments)
-        call.add_done_callback(_read_error)
-        return await asyncio.shield(call)
+        kind = function.partition(".")[0]
+        job = _Job(f"{self._package}.{function}", arguments, TIME_LIMITS.get(kind, DEFAULT_TIME_LIMIT))
+        task = asyncio.create_task(self._run(job, is_recording=kind == RECORDINGS))
+        self._jobs[task] = job
+        task.add_done_callback(self._forget)
+        try:
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            if not job.has_begun:
+                task.cancel()
+            elif kind == RECORDINGS:
+                self._end(job, "was cancelled")
+            raise
+        return task.result()
 
     async def close(self) -> None:
-        """End the work of the child. Calls in progress raise `RuntimeError`."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._working and self._child:
-                self._child.kill()
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._give_back)
-        self._thread.shutdown(wait=False)
+        """End the work of the children. Calls in progress raise `RuntimeError`."""
+        self._closed = True
+        for job in self._jobs.values():
+            self._end(job, "was ended with the sandbox")
+        if self._jobs:
+            await asyncio.wait(self._jobs)
+        await asyncio.to_thread(self._give_back)
+        self._threads.shutdown(wait=False)
 
-    def _call_child(self, function: str, arguments: dict[str, Any]) -> Any:
-        request = pickle.dumps((function, arguments))
-        self._child = child = self._child or (_Child(_get_origin()) if self._fresh else _take_child())
+    async def _run(self, job: _Job, *, is_recording: bool) -> Any:
+        async with self._recordings if is_recording else nullcontext(), self._all:
+            if job.end_reason:
+                raise RuntimeError(f"{job.function} {job.end_reason}")
+            job.has_begun = True
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(job.time_limit, self._end, job, f"took longer than {job.time_limit:g} s")
+            try:
+                return await loop.run_in_executor(self._threads, self._call_child, job)
+            finally:
+                timer.cancel()
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        del self._jobs[task]
+        if not task.cancelled():
+            task.exception()  # asyncio would log the error of a call whose caller was cancelled
+
+    def _end(self, job: _Job, reason: str) -> None:
         with self._lock:
-            if self._closed:
-                raise RuntimeError("the engines are closed")
-            self._working = True
-        reply = child.call(request)
+            job.end_reason = job.end_reason or reason
+            if job.child:
+                job.child.kill()
+
+    def _call_child(self, job: _Job) -> Any:
+        request = pickle.dumps((job.function, job.arguments, job.time_limit))
+        child = _take_child(self._idle, *([] if self._fresh else [_kept]))
         with self._lock:
-            self._working = False
-        if reply is None:
-            self._child = None
-            raise RuntimeError(f"the engines' process ended with code {child.end()} in {function}")
+            job.child = child
+        reply = None if job.end_reason else child.call(request)
+        with self._lock:
+            job.child = None
+            is_usable = reply is not None and job.end_reason is None
+            if is_usable:
+                self._idle.append(child)
+        if reply is None or not is_usable:
+            code = child.end()
+            if job.end_reason:
+                raise RuntimeError(f"{job.function} {job.end_reason}")
+            raise RuntimeError(f"the engines' process ended with code {code} in {job.function}")
         succeeded, value = pickle.loads(reply)
         if not succeeded:
             raise value
         return value
 
     def _give_back(self) -> None:
-        child, self._child = self._child, None
-        if child and self._keep and child.is_running():
-            _keep_child(child)
-        elif child:
-            child.end()
-
-
-def _read_error(call: asyncio.Future[Any]) -> None:
-    """Read the error of a call whose caller was cancelled: asyncio would log that nothing reads it."""
-    if not call.cancelled():
-        call.exception()
+        while child := _pop(self._idle):
+            if self._keep and child.is_running():
+                _keep_child(child, self._most)
+            else:
+                child.end()

@@ -7,11 +7,11 @@ say so. `prompt_scene` turns a prompt into a scene, and `landscape` paints it.
 from __future__ import annotations
 
 import io
-import warnings
 
 from ..errors import BadInput, EngineMissing
 from .drawing_tools import Floats
 from .landscape import foreground, paint
+from .picture_files import open_picture
 from .prompt_scene import read_prompt
 
 try:
@@ -59,7 +59,7 @@ def edit(image: bytes, prompt: str, width: int, height: int) -> bytes:
     """
     _check_size(width, height)
     scene = read_prompt(prompt)
-    picture = ImageOps.fit(_without_alpha(_open_picture(image)), (width, height), Image.Resampling.LANCZOS)
+    picture = ImageOps.fit(_without_alpha(open_picture(image)), (width, height), Image.Resampling.LANCZOS)
     canvas = np.asarray(picture, np.float32)
     shade = canvas @ np.array([0.299, 0.587, 0.114], np.float32)
     tones = np.array([scene.palette.plant, scene.palette.top, scene.palette.middle, scene.palette.light], np.float32)
@@ -75,7 +75,7 @@ def describe(image: bytes, prompt: str = "") -> str:
     Raises:
         BadInput: If the image cannot be read.
     """
-    picture = _open_picture(image)
+    picture = open_picture(image)
     shape = "square" if picture.width == picture.height else "wide" if picture.width > picture.height else "tall"
     pixels = np.asarray(_without_alpha(picture).resize((64, 64), Image.Resampling.BOX), np.float32).reshape(-1, 3)
     light = float((pixels @ np.array([0.299, 0.587, 0.114])).mean())
@@ -98,7 +98,7 @@ def upscale(image: bytes) -> bytes:
     Raises:
         BadInput: If the image cannot be read.
     """
-    picture = _open_picture(image)
+    picture = open_picture(image)
     factor = min(4.0, max(1.0, LARGEST_UPSCALED / max(picture.width, picture.height)))
     size = (max(1, round(picture.width * factor)), max(1, round(picture.height * factor)))
     return _png(picture.resize(size, Image.Resampling.LANCZOS))
@@ -113,7 +113,7 @@ def remove_background(image: bytes) -> bytes:
     Raises:
         BadInput: If the image cannot be read.
     """
-    picture = _open_picture(image).convert("RGBA")
+    picture = open_picture(image).convert("RGBA")
     small = _without_alpha(picture)
     small.thumbnail((SEARCH_SIZE, SEARCH_SIZE))
     similar = Image.fromarray(np.where(_distance_from_border_colours(small) < TOLERANCE, 255, 0).astype(np.uint8))
@@ -157,25 +157,9 @@ def _distance_from_border_colours(picture: Image.Image) -> Floats:
     return np.asarray(np.abs(terms @ surface - colours).max(-1), np.float32)
 
 
-def _open_picture(image: bytes) -> Image.Image:
-    """Return an upright RGB or RGBA picture; of an animation, the first frame."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            file = Image.open(io.BytesIO(image), formats=("PNG", "JPEG", "WEBP", "GIF"))
-            file.load()
-            picture = ImageOps.exif_transpose(file).convert("RGBA" if file.has_transparency_data else "RGB")
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-        raise BadInput("image", f"the picture has more pixels than {Image.MAX_IMAGE_PIXELS:,}") from error
-    except Exception as error:  # broad: Pillow documents no list of errors for broken files
-        raise BadInput("image", "this is not a PNG, JPEG, WEBP or GIF picture that can be read") from error
-    picture.info = file.info
-    return picture
-
-
 def _without_alpha(picture: Image.Image) -> Image.Image:
     if picture.mode == "RGB":
-        return picture.copy()
+        return picture
     return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 

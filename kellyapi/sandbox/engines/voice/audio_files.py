@@ -20,6 +20,14 @@ FORMATS = {
 """Container, codec and media type of each format that a request can name."""
 
 
+MAX_SECONDS, MAX_SAMPLES, RATES = 600, 2**26, range(4_000, 384_001)
+"""Limits of audio that is decoded: its duration, its samples in all channels together, and its rates in hertz."""
+_BLOCK = 2**20
+"""Samples in all channels that are decoded at once."""
+_PIECE = 10
+"""Seconds that are resampled at once."""
+
+
 def decode(audio: bytes) -> tuple[NDArray[np.float32], int]:
     """Read WAV, MP3, FLAC, OGG or another format of libsndfile.
 
@@ -27,15 +35,25 @@ def decode(audio: bytes) -> tuple[NDArray[np.float32], int]:
         The samples of one channel, from -1 to 1, and their rate in hertz.
 
     Raises:
-        BadInput: If the bytes are not audio, or have no samples.
+        BadInput: If the bytes are not audio, have no samples, or are longer than the limits, by their header if it says
+            so.
     """
+    blocks: list[NDArray[np.float32]] = []
     try:
-        samples, rate = soundfile.read(io.BytesIO(audio), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(io.BytesIO(audio)) as file:
+            rate = file.samplerate
+            if rate not in RATES:
+                raise BadInput("audio", f"audio at {rate} Hz can't be understood")
+            if file.frames > MAX_SECONDS * rate or file.frames * file.channels > MAX_SAMPLES:
+                raise BadInput("audio", f"the audio is longer than {MAX_SECONDS} seconds or {MAX_SAMPLES:,} samples")
+            # `read` returns no more frames than the header names.
+            while len(block := file.read(max(1, _BLOCK // file.channels), "float32", always_2d=True)):
+                blocks.append(block.mean(axis=1))
     except soundfile.LibsndfileError as error:
         raise BadInput("audio", f"not audio: {error.error_string}") from None
-    if not len(samples):
+    if not blocks:
         raise BadInput("audio", "the audio is empty")
-    return np.nan_to_num(samples.mean(axis=1)), rate
+    return np.nan_to_num(np.concatenate(blocks), copy=False), rate
 
 
 def encode(samples: NDArray[np.int16], rate: int, format: str) -> bytes:
@@ -49,7 +67,19 @@ def encode(samples: NDArray[np.int16], rate: int, format: str) -> bytes:
 
 
 def resample(samples: NDArray[np.float32], rate: int, new_rate: int) -> NDArray[np.float32]:
-    """Change the rate by cutting or extending the spectrum. Both ends should be silent, since the spectrum wraps."""
-    count = len(samples) * new_rate // rate
-    spectrum = np.fft.rfft(samples)[: count // 2 + 1]
-    return (np.fft.irfft(spectrum, count) * (count / len(samples))).astype(np.float32)
+    """Change the rate by cutting or extending the spectrum. Both ends should be silent, since the spectrum wraps.
+
+    The spectrum of ten minutes would take 1 GB, so it is made of pieces, each with a fading second of its neighbours.
+    """
+    pieces = []
+    for start in range(0, len(samples), _PIECE * rate):
+        before = min(start, rate)
+        piece = samples[start - before : start + (_PIECE + 1) * rate].copy()
+        piece[:before] *= np.linspace(0, 1, before, dtype=np.float32)
+        after = piece[before + _PIECE * rate :]
+        after *= np.linspace(1, 0, len(after), dtype=np.float32)
+        count = len(piece) * new_rate // rate
+        spectrum = np.fft.rfft(piece)[: count // 2 + 1]
+        resampled = np.fft.irfft(spectrum, count) * (count / len(piece))
+        pieces.append(resampled[before // rate * new_rate :][: _PIECE * new_rate].astype(np.float32))
+    return np.concatenate(pieces)

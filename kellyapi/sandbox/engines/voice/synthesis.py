@@ -35,6 +35,8 @@ _DEFAULT_NEAREST_VOICE = ("sw", "Swahili")
 _VARIANTS = {None: "f5", "female": "f5", "male_high": "m3", "male_low": "m8"}  # medians of 199, 101 and 82 Hz
 _KELLY_VOICE = re.compile(r"en-US_\w+")  # such as "en-US_LisaExpressive", the default of Kelly AI
 
+MAX_LENGTH = 10_000
+"""Characters of a text: ten minutes of speech."""
 # From speak_lib.h of espeak-ng 1.52.
 _SYNCHRONOUS, _DONT_EXIT, _RATE, _UTF8 = 2, 0x8000, 1, 1
 _WORDS_PER_MINUTE = 175
@@ -67,6 +69,8 @@ def synthesize(text: str, language: str, voice: str | None = None, format: str =
         raise BadInput("audio", f"no format {format!r}: {', '.join(FORMATS)}")
     if not text.strip():
         raise BadInput("text", "there is nothing to say")
+    if len(text) > MAX_LENGTH:
+        raise BadInput("text", f"the sandbox speaks at most {MAX_LENGTH:,} characters, not {len(text):,}")
     note = _choose_voice(language, _find_variant(voice))
     if note:  # the voice of another language spells accented letters out: "letter e with acute"
         text = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
