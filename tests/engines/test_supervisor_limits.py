@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import IO
@@ -115,6 +116,16 @@ async def test_a_recording_whose_caller_is_cancelled_is_ended(engines: EngineSup
     assert work.cancelled()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
+
+
+async def test_a_process_that_cannot_be_started_fails_its_call(
+    engines: EngineSupervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", "/no/such/python")
+        with pytest.raises(RuntimeError, match="cannot be started"):
+            await engines.run("plain.process")
+    assert await engines.run("plain.echo", value=1) == 1
 
 
 async def test_closing_fails_the_calls_that_have_not_begun(engines: EngineSupervisor, record: Record) -> None:

@@ -77,8 +77,11 @@ _kept: list[_Child] = []
 
 
 def _get_origin() -> _Origin:
-    """Return what two sandboxes must have in common to use one child after another: the process and `sys.path`."""
-    return os.getpid(), list(sys.path)
+    """Return what two sandboxes must have in common to use one child after another.
+
+    These are the process, and the paths on which modules and programs such as Apertium are found.
+    """
+    return os.getpid(), [os.environ.get("PATH", ""), *sys.path]
 
 
 def _take_child(*idle: list[_Child]) -> _Child:
@@ -88,7 +91,10 @@ def _take_child(*idle: list[_Child]) -> _Child:
             if child.origin == _get_origin() and child.is_running():
                 return child
             _end_unused(child)
-    return _Child(_get_origin())
+    try:
+        return _Child(_get_origin())
+    except OSError as error:
+        raise RuntimeError(f"the engines' process cannot be started: {error}") from error
 
 
 def _pop(children: list[_Child]) -> _Child | None:
