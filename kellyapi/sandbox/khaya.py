@@ -118,7 +118,7 @@ async def _list_transcription_languages(request: web.Request) -> web.Response:
 async def _synthesize(request: web.Request, *, version: int) -> web.StreamResponse:
     body = await read_json_object(request)
     text, language, voice = body.get("text"), body.get("language"), body.get("speaker_id")
-    format = body.get("format") or "wav" if version > 1 else "wav"
+    format, stream = (body.get("format", "wav"), body.get("stream", False)) if version > 1 else ("wav", False)
     if not isinstance(text, str) or not text:
         raise _invalid_field("EMPTY_TEXT", "The text to speak is empty", "text")
     if not isinstance(language, str) or not language:
@@ -127,11 +127,13 @@ async def _synthesize(request: web.Request, *, version: int) -> web.StreamRespon
         raise _invalid_field("INVALID_SPEAKER", f"speaker_id must be one of {', '.join(VOICES)}", "speaker_id")
     if format not in _FORMATS:
         raise _invalid_field("INVALID_REQUEST", f"format must be one of {', '.join(_FORMATS)}", "format")
+    if not isinstance(stream, bool):
+        raise _invalid_field("INVALID_REQUEST", "stream must be true or false", "stream")
     speech = await run_engine(
         request, "voice.synthesis.synthesize", text=text, language=language, voice=voice, format=format
     )
     headers = {"Content-Type": f"audio/{format}", **note_header(speech["note"])}
-    if version == 1 or not body.get("stream"):
+    if not stream:
         return web.Response(body=speech["audio"], headers=headers)
     response = web.StreamResponse(headers=headers)
     response.enable_chunked_encoding()

@@ -341,3 +341,14 @@ async def test_an_upload_in_pieces_is_transcribed_complete(
         response = await session.post(f"{sandbox.url}/asr/v3/transcribe?language=eng", data=pieces())
         assert await response.json() == {"text": recognition.TEXT}
     assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("format", ""), ("format", None), ("format", 3), ("format", "flac"), ("format", "WAV"), ("stream", "yes"),
+     ("stream", 1), ("stream", None)],
+)  # fmt: skip
+async def test_a_wrong_format_or_stream_is_refused(khaya: Send, field: str, value: object) -> None:
+    body = {"text": "hello", "language": "eng", field: value}
+    refused = await khaya("POST", "/tts/v2/synthesize", json=body)
+    assert (refused.status, error_code(refused)) == (400, ("INVALID_REQUEST", field))
