@@ -10,6 +10,7 @@ from typing import Any
 from aiohttp import web
 
 DONE = "[DONE]"
+_WORD = re.compile(r"\s*+\S++|\s++")
 
 
 async def send_events(request: web.Request, events: Iterable[dict[str, Any] | str]) -> web.StreamResponse:
@@ -27,7 +28,7 @@ async def send_events(request: web.Request, events: Iterable[dict[str, Any] | st
 
 def split_words(text: str) -> list[str]:
     """Split a text into words, each with the white space before it. Joined, they are the text again."""
-    return re.findall(r"\s*\S+|\s+\Z", text)
+    return _WORD.findall(text)
 
 
 def completion_chunks(completion: dict[str, Any], stream_options: Any) -> Iterator[dict[str, Any] | str]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from http_client import Send
 
-from kellyapi import Aerostack, NotFoundError
+from kellyapi import Aerostack, BadRequestError, NotFoundError
 
 
 @pytest.fixture
@@ -149,3 +149,9 @@ async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, b
     response = await post(f"/v1/ai/search/{path}", json=body)
     assert (response.status, response.json["code"]) == (400, "VALIDATION_ERROR")
     assert response.json["details"] == {"field": field}
+
+
+async def test_the_text_of_a_query_is_bounded(aerostack: Aerostack) -> None:
+    assert await aerostack.search.query("a " * 5_000) == ()
+    with pytest.raises(BadRequestError, match="at most 10000 characters"):
+        await aerostack.search.query("a" * 10_001)

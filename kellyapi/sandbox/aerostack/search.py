@@ -20,6 +20,7 @@ from .body_fields import invalid_field, optional_field, optional_number, require
 
 _COLUMNS = "id, type, content, metadata"
 _MAX_WORDS = 100
+_MAX_QUERY = 10_000
 _MODELS = ("english", "multilingual")
 
 
@@ -45,6 +46,8 @@ async def _query(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     text, limit = required_text(body, "text"), optional_number(body, "topK", 5, whole=True, least=1)
     types, filter = optional_field(body, "types", list), optional_field(body, "filter", dict) or {}
+    if len(text) > _MAX_QUERY:
+        raise invalid_field("text", f"must have at most {_MAX_QUERY} characters")
     if types is not None and not all(isinstance(each, str) for each in types):
         raise invalid_field("types", "must be an array of strings")
     results = await request.app[CONTEXT].store.run(_find_documents, text, types, filter)

@@ -15,7 +15,7 @@ from ....languages import TRANSLATION, find
 from .phrasebook import PHRASES
 
 _APERTIUM_TIMEOUT = 20
-_PUNCTUATION = re.compile(r"(\s*[.,;:!?…]+\s*)")
+_PUNCTUATION = re.compile(r"(?<!\s)(\s*+(?:[.,;:!?…]++\s*+)++)")
 # Two-letter codes that are not in Khaya's table, of the languages for which Debian has Apertium packages.
 _APERTIUM_CODES = dict(
     re.findall(

@@ -24,17 +24,21 @@ STYLE = get_style_by_name("one-dark")
 HINTS = {
     "php": r"<\?php",
     "html": r"\A\s*<(!doctype|\w+[\s>])",
-    "c": r"^\s*#include\b",
-    "bash": r"\A#!.*sh$|^\s*(\$ |sudo |pip |npm |curl |echo |export |cd )",
-    "python": r"^\s*(async )?(def|class|with|for|while|if|try)\b.*:$|^(from \S+ )?import \w+|\bprint\(|\bawait .*\)$",
+    "c": r"^[ \t]*#include\b",
+    "bash": r"\A#!.*sh$|^[ \t]*(\$ |sudo |pip |npm |curl |echo |export |cd )",
+    "python": r"^[ \t]*(async )?(def|class|with|for|while|if|try)\b.*:$|^(from \S+ )?import \w+|\bprint\("
+    r"|^(?>.*?\bawait )(?>.*)(?<=\))$",
     "go": r"^package \w+$|^func \w",
-    "rust": r"\bfn \w+.*\{|\blet mut\b",
+    "rust": r"^(?>.*?\bfn )\w++.*\{|\blet mut\b",
     "java": r"\bpublic (static|class|interface)\b",
-    "javascript": r"\b(const|let|var) [\w{\[]+.*=|=>|\bfunction\b|\bconsole\.",
-    "sql": r"^\s*(select .* from|insert into|create table|update .* set|delete from)\b",
+    "javascript": r"^(?>.*?\b(?:const|let|var) )[\w{\[]++.*=|=>|\bfunction\b|\bconsole\.",
+    "sql": r"^[ \t]*(select .* from|insert into|create table|update .* set|delete from)\b",
     "json": r"\A\s*[\[{]\s*[\"\d\[{]",
 }
-"""Patterns that reveal a language, tried in this order; Pygments' own guess was right for 5 of 16 short samples."""
+"""Patterns that reveal a language, each in linear time, tried in this order.
+
+Pygments' own guess was right for 5 of 16 short samples.
+"""
 _LINE_HEIGHT, _PADDING, _TITLE_BAR, _BORDER, _LEAST_COLUMNS = 42, 36, 66, 56, 36
 
 

@@ -8,13 +8,13 @@ and the reply is the description; other images are not fetched. The content filt
 from __future__ import annotations
 
 import base64
-import re
 from types import NoneType
 from typing import Any
 
 from aiohttp import web
 
 from ...frontend import ApiError, run_engine
+from ...sse import split_words
 from ..models import find_model, model_kind
 from . import content_filter
 
@@ -137,7 +137,7 @@ async def make_reply(
     for end in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
         if isinstance(end, str) and end:
             text = text.partition(end)[0]
-    words = re.findall(r"\s*\S+", text)
+    words = split_words(text.rstrip())
     if max_tokens is None or len(words) <= max_tokens:
         return text, "stop"
     return "".join(words[:max_tokens]), "length"

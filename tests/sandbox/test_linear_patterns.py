@@ -1,0 +1,147 @@
+"""Patterns that meet texts of clients: each takes its worst 100 kB in linear time."""
+
+from __future__ import annotations
+
+import ast
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+import kellyapi.sandbox
+from kellyapi.sandbox import access, sql_statements, sse
+from kellyapi.sandbox.aerostack import auth, storage
+from kellyapi.sandbox.engines.language import chat_rules, translation
+from kellyapi.sandbox.engines.pictures import code_image
+from kellyapi.sandbox.skytells import predictions
+from kellyapi.sandbox.skytells.inference import content_filter
+
+SIZE = 100_000
+MOST_SECONDS = 1.0
+"""CPU for all of a pattern's inputs. Linear ones take up to 0.05 s, quadratic ones more than 5 s."""
+# What makes a pattern start again and again, or give back what it took: runs and repetitions that end in a failure.
+PIECES = (
+    *" \n\ta1._-,;:/*=?!(){}[]'\"`$@<#~&é\0",
+    "a ",
+    "1 ",
+    ". ",
+    " .",
+    "a.",
+    "a@",
+    "@a",
+    "a/",
+    "-a",
+    "''",
+    "/*",
+    "--",
+    "--\n",
+    "(1)",
+    "(1",
+    "bytes=1-",
+    "how do you say ",
+    "how do you say a in b",
+    " in a",
+    " in ",
+    " to a",
+    " into ",
+    "translate a to b ",
+    "calculate 1 + ",
+    "are you a ",
+    "good ",
+    "ignore all ",
+    "ignore the your all any ",
+    "kill ",
+    "hurt myself",
+    "await a",
+    "await )a ",
+    "print( ",
+    "fn a",
+    "fn a ",
+    "const a",
+    "const a ",
+    "let {[",
+    "select a from",
+    "select ",
+    "update a set",
+    "from a import",
+    "async def a",
+    "def a:b",
+    "#!sh",
+    "#include",
+    "<!doctype",
+    '{"a',
+    "public ",
+    "console.",
+)
+STARTS_OF_RULES = ("", "how do you say ", "translate a ", "calculate ")
+ENDS = ("!",)
+COMPILED = {
+    "sql": sql_statements._NAMED_PARAMETER,
+    "words": sse._WORD,
+    "address": auth._ADDRESS,
+    "media type": storage._MEDIA_TYPE,
+    "punctuation": translation._PUNCTUATION,
+    "output": predictions._OUTPUT_NAME,
+    "host": access._HOST,
+    "jailbreak": content_filter._JAILBREAK,
+    **{f"rule {number}": pattern for number, (pattern, _) in enumerate(chat_rules._RULES)},
+    **{f"code in {name}": re.compile(hint, re.MULTILINE | re.IGNORECASE) for name, hint in code_image.HINTS.items()},
+    "harm": re.compile(rf"\b(?:{'|'.join(content_filter._WORDS_BY_CATEGORY['violence']['medium'])})\b", re.IGNORECASE),
+}
+INLINE = (
+    r"\S+|\s+",
+    r"[^\W\d_]+",
+    r"(\n)|([^\n]+)",
+    r"\(\d+\)$",
+    r"[a-z]{2,3}(-[a-z\d]+)*",
+    r"en-US_\w+",
+    r"[<\[+]",
+    "bytes=([0-9]{0,18})-([0-9]{0,18})",
+    "[0-9]{1,9}",
+    r"\w+",
+    r"[^\W_]+",
+    r"\\u[dD][89a-fA-F]",
+)
+WHOLE = {"address", "media type", "output", "host", *INLINE[4:6], *INLINE[7:9]}
+"""Patterns that the sandbox compares with a whole text; it searches for the others."""
+NOT_OF_CLIENTS = {
+    r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)",  # the routes of a test's faults
+    "[a-z]{2,3}-[a-z]{2,3}",  # the names of Apertium's modes
+    r"(\w\w):(\w{3})",  # a constant
+}
+
+
+@pytest.mark.parametrize("name", [*COMPILED, *INLINE])
+def test_a_pattern_takes_its_worst_input_in_linear_time(name: str) -> None:
+    pattern = COMPILED.get(name) or re.compile(name)
+    worst = 0.0
+    for piece in PIECES:
+        run = piece * (SIZE // len(piece))
+        for start in STARTS_OF_RULES if name.startswith("rule") else ("",):
+            for end in ENDS:
+                begin = time.process_time()
+                if name in WHOLE:
+                    pattern.fullmatch(start + run + end)
+                else:
+                    pattern.findall(start + run + end)
+                worst = max(worst, time.process_time() - begin)
+                assert worst < MOST_SECONDS, (start, piece, end)
+
+
+def test_every_pattern_of_the_sandbox_is_in_the_list() -> None:
+    known = {*INLINE, *NOT_OF_CLIENTS, *(pattern.pattern for pattern in COMPILED.values())}
+    missing = set()
+    for path in Path(kellyapi.sandbox.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("re.") and node.args:
+                pattern = node.args[0]
+                if isinstance(pattern, ast.Constant):
+                    text = pattern.value.decode() if isinstance(pattern.value, bytes) else pattern.value
+                    missing |= {(path.name, text)} if text not in known else set()
+    assert not missing
+
+
+def test_white_space_and_punctuation_are_split_as_a_reader_sees_them() -> None:
+    assert len(translation._PUNCTUATION.split("a . . b!c")) == 5
+    assert sse.split_words("  a b  ") == ["  a", " b", "  "]
