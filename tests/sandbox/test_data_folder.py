@@ -212,7 +212,7 @@ async def test_a_prediction_whose_result_cannot_be_stored_fails(tmp_path: Path) 
     store = Store(tmp_path)
     await store.open()
     await store.run_after_commit(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())  # no page more
-    context = SandboxContext(engines=cast(EngineSupervisor, Engines()), store=store, keys=None)
+    context = SandboxContext(engines=cast(EngineSupervisor, Engines()), store=store, keys=None, hear="english")
     prediction = {"id": "one", "model": "gpt-5", "input": {"prompt": "hello"}}
     await predictions._do_work(context, prediction)
     result = await store.get("result", "one")
