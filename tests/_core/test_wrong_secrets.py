@@ -62,7 +62,8 @@ def check_hidden(error: BaseException) -> None:
 @pytest.mark.parametrize("key", OTHER_TYPES, ids=lambda key: type(key).__name__)
 @pytest.mark.parametrize("make", CLIENTS)
 def test_a_key_of_another_type_is_refused_without_showing_it(make: Callable[..., Any], key: Any) -> None:
-    with pytest.raises(TypeError, match=f"api_key must be a string or a function, not {type(key).__name__}") as caught:
+    words = f"api_key must be a string, a function or None, not {type(key).__name__}"
+    with pytest.raises(TypeError, match=words) as caught:
         make(key)
     check_hidden(caught.value)
     if make is not KellyAPI:
@@ -105,7 +106,7 @@ async def test_a_function_that_returns_no_key_is_a_configuration_error(returned:
 @pytest.mark.parametrize("consumer", [KEY.encode(), lambda: KEY.encode(), lambda: _given(KEY.encode())])
 async def test_a_consumers_key_of_another_type_is_refused_without_showing_it(consumer: Any) -> None:
     async with Server(OK) as server, Aerostack("project-key", base_url=server.url) as aerostack:
-        with pytest.raises(TypeError, match="consumer must be a string, or a function that returns one") as caught:
+        with pytest.raises(TypeError, match="consumer must be a string") as caught:
             await aerostack.gateway.wallet("api", consumer=consumer)
         check_hidden(caught.value)
         assert server.requests == []
@@ -155,7 +156,7 @@ HEADERS: tuple[Any, ...] = (
 @pytest.mark.parametrize("make", CLIENTS)
 def test_a_header_that_cannot_be_sent_is_refused_without_showing_it(make: Callable[..., Any], headers: Any) -> None:
     for use in (lambda: make("x", headers=headers), lambda: make("x").with_options(headers=headers)):
-        with pytest.raises((ValueError, TypeError), match="headers must be") as caught:
+        with pytest.raises((ValueError, TypeError), match=r"headers(\['X-Mine'\])? must be") as caught:
             use()
         check_hidden(caught.value)
 
@@ -186,7 +187,7 @@ async def test_a_server_that_repeats_a_header_with_a_secret_is_quoted_without_it
 
 @pytest.mark.parametrize("proxy", [f"http://a:{KEY}@proxy.example".encode(), [KEY]])
 def test_a_proxy_of_another_type_is_refused_without_showing_it(proxy: Any) -> None:
-    with pytest.raises(TypeError, match=f"proxy must be a URL, not {type(proxy).__name__}") as caught:
+    with pytest.raises(TypeError, match=f"proxy must be a string or None, not {type(proxy).__name__}") as caught:
         Khaya("x", proxy=proxy)
     check_hidden(caught.value)
 

@@ -56,7 +56,7 @@ def test_the_demo_replaces_its_files_in_a_named_folder_and_reports_json(tmp_path
     (tmp_path / "mine").mkdir()
     for name in FILES:
         (tmp_path / "mine" / name).write_bytes(b"of an earlier run")
-    report = json.loads(run(tmp_path, "-o", "mine", "--json", "demo"))
+    report = json.loads(run(tmp_path, "-o", "mine", "--force", "--json", "demo"))
     assert report["folder"] == "mine"
     assert b"of an earlier run" not in [path.read_bytes() for path in (tmp_path / "mine").iterdir()]
     assert {step["file"] for step in report["steps"]} == FILES == {path.name for path in (tmp_path / "mine").iterdir()}
@@ -72,7 +72,7 @@ def test_a_synthesized_file_can_be_transcribed(tmp_path: Path) -> None:
 
 
 def test_speech_goes_through_pipes(tmp_path: Path) -> None:
-    speech = run(tmp_path, "synthesize", "-", "--sandbox", input=b"What is your name?\n")
+    speech = run(tmp_path, "synthesize", "-", "-o", "-", "--sandbox", input=b"What is your name?\n")
     with wave.open(io.BytesIO(speech)) as audio:
         assert audio.getframerate() == 22_050
     words = run(tmp_path, "transcribe", "-", "--sandbox", "--timestamps", "word", input=speech).decode().splitlines()

@@ -148,15 +148,6 @@ REFUSALS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any], str, type,
         lambda c: c.database.db_query(request={"sql": "DROP TABLE foxes"}), lambda c: c.db.query("DROP TABLE foxes"),
         "DB_QUERY_FAILED", errors.ErrorResponse, BadRequestError,
     ),
-    "a time to live of nothing": (
-        lambda c: c.cache.cache_set(request={"key": "k", "value": 1, "ttl": 0}), lambda c: c.cache.set("k", 1, ttl=0),
-        "VALIDATION_ERROR", errors.SDKError, BadRequestError,
-    ),
-    "a negative delay": (
-        lambda c: c.queue.queue_enqueue(request={"type": "mail", "data": {}, "delay": -1}),
-        lambda c: c.queue.enqueue("mail", {}, delay=-1),
-        "VALIDATION_ERROR", errors.SDKError, BadRequestError,
-    ),
     "no media type": (
         lambda c: c.storage.storage_upload(request={"file": FILE, "key": "k", "content_type": "fox"}),
         lambda c: c.storage.upload("k", PICTURE, content_type="fox"),

@@ -182,7 +182,6 @@ async def test_a_streamed_response_can_be_continued(api: KellyAPI) -> None:
         (lambda it: it.skytells.chat.stream("gpt-5", "hi", temperature=3), BadRequestError),
         (lambda it: it.skytells.responses.stream("gpt-5", "hi", previous_response_id="r"), BadRequestError),
         (lambda it: it.aerostack.ai.chat_stream("hi", temperature=3), BadRequestError),
-        (lambda it: it.aerostack.gateway.chat_stream("a", "hi", consumer="c", max_tokens=0), BadRequestError),
     ],
 )
 async def test_a_wrong_request_gets_an_error_instead_of_a_stream(

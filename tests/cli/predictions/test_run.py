@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from cli.command import KELLYAPI, Run
+from kellyapi.cli.arguments import model_input
 
 from .terminal import FOX, ID, PNG, ask
 
@@ -65,11 +66,8 @@ def test_without_a_folder_the_outputs_are_printed(run: Run) -> None:
         ("Infinity", "Infinity"),
     ],
 )
-@pytest.mark.usefixtures("_quick")
-def test_an_input_that_is_valid_json_is_sent_as_json(given: str, value: Any, run: Run) -> None:
-    words = ["run", "gpt-5", "-i", "prompt=hello", "-i", f"extra={given}", "--interval", "0.01", "--json"]
-    code, out, _ = run(*words)
-    assert (code, json.loads(out)["input"]) == (0, {"prompt": "hello", "extra": value})
+def test_an_input_that_is_valid_json_is_sent_as_json(given: str, value: Any) -> None:
+    assert model_input(f"extra={given}") == ("extra", value)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +85,7 @@ def test_an_input_that_is_valid_json_is_sent_as_json(given: str, value: Any, run
         (["predictions"], "ACTION"),
         (["predictions", "paint"], "invalid choice"),
         (["predictions", "get"], "ID"),
-        (["predictions", "get", ".."], "id must not be"),
+        (["predictions", "get", ".."], "prediction must not be"),
         (["models", "show"], "MODEL"),
     ],
 )
