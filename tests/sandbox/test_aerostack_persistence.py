@@ -111,7 +111,7 @@ async def test_an_upload_that_breaks_off_keeps_the_old_file(tmp_path: Path, capl
     async with Sandbox(data=tmp_path) as sandbox, sandbox.api() as api:
         await api.aerostack.storage.upload("key", b"old", content_type="a/b")
         _, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
-        head = "POST /v1/storage/upload HTTP/1.1\r\nHost: x\r\nX-Aerostack-Key: k\r\nContent-Length: 9999\r\n"
+        head = "POST /v1/storage/upload HTTP/1.1\r\nHost: localhost\r\nX-Aerostack-Key: k\r\nContent-Length: 9999\r\n"
         kind = "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
         key = '--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nkey\r\n'
         file = '--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\nhalf'
