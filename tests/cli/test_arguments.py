@@ -61,6 +61,7 @@ def test_options_may_come_before_or_after_the_command(words: list[str], run: Run
         "target_language": "tw",
         "provider": "khaya",
         "tried": ["khaya"],
+        "warnings": [],
     }
 
 

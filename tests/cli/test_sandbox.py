@@ -20,7 +20,8 @@ from .command import KELLYAPI, Run
 
 def ask(url: str) -> str:
     body = json.dumps({"in": "Good morning", "lang": "en-tw"}).encode()
-    request = urllib.request.Request(f"{url}/v1/translate", body, {"Ocp-Apim-Subscription-Key": "sandbox"})
+    headers = {"Ocp-Apim-Subscription-Key": "sandbox", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/v1/translate", body, headers)
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as response:
         reply: str = json.load(response)
     return reply

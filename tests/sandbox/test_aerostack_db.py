@@ -101,7 +101,6 @@ async def test_statements_that_are_not_about_rows_are_refused(post: Any, aerosta
         ("SELECT ?", [], "Incorrect number of bindings supplied"),
         ("SELECT 1", [1], "Incorrect number of bindings supplied"),
         ("SELECT ?", [2**63], "too large"),
-        ("SELECT ?", ["\ud800"], "surrogates not allowed"),
         ("SELECT 1; SELECT 2", [], "one statement at a time"),
         ("SELECT '\u0000'", [], "null character"),
         ("INSERT INTO sqlite_master (name) VALUES ('x')", [], "may not be modified"),

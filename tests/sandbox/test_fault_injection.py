@@ -54,7 +54,7 @@ def translate_raw(sandbox: Sandbox) -> Callable[[], Any]:
     async def translate_raw() -> RawResponse:
         reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
         body = json.dumps(REQUEST_BODY).encode()
-        head = ["POST /v1/translate HTTP/1.1", "Host: sandbox", "Ocp-Apim-Subscription-Key: key", "Connection: close"]
+        head = ["POST /v1/translate HTTP/1.1", "Host: localhost", "Ocp-Apim-Subscription-Key: key", "Connection: close"]
         writer.write("\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body)
         raw, was_reset = bytearray(), False
         try:
@@ -238,7 +238,7 @@ async def test_the_connection_is_usable_after_a_fault(sandbox: Sandbox) -> None:
     reader, writer = await asyncio.open_connection(sandbox.host, sandbox.port)
     for fault in ({"status": 500}, {"drip": (1, 0.0)}, {"delay": 0.001}):
         sandbox.fail_next(**fault)
-        writer.write(b"GET /v1/languages HTTP/1.1\r\nHost: sandbox\r\nOcp-Apim-Subscription-Key: key\r\n\r\n")
+        writer.write(b"GET /v1/languages HTTP/1.1\r\nHost: localhost\r\nOcp-Apim-Subscription-Key: key\r\n\r\n")
         head = (await reader.readuntil(b"\r\n\r\n")).decode()
         await reader.readexactly(RawResponse(head, b"", False).length)
     writer.close()
