@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_A_MOMENT = 0.001
-"""Seconds, the least that epoll waits. Both ends of a connection are in this process: bytes arrive by then."""
+_A_MOMENT = 0.002
+"""Seconds. Both ends of a connection are in this process, so bytes arrive by then, also on a busy machine."""
 _FOR_EVER = 1.0
 """Seconds to wait if there is no timer."""
 

@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 from http_client import Send
 
 from kellyapi.sandbox import json_body, kelly, khaya
@@ -17,6 +18,8 @@ from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.json_body import MAX_DEPTH, MAX_VALUES, parse_object
 from kellyapi.sandbox.skytells import routes as skytells
 
+MORE_ENCODINGS = [name for name, known in (("br", HAS_BROTLI), ("zstd", HAS_ZSTD)) if known]
+"""Without their packages aiohttp itself refuses these, before the sandbox sees the request."""
 KEYS = {
     "Authorization": "Bearer key",
     "Ocp-Apim-Subscription-Key": "key",
@@ -74,7 +77,7 @@ async def test_every_route_refuses_a_body_of_another_type(send: Send, kind: str)
             assert 400 <= response.status < 500, path
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "zstd", "GZIP", "compress", "gzip, identity", "x"])
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", *MORE_ENCODINGS, "GZIP", "compress", "gzip, identity", "x"])
 async def test_every_route_refuses_a_body_that_is_not_encoded_as_it_says(send: Send, encoding: str) -> None:
     for key_header, path in ROUTES:
         headers = {key_header: KEYS[key_header], "Content-Type": "application/json", "Content-Encoding": encoding}
