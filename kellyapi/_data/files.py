@@ -26,6 +26,11 @@ from attrs import frozen
 from .text import is_blank, letter_ends
 from .threads import open_in_thread
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # a module that may be absent
+
 _BATCH_SIZE = 256 * 2**10
 """Bytes that are collected before a thread writes them: a hop for each piece of 1 KiB costs 40 x the writing."""
 _LONGEST_WAIT = 0.25
@@ -195,8 +200,7 @@ def _is_kept_by_others(folder: Path, status: os.stat_result) -> bool:
 def _check_writable(path: str, status: os.stat_result, descriptor: int | None) -> None:
     """Check what is written into: an open file, a FIFO or a device."""
     if descriptor is not None:
-        import fcntl  # there are no such paths on Windows
-
+        assert fcntl  # there are no such paths on Windows
         if fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
             raise PermissionError(errno.EACCES, "is open for reading only", path)
     elif stat.S_ISSOCK(status.st_mode):
@@ -398,10 +402,8 @@ def _part_path(file: Path, word: str) -> Path:
 
 def _claim_part(path: Path, mode: int) -> IO[bytes] | None:
     """Open a partial file to append to it, and lock it; `None` if another program has it or it is not a plain file."""
-    if sys.platform == "win32":
+    if sys.platform == "win32" or fcntl is None:
         return None  # a file that is open cannot be put in its place there, and one that is closed can be taken
-    import fcntl
-
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, mode), "ab")
     except OSError as error:
