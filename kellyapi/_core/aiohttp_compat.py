@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def disable_resending(session: aiohttp.ClientSession) -> None:
-    """Keep a session of ours from sending GET, PUT and DELETE again by itself after a reset.
+    """Prevent a session of ours from resending GET, PUT and DELETE after a reset.
 
     Uses `ClientSession._retry_connection`. Without it `resends` is true, and each request brings a middleware.
     """
@@ -28,7 +28,7 @@ def disable_resending(session: aiohttp.ClientSession) -> None:
 
 
 def resends(session: aiohttp.ClientSession) -> bool:
-    """Return whether a session sends requests again by itself.
+    """Return whether a session resends requests after a reset.
 
     Uses `ClientSession._retry_connection`. Without it the answer is yes, which costs 4 us a request.
     """
@@ -143,7 +143,7 @@ def cut_off_from_parent(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def limit_read_size(transport: Any, size: int) -> None:
-    """Read from a connection in pieces of at most so many bytes.
+    """Limit the bytes of one read from a connection.
 
     Uses `max_size` of asyncio's transports and `_ssl_protocol` of a TLS transport. Without them asyncio reads 256 KiB
     at a time.

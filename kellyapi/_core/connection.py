@@ -100,7 +100,7 @@ class Connection:
         return evolve(self, retry=NO_RETRY)
 
     def limited_to(self, seconds: float) -> Connection:
-        """Return a connection whose calls take so many seconds at most, or this one if its calls do already."""
+        """Return a connection whose calls take at most this many seconds; this one if its calls already do."""
         timeout = self.timeout or DEFAULT_TIMEOUT
         if seconds == math.inf or (timeout.total is not None and timeout.total <= seconds):
             return self

@@ -51,7 +51,7 @@ class RemoteFile:
     """What a server says about a file before it sends it."""
 
     size: int | None = None
-    """Bytes; `None` if only the end tells."""
+    """Bytes; `None` if it is known only at the end."""
     validator: str | None = None
     """What identifies this content: a strong ETag, or a date that is as good as one."""
     is_etag: bool = False
@@ -144,7 +144,7 @@ _MAX_REQUESTS = 1000
 
 
 def enough_arrived(size: int, file: RemoteFile) -> bool:
-    """Return whether so many new bytes make an attempt worth another: a hundredth of the file, or 16 KiB."""
+    """Return whether an attempt brought enough new bytes to try again: a hundredth of the file, or 16 KiB."""
     return file.size is not None and size >= max(min(file.size // 100, 16 * 2**10), 1)
 
 

@@ -37,7 +37,7 @@ class UnfinishedWork:
         return task
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Wait for work. If the caller is cancelled, the work goes on for 5 s, and longer if the loop does."""
+        """Wait for work. If the caller is cancelled, the work has 5 s to end, or more while the loop runs."""
         guard = asyncio.ensure_future(_guard(self.start(work)))
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)

@@ -38,7 +38,7 @@ _LONGEST_WAIT = 0.25
 _LONGEST_NAME = 120
 """Bytes of a name that comes from a server."""
 _FIFO_INTERVAL = 0.05
-"""Seconds between two looks whether a FIFO has a reader. The system does not report it."""
+"""Seconds between checks whether a FIFO has a reader. The system sends no event for it."""
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)")
 """Names of devices on Windows, whatever follows the point.
 
@@ -315,7 +315,7 @@ class PartialFile:
 
     def close(self) -> None:
         """Close the file. An unfinished one stays for a later program if it has a mark, and is removed otherwise."""
-        # Without threads, since nobody who is cancelled waits for them: it is one batch at most.
+        # Not in a thread, because a cancelled caller does not wait for one. It is one batch at most.
         if self._marked and not self._finished:
             with suppress(OSError):
                 self._append_now(self._batch)
@@ -428,7 +428,7 @@ def _claim_part(path: Path, mode: int) -> IO[bytes] | None:
 
 def _keep_owner_and_mode(file: int, status: os.stat_result) -> None:
     for owner in ((status.st_uid, status.st_gid), (-1, status.st_gid)):
-        with suppress(OSError):  # only root may give a file away, and others only to groups of theirs
+        with suppress(OSError):  # only root may change the owner; others may choose among their own groups
             os.fchown(file, *owner)
             break
     with suppress(OSError):  # some file systems have no modes

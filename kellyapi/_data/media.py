@@ -81,7 +81,7 @@ class Media:
     body: bytes | Chunks
     mime: str
     size: int | None
-    """Bytes; `None` when only the end of the source tells."""
+    """Bytes; `None` if it is known only at the end of the source."""
     one_shot: bool = False
     name: str | None = None
     """The file's own name."""

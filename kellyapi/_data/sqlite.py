@@ -32,7 +32,7 @@ class Database:
             file. `~` is your home folder.
         tables: Statements that create what is missing, run when the file is opened.
         synchronous: With "FULL" a commit survives a power cut, with "NORMAL" the end of the process. "OFF" is for
-            files that nobody needs after the process.
+            files that are not needed after the process.
 
     Raises:
         TypeError: If the path is no `str` or `Path`.

@@ -303,7 +303,7 @@ class Sandbox:
 
     @web.middleware
     async def _write_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write errors in the form of the provider: aiohttp's own, and those that nobody expected."""
+        """Write errors in the form of the provider: aiohttp's own and unexpected ones."""
         response = await self._respond(request, handler)
         if request.content.exception() is not None:  # aiohttp would read on before the next request
             request.content.feed_eof()
