@@ -190,6 +190,8 @@ async def _end_loop() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    if late := asyncio.all_tasks() - {asyncio.current_task()}:  # begun since, such as the cancelling of a prediction
+        await asyncio.wait(late, timeout=_END_TIMEOUT)
     closing = [items.aclose() for items in tuple(_half_read.values()) if hasattr(items, "aclose")]
     await asyncio.gather(*closing, return_exceptions=True)
     await loop.shutdown_asyncgens()  # closes the sessions that are still open

@@ -11,7 +11,7 @@ import os, signal, sys
 MODULES = ["fcntl", "grp", "pwd", "pty", "resource", "termios"]
 sys.modules |= dict.fromkeys(MODULES)  # an import of them fails
 for module, names in {
-    os: ["fork", "register_at_fork", "mkfifo", "O_NOFOLLOW", "O_NONBLOCK", "fchmod", "geteuid", "getuid"],
+    os: ["fork", "register_at_fork", "mkfifo", "O_NOFOLLOW", "fchmod", "geteuid", "getuid"],
     signal: ["SIGALRM", "SIGCHLD", "SIGHUP", "SIGKILL", "SIGPIPE", "SIGQUIT", "SIGUSR1", "pthread_sigmask"],
 }.items():
     for name in names:
