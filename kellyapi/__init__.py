@@ -77,7 +77,6 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.inference.responses_api import ResponseEvent as ResponseEvent
     from .providers.skytells.inference.responses_api import ResponseStream as ResponseStream
     from .providers.skytells.inference.safety import SafetyCheck as SafetyCheck
-    from .providers.skytells.models import Pricing as Pricing
     from .providers.skytells.models import SkytellsModel as SkytellsModel
     from .providers.skytells.predictions.requests import PredictionRequest as PredictionRequest
     from .providers.skytells.predictions.requests import Webhook as Webhook
@@ -85,6 +84,8 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.predictions.types import Prediction as Prediction
     from .providers.skytells.predictions.types import PredictionPage as PredictionPage
     from .providers.skytells.predictions.types import PredictionStatus as PredictionStatus
+    from .providers.skytells.pricing import PriceEstimate as PriceEstimate
+    from .providers.skytells.pricing import Pricing as Pricing
     from .providers.skytells.webhooks.receiver import WebhookReceiver as WebhookReceiver
     from .providers.skytells.webhooks.store import Deliveries as Deliveries
     from .providers.skytells.webhooks.store import MemoryDeliveries as MemoryDeliveries
@@ -144,9 +145,10 @@ _MODULES = {
     "providers.skytells.inference.embeddings": "Embeddings",
     "providers.skytells.inference.responses_api": "ModelResponse ResponseEvent ResponseStream",
     "providers.skytells.inference.safety": "SafetyCheck",
-    "providers.skytells.models": "Pricing SkytellsModel",
+    "providers.skytells.models": "SkytellsModel",
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
     "providers.skytells.predictions.types": "Prediction PredictionPage PredictionStatus",
+    "providers.skytells.pricing": "PriceEstimate Pricing",
     "providers.skytells.webhooks.receiver": "WebhookReceiver",
     "providers.skytells.webhooks.store": "Deliveries MemoryDeliveries RecoverableDeliveries SQLiteDeliveries",
     "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",

@@ -30,6 +30,7 @@ from kellyapi import (
     Rate,
     RetryPolicy,
     Skytells,
+    SkytellsModel,
     Timeout,
 )
 from kellyapi.providers.skytells.inference.parameters import ChatParameters, ResponseParameters
@@ -54,7 +55,7 @@ OPTIONS: dict[str, Any] = {
     "Unpack[ChatParameters]": ChatParameters,
     "Unpack[ResponseParameters]": ResponseParameters,
 }
-LOCAL = {"with_options", "with_access", "close"}
+LOCAL = {"with_options", "with_access", "close", "estimate"}
 """They send nothing."""
 
 Accepts = Callable[[Any], Any]
@@ -170,6 +171,7 @@ SPECIAL: dict[str, Accepts] = {
     "api.skytells.responses.create store": lambda value: isinstance(value, bool),
     "api.skytells.embeddings.create input": lambda value: is_text(value) or is_list_of(is_text, set)(value),
     "api.skytells.models.get model": lambda value: isinstance(value, str) and value,
+    "api.skytells.models.estimate model": lambda value: isinstance(value, SkytellsModel),
     "api.kelly.chat model": lambda value: isinstance(value, str) and value,
     "api.aerostack.gateway.chat api": lambda value: isinstance(value, str) and value,
     "api.aerostack.gateway.chat_stream api": lambda value: isinstance(value, str) and value,
@@ -257,6 +259,8 @@ def find_operations() -> Iterator[Operation]:
                 good["pair"] = "en-tw"
             if path.startswith(("api.skytells.responses", "api.skytells.embeddings")):
                 good["input"] = "Hello"
+            if name == "estimate":
+                good["model"] = SkytellsModel(name="word", namespace="word")
             if name == "voice2text":
                 good["audio"] = "UklGRg=="
             good.pop("self", None)

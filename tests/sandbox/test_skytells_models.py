@@ -59,6 +59,26 @@ async def test_a_price_may_depend_on_the_input(api: KellyAPI, width: int, credit
     assert prediction.credits_used == credits
 
 
+@pytest.mark.parametrize("slug", ["truefusion-ultra", "truefusion-edge"])
+@pytest.mark.parametrize("size", [{}, {"width": 64, "height": 64}, {"width": 2048, "height": 64}])
+async def test_an_estimate_is_what_the_prediction_then_costs(api: KellyAPI, slug: str, size: dict[str, int]) -> None:
+    input = {"prompt": "a fox", **size}
+    model = await api.skytells.models.get(slug, fields="input_schema")
+    estimate = api.skytells.models.estimate(model, input)
+    prediction = await api.skytells.predictions.create(slug, input, wait=True)
+    assert estimate
+    assert (estimate.amount, estimate.currency) == (prediction.credits_used, "USD")
+
+
+async def test_each_model_whose_price_follows_from_the_input_has_an_estimate(api: KellyAPI) -> None:
+    estimates = {
+        (model.pricing.unit, api.skytells.models.estimate(model, {"prompt": "a fox", "duration": 4}) is not None)
+        for model in await api.skytells.models.list()
+        if model.pricing
+    }
+    assert estimates == {("image", True), ("second", True), ("prediction", True), ("token", False)}
+
+
 @pytest.mark.parametrize(
     ("fields", "shown"),
     [

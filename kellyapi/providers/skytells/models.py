@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from attrs import field, frozen
 
@@ -10,8 +11,9 @@ from ..._core.resource import Resource
 from ..._core.urls import Id, encode_path
 from ..._data.result import Result
 from ...errors import StatusError
-from .enums import ModelPrivacy, ModelType, PricingUnit
+from .enums import ModelPrivacy, ModelType
 from .error_bodies import is_missing_route
+from .pricing import PriceEstimate, Pricing, estimate_price
 
 
 @frozen
@@ -23,33 +25,6 @@ class Vendor:
     image_url: str | None = None
     verified: bool | None = None
     slug: str | None = None
-
-
-@frozen
-class PriceRule:
-    """A price that applies if a field of the input has a certain value."""
-
-    field: str | None = None
-    description: str | None = None
-    operator: str | None = None
-    """"equals", "==", …"""
-    value: object = None
-    billable_price: float | None = None
-    unit: str | None = None
-
-
-@frozen
-class Pricing:
-    """The price of a model."""
-
-    amount: float | None = None
-    currency: str | None = None
-    unit: PricingUnit | str | None = None
-    """The unit that `amount` is for."""
-    criterias: tuple[PriceRule, ...] = ()
-    """Prices that depend on the input."""
-    formula: dict[str, object] | None = None
-    """How the price is computed, as the provider states it."""
 
 
 @frozen(kw_only=True)
@@ -111,6 +86,41 @@ class ModelsResource(Resource):
             if not is_missing_route(error):
                 raise
             return await self._fetch(encode_path("/models/{}", model), query, into=SkytellsModel)
+
+    def estimate(self, model: SkytellsModel, input: Mapping[str, Any]) -> PriceEstimate | None:
+        """Compute what a prediction will cost, from the price of its model. Nothing is sent.
+
+        A price per image, megapixel or prediction, and one per second of a stated duration, follows from the input. So
+        does a rule of the model for a value of the input. What the input leaves out has the model's default, if
+        `model` was requested with `fields="input_schema"`.
+
+        Args:
+            model: The model, as `get` or `list` returns it.
+            input: The input of the prediction.
+
+        Returns:
+            The amount and how it was computed; `None` if the price depends on more than the input, such as the tokens
+            of the output or the seconds of computing, or has terms that the library does not know.
+
+        Example::
+
+            model = await skytells.models.get("truefusion-pro", fields="input_schema")
+            price = skytells.models.estimate(model, {"prompt": "a fox"})
+            print(price.amount, price.currency)  # 0.05 USD
+        """
+        if model.pricing is None:
+            return None
+        if model.billable is False:
+            return PriceEstimate(0.0, model.pricing.currency, "the model is not billed")
+        given = {name: value for name, value in input.items() if value is not None}
+        return estimate_price(model.pricing, {**_defaults(model.input_schema), **given})
+
+
+def _defaults(schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the default of each input that has one, by its JSON Schema."""
+    properties = (schema or {}).get("properties")
+    inputs = properties.items() if isinstance(properties, dict) else ()
+    return {name: about["default"] for name, about in inputs if isinstance(about, dict) and "default" in about}
 
 
 def _query(fields: str | Iterable[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from aioresponses import aioresponses as Responses
 from exchanges import respond
 
 from kellyapi import Pricing, Skytells, SkytellsModel
-from kellyapi.providers.skytells.models import PriceRule, Vendor
+from kellyapi.providers.skytells.models import Vendor
+from kellyapi.providers.skytells.pricing import PriceRule
 
 from .messages import BASE, KEY
 
