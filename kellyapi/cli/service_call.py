@@ -44,6 +44,8 @@ async def _call(
     async with KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options) as api:
         with output.spinner(arguments.command):
             result = await call(api)
+    for warning in getattr(result, "warnings", ()):
+        output.note(f"warning: {warning}")
     if isinstance(result, (Speech, Image)):
         if arguments.output == STANDARD_STREAM:
             sys.stdout.buffer.write(result.audio if isinstance(result, Speech) else result.data)

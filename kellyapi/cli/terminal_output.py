@@ -57,10 +57,9 @@ class TerminalOutput:
         return errors.status(Text(printable(what), "dim")) if errors.is_terminal else nullcontext()
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
-        """Print the text or the path, and on a terminal also the facts; warnings go to standard error."""
-        for each in (warning, *getattr(result, "warnings", ())):
-            if each:
-                self.note(f"warning: {each}")
+        """Print the text or the path, and on a terminal also the facts; the warning goes to standard error."""
+        if warning:
+            self.note(f"warning: {warning}")
         if not self._out.is_terminal:
             print(path or result_text(result))
             return

@@ -155,8 +155,8 @@ class Khaya(ProviderClient):
             return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
 
         def add_note(translation: Translation, headers: Mapping[str, str]) -> Translation:
-            note = printable(headers.get(NOTE_HEADER, ""))
-            return evolve(translation, warnings=(note,)) if note else translation
+            warnings = _read_note(headers)
+            return evolve(translation, warnings=warnings) if warnings else translation
 
         def translate_one(part: str) -> Awaitable[Translation]:
             data = {"in": part, "lang": f"{source}-{target}"}
@@ -241,7 +241,8 @@ class Khaya(ProviderClient):
         def finish(response: Response) -> Speech:
             _check_audio(response)
             mime = sniff(response.body) or response.content_type
-            return Speech(audio=response.body, mime=mime, language=language, provider="khaya")
+            warnings = _read_note(response.headers)
+            return Speech(audio=response.body, mime=mime, language=language, warnings=warnings, provider="khaya")
 
         return await self._post_json(path, data, into=FromResponse(finish))
 
@@ -360,6 +361,12 @@ def _speech_request(text: NotBlank, language: str, voice: str | None, format: st
         "language": language,
         **{name: value for name, value in optional.items() if value is not None},
     }
+
+
+def _read_note(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what the sandbox says of its response, as the warnings of a result."""
+    note = printable(headers.get(NOTE_HEADER, ""))
+    return (note,) if note else ()
 
 
 def _check_audio(response: Response) -> None:

@@ -15,6 +15,7 @@ from .frontend import CONTEXT, ApiError, Frontend, Handler, note_header, read_js
 
 MAX_CHARACTERS = 1000
 _FORMATS = ("wav", "mp3", "ogg")
+_STREAMED_FORMATS = ("wav", "mp3")
 _STREAM_PIECE = 16 * 2**10
 
 
@@ -123,12 +124,17 @@ async def _synthesize(request: web.Request, *, version: int) -> web.StreamRespon
         raise _invalid_field("EMPTY_TEXT", "The text to speak is empty", "text")
     if not isinstance(language, str) or not language:
         raise _invalid_field("MISSING_LANGUAGE", "The language is missing", "language")
+    if find(language) not in SYNTHESIS:  # the engine has more of them
+        raise _invalid_field("UNSUPPORTED_LANGUAGE", f"Language {language!r} is not supported", "language")
     if voice is not None and voice not in VOICES:
         raise _invalid_field("INVALID_SPEAKER", f"speaker_id must be one of {', '.join(VOICES)}", "speaker_id")
     if format not in _FORMATS:
         raise _invalid_field("INVALID_REQUEST", f"format must be one of {', '.join(_FORMATS)}", "format")
     if not isinstance(stream, bool):
         raise _invalid_field("INVALID_REQUEST", "stream must be true or false", "stream")
+    if stream and format not in _STREAMED_FORMATS:
+        only = " or ".join(_STREAMED_FORMATS)
+        raise _invalid_field("INVALID_REQUEST", f"format must be {only} if stream is true, not {format}", "format")
     speech = await run_engine(
         request, "voice.synthesis.synthesize", text=text, language=language, voice=voice, format=format
     )

@@ -27,6 +27,8 @@ class Speech(ServiceResult):
     """The MIME type, such as "audio/wav"."""
     language: str
     """The language code as you passed it, or "eng" if the provider speaks only English."""
+    warnings: tuple[str, ...] = ()
+    """Why this may not be the language: the sandbox says here that the voice of another language read the text."""
 
     @property
     def sample_rate(self) -> int | None:

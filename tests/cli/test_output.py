@@ -101,6 +101,7 @@ def test_with_json_speech_always_goes_to_a_file(khaya: Server, run: Run) -> None
     assert json.loads(out) == {
         "mime": "audio/wav",
         "language": "eng",
+        "warnings": [],
         "provider": "khaya",
         "tried": ["khaya"],
         "sample_rate": 8000,

@@ -199,6 +199,26 @@ def test_a_provider_without_a_choice_of_formats_is_asked_without(
     assert main([*SPEECH, "-o", "hello.mp3", "--format", "mp3"]) == 2
 
 
+def test_a_warning_about_speech_is_printed_on_standard_error_whatever_is_printed(
+    monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    from kellyapi import KellyAPI, Speech
+
+    async def synthesize(*_: object, **__: object) -> Speech:
+        warnings = ("spoken by the Swahili voice",)
+        return Speech(audio=WAV, mime="audio/wav", language="twi", provider="khaya", warnings=warnings)
+
+    monkeypatch.setattr(KellyAPI, "synthesize", synthesize)
+    warning = b"warning: spoken by the Swahili voice"
+    for out, printed in (("hello.wav", b"hello.wav\n"), ("-", WAV)):
+        assert main([*SPEECH, "-o", out]) == 0
+        captured = capfdbinary.readouterr()
+        assert (captured.out.replace(b"\r\n", b"\n"), captured.err.splitlines()) == (printed, [warning])
+    assert main([*SPEECH, "-o", "other.wav", "--json"]) == 0
+    captured = capfdbinary.readouterr()
+    assert (json.loads(captured.out)["warnings"], captured.err) == (["spoken by the Swahili voice"], b"")
+
+
 # Outputs of predictions, and the demo
 
 

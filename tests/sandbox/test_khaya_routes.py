@@ -343,6 +343,29 @@ async def test_an_upload_in_pieces_is_transcribed_complete(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("language", ["deu", "pt-br", "kin", "nonsense"])
+@pytest.mark.parametrize("path", ["/tts/v1/tts", "/tts/v2/synthesize"])
+async def test_a_language_that_the_provider_does_not_list_is_refused(khaya: Send, path: str, language: str) -> None:
+    refused = await khaya("POST", path, json={"text": "hello", "language": language})
+    assert error_code(refused) == ("UNSUPPORTED_LANGUAGE", "language")
+
+
+async def test_only_wav_and_mp3_are_streamed(khaya: Send) -> None:
+    body = {"text": "hello", "language": "eng", "format": "ogg", "stream": True}
+    refused = await khaya("POST", "/tts/v2/synthesize", json=body)
+    assert error_code(refused) == ("INVALID_REQUEST", "format")
+    assert "wav or mp3" in refused.json["error"]["details"][0]["message"]
+
+
+@pytest.mark.usefixtures("fake_engines")
+async def test_speech_by_the_voice_of_another_language_says_so_in_the_result(sandbox: Sandbox) -> None:
+    async with sandbox.api() as api:
+        assert (await api.synthesize("hello", "eng")).warnings == ()
+        warning = "spoken by the Swahili voice, not by an ?wegbe one"
+        for format in (None, "ogg"):
+            assert (await api.synthesize("hello", "ewe", format=format)).warnings == (warning,)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("format", ""), ("format", None), ("format", 3), ("format", "flac"), ("format", "WAV"), ("stream", "yes"),
