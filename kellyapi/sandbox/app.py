@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Annotated, Any, Self
 
 from aiohttp import web
-from attrs import define
+from attrs import define, evolve
 
 from kellyapi import PROVIDERS, KellyAPI
 from kellyapi._data.hosts import is_loopback, read_address
@@ -29,6 +29,7 @@ from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
 from . import kelly, khaya
 from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
+from .engines.errors import BadInput, EngineMissing
 from .engines.supervisor import EngineSupervisor
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
@@ -41,14 +42,8 @@ from .store import Store
 
 MAX_BODY = 256 * 2**20
 # Kelly AI comes last: some clients of Skytells send both x-api-key and Authorization, which is Kelly AI's header.
-_FRONTENDS = (
-    khaya.FRONTEND,
-    skytells.FRONTEND,
-    skytells.MODELS_FRONTEND,
-    skytells.INFERENCE_FRONTEND,
-    aerostack.FRONTEND,
-    kelly.FRONTEND,
-)
+_FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, kelly.FRONTEND)
+ROUTES = (*kelly.ROUTES, *khaya.ROUTES, *skytells.ROUTES, *aerostack.ROUTES)
 _ERROR_CODES = {
     400: "VALIDATION_ERROR",
     402: "INSUFFICIENT_CREDITS",
@@ -79,6 +74,7 @@ class ReceivedRequest:
 
 
 _RECEIVED = web.RequestKey("received", ReceivedRequest)
+_FRONTEND = web.RequestKey("frontend", Frontend)
 
 
 @checked
@@ -153,7 +149,7 @@ class Sandbox:
         self._runner: web.AppRunner | None = None
         self._faults = FaultQueue(faults, seed)
         self._received: deque[ReceivedRequest] = deque(maxlen=10_000)
-        self._frontend_of: dict[web.AbstractRoute, Frontend] = {}
+        self._frontend_of: dict[web.AbstractResource | None, Frontend] = {}
         self._is_closing = False
 
     @property
@@ -235,18 +231,16 @@ class Sandbox:
             raise RuntimeError(f"the sandbox is listening already, at {self.url}")
         self._is_closing = False
         self._frontend_of.clear()
-        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, self._write_errors])
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[self._receive, self._respond])
         app[PREDICTION_TIME] = self._prediction_time
         app[WEBHOOK_HOSTS] = self._webhook_hosts
         app[WEBHOOK_RETRIES] = self._webhook_retries
         app[CONTEXT] = context = SandboxContext(
             engines=self._new_engines(), store=self._new_store(), keys=self.keys, hear=self._hear
         )
-        for frontend in _FRONTENDS:
-            for method, path, handler in frontend.routes:
-                self._frontend_of[app.router.add_route(method, path, frontend.with_key_check(handler))] = frontend
-            for method, path, handler in frontend.open_routes:
-                self._frontend_of[app.router.add_route(method, path, handler)] = frontend
+        for route in ROUTES:
+            for added in app.add_routes([route.definition]):
+                self._frontend_of[added.resource] = route.frontend
         app.on_response_prepare.append(_record_status)
 
         async def stop(_: web.Application) -> None:
@@ -282,7 +276,7 @@ class Sandbox:
             headers.popall(name, None)
         request[_RECEIVED] = received = ReceivedRequest(request.method, request.raw_path, headers)
         self._received.append(received)
-        frontend = self._frontend_of.get(request.match_info.route) or _frontend_by_key(request) or kelly.FRONTEND
+        request[_FRONTEND] = frontend = await self._find_frontend(request)
         if refused := refuse_stranger(request, self._allowed_hosts):
             return frontend.error_response(refused)
         fault = self._faults.take(request.method, request.path)
@@ -301,36 +295,34 @@ class Sandbox:
                 request.transport.close()
             return web.Response(status=499)
 
+    async def _find_frontend(self, request: web.Request) -> Frontend:
+        """Return the provider of the request's path; if the path is unknown, that of its key, or Kelly AI."""
+        if frontend := self._frontend_of.get(request.match_info.route.resource):
+            return frontend
+        frontend = next((each for each in _FRONTENDS if each.key_header in request.headers), kelly.FRONTEND)
+        for resource, other in self._frontend_of.items():
+            if resource and (await resource.resolve(request))[1]:  # the path is known, but not with this method
+                frontend = other
+        return evolve(frontend, keys="none")  # an unknown path is a 404, also without a key
+
     @web.middleware
-    async def _write_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Write errors in the form of the provider: aiohttp's own and unexpected ones."""
-        response = await self._respond(request, handler)
+    async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Check the key, and write every error in the form of the provider."""
+        frontend = request[_FRONTEND]
+        response: web.StreamResponse
+        try:
+            if request.headers.get("Content-Encoding", "identity").lower() not in _ENCODINGS:
+                raise web.HTTPUnsupportedMediaType
+            frontend.check_key(request)
+            response = await handler(request)
+        except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
+            response = web.Response(status=499)
+        except Exception as error:  # broad: every client must be able to read the error
+            response = frontend.error_response(_to_api_error(error, frontend))
         if request.content.exception() is not None:  # aiohttp would read on before the next request
             request.content.feed_eof()
             response.force_close()
         return response
-
-    async def _respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        frontend = _frontend_by_key(request)
-        try:
-            if request.headers.get("Content-Encoding", "identity").lower() not in _ENCODINGS:
-                raise web.HTTPUnsupportedMediaType
-            return await handler(request)
-        except web.HTTPException as error:
-            if frontend is None:
-                raise
-            failure = _http_error(error.status, error.reason)
-        except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
-            return web.Response(status=499)
-        except web.RequestPayloadError as error:  # for example, a body that is called gzip and is not
-            failure = ApiError(400, _ERROR_CODES[400], f"The body cannot be read: {' '.join(str(error).split())}")
-        except (OSError, sqlite3.Error) as error:  # for example, a full disk
-            failure = ApiError(500, _ERROR_CODES[500], f"The sandbox cannot store this: {error}")
-        except Exception as error:  # broad: every client must be able to read the error, and the log has it whole
-            LOGGER.exception("a request failed")
-            failure = ApiError(500, _ERROR_CODES[500], f"The sandbox failed: {type(error).__name__}")
-        frontend = self._frontend_of.get(request.match_info.route) or frontend or kelly.FRONTEND
-        return frontend.error_response(failure)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -348,8 +340,25 @@ async def _record_status(request: web.Request, response: web.StreamResponse) -> 
         request[_RECEIVED].status = response.status
 
 
-def _frontend_by_key(request: web.Request) -> Frontend | None:
-    return next((frontend for frontend in _FRONTENDS if frontend.key_header in request.headers), None)
+def _to_api_error(error: Exception, frontend: Frontend) -> ApiError:
+    """Return the provider's error for what a handler or aiohttp raised."""
+    match error:
+        case ApiError():
+            return error
+        case BadInput():
+            return frontend.input_error(error)
+        case web.HTTPException():
+            return _http_error(error.status, error.reason)
+        case web.RequestPayloadError():  # for example, a body that is called gzip and is not
+            return _http_error(400, f"The body cannot be read: {' '.join(str(error).split())}")
+        case EngineMissing():
+            return _http_error(503, str(error))
+        case RuntimeError():  # EngineSupervisor.run raises it when an engine fails
+            return _http_error(500, f"the sandbox's engine failed: {error}")
+        case OSError() | sqlite3.Error():  # for example, a full disk
+            return _http_error(500, f"The sandbox cannot store this: {error}")
+    LOGGER.error("a request failed", exc_info=error)
+    return _http_error(500, f"The sandbox failed: {type(error).__name__}")
 
 
 def _http_error(status: int, message: str | None = None) -> ApiError:

@@ -1,6 +1,6 @@
 """The parts that all four providers of the sandbox share: key checks, error bodies, JSON bodies, calls to the engines.
 
-A `Frontend` is one provider as a client sees it. Its routes are in the module of the provider's name.
+A `Frontend` is one provider as a client sees it. A `Route` is a row of the table in the module of the provider's name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from aiohttp import web
 from attrs import frozen
 
 from .._data.result import NOTE_HEADER
-from .engines.errors import BadInput, EngineMissing
+from .engines.errors import BadInput
 from .engines.supervisor import EngineSupervisor
 from .json_body import MAX_SIZE, parse_object
 from .store import Store
@@ -53,52 +53,49 @@ class ApiError(Exception):
 
 @frozen(kw_only=True)
 class Frontend:
-    """Key, routes and error bodies of one provider."""
+    """A provider, or a part of it with rules of its own, as its clients see it: its key and its error bodies."""
 
     provider: str
     base_path: str = ""
-    """Path of the base URL, with which every route begins."""
+    """Path of the provider's base URL."""
     key_header: str
-    key_prefix: str = ""
+    """Header of the key. `Authorization` has `Bearer` before it."""
     bearer: bool = False
     """Whether `Authorization: Bearer` is accepted when the key header is missing."""
+    keys: Literal["ours", "any", "none"] = "ours"
+    """Which keys are accepted: those of the sandbox, every one that is not blank, or also none at all."""
     error_response: Callable[[ApiError], web.Response]
     """Makes the response for an error, in the provider's form."""
     input_error: Callable[[BadInput], ApiError]
     """Makes the error for an input that an engine or `read_json_object` refuses."""
     key_error: Callable[[bool], ApiError]
     """Makes the error for a key that is wrong (True) or missing (False)."""
-    routes: tuple[tuple[str, str, Handler], ...]
-    open_routes: tuple[tuple[str, str, Handler], ...] = ()
-    """Routes that need no key; their errors are aiohttp's own."""
 
-    def with_key_check(self, handler: Handler) -> Handler:
-        """Wrap a handler so that it checks the key and sends errors in the provider's form."""
-
-        async def checked_handler(request: web.Request) -> web.StreamResponse:
-            try:
-                self._check_key(request)
-                return await handler(request)
-            except ApiError as error:
-                return self.error_response(error)
-            except BadInput as error:
-                return self.error_response(self.input_error(error))
-            except EngineMissing as error:
-                return self.error_response(ApiError(503, "SERVICE_UNAVAILABLE", str(error)))
-            except RuntimeError as error:  # EngineSupervisor.run raises it when an engine fails
-                return self.error_response(ApiError(500, "INTERNAL_ERROR", f"the sandbox's engine failed: {error}"))
-
-        return checked_handler
-
-    def _check_key(self, request: web.Request) -> None:
-        header, prefix = self.key_header, self.key_prefix
-        if self.bearer and header not in request.headers:
-            header, prefix = "Authorization", "Bearer "
-        value = request.headers.get(header, "")
-        key = value.removeprefix(prefix).strip() if value.startswith(prefix) else ""
-        keys = request.app[CONTEXT].keys
-        if not key or (keys is not None and key not in keys):
+    def check_key(self, request: web.Request) -> None:
+        """Raise the provider's error if the key is missing or wrong."""
+        if self.keys == "none":
+            return
+        header = "Authorization" if self.bearer and self.key_header not in request.headers else self.key_header
+        key = bearer_key(request) if header == "Authorization" else request.headers.get(header, "").strip()
+        known = request.app[CONTEXT].keys
+        if not key or (self.keys == "ours" and known is not None and key not in known):
             raise self.key_error(bool(key))
+
+
+@frozen
+class Route:
+    """A row in the table of a provider's routes."""
+
+    operations: str
+    """Numbers of the operations in the protocol reference that use this route, such as "K3" or "S11 S12"."""
+    frontend: Frontend
+    definition: web.RouteDef
+
+
+def bearer_key(request: web.Request) -> str:
+    """Return the key of the `Authorization` header, or an empty string."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 async def read_json_object(request: web.Request) -> dict[str, Any]:

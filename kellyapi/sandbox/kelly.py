@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .frontend import ApiError, Frontend, Handler, read_json_object, run_engine
+from .frontend import ApiError, Frontend, Handler, Route, read_json_object, run_engine
 
 _MODELS = {
     "sd": ["PhotoPerfect"],
@@ -138,32 +138,31 @@ async def _transcribe(request: web.Request) -> web.Response:
     return web.json_response({"result": transcript["text"]})
 
 
+_upscale = _picture_route("pictures.image_operations.upscale", "image", _read_base64, "image_data")
+_remove_background = _picture_route("pictures.image_operations.remove_background", "image", _read_base64, "image_data")
+_write_notes = _picture_route("pictures.handwriting.write_notes", "text", _read_text, "code")
+_render_code = _picture_route("pictures.code_image.render_code", "code", _read_text, "code")
+
 FRONTEND = Frontend(
     provider="kelly",
     key_header="Authorization",
-    key_prefix="Bearer ",
     error_response=_error_response,
     input_error=lambda error: ApiError(400, "", error.message),
     key_error=_key_error,
-    routes=(
-        *(("GET", f"/{kind}/models", _list_models(kind)) for kind in _MODELS),
-        ("POST", "/image/generate", _generate_image),
-        ("POST", "/image/edit", _edit_image),
-        ("POST", "/image/description", _describe_image),
-        (
-            "POST",
-            "/image/upscale",
-            _picture_route("pictures.image_operations.upscale", "image", _read_base64, "image_data"),
-        ),
-        (
-            "POST",
-            "/image/removebg",
-            _picture_route("pictures.image_operations.remove_background", "image", _read_base64, "image_data"),
-        ),
-        ("POST", "/write/notes", _picture_route("pictures.handwriting.write_notes", "text", _read_text, "code")),
-        ("POST", "/write/code", _picture_route("pictures.code_image.render_code", "code", _read_text, "code")),
-        ("POST", "/chat/{model}", _chat),
-        ("POST", "/voice/generation", _synthesize),
-        ("POST", "/voice/transcribe", _transcribe),
-    ),
+)
+ROUTES = (
+    Route("K1", FRONTEND, web.get("/sd/models", _list_models("sd"))),
+    Route("K2", FRONTEND, web.get("/sdxl/models", _list_models("sdxl"))),
+    Route("K3", FRONTEND, web.post("/image/generate", _generate_image)),
+    Route("K4", FRONTEND, web.post("/image/edit", _edit_image)),
+    Route("K5", FRONTEND, web.post("/image/description", _describe_image)),
+    Route("K6", FRONTEND, web.get("/chat/models", _list_models("chat"))),
+    Route("K7", FRONTEND, web.post("/chat/{model}", _chat)),
+    Route("K8", FRONTEND, web.post("/image/upscale", _upscale)),
+    Route("K9", FRONTEND, web.post("/image/removebg", _remove_background)),
+    Route("K10", FRONTEND, web.get("/voice/models", _list_models("voice"))),
+    Route("K11", FRONTEND, web.post("/voice/generation", _synthesize)),
+    Route("K12", FRONTEND, web.post("/voice/transcribe", _transcribe)),
+    Route("K13", FRONTEND, web.post("/write/notes", _write_notes)),
+    Route("K14", FRONTEND, web.post("/write/code", _render_code)),
 )

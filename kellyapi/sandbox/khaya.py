@@ -11,7 +11,7 @@ from .._data.text import is_blank
 from ..languages import SYNTHESIS, TRANSCRIPTION, VOICES, find
 from .engines.errors import BadInput
 from .engines.language import translation
-from .frontend import CONTEXT, ApiError, Frontend, Handler, note_header, read_json_object, run_engine
+from .frontend import CONTEXT, ApiError, Frontend, Handler, Route, note_header, read_json_object, run_engine
 
 MAX_CHARACTERS = 1000
 _FORMATS = ("wav", "mp3", "ogg")
@@ -172,14 +172,20 @@ FRONTEND = Frontend(
     error_response=_error_response,
     input_error=_input_error,
     key_error=_key_error,
-    routes=(
-        *(("POST", f"/{version}/translate", _translate) for version in ("v1", "v2")),
-        *(("GET", f"/{version}/languages", _list_translation_languages) for version in ("v1", "v2")),
-        *(("POST", f"/asr/{version}/transcribe", _transcriber(version)) for version in ("v1", "v2", "v3")),
-        ("GET", "/asr/v3/languages", _list_transcription_languages),
-        ("POST", "/tts/v1/tts", _synthesize_v1),
-        ("POST", "/tts/v2/synthesize", _synthesize_v2),
-        *(("GET", f"/tts/{version}/languages", _list_synthesis_languages) for version in ("v1", "v2")),
-        *(("GET", f"/tts/{version}/speakers", _list_speakers) for version in ("v1", "v2")),
-    ),
+)
+ROUTES = (
+    Route("H1", FRONTEND, web.post("/v1/translate", _translate)),
+    Route("H1", FRONTEND, web.post("/v2/translate", _translate)),
+    Route("H2", FRONTEND, web.get("/v1/languages", _list_translation_languages)),
+    Route("H2", FRONTEND, web.get("/v2/languages", _list_translation_languages)),
+    Route("H3", FRONTEND, web.post("/asr/v1/transcribe", _transcriber("v1"))),
+    Route("H3", FRONTEND, web.post("/asr/v2/transcribe", _transcriber("v2"))),
+    Route("H3", FRONTEND, web.post("/asr/v3/transcribe", _transcriber("v3"))),
+    Route("H4", FRONTEND, web.get("/asr/v3/languages", _list_transcription_languages)),
+    Route("H5", FRONTEND, web.post("/tts/v1/tts", _synthesize_v1)),
+    Route("H5 H6", FRONTEND, web.post("/tts/v2/synthesize", _synthesize_v2)),
+    Route("H7", FRONTEND, web.get("/tts/v1/languages", _list_synthesis_languages)),
+    Route("H7", FRONTEND, web.get("/tts/v2/languages", _list_synthesis_languages)),
+    Route("H8", FRONTEND, web.get("/tts/v1/speakers", _list_speakers)),
+    Route("H8", FRONTEND, web.get("/tts/v2/speakers", _list_speakers)),
 )

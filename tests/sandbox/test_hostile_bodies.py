@@ -5,18 +5,17 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from typing import Any
 
 import pytest
 from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 from http_client import Send
 
-from kellyapi.sandbox import json_body, kelly, khaya
-from kellyapi.sandbox.aerostack import api_gateway
-from kellyapi.sandbox.aerostack import routes as aerostack
+from kellyapi.sandbox import json_body
+from kellyapi.sandbox.app import ROUTES
 from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.json_body import MAX_DEPTH, MAX_VALUES, parse_object
-from kellyapi.sandbox.skytells import routes as skytells
 
 MORE_ENCODINGS = [name for name, known in (("br", HAS_BROTLI), ("zstd", HAS_ZSTD)) if known]
 """Without their packages aiohttp itself refuses these, before the sandbox sees the request."""
@@ -26,16 +25,10 @@ KEYS = {
     "x-api-key": "key",
     "X-Aerostack-Key": "key",
 }
-FRONTENDS = (kelly.FRONTEND, khaya.FRONTEND, skytells.FRONTEND, skytells.INFERENCE_FRONTEND, aerostack.FRONTEND)
-ROUTES = [
-    (frontend.key_header, path.replace("{model}", "chatgpt").replace("{slug}", "shop").replace("{id}", "x"))
-    for frontend in FRONTENDS
-    for method, path, _ in frontend.routes
-    if method == "POST"
-] + [
-    ("Authorization", path.replace("{slug}", "shop"))
-    for method, path, _ in api_gateway.CONSUMER_ROUTES
-    if method == "POST"
+POSTS = [
+    (route.frontend.key_header, re.sub("{.*?}", "chatgpt", route.definition.path))
+    for route in ROUTES
+    if route.definition.method == "POST"
 ]
 BODIES = {
     "nothing": b"",
@@ -59,7 +52,7 @@ BODIES = {
 
 @pytest.mark.parametrize("name", BODIES)
 async def test_every_route_refuses_what_is_not_json(send: Send, name: str) -> None:
-    for key_header, path in ROUTES:
+    for key_header, path in POSTS:
         headers = {key_header: KEYS[key_header], "Content-Type": "application/json"}
         response = await send("POST", path, headers=headers, data=io.BytesIO(BODIES[name]))
         assert response.json, path  # asserts the type of the content too
@@ -69,7 +62,7 @@ async def test_every_route_refuses_what_is_not_json(send: Send, name: str) -> No
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
 async def test_every_route_refuses_a_body_of_another_type(send: Send, kind: str) -> None:
-    for key_header, path in ROUTES:
+    for key_header, path in POSTS:
         headers = {key_header: KEYS[key_header], "Content-Type": kind}
         response = await send("POST", path, headers=headers, data=b'{"a": 1}')
         assert response.json, path
@@ -79,7 +72,7 @@ async def test_every_route_refuses_a_body_of_another_type(send: Send, kind: str)
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", *MORE_ENCODINGS, "GZIP", "compress", "gzip, identity", "x"])
 async def test_every_route_refuses_a_body_that_is_not_encoded_as_it_says(send: Send, encoding: str) -> None:
-    for key_header, path in ROUTES:
+    for key_header, path in POSTS:
         headers = {key_header: KEYS[key_header], "Content-Type": "application/json", "Content-Encoding": encoding}
         response = await send("POST", path, headers=headers, data=b'{"a": 1}')
         assert response.json, path

@@ -235,11 +235,6 @@ async def test_a_body_above_the_limit_is_a_413_in_the_form_of_the_provider(
         assert (skytells.status, skytells.json["error"]["error_id"]) == (413, "PAYLOAD_TOO_LARGE")
 
 
-async def test_an_unknown_path_without_a_key_is_a_plain_404(send: Send) -> None:
-    response = await send("GET", "/wp-login.php")
-    assert (response.status, response.body) == (404, b"404: Not Found")
-
-
 @pytest.mark.usefixtures("fake_engines")
 async def test_closing_kills_a_working_engine_and_its_request_gets_a_500(
     sandbox: Sandbox, synthesize: Send, engine_gate: EngineGate

@@ -48,7 +48,8 @@ async def send_completion(request: web.Request, body: dict[str, Any], completion
     return web.json_response(completion)
 
 
-async def _chat(request: web.Request) -> web.StreamResponse:
+async def chat(request: web.Request) -> web.StreamResponse:
+    """Reply to a chat."""
     body = await read_json_object(request)
     completion = await complete_chat(request, body)
     # The first generation of clients reads "response", the second "choices".
@@ -58,6 +59,3 @@ async def _chat(request: web.Request) -> web.StreamResponse:
 
 def _count_tokens(text: str) -> int:
     return len(text.split())
-
-
-ROUTES = (("POST", "/ai/chat", _chat),)

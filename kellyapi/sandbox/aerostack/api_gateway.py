@@ -12,20 +12,15 @@ import sqlite3
 
 from aiohttp import web
 
-from ..frontend import CONTEXT, read_json_object
+from ..frontend import CONTEXT, bearer_key, read_json_object
 from .ai import complete_chat, send_completion
 from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 INITIAL_CREDIT = 100_000
 
 
-def consumer_key(request: web.Request) -> str:
-    """Return the consumer's key from the header, or an empty string."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else ""
-
-
-async def _log_usage(request: web.Request) -> web.Response:
+async def log_usage(request: web.Request) -> web.Response:
+    """Charge units to a consumer's wallet."""
     body = await read_json_object(request)
     consumer, api = required_text(body, "consumerId"), required_text(body, "apiId")
     units = optional_number(body, "units", least=0)
@@ -36,19 +31,21 @@ async def _log_usage(request: web.Request) -> web.Response:
     return web.json_response({"success": True, "loggedUnits": units})
 
 
-async def _chat(request: web.Request) -> web.StreamResponse:
+async def chat(request: web.Request) -> web.StreamResponse:
+    """Reply to a chat, and charge its tokens to the consumer's wallet."""
     body = await read_json_object(request)
     completion = await complete_chat(request, body)
-    wallet = _wallet_id(consumer_key(request), request.match_info["slug"])
+    wallet = _wallet_id(bearer_key(request), request.match_info["slug"])
     await request.app[CONTEXT].store.run(_charge, wallet, completion["usage"]["total_tokens"])
     return await send_completion(request, body, completion)
 
 
-async def _get_wallet(request: web.Request) -> web.Response:
+async def get_wallet(request: web.Request) -> web.Response:
+    """Return a consumer's wallet for one API."""
     slug = request.query.get("api_slug", "")
     if not slug.strip():
         raise invalid_field("api_slug", "is required")
-    used = await request.app[CONTEXT].store.get("wallet", _wallet_id(consumer_key(request), slug)) or 0
+    used = await request.app[CONTEXT].store.get("wallet", _wallet_id(bearer_key(request), slug)) or 0
     return web.json_response({"wallet": {"balance": INITIAL_CREDIT - used, "total_consumed": used}})
 
 
@@ -60,12 +57,3 @@ def _wallet_id(consumer: str, api: str) -> str:
 def _charge(db: sqlite3.Connection, id: str, units: float) -> None:
     add = "ON CONFLICT (kind, id) DO UPDATE SET value = value + ?"
     db.execute(f"INSERT INTO records (kind, id, value) VALUES ('wallet', ?, ?) {add}", (id, units, units))
-
-
-ROUTES = (("POST", "/gateway/billing/log", _log_usage),)
-CONSUMER_ROUTES = (
-    ("POST", "/v1/ai/gateway/{slug}/chat/completions", _chat),
-    ("GET", "/v1/ai/gateway/me/wallet", _get_wallet),
-    ("POST", "/api/gateway/{slug}/v1/chat/completions", _chat),  # these paths are those of the hand-written clients
-    ("GET", "/api/gateway/me/wallet", _get_wallet),
-)

@@ -22,7 +22,8 @@ TOKEN_LIFETIME = 7 * 86400
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
-async def _sign_up(request: web.Request) -> web.Response:
+async def sign_up(request: web.Request) -> web.Response:
+    """Create a user and sign in."""
     body = await read_json_object(request)
     email, password = required_text(body, "email"), required_text(body, "password", least=8)
     if not _ADDRESS.fullmatch(email):
@@ -39,7 +40,8 @@ async def _sign_up(request: web.Request) -> web.Response:
     return web.json_response(await _make_session(store, user), status=201)
 
 
-async def _sign_in(request: web.Request) -> web.Response:
+async def sign_in(request: web.Request) -> web.Response:
+    """Check a password and return a new token."""
     body = await read_json_object(request)
     email, password = required_text(body, "email"), required_text(body, "password")
     store = request.app[CONTEXT].store
@@ -72,6 +74,3 @@ async def _make_session(store: Store, user: dict[str, Any]) -> dict[str, Any]:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
-ROUTES = (("POST", "/auth/signup", _sign_up), ("POST", "/auth/signin", _sign_in))

@@ -62,13 +62,15 @@ def _read_entry(request: web.Request, entry: dict[str, Any], at: str = "") -> Ro
     return required_text(entry, "key", at=at), required_json(entry, "value", at=at), _read_expiry(request, entry, at)
 
 
-async def _get(request: web.Request) -> web.Response:
+async def get_value(request: web.Request) -> web.Response:
+    """Return the value of a key, and whether there is one."""
     key = required_text(await read_json_object(request), "key")
     ((_, value, exists),) = await _run_on_live_keys(request, _select_values, [key])
     return web.json_response({"value": value, "exists": exists})
 
 
-async def _get_many(request: web.Request) -> web.Response:
+async def get_many(request: web.Request) -> web.Response:
+    """Return the values of keys, in their order."""
     keys = required_list(await read_json_object(request), "keys", str, MAX_KEYS)
     values = await _run_on_live_keys(request, _select_values, keys)
     return web.json_response(
@@ -81,12 +83,14 @@ def _select_values(db: sqlite3.Connection, keys: list[str]) -> list[tuple[str, A
     return [(key, json.loads(row[0]) if row else None, row is not None) for key, row in rows]
 
 
-async def _set(request: web.Request) -> web.Response:
+async def set_value(request: web.Request) -> web.Response:
+    """Store a value."""
     await _run_on_live_keys(request, _insert_entries, [_read_entry(request, await read_json_object(request))])
     return web.json_response({"success": True})
 
 
-async def _set_many(request: web.Request) -> web.Response:
+async def set_many(request: web.Request) -> web.Response:
+    """Store values, all or none."""
     entries = required_list(await read_json_object(request), "entries", dict, MAX_KEYS)
     rows = [_read_entry(request, entry, f"entries[{i}].") for i, entry in enumerate(entries)]
     await _run_on_live_keys(request, _insert_entries, rows)
@@ -97,12 +101,14 @@ def _insert_entries(db: sqlite3.Connection, rows: list[Row]) -> None:
     db.executemany(_SET, rows)
 
 
-async def _delete(request: web.Request) -> web.Response:
+async def delete_value(request: web.Request) -> web.Response:
+    """Delete a key, if there is one."""
     await _run_on_live_keys(request, _delete_keys, [required_text(await read_json_object(request), "key")])
     return web.json_response({"success": True})
 
 
-async def _delete_many(request: web.Request) -> web.Response:
+async def delete_many(request: web.Request) -> web.Response:
+    """Delete keys, and return how many there were."""
     keys = required_list(await read_json_object(request), "keys", str, MAX_DELETIONS)
     deleted = await _run_on_live_keys(request, _delete_keys, keys)
     return web.json_response({"success": True, "count": len(keys), "deleted": deleted})
@@ -112,13 +118,15 @@ def _delete_keys(db: sqlite3.Connection, keys: list[str]) -> int:
     return sum(db.execute("DELETE FROM cache WHERE key = ?", (key,)).rowcount for key in keys)
 
 
-async def _list_names(request: web.Request) -> web.Response:
+async def list_names(request: web.Request) -> web.Response:
+    """Return all keys that begin with a prefix."""
     range = prefix_range(optional_field(await read_json_object(request), "prefix", str))
     rows = await _run_on_live_keys(request, _select_keys, range, MAX_LISTED + 1)
     return web.json_response({"keys": [key for key, _ in rows[:MAX_LISTED]], "truncated": len(rows) > MAX_LISTED})
 
 
-async def _list(request: web.Request) -> web.Response:
+async def list_keys(request: web.Request) -> web.Response:
+    """Return a page of keys with the times at which they expire."""
     body = await read_json_object(request)
     limit = optional_number(body, "limit", 100, whole=True, least=1, most=1000)
     range = prefix_range(optional_field(body, "prefix", str), read_cursor(body))
@@ -135,7 +143,8 @@ def _select_keys(db: sqlite3.Connection, range: tuple[str, str, str], limit: int
     return db.execute(f"SELECT key, expires FROM cache WHERE {_IN_RANGE}", (*range, limit)).fetchall()
 
 
-async def _flush(request: web.Request) -> web.Response:
+async def flush(request: web.Request) -> web.Response:
+    """Delete all keys that begin with a prefix."""
     range = prefix_range(optional_field(await read_json_object(request), "prefix", str))
     return web.json_response({"success": True, "deleted": await _run_on_live_keys(request, _delete_range, range)})
 
@@ -145,7 +154,8 @@ def _delete_range(db: sqlite3.Connection, range: tuple[str, str, str]) -> int:
     return db.execute(f"DELETE FROM cache WHERE key IN ({keys})", (*range, MAX_LISTED)).rowcount
 
 
-async def _expire(request: web.Request) -> web.Response:
+async def expire(request: web.Request) -> web.Response:
+    """Change the time at which a key expires."""
     body = await read_json_object(request)
     key, expires = required_text(body, "key"), _read_expiry(request, body)
     if expires is None:
@@ -157,7 +167,8 @@ def _update_expiry(db: sqlite3.Connection, key: str, expires: float) -> bool:
     return db.execute("UPDATE cache SET expires = ? WHERE key = ?", (expires, key)).rowcount > 0
 
 
-async def _increment(request: web.Request) -> web.Response:
+async def increment(request: web.Request) -> web.Response:
+    """Add to a number and return the sum."""
     body = await read_json_object(request)
     amount, initial = optional_number(body, "amount", 1), optional_number(body, "initialValue", 0)
     key, expires = required_text(body, "key"), _read_expiry(request, body)
@@ -172,21 +183,3 @@ def _add(db: sqlite3.Connection, key: str, amount: float, initial: float, expire
         raise invalid_field("key", "has a value that is not a number")
     db.execute(_SET, (key, json.dumps(value + amount), expires))
     return value + amount
-
-
-ROUTES = tuple(
-    ("POST", f"/cache/{path}", handler)
-    for path, handler in (
-        ("get", _get),
-        ("set", _set),
-        ("delete", _delete),
-        ("getMany", _get_many),
-        ("setMany", _set_many),
-        ("deleteMany", _delete_many),
-        ("keys", _list_names),
-        ("list", _list),
-        ("flush", _flush),
-        ("expire", _expire),
-        ("increment", _increment),
-    )
-)

@@ -15,7 +15,8 @@ from .body_fields import invalid_field, required_list, required_text
 MAX_QUERIES = 25
 
 
-async def _query(request: web.Request) -> web.Response:
+async def query(request: web.Request) -> web.Response:
+    """Run a statement and return its rows."""
     sql, params = _read_statement(await read_json_object(request))
     try:
         rows, count = await request.app[CONTEXT].store.sql.run(sql, params)
@@ -24,7 +25,8 @@ async def _query(request: web.Request) -> web.Response:
     return web.json_response(text=f'{{"results": {rows}, "count": {count}}}')
 
 
-async def _batch(request: web.Request) -> web.Response:
+async def batch(request: web.Request) -> web.Response:
+    """Run statements one after another. One that fails does not stop the others."""
     queries = required_list(await read_json_object(request), "queries", dict, MAX_QUERIES)
     statements = [_read_statement(query, f"queries[{i}].") for i, query in enumerate(queries)]
     results, size, success = [], 0, True
@@ -47,6 +49,3 @@ def _read_statement(body: dict[str, Any], at: str = "") -> tuple[str, list[Any]]
         if not isinstance(value, str | int | float | None):
             raise invalid_field(f"{at}params[{i}]", "must be a string, a number, a boolean or null")
     return required_text(body, "sql", at=at), params or []
-
-
-ROUTES = (("POST", "/db/query", _query), ("POST", "/db/batch", _batch))

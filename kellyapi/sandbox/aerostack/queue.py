@@ -25,7 +25,8 @@ RETENTION_SECONDS = 7 * 86400
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 
-async def _enqueue(request: web.Request) -> web.Response:
+async def enqueue(request: web.Request) -> web.Response:
+    """Add a job."""
     body = await read_json_object(request)
     required_json(body, "data")
     type, data, delay = required_text(body, "type"), body["data"], optional_number(body, "delay", 0, least=0)
@@ -36,14 +37,16 @@ async def _enqueue(request: web.Request) -> web.Response:
     return web.json_response({"jobId": id, "success": True}, status=201)
 
 
-async def _get_job(request: web.Request) -> web.Response:
+async def get_job(request: web.Request) -> web.Response:
+    """Return a job with its status."""
     id = required_text(await read_json_object(request), "jobId")
     store = request.app[CONTEXT].store
     job = _job_at(await store.get("job", id), store.clock())
     return web.json_response({"job": job, "exists": job is not None})
 
 
-async def _list_jobs(request: web.Request) -> web.Response:
+async def list_jobs(request: web.Request) -> web.Response:
+    """Return a page of jobs, newest first."""
     body = await read_json_object(request)
     limit = optional_number(body, "limit", 50, whole=True, least=1, most=200)
     status, type, last_id = optional_field(body, "status", str), optional_field(body, "type", str), read_cursor(body)
@@ -60,7 +63,8 @@ async def _list_jobs(request: web.Request) -> web.Response:
     return web.json_response({"jobs": matching[:limit], "list_complete": complete, "cursor": cursor})
 
 
-async def _cancel(request: web.Request) -> web.Response:
+async def cancel_job(request: web.Request) -> web.Response:
+    """Cancel a job that is still queued."""
     id = required_text(await read_json_object(request), "jobId")
     store = request.app[CONTEXT].store
     record = await store.get("job", id)
@@ -90,11 +94,3 @@ def _job_at(record: dict[str, Any] | None, now: float) -> dict[str, Any] | None:
         return None
     status = "cancelled" if record["cancelled"] else "completed" if record["done"] <= now else "queued"
     return {**record["job"], "status": status}
-
-
-ROUTES = (
-    ("POST", "/queue/enqueue", _enqueue),
-    ("POST", "/queue/job", _get_job),
-    ("POST", "/queue/jobs", _list_jobs),
-    ("POST", "/queue/cancel", _cancel),
-)

@@ -24,7 +24,8 @@ _MAX_QUERY = 10_000
 _MODELS = ("english", "multilingual")
 
 
-async def _ingest(request: web.Request) -> web.Response:
+async def ingest(request: web.Request) -> web.Response:
+    """Store a document. A document of the same id is replaced."""
     body = await read_json_object(request)
     id = optional_field(body, "id", str) or str(uuid.uuid4())
     document = (
@@ -42,7 +43,8 @@ def _insert_document(db: sqlite3.Connection, document: tuple[str, ...]) -> None:
     db.execute(f"INSERT INTO documents ({_COLUMNS}) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET {replace}", document)
 
 
-async def _query(request: web.Request) -> web.Response:
+async def query(request: web.Request) -> web.Response:
+    """Return the documents that match a text best."""
     body = await read_json_object(request)
     text, limit = required_text(body, "text"), optional_number(body, "topK", 5, whole=True, least=1)
     types, filter = optional_field(body, "types", list), optional_field(body, "filter", dict) or {}
@@ -83,7 +85,8 @@ def _document(row: Any) -> dict[str, Any]:
     return {"id": id, "type": type, "content": content, "metadata": json.loads(metadata)}
 
 
-async def _get(request: web.Request) -> web.Response:
+async def get(request: web.Request) -> web.Response:
+    """Return a document, if there is one."""
     row = await request.app[CONTEXT].store.run(_select_document, required_text(await read_json_object(request), "id"))
     return web.json_response({"result": _document(row) if row else None, "exists": row is not None})
 
@@ -92,7 +95,8 @@ def _select_document(db: sqlite3.Connection, id: str) -> Any:
     return db.execute(f"SELECT {_COLUMNS} FROM documents WHERE id = ?", (id,)).fetchone()
 
 
-async def _update(request: web.Request) -> web.Response:
+async def update(request: web.Request) -> web.Response:
+    """Replace the content of a document."""
     body = await read_json_object(request)
     id, content = required_text(body, "id"), required_text(body, "content")
     type, metadata = optional_field(body, "type", str), optional_field(body, "metadata", dict)
@@ -111,18 +115,21 @@ def _update_document(
     return db.execute(update, (content, type, metadata_json, id)).rowcount > 0
 
 
-async def _count(request: web.Request) -> web.Response:
+async def count(request: web.Request) -> web.Response:
+    """Return the number of documents."""
     type = optional_field(await read_json_object(request), "type", str)
     types = await request.app[CONTEXT].store.run(_count_by_type)
     return web.json_response({"count": sum(count for name, count in types if type in (None, name))})
 
 
-async def _delete(request: web.Request) -> web.Response:
+async def delete(request: web.Request) -> web.Response:
+    """Delete a document, if there is one."""
     await request.app[CONTEXT].store.run(_delete_documents, "id", required_text(await read_json_object(request), "id"))
     return web.json_response({"success": True})
 
 
-async def _delete_type(request: web.Request) -> web.Response:
+async def delete_type(request: web.Request) -> web.Response:
+    """Delete all documents of a type."""
     await request.app[CONTEXT].store.run(
         _delete_documents, "type", required_text(await read_json_object(request), "type")
     )
@@ -133,7 +140,8 @@ def _delete_documents(db: sqlite3.Connection, column: str, value: str) -> None:
     db.execute(f"DELETE FROM documents WHERE {column} = ?", (value,))
 
 
-async def _configure(request: web.Request) -> web.Response:
+async def configure(request: web.Request) -> web.Response:
+    """Choose the embedding model. It is stored and has no effect."""
     model = required_text(await read_json_object(request), "embeddingModel")
     if model not in _MODELS:
         raise invalid_field("embeddingModel", f"must be one of {', '.join(_MODELS)}")
@@ -141,23 +149,11 @@ async def _configure(request: web.Request) -> web.Response:
     return web.json_response({"success": True})
 
 
-async def _list_types(request: web.Request) -> web.Response:
+async def list_types(request: web.Request) -> web.Response:
+    """Return the types of documents, with the number of each."""
     types = await request.app[CONTEXT].store.run(_count_by_type)
     return web.json_response({"types": [{"type": type, "count": count} for type, count in types]})
 
 
 def _count_by_type(db: sqlite3.Connection) -> list[tuple[str, int]]:
     return db.execute("SELECT type, count(*) FROM documents GROUP BY type ORDER BY type").fetchall()
-
-
-ROUTES = (
-    ("POST", "/ai/search/ingest", _ingest),
-    ("POST", "/ai/search/query", _query),
-    ("POST", "/ai/search/get", _get),
-    ("POST", "/ai/search/update", _update),
-    ("POST", "/ai/search/count", _count),
-    ("POST", "/ai/search/delete", _delete),
-    ("POST", "/ai/search/deleteByType", _delete_type),
-    ("POST", "/ai/search/configure", _configure),
-    ("GET", "/ai/search/listTypes", _list_types),
-)

@@ -97,7 +97,8 @@ def _delete_unused_content(db: sqlite3.Connection, store: Store, row: Row) -> No
         path.unlink(missing_ok=True)
 
 
-async def _upload(request: web.Request) -> web.Response:
+async def upload(request: web.Request) -> web.Response:
+    """Store the file of a form. A file of the same key is replaced."""
     if not request.content_type.startswith("multipart/"):
         raise ApiError(400, "VALIDATION_ERROR", "The body must be multipart/form-data", field="file")
     store = request.app[CONTEXT].store
@@ -158,7 +159,8 @@ async def _write_file(field: BodyPartReader, part: Path, most: int) -> tuple[int
     return size, digest.hexdigest()
 
 
-async def _get(request: web.Request) -> web.StreamResponse:
+async def get(request: web.Request) -> web.StreamResponse:
+    """Send a file."""
     key = required_text(await read_json_object(request), "key")
     response = await _open_file(request, "key", key)
     if response is None:
@@ -166,7 +168,8 @@ async def _get(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _serve(request: web.Request) -> web.StreamResponse:
+async def serve(request: web.Request) -> web.StreamResponse:
+    """Send the file of a URL that the sandbox returned. It needs no key."""
     response = await _open_file(request, "name", request.match_info["name"])
     if response is None:
         raise web.HTTPNotFound
@@ -209,14 +212,16 @@ def _release(db: sqlite3.Connection, store: Store, row: Row) -> None:
         _delete_unused_content(db, store, row)
 
 
-async def _get_url(request: web.Request) -> web.Response:
+async def get_url(request: web.Request) -> web.Response:
+    """Return the URL of a file."""
     key = required_text(await read_json_object(request), "key")
     if await _find_file(request, key) is None:
         raise _not_found(key)
     return web.json_response({"url": _file_url(request, key)})
 
 
-async def _list(request: web.Request) -> web.Response:
+async def list_files(request: web.Request) -> web.Response:
+    """Return a page of files, sorted by key."""
     body = await read_json_object(request)
     limit = optional_number(body, "limit", 100, whole=True, least=1, most=1000)
     range = prefix_range(optional_field(body, "prefix", str), read_cursor(body))
@@ -232,7 +237,8 @@ def _select_files(db: sqlite3.Connection, range: tuple[str, str, str], limit: in
     return db.execute(f"SELECT {_COLUMNS} FROM files WHERE {where}", (*range, limit)).fetchall()
 
 
-async def _delete(request: web.Request) -> web.Response:
+async def delete(request: web.Request) -> web.Response:
+    """Delete a file, if there is one."""
     key = required_text(await read_json_object(request), "key")
     store = request.app[CONTEXT].store
     await _delete_unused(store, await store.run(_delete_file, key))
@@ -245,26 +251,30 @@ def _delete_file(db: sqlite3.Connection, key: str) -> Row | None:
     return row
 
 
-async def _exists(request: web.Request) -> web.Response:
+async def exists(request: web.Request) -> web.Response:
+    """Return whether there is a file."""
     row = await _find_file(request, required_text(await read_json_object(request), "key"))
     return web.json_response({"exists": row is not None})
 
 
-async def _get_metadata(request: web.Request) -> web.Response:
+async def get_metadata(request: web.Request) -> web.Response:
+    """Return what is known of a file."""
     row = await _find_file(request, required_text(await read_json_object(request), "key"))
     return web.json_response(
         {"exists": True, **dict(zip(_WIRE_NAMES[1:], row[1:], strict=True))} if row else {"exists": False}
     )
 
 
-async def _copy(request: web.Request) -> web.Response:
+async def copy(request: web.Request) -> web.Response:
+    """Copy a file to another key."""
     source, target = _read_keys(await read_json_object(request))
     store = request.app[CONTEXT].store
     found, replaced = await store.run(_copy_file, source, target, iso8601(store.clock()))
     return await _respond_to_copy(request, source, target, found, replaced)
 
 
-async def _move(request: web.Request) -> web.Response:
+async def move(request: web.Request) -> web.Response:
+    """Move a file to another key."""
     source, target = _read_keys(await read_json_object(request))
     found, replaced = await request.app[CONTEXT].store.run(_rename_file, source, target)
     return await _respond_to_copy(request, source, target, found, replaced)
@@ -298,20 +308,3 @@ def _rename_file(db: sqlite3.Connection, source: str, target: str) -> tuple[bool
 
 def _read_keys(body: dict[str, Any]) -> tuple[str, str]:
     return required_text(body, "sourceKey"), required_text(body, "destKey")
-
-
-ROUTES = tuple(
-    ("POST", f"/storage/{path}", handler)
-    for path, handler in (
-        ("upload", _upload),
-        ("get", _get),
-        ("getUrl", _get_url),
-        ("list", _list),
-        ("delete", _delete),
-        ("exists", _exists),
-        ("getMetadata", _get_metadata),
-        ("copy", _copy),
-        ("move", _move),
-    )
-)
-OPEN_ROUTES = (("GET", "/storage/{name}/{readable:.*}", _serve),)

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from attrs import evolve
 
-from ..frontend import ApiError, Frontend
+from ..frontend import ApiError, Frontend, Route
 from . import models, predictions
 from .inference import chat, embeddings, responses_api
 
@@ -51,37 +51,26 @@ FRONTEND = Frontend(
     error_response=_error_response,
     input_error=lambda error: ApiError(400, "INVALID_REQUEST", error.message),
     key_error=_key_error,
-    routes=(
-        *(("POST", path, predictions.create) for path in ("/v1/predict", "/v1/predictions")),
-        ("GET", "/v1/predictions", predictions.list_predictions),
-        ("GET", "/v1/predictions/{id}", predictions.get),
-        ("GET", "/v1/predictions/{id}/stream", predictions.get),
-        ("POST", "/v1/predictions/{id}/cancel", predictions.cancel),
-        ("DELETE", "/v1/predictions/{id}/delete", predictions.delete),
-        ("DELETE", "/v1/predictions/{id}", predictions.delete),
-    ),
-    open_routes=tuple((method, "/delivery/{name}", predictions.serve_output) for method in ("GET", "HEAD")),
 )
-MODELS_FRONTEND = evolve(
-    FRONTEND,
-    bearer=True,
-    routes=(
-        ("GET", "/v1/models", models.list_models),
-        *(("GET", path, models.get_model) for path in ("/v1/model/{slug}", "/v1/models/{slug}")),
-    ),
-    open_routes=(),
+_MODELS = evolve(FRONTEND, bearer=True)
+_INFERENCE = evolve(_MODELS, error_response=_inference_error_response)
+_DELIVERY = evolve(FRONTEND, keys="none")
+
+ROUTES = (
+    Route("S1 S2 S10", FRONTEND, web.post("/v1/predict", predictions.create)),
+    Route("S1", FRONTEND, web.post("/v1/predictions", predictions.create)),
+    Route("S4", FRONTEND, web.get("/v1/predictions", predictions.list_predictions)),
+    Route("S2 S3", FRONTEND, web.get("/v1/predictions/{id}", predictions.get)),
+    Route("S5", FRONTEND, web.post("/v1/predictions/{id}/cancel", predictions.cancel)),
+    Route("S6", FRONTEND, web.delete("/v1/predictions/{id}/delete", predictions.delete)),
+    Route("S6", FRONTEND, web.delete("/v1/predictions/{id}", predictions.delete)),
+    Route("S7", FRONTEND, web.get("/v1/predictions/{id}/stream", predictions.get)),
+    Route("S8", _MODELS, web.get("/v1/models", models.list_models)),
+    Route("S9", _MODELS, web.get("/v1/model/{slug}", models.get_model)),
+    Route("S9", _MODELS, web.get("/v1/models/{slug}", models.get_model)),
+    Route("S11 S12 S16", _INFERENCE, web.post("/v1/chat/completions", chat.create)),
+    Route("S13 S14", _INFERENCE, web.post("/v1/responses", responses_api.create)),
+    Route("S15", _INFERENCE, web.post("/v1/embeddings", embeddings.create)),
+    Route("S18", _DELIVERY, web.get("/delivery/{name}", predictions.serve_output)),
 )
-INFERENCE_FRONTEND = Frontend(
-    provider="skytells",
-    base_path="/v1",
-    key_header="x-api-key",
-    bearer=True,
-    error_response=_inference_error_response,
-    input_error=lambda error: ApiError(400, "INVALID_REQUEST", error.message),
-    key_error=_key_error,
-    routes=(
-        ("POST", "/v1/chat/completions", chat.create),
-        ("POST", "/v1/responses", responses_api.create),
-        ("POST", "/v1/embeddings", embeddings.create),
-    ),
-)
+"""S17 is a request to the user's program, in `outgoing_webhooks`. S19, the orchestrator, is at another address."""
