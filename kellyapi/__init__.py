@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from ._core.retry import NO_RETRY as NO_RETRY
     from ._core.retry import RetryPolicy as RetryPolicy
     from ._core.streams import ByteStream as ByteStream
+    from ._core.streams import JSONEventStream as JSONEventStream
     from ._data.base64_text import Base64 as Base64
     from ._data.files import check_path as check_path
     from ._data.files import save_file as save_file
@@ -118,7 +119,7 @@ _MODULES = {
     "_core.messages": "NO_TIMEOUT PreparedRequest Response Timeout",
     "_core.options": "Options",
     "_core.retry": "NO_RETRY RetryPolicy",
-    "_core.streams": "ByteStream",
+    "_core.streams": "ByteStream JSONEventStream",
     "_data.base64_text": "Base64",
     "_data.files": "check_path save_file",
     "_data.result": "Result",

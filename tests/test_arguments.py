@@ -21,6 +21,7 @@ from servers import Server, make_response
 
 from kellyapi import (
     NO_RETRY,
+    PROVIDERS,
     Aerostack,
     KellyAPI,
     KellyAPIError,
@@ -33,6 +34,7 @@ from kellyapi import (
     SkytellsModel,
     Timeout,
 )
+from kellyapi._core.raw_requests import METHODS
 from kellyapi.providers.skytells.inference.parameters import ChatParameters, ResponseParameters
 from kellyapi.providers.skytells.predictions.requests import RunOptions
 from kellyapi.providers.skytells.predictions.resource import ListFilters
@@ -129,6 +131,10 @@ KINDS: list[tuple[str, Accepts]] = [
     ),
     ("on_progress on_response", is_callable),
     ("input metadata filter response_format reasoning headers", is_dict),
+    ("method", one_of(*(name for each in METHODS for name in (each, each.lower())))),
+    ("form query", is_dict),
+    ("repeatable", lambda value: isinstance(value, bool)),
+    ("into", lambda value: value is None or value is int),
     ("webhook", lambda value: is_text(value) or (is_dict(value) and "url" in value)),
     ("tool_choice", lambda value: isinstance(value, str) or is_dict(value)),
     ("tools", is_list_of(is_dict)),
@@ -175,8 +181,14 @@ SPECIAL: dict[str, Accepts] = {
     "api.kelly.chat model": lambda value: isinstance(value, str) and value,
     "api.aerostack.gateway.chat api": lambda value: isinstance(value, str) and value,
     "api.aerostack.gateway.chat_stream api": lambda value: isinstance(value, str) and value,
+    **{
+        f"api.{provider}.{method} {name}": accepts
+        for provider in PROVIDERS
+        for method in ("request", "stream")
+        for name, accepts in (("path", is_text), ("headers", lambda value: value in ({}, None)))
+    },
 }
-UNCHECKED = {"value", "data"}
+UNCHECKED = {"value", "data", "json"}
 """Any JSON value."""
 GOOD: dict[str, Any] = {
     "audio": b"RIFF",
@@ -190,6 +202,7 @@ GOOD: dict[str, Any] = {
     "queries": [("SELECT 1", ())],
     "requests": [("m", {})],
     "kind": "sd",
+    "method": "GET",
     "service": "translation",
     "embedding_model": "english",
     "ttl": 60,

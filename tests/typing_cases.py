@@ -10,7 +10,20 @@ from aiohttp import web
 from PIL.Image import Image as Picture
 from starlette.datastructures import UploadFile
 
-from kellyapi import Base64, Image, Kelly, KellyAPI, Khaya, ProviderName, Skytells, Speech, Translation
+from kellyapi import (
+    Base64,
+    ByteStream,
+    Image,
+    JSONEventStream,
+    Kelly,
+    KellyAPI,
+    Khaya,
+    Prediction,
+    ProviderName,
+    Skytells,
+    Speech,
+    Translation,
+)
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.skytells.enums import SkytellsErrorId
 from kellyapi.services.chat import CharacterChat, LanguageModels
@@ -64,6 +77,20 @@ async def sources_of_media_have_types(
     await kelly.upscale_image(image)
     await khaya.transcribe(5, "twi")  # type: ignore[arg-type]  # it is no source
     await khaya.transcribe(["a"], "twi")  # type: ignore[arg-type]  # nor is a list
+
+
+async def raw_requests_have_the_type_that_they_are_read_into(khaya: Khaya, skytells: Skytells) -> None:
+    found: Prediction = await skytells.request("GET", "/predictions/p1", into=Prediction)
+    names: dict[str, str] = await khaya.request("GET", "/v1/languages", into=dict[str, str], query={"a": ["b", 1]})
+    many: tuple[Prediction, ...] = await skytells.request("GET", "/predictions", into=tuple[Prediction, ...])
+    data: bytes = await skytells.request("POST", "/a", form={"a": 1, "b": Path(), "c": found.id}, into=bytes)
+    await skytells.request("POST", "/a", json=[names, many], into=None, repeatable=True)
+    await skytells.request("POST", "/a", data=5)  # type: ignore[call-overload]  # it is no source
+    await skytells.request("POST", "/a", body=data)  # type: ignore[call-overload]  # a misspelt argument
+    pieces: ByteStream = skytells.stream("GET", "/a", into=bytes)
+    events: JSONEventStream[Prediction] = skytells.stream("GET", "/a", into=Prediction)
+    async for each in skytells.stream("GET", "/a", headers={"A": "b"}):
+        print(each["choices"], pieces, events)
 
 
 def members_are_known() -> str:

@@ -11,7 +11,7 @@ import inspect
 import logging
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
@@ -105,6 +105,12 @@ class Connection:
         if seconds == math.inf or (timeout.total is not None and timeout.total <= seconds):
             return self
         return evolve(self, timeout=evolve(timeout, total=seconds))
+
+    def without_headers(self, names: Iterable[str]) -> Connection:
+        """Return a connection that does not send the headers of these names; this one if it sends none of them."""
+        lower = {name.lower() for name in names}
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in lower}
+        return self if len(kept) == len(self.headers) else evolve(self, headers=kept)
 
     async def call(self, call: Call, into: Into[T] | FromResponse[T]) -> T:
         """Send a call and return its result; `NoneType` reads nothing from the response."""

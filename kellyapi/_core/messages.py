@@ -71,7 +71,8 @@ class Call:
     method: str
     url: str
     """A path such as `/v1/translate`, already encoded; with `keyless` a whole URL."""
-    query: Mapping[str, str] = _EMPTY
+    query: Mapping[str, str] | tuple[tuple[str, str], ...] = _EMPTY
+    """By name, or as pairs where a name may be repeated."""
     headers: Headers = _EMPTY
     json: Any = None
     body: bytes | Chunks | tuple[FormField, ...] | None = None

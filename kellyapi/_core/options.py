@@ -20,11 +20,11 @@ from .secrets import as_secret, hide_headers
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 
 
-def check_headers(headers: Mapping[str, str]) -> None:
+def check_headers(headers: Mapping[str, str], argument: str = "headers") -> None:
     """Refuse headers that cannot be sent."""
     for name, value in headers.items():
         if not (isinstance(name, str) and _TOKEN.fullmatch(name) and isinstance(value, str) and value.isprintable()):
-            raise ValueError(f"headers must be printable strings by name; that of {name!r} is not")
+            raise ValueError(f"{argument} must be printable strings by name; that of {name!r} is not")
 
 
 def read_timeout(value: float | Timeout | None) -> Timeout | None:

@@ -15,7 +15,7 @@ from .environment import address_problem, find_address, find_key, read_switch, r
 from .limits import Limits
 from .options import Options, read_options
 from .provider import Problem, Provider
-from .resource import Resource
+from .raw_requests import RawRequests
 from .secrets import Key, as_secret
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Variable = tuple[str, str, Callable[[str], Any], str]
 """An option, the variable that sets it, without the provider's prefix, how it is read, and what is right."""
 
 
-class ProviderClient(Resource):
+class ProviderClient(RawRequests):
     """The client of one provider."""
 
     PROVIDER: ClassVar[Provider]

@@ -18,6 +18,7 @@ from .._data.media import Media
 from ..errors import TransportError
 from .connection import Connection
 from .downloads import OnBytes, download_to_file
+from .extra_fields import Extra, add_extra
 from .messages import (
     DEFAULT_TIMEOUT,
     TRANSFER_TIMEOUT,
@@ -28,6 +29,7 @@ from .messages import (
     Response,
     Timeout,
 )
+from .request_bodies import form_fields, media_fields
 from .secrets import Key
 from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
 
@@ -64,13 +66,17 @@ class Resource(Checked):
         repeatable: bool = False,
         bearer: Key | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
+        extra: Extra | None = None,
     ) -> Coroutine[Any, Any, T]:
         """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key.
 
-        `timeout` holds if the client was given none.
+        `timeout` holds if the client was given none. `extra` is what the user adds.
         """
         call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer, timeout=timeout)
-        return self._connection.call(call, into)
+        connection = self._connection
+        if extra:
+            connection, call = add_extra(connection, call, extra)
+        return connection.call(call, into)
 
     def _post_form(
         self,
@@ -81,9 +87,7 @@ class Resource(Checked):
         one_shot: bool = False,
     ) -> Coroutine[Any, Any, T]:
         """POST a multipart form; `one_shot` says that a part can be read only once."""
-        streamed = any(callable(part.body) for part in parts)
-        timeout = TRANSFER_TIMEOUT if streamed else DEFAULT_TIMEOUT
-        call = Call(method="POST", url=path, body=parts, repeatable=repeatable, one_shot=one_shot, timeout=timeout)
+        call = Call(method="POST", url=path, repeatable=repeatable, **form_fields(parts, one_shot=one_shot))
         return self._connection.call(call, into)
 
     def _post_bytes(
@@ -100,17 +104,8 @@ class Resource(Checked):
 
         `timeout` holds if the client was given none; by default it depends on whether the file is streamed.
         """
-        length = {} if media.size is None else {"Content-Length": str(media.size)}
-        call = Call(
-            method="POST",
-            url=path,
-            query=query or {},
-            headers={"Content-Type": media.mime, **length},
-            body=media.body,
-            repeatable=repeatable,
-            one_shot=media.one_shot,
-            timeout=timeout or (TRANSFER_TIMEOUT if callable(media.body) else DEFAULT_TIMEOUT),
-        )
+        fields = media_fields(media) | ({} if timeout is None else {"timeout": timeout})
+        call = Call(method="POST", url=path, query=query or {}, repeatable=repeatable, **fields)
         return self._connection.call(call, into)
 
     def _delete(self, path: str, *, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
@@ -133,7 +128,9 @@ class Resource(Checked):
         call = Call(method="POST", url=path, json=data, repeatable=repeatable, timeout=TRANSFER_TIMEOUT)
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
-    def _stream_events(self, path: str, data: Any, *, into: type[E], bearer: Key | None = None) -> E:
+    def _stream_events(
+        self, path: str, data: Any, *, into: type[E], bearer: Key | None = None, extra: Extra | None = None
+    ) -> E:
         """POST a JSON body and return a stream of the events of the response. The call is billed."""
         call = Call(
             method="POST",
@@ -144,7 +141,10 @@ class Resource(Checked):
             bearer=bearer,
             timeout=TRANSFER_TIMEOUT,
         )
-        return into(StreamRequest(self._connection, call, is_event_stream))
+        connection = self._connection
+        if extra:
+            connection, call = add_extra(connection, call, extra)
+        return into(StreamRequest(connection, call, is_event_stream))
 
     async def _save_link(
         self,

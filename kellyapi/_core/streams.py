@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from .._data.decoding import Into, decode
 from .._data.json_text import loads
 from .._data.text import excerpt
 from .._data.threads import run_off_loop
@@ -48,6 +49,8 @@ class StreamRequest:
     accepts: Callable[[Headers], bool] = lambda _: True
     blank: str | None = None
     """What is wrong with a response without a single byte, if anything is."""
+    complete: Callable[[Call], Awaitable[Call]] | None = None
+    """Completes the call before it is sent, for a body that is not at hand yet."""
 
 
 class Stream(ABC, Generic[T]):
@@ -84,6 +87,9 @@ class Stream(ABC, Generic[T]):
 
     async def _open(self) -> AsyncIterator[bytes]:
         if self._pieces is None:
+            if self._source.complete is not None:
+                call = await self._source.complete(self._source.call)
+                self._source = evolve(self._source, call=call, complete=None)
             self._incoming = await self._source.connection.open(self._source.call, self._source.accepts)
             self._pieces = self._incoming.chunks()
         return self._pieces
@@ -278,6 +284,32 @@ class EventStream(Stream[T]):
                     pass
         except (TimeoutError, KellyAPIError):
             pass
+
+
+class JSONEventStream(EventStream[T]):
+    """The JSON events of an event stream: `async with … as stream: async for event in stream: …`.
+
+    Each event is the JSON of its `data`, read into the type that was passed as `into`. The stream ends at `[DONE]`, or
+    where the response ends. A response that is plain JSON is one event. If the stream breaks off, `error.partial` is
+    the number of events that had arrived.
+    """
+
+    def __init__(self, source: StreamRequest, into: Into[T]) -> None:
+        super().__init__(source)
+        self._into = into
+        self._count = 0
+
+    def _handle_event(self, value: Any) -> T:
+        connection = self._source.connection
+        item = decode(value, self._into, connection.warn)
+        self._count += 1
+        return item
+
+    def _partial(self) -> int:
+        return self._count
+
+    def _is_complete(self) -> bool:
+        return True  # nothing is known of the last event
 
 
 def is_event_stream(headers: Headers) -> bool:

@@ -84,6 +84,34 @@ def decode(value: Any, into: Into[T], report: Report | None = None) -> T:
     return result
 
 
+def can_decode(type: Any) -> bool:
+    """Return whether JSON can be read into a type, with the types of its fields and items."""
+    return _is_known(type, set())
+
+
+def _is_known(kind: Any, seen: set[Any]) -> bool:
+    if not (isinstance(kind, type) or get_origin(kind)):
+        return False
+    if kind in (object, str, bool, int, float) or kind in seen or _is_open_enum(kind):
+        return True
+    if attrs.has(kind):
+        seen.add(kind)
+        try:
+            kinds = [field.type for field in attrs.fields(attrs.resolve_types(kind)) if field.init]
+        except NameError:
+            return False
+        return all(_is_known(each, seen) for each in kinds)
+    if _is_optional(kind):
+        return _is_known(_without_none(kind), seen)
+    if is_mapping(kind):
+        names, items = (*get_args(kind), str, object)[:2]
+        return names is str and _is_known(items, seen)
+    if _is_array(kind):
+        items = get_args(kind)
+        return all(_is_known(each, seen) for each in items[:1]) and (get_origin(kind) is not tuple or ... in items)
+    return False
+
+
 class _WrongValue(Exception):
     """A value that does not fit; each reader that it passes puts its own place before the path."""
 
@@ -188,22 +216,23 @@ def _field_reader(field: attrs.Attribute[Any]) -> Reader:
 
 
 def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:
-    """Make the reader of `tuple[T, ...]`."""
-    (kind, _) = get_args(cls)
+    """Make the reader of `tuple[T, ...]` or `list[T]`."""
+    kind = (*get_args(cls), object)[0]
     read = _converter.get_structure_hook(kind)
+    make: type[Any] = list if list in (cls, get_origin(cls)) else tuple
 
-    def read_array(value: Any, dropped: list[str]) -> tuple[Any, ...]:
+    def read_array(value: Any, dropped: list[str]) -> Any:
         if not isinstance(value, list):
             raise _unexpected("an array", value)
         items = _read_items(((f"[{i}]", item) for i, item in enumerate(value)), read, dropped, keep_others)
-        return tuple(item for _, item in items)
+        return make(item for _, item in items)
 
     return read_array
 
 
 def _mapping_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     """Make the reader of `dict[str, T]`."""
-    (_, kind) = get_args(cls)
+    kind = (*get_args(cls), str, object)[1]
     read = _converter.get_structure_hook(kind)
 
     def read_mapping(value: Any, dropped: list[str]) -> dict[str, Any]:
@@ -251,14 +280,17 @@ def _open_enum_hook(cls: Any) -> Reader:
 
 def _optional_hook(cls: Any) -> Reader:
     """Make the reader of `T | None`."""
-    kinds = tuple(kind for kind in get_args(cls) if kind is not NoneType)
-    kind = kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007  a union of types that are known at run time only
-    read = _converter.get_structure_hook(kind)
+    read = _converter.get_structure_hook(_without_none(cls))
     return lambda value, dropped: None if value is None else read(value, dropped)
 
 
+def _without_none(cls: Any) -> Any:
+    kinds = tuple(kind for kind in get_args(cls) if kind is not NoneType)
+    return kinds[0] if len(kinds) == 1 else Union[kinds]  # noqa: UP007  the types are known at run time only
+
+
 def _is_array(cls: Any) -> bool:
-    return get_origin(cls) is tuple
+    return get_origin(cls) in (tuple, list) or cls is list
 
 
 def _is_union(cls: Any) -> bool:

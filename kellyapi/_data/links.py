@@ -32,7 +32,7 @@ def encode_url(text: str, what: str = "URL") -> str:
         raise ValueError(f"the {what} {_shown(text)!r} has no scheme and host, as https://example.com/a has")
     scheme, login, host, port, rest = found.groups(default="")
     try:
-        login, rest = _encode(login), _encode(rest)
+        login, rest = percent_encode(login), percent_encode(rest)
     except UnicodeEncodeError:
         raise ValueError(f"the {what} {_shown(text)!r} has half a character") from None
     name = _encode_host(host)
@@ -41,7 +41,8 @@ def encode_url(text: str, what: str = "URL") -> str:
     return f"{scheme}://{login and login + '@'}{name}{port}{rest}"
 
 
-def _encode(text: str) -> str:
+def percent_encode(text: str) -> str:
+    """Return a text of a URL in ASCII; the characters with a meaning in URLs, and escapes, stay as they are."""
     # A header's bytes that are not UTF-8 come as surrogates.
     return quote(_LOOSE_PERCENT.sub("%25", text), safe=_SAFE, errors="surrogateescape")
 

@@ -1,0 +1,90 @@
+"""What users add to a call by themselves: `extra_body`, `extra_query` and `extra_headers` of an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypedDict, cast
+
+from attrs import evolve
+
+from .connection import Connection
+from .messages import Call, Headers
+from .options import check_headers
+from .provider import Provider
+from .secrets import hide_headers
+
+QueryValue = str | float | bool | Sequence[str | float | bool] | None
+"""A value of a query; a list repeats its name, and `None` leaves it out."""
+
+
+class Extra(TypedDict, total=False):
+    """Fields of a request that the library does not know. They are merged last, and win over its own."""
+
+    extra_body: Mapping[str, Any] | None
+    """Fields of the JSON body. A field that the operation sends too is replaced as a whole."""
+    extra_query: Mapping[str, QueryValue] | None
+    """Parameters of the query; a list repeats a name."""
+    extra_headers: Mapping[str, str] | None
+    """Headers of the request. Those that carry the key are refused."""
+
+
+_SET_BY_US = frozenset({"host", "content-length", "transfer-encoding"})
+_OUR_SPELLING = {name.lower(): name for name in ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")}
+
+
+def take_extra(parameters: Any) -> Extra:
+    """Take the extra fields out of the parameters of an operation."""
+    return cast(Extra, {name: parameters.pop(name) for name in Extra.__annotations__ if name in parameters})
+
+
+def add_extra(connection: Connection, call: Call, extra: Extra) -> tuple[Connection, Call]:
+    """Return a call with the extra fields of a user, and the connection to send it by."""
+    headers = hide_headers(extra.get("extra_headers")) or {}
+    if headers:
+        extra["extra_headers"] = headers  # a traceback may show the local variables of the operation
+        headers = replace_headers(call.headers, headers, connection.provider, "extra_headers")
+    added = query_pairs(extra.get("extra_query"))
+    names = {name for name, _ in added}
+    sent = call.query.items() if isinstance(call.query, Mapping) else call.query
+    call = evolve(
+        call,
+        json={**call.json, **body} if (body := extra.get("extra_body")) else call.json,
+        query=(*(pair for pair in sent if pair[0] not in names), *added) if added else call.query,
+        headers=headers or call.headers,
+    )
+    return connection.without_headers(headers), call
+
+
+def replace_headers(sent: Headers, added: Headers, provider: Provider, argument: str) -> dict[str, str]:
+    """Return the headers of a call with those of a user, which replace others of the same name.
+
+    Raises:
+        ValueError: A header cannot be sent, carries the key, or is set by the library. `argument` names the headers.
+    """
+    check_headers(added, argument)
+    keys = {provider.key_header.lower(), "authorization"}
+    for name in added:
+        if name.lower() in keys:
+            other = "pass the key as api_key=…, or to with_access(api_key=…)"
+            raise ValueError(f"{argument} must not have {name!r}, which carries the key: {other}")
+        if name.lower() in _SET_BY_US:
+            raise ValueError(f"{argument} must not have {name!r}, which is set for each request")
+    lower = {name.lower() for name in added}
+    kept = {name: value for name, value in sent.items() if name.lower() not in lower}
+    return kept | {_OUR_SPELLING.get(name.lower(), name): value for name, value in added.items()}
+
+
+def query_pairs(query: Mapping[str, QueryValue] | None) -> tuple[tuple[str, str], ...]:
+    """Return the names and values of a query; a list repeats its name, and `None` is left out."""
+    return tuple((name, as_text(each)) for name, value in (query or {}).items() for each in _values(value))
+
+
+def _values(value: QueryValue) -> Iterable[str | float | bool]:
+    if value is None:
+        return ()
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else (value,)
+
+
+def as_text(value: str | float | bool) -> str:
+    """Write a value as the text that stands for it in a query or a form."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
