@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import ExifTags, Image, ImageDraw
 
 from kellyapi.sandbox.engines.errors import BadInput, EngineMissing
 from kellyapi.sandbox.engines.pictures import image_operations, picture_files, prompt_scene
@@ -50,6 +50,19 @@ def disc() -> bytes:
 )
 def test_a_picture_has_exactly_the_requested_size(prompt: str, size: tuple[int, int]) -> None:
     assert opened(image_operations.draw(prompt, *size)).size == size
+
+
+@pytest.mark.parametrize(("format", "pillow"), [("jpg", "JPEG"), ("jpeg", "JPEG"), ("webp", "WEBP")])
+def test_a_picture_of_any_format_says_where_it_comes_from(format: str, pillow: str) -> None:
+    picture = Image.open(io.BytesIO(image_operations.draw("a fox", 80, 64, format=format)))
+    assert (picture.format, picture.size) == (pillow, (80, 64))
+    assert picture.getexif()[ExifTags.Base.ImageDescription] == image_operations.DESCRIPTION
+
+
+def test_a_variant_is_another_picture_of_the_same_words() -> None:
+    plain, first, again, second = (image_operations.draw("a fox", 80, 64, variant=each) for each in ("", "1", "1", "2"))
+    assert first == again
+    assert len({plain, first, second}) == 3
 
 
 @pytest.mark.parametrize("size", [(63, 100), (100, 63), (2049, 100), (100, 0), (-5, 100)])

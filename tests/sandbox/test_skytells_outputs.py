@@ -11,7 +11,7 @@ from http_client import Clock, Response, Send
 
 from kellyapi import KellyAPI, Sandbox, StatusError
 from kellyapi.sandbox.skytells.outputs import read_byte_range
-from kellyapi.sandbox.skytells.prediction_state import LINK_LIFETIME
+from kellyapi.sandbox.skytells.prediction_state import LINK_LIFETIME, output_files
 
 FOX = {"prompt": "a fox", "width": 64, "height": 64}
 CUT = 100
@@ -96,6 +96,20 @@ async def test_a_range_behind_the_end_is_refused(send: Send, url: str, complete:
 )
 def test_a_range_header_is_read_as_in_rfc_9110(text: str, expected: Any) -> None:
     assert read_byte_range(text, 10) == expected
+
+
+@pytest.mark.parametrize(
+    ("result", "names"),
+    [
+        (None, []),
+        ({"files": []}, []),
+        ({"files": [{"name": "a"}, {"name": "b"}]}, ["a", "b"]),
+        ({"file": {"name": "a"}}, ["a"]),  # as earlier versions stored it
+        ({"file": None, "text": "a text"}, []),
+    ],
+)
+def test_the_files_of_a_stored_result(result: dict[str, Any] | None, names: list[str]) -> None:
+    assert [file["name"] for file in output_files(result)] == names
 
 
 async def test_the_client_resumes_a_download_of_an_output(

@@ -11,18 +11,22 @@ from http_client import Send
 from kellyapi import BadRequestError, KellyAPI, Sandbox
 
 BEARER = {"Authorization": "Bearer key"}
+OF_PICTURES = (
+    "prompt, negative_prompt, width, height, aspect_ratio, num_outputs, number_of_images, output_format, seed, image, "
+    "guidance, prompt_optimizer"
+)
 PROMPT = [{"role": "user", "content": "one two three four five"}]
 
 
 @pytest.mark.parametrize(
     ("model", "field", "known"),
     [
-        ("truefusion", "widht", "prompt, negative_prompt, width, height"),
-        ("truefusion", "model", "prompt, negative_prompt, width, height"),
+        ("truefusion", "widht", OF_PICTURES),
+        ("truefusion", "model", OF_PICTURES),
         ("truefusion-video-pro", "width", "prompt, duration"),
         ("beatfusion-2.0", "duration", "prompt, lyrics"),
         ("skytells-3", "max_tokens", "prompt, system_prompt"),
-        ("truefusion", "", "prompt, negative_prompt, width, height"),
+        ("truefusion", "", OF_PICTURES),
     ],
 )
 @pytest.mark.parametrize("value", [3, None, "x"])

@@ -1,10 +1,16 @@
 """Skytells' catalogue of models in the sandbox: schemas of their inputs, checks of an input, prices.
 
-The slugs are the provider's. Prices, schemas and descriptions are the sandbox's own.
+The slugs are the provider's, and so are the inputs, as far as it documents them. Prices and descriptions are the
+sandbox's own.
+
+Source: https://learn.skytells.ai/docs/api/v1/models/schemas, https://docs.skytells.ai/photos/generate-photos,
+https://learn.skytells.ai/courses/ai-foundations/03-apis-and-schemas, https://github.com/Skytells/cli
+(docs/predictions.md), https://github.com/skytells-ai/music-generator (app/api/cover)
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from aiohttp import web
@@ -23,6 +29,8 @@ _PROMPT = {
     "x-order": 0,
 }
 _SIZE = {"type": "integer", "minimum": 64, "maximum": 2048, "default": 1024}
+_COUNT = {"type": "integer", "minimum": 1, "maximum": 4}
+ASPECT_RATIOS = ["1:1", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "21:9"]
 
 
 def _input_schema(**fields: dict[str, Any]) -> dict[str, Any]:
@@ -42,8 +50,16 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "image": (
         _input_schema(
             negative_prompt={"type": "string", "description": "What not to draw."},
-            width={**_SIZE, "description": "Pixels."},
-            height={**_SIZE, "description": "Pixels."},
+            width={**_SIZE, "description": "Pixels. With an aspect ratio, it sets the default."},
+            height={**_SIZE, "description": "Pixels. With an aspect ratio, it sets the default."},
+            aspect_ratio={"type": "string", "enum": ASPECT_RATIOS, "description": "Width : height."},
+            num_outputs={**_COUNT, "description": "Number of pictures, by default 1."},
+            number_of_images={**_COUNT, "description": "Another name of num_outputs."},
+            output_format={"type": "string", "enum": ["png", "jpg", "jpeg", "webp"], "default": "png"},
+            seed={"type": "integer", "description": "Each seed gives another picture, and always the same one."},
+            image={"type": "string", "format": "uri", "description": "A picture to start from: a link or a data: URL."},
+            guidance={"type": "number", "description": "It has no effect in the sandbox."},
+            prompt_optimizer={"type": "boolean", "description": "It has no effect in the sandbox."},
         ),
         _LINKS,
     ),
@@ -159,15 +175,15 @@ def model_kind(model: dict[str, Any]) -> str:
     return _KIND_BY_SLUG[model["namespace"]]
 
 
-def prediction_price(model: dict[str, Any], input: dict[str, Any], tokens: int) -> float:
-    """Return the price of a prediction in credits."""
+def prediction_price(model: dict[str, Any], input: dict[str, Any], units: float) -> float:
+    """Return the price in credits of what a prediction made, counted in the unit of the model's price."""
     pricing = model["pricing"]
-    for rule in pricing["criterias"]:
-        if input.get(rule["field"]) == rule["value"]:
-            return float(rule["billable_price"])
-    return round(float(pricing["amount"]) * (tokens if pricing["unit"] == "token" else 1), 9)
+    rules = (rule for rule in pricing["criterias"] if input.get(rule["field"]) == rule["value"])
+    price = next((rule["billable_price"] for rule in rules), pricing["amount"])
+    return round(float(price) * units, 9)
 
 
+_LINK = re.compile("(?i)https?://|data:")
 _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),
@@ -194,13 +210,23 @@ def check_input(model: dict[str, Any], input: dict[str, Any]) -> None:
             if name in schema["required"]:
                 raise ApiError(422, "VALIDATION_ERROR", f"The {name} field is required.")
             continue
-        kind = rule["type"]
-        if not isinstance(value, _PYTHON_TYPES[kind]) or (isinstance(value, bool) and kind != "boolean"):
-            article = "an" if kind == "integer" else "a"
-            raise ApiError(422, "VALIDATION_ERROR", f"The {name} field must be {article} {kind}.")
-        if "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
-            between = f"between {rule['minimum']} and {rule['maximum']}"
-            raise ApiError(422, "VALIDATION_ERROR", f"The {name} field must be {between}.")
+        if right := _find_problem(rule, value):
+            raise ApiError(422, "VALIDATION_ERROR", f"The {name} field must {right}.")
+
+
+def _find_problem(rule: dict[str, Any], value: Any) -> str | None:
+    """Return what a value must be, or `None` if it follows its rule, which is a part of JSON Schema."""
+    kind = rule["type"]
+    is_right: bool = isinstance(value, _PYTHON_TYPES[kind]) and isinstance(value, bool) == (kind == "boolean")
+    if not is_right:
+        return f"be {'an' if kind == 'integer' else 'a'} {kind}"
+    if "enum" in rule and value not in rule["enum"]:
+        return f"be one of {', '.join(map(str, rule['enum']))}"
+    if "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
+        return f"be between {rule['minimum']} and {rule['maximum']}"
+    if rule.get("format") == "uri" and not _LINK.match(value):
+        return "be a link or a data: URL"
+    return None
 
 
 async def list_models(request: web.Request) -> web.Response:

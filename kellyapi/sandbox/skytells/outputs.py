@@ -1,4 +1,4 @@
-"""Download of the files that predictions make: the whole file or a range of bytes."""
+"""The files that predictions make: their names, and their download, whole or a range of bytes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ import re
 from pathlib import Path
 
 from aiohttp import web
+
+_NAME = re.compile(r"([0-9a-f-]{36})-output(?:-[0-9]+)?\.[a-z0-9]+")
+
+
+def output_name(id: str, place: int, ending: str) -> str:
+    """Return the name of an output file, such as "…-output.png"; `place` counts the outputs of a prediction from 0."""
+    return f"{id}-output{f'-{place}' if place else ''}.{ending}"
+
+
+def read_id(name: str) -> str | None:
+    """Return the id of the prediction in the name of an output file, or `None` if it is no such name."""
+    match = _NAME.fullmatch(name)
+    return match and match[1]
 
 
 async def serve_file(request: web.Request, path: Path, content_type: str) -> web.Response:

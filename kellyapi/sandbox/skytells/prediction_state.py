@@ -2,8 +2,8 @@
 
 The stored prediction is a JSON object: "id", "model" (its slug), "input", "stream", "webhook", "created" and
 "cancelled" (times in seconds since 1970) and "seconds" (how long the prediction takes at least). The stored result is
-written when the work is done: "id", "finished" (a time), "credits", and "failure", "text" or "file" with its "name",
-"type" and "size".
+written when the work is done: "id", "finished" (a time), "credits", and "failure", "text" or "files", each with its
+"name", "type" and "size".
 """
 
 from __future__ import annotations
@@ -62,8 +62,7 @@ def to_wire(prediction: StoredPrediction, result: StoredResult | None, now: floa
     started = processing_at if has_started else None
     success = result if result is not None and state == "succeeded" else None
     failure = result["failure"] if result is not None and state == "failed" else None
-    file = success["file"] if success else None
-    file_url = f"{origin}/delivery/{file['name']}" if file else None
+    files = [{**file, "url": f"{origin}/delivery/{file['name']}"} for file in output_files(success)]
     own_url = f"{origin}/v1/predictions/{prediction['id']}"
     return {
         "id": prediction["id"],
@@ -71,7 +70,7 @@ def to_wire(prediction: StoredPrediction, result: StoredResult | None, now: floa
         "type": "inference",
         "stream": prediction["stream"],
         "input": prediction["input"],
-        "output": ([file_url] if file_url else success["text"]) if success else None,
+        "output": ([file["url"] for file in files] or success["text"]) if success else None,
         "response": failure,  # the SDKs read the reason here, the vendor's command reads it in `error`
         "error": failure,
         "created_at": _timestamp(prediction["created"]),
@@ -84,14 +83,14 @@ def to_wire(prediction: StoredPrediction, result: StoredResult | None, now: floa
         "webhook": prediction["webhook"],
         "metrics": {
             "progress": 100 if success else _progress(prediction, last_moment),
-            **({"image_count": 1} if file else {}),
+            **_count_files(files),
             **({} if started is None or end is None else {"predict_time": round(end - started, 3)}),
             **({} if end is None else {"total_time": round(end - prediction["created"], 3)}),
         },
         "metadata": {
             "billing": {"credits_used": success["credits"] if success else 0},
-            "storage": {"files": [{**file, "url": file_url}] if file else []},
-            "data_available": bool(file) and now < last_moment + LINK_LIFETIME,
+            "storage": {"files": files},
+            "data_available": bool(files) and now < last_moment + LINK_LIFETIME,
         },
         "urls": {
             "get": own_url,
@@ -100,6 +99,21 @@ def to_wire(prediction: StoredPrediction, result: StoredResult | None, now: floa
             "delete": f"{own_url}/delete",
         },
     }
+
+
+def output_files(result: StoredResult | None) -> list[dict[str, Any]]:
+    """Return the files of a stored result."""
+    if result is None:
+        return []
+    if "file" in result:  # as earlier versions stored it
+        return [result["file"]] if result["file"] else []
+    return list(result["files"])
+
+
+def _count_files(files: list[dict[str, Any]]) -> dict[str, int]:
+    if not files:
+        return {}
+    return {"image_count" if files[0]["type"].startswith("image/") else "asset_count": len(files)}
 
 
 def created_day(prediction: StoredPrediction) -> str:

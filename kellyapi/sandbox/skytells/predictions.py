@@ -12,6 +12,7 @@ import sqlite3
 import uuid
 from datetime import date
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from aiohttp import web
 from ..engines.errors import BadInput, EngineMissing
 from ..frontend import CONTEXT, ApiError, SandboxContext, note_header, read_json_object
 from . import outputs, prediction_state
+from .generation import generate
 from .models import check_input, find_model, model_kind, prediction_price
 from .outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES, deliver_webhooks, is_called, is_url
 from .prediction_state import StoredPrediction, StoredResult
@@ -28,9 +30,9 @@ PREDICTION_TIME = web.AppKey("prediction_time", float)
 FAIL_WORDS = "fail please"
 PER_PAGE, MAX_PER_PAGE = 20, 50
 _PREDICTIONS, _RESULTS = "prediction", "result"
+_NOTHING: StoredResult = {"failure": None, "text": None, "files": [], "credits": 0}
 _CHECK_INTERVAL = 0.05
 """Seconds between two checks of a prediction that a request waits for: it may have been cancelled."""
-_OUTPUT_NAME = re.compile(r"([0-9a-f-]{36})-output\.png")
 
 
 # -- routes ------------------------------------------------------------------------------------------------------------
@@ -133,23 +135,25 @@ async def delete(request: web.Request) -> web.Response:
     await _stop_work(context, id)
     for kind in (_PREDICTIONS, _RESULTS):
         await context.store.delete(kind, id)
-    await asyncio.to_thread(context.store.path("outputs", f"{id}-output.png").unlink, missing_ok=True)
+    await asyncio.to_thread(_delete_files, context.store.path("outputs", ""), id)
     return response
 
 
 async def serve_output(request: web.Request) -> web.StreamResponse:
     """Handle GET /delivery/{name}, which needs no key, until the link has expired."""
-    context, name = request.app[CONTEXT], _OUTPUT_NAME.fullmatch(request.match_info["name"])
-    record = await _find(context, name[1]) if name else None
-    if name is None or record is None:
+    context, name = request.app[CONTEXT], request.match_info["name"]
+    id = outputs.read_id(name)
+    record = await _find(context, id) if id else None
+    if record is None:
         raise web.HTTPNotFound
     now = context.store.clock()
     end = prediction_state.ended_at(*record, now)
-    if end is None or prediction_state.status(*record, now) != "succeeded":
+    types = {file["name"]: file["type"] for file in prediction_state.output_files(record[1])}
+    if end is None or prediction_state.status(*record, now) != "succeeded" or name not in types:
         raise web.HTTPNotFound
     if now >= end + prediction_state.LINK_LIFETIME:
         raise web.HTTPGone
-    return await outputs.serve_file(request, context.store.path("outputs", name[0]), "image/png")
+    return await outputs.serve_file(request, context.store.path("outputs", name), types[name])
 
 
 # -- fields of requests ------------------------------------------------------------------------------------------------
@@ -250,7 +254,7 @@ async def _wait_until_ended(context: SandboxContext, id: str) -> None:
 
 
 async def _do_work(context: SandboxContext, prediction: StoredPrediction) -> None:
-    result: StoredResult = {"id": prediction["id"], "failure": None, "text": None, "file": None, "credits": 0}
+    result: StoredResult = {"id": prediction["id"], **_NOTHING}
     try:
         result |= await _make_output(context, prediction)
     except (BadInput, EngineMissing, RuntimeError, OSError) as error:  # OSError: the disk may be full
@@ -259,31 +263,28 @@ async def _do_work(context: SandboxContext, prediction: StoredPrediction) -> Non
     try:
         await context.store.put(_RESULTS, prediction["id"], result)
     except (OSError, sqlite3.Error) as error:  # without a result it would be in progress for ever
-        failed = {"failure": f"The sandbox cannot store the output: {error}", "text": None, "file": None, "credits": 0}
+        failed = {**_NOTHING, "failure": f"The sandbox cannot store the output: {error}"}
         context.store.hold(_RESULTS, prediction["id"], result | failed)
 
 
 async def _make_output(context: SandboxContext, prediction: StoredPrediction) -> StoredResult:
     """Make the output, and return the fields that it adds to the stored result."""
     model, input = find_model(prediction["model"]), prediction["input"]
-    kind, prompt = model_kind(model), input["prompt"]
-    if FAIL_WORDS in prompt.lower():
+    if FAIL_WORDS in input["prompt"].lower():
         return {"failure": f"The prompt says “{FAIL_WORDS}”, and so the sandbox lets the prediction fail."}
-    if kind == "image":
-        options = {name: input[name] for name in ("width", "height", "negative_prompt") if input.get(name) is not None}
-        picture = await context.engines.run("pictures.image_operations.draw", prompt=prompt, **options)
-        name = f"{prediction['id']}-output.png"
-        await context.store.save(context.store.path("outputs", name), picture)
-        file = {"name": name, "type": "image/png", "size": len(picture)}
-        return {"file": file, "credits": prediction_price(model, input, 0)}
-    if kind in ("text", "code"):
-        messages = [
-            {"role": "system", "content": input.get("system_prompt") or ""},
-            {"role": "user", "content": prompt},
-        ]
-        text = await context.engines.run("language.chat_rules.reply", messages=messages, model=prediction["model"])
-        return {"text": text, "credits": prediction_price(model, input, len(f"{prompt} {text}".split()))}
-    return {"failure": f"The sandbox makes no {kind}."}
+    made = await generate(context, model, input)
+    files = []
+    for place, (ending, content_type, data) in enumerate(made.files):
+        name = outputs.output_name(prediction["id"], place, ending)
+        await context.store.save(context.store.path("outputs", name), data)
+        files.append({"name": name, "type": content_type, "size": len(data)})
+    return {"text": made.text, "files": files, "credits": prediction_price(model, input, made.units)}
+
+
+def _delete_files(folder: Path, id: str) -> None:
+    """Delete the outputs of a prediction, also those that its interrupted work has left."""
+    for path in folder.glob(f"{id}-output*"):
+        path.unlink(missing_ok=True)
 
 
 # -- stored records ----------------------------------------------------------------------------------------------------

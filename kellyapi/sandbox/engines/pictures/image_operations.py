@@ -1,4 +1,5 @@
-"""The sandbox's image operations: draw, edit, describe, upscale, remove the background. The results are PNG bytes.
+"""The sandbox's image operations: draw, edit, describe, upscale, remove the background. The results are PNG bytes, or
+another format of a drawn picture.
 
 There is no model. `draw` makes a landscape that the words and the hash of the prompt choose, and the PNG's text chunks
 say so. `prompt_scene` turns a prompt into a scene, and `landscape` paints it.
@@ -16,12 +17,14 @@ from .prompt_scene import read_prompt
 
 try:
     import numpy as np
-    from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+    from PIL import ExifTags, Image, ImageChops, ImageDraw, ImageFilter, ImageOps
     from PIL.PngImagePlugin import PngInfo
 except ImportError as error:
     raise EngineMissing(f'pictures need Pillow and numpy: pip install "kellyapi[sandbox]" ({error})') from error
 
 DESCRIPTION = "Procedural picture by kellyapi's sandbox, not made by a model"
+FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
+"""Pillow's name of each format of a drawn picture."""
 SMALLEST, LARGEST = 64, 2048
 LARGEST_UPSCALED = 4096
 SEARCH_SIZE = 512
@@ -41,24 +44,31 @@ HUES = np.array([[0.24, 0.47, 0.09], [1.3, -1.3, 0], [-0.5, -0.5, 1]], np.float3
 grey."""
 
 
-def draw(prompt: str, width: int = 1024, height: int = 1024, negative_prompt: str = "") -> bytes:
-    """Draw a landscape for a prompt.
+def draw(
+    prompt: str,
+    width: int = 1024,
+    height: int = 1024,
+    negative_prompt: str = "",
+    variant: str = "",
+    format: str = "png",
+) -> bytes:
+    """Draw a landscape for a prompt, in one of `FORMATS`. Each variant is another picture of the same words.
 
     Raises:
         BadInput: If a side has fewer than 64 or more than 2048 pixels.
     """
     _check_size(width, height)
-    return _png_with_prompt(paint(read_prompt(prompt, negative_prompt), width, height), prompt)
+    return _encode(paint(read_prompt(prompt, negative_prompt, variant), width, height), prompt, format)
 
 
-def edit(image: bytes, prompt: str, width: int, height: int) -> bytes:
+def edit(image: bytes, prompt: str, width: int, height: int, variant: str = "", format: str = "png") -> bytes:
     """Crop a picture to a size, tint it with the prompt's colours, and draw the prompt's hill and weather in front.
 
     Raises:
         BadInput: If the image cannot be read or the size is out of range.
     """
     _check_size(width, height)
-    scene = read_prompt(prompt)
+    scene = read_prompt(prompt, variant=variant)
     picture = ImageOps.fit(_without_alpha(open_picture(image)), (width, height), Image.Resampling.LANCZOS)
     canvas = np.asarray(picture, np.float32)
     shade = canvas @ np.array([0.299, 0.587, 0.114], np.float32)
@@ -66,7 +76,7 @@ def edit(image: bytes, prompt: str, width: int, height: int) -> bytes:
     mapped = np.stack([np.interp(shade, (0, 80, 165, 255), channel) for channel in tones.T], axis=-1)
     canvas = (0.55 * canvas + 0.45 * mapped).astype(np.float32)
     foreground(canvas, scene._replace(features=scene.features - {"water"}))
-    return _png_with_prompt(canvas, prompt)
+    return _encode(canvas, prompt, format)
 
 
 def describe(image: bytes, prompt: str = "") -> str:
@@ -168,11 +178,18 @@ def _check_size(width: int, height: int) -> None:
         raise BadInput("image", f"the sandbox draws {SMALLEST} to {LARGEST} pixels a side, not {width} x {height}")
 
 
-def _png_with_prompt(canvas: Floats, prompt: str) -> bytes:
-    chunks = PngInfo()
-    chunks.add_text("Description", DESCRIPTION)
-    chunks.add_text("Prompt", prompt.encode("utf-8", "replace").decode().replace("\0", " "))
-    return _png(Image.fromarray(canvas.astype(np.uint8)), chunks)
+def _encode(canvas: Floats, prompt: str, format: str) -> bytes:
+    """Return a file that says where the picture comes from: in text chunks of a PNG, otherwise in its EXIF data."""
+    picture = Image.fromarray(canvas.astype(np.uint8))
+    if format == "png":
+        chunks = PngInfo()
+        chunks.add_text("Description", DESCRIPTION)
+        chunks.add_text("Prompt", prompt.encode("utf-8", "replace").decode().replace("\0", " "))
+        return _png(picture, chunks)
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[ExifTags.Base.ImageDescription] = DESCRIPTION
+    picture.save(file, FORMATS[format], quality=90, exif=exif)
+    return file.getvalue()
 
 
 def _png(picture: Image.Image, chunks: PngInfo | None = None) -> bytes:

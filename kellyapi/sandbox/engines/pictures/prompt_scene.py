@@ -140,9 +140,13 @@ SNOW = (241.0, 246.0, 250.0)
 SNOWY = ("snow", "snowy", "snowing", "winter", "christmas")
 
 
-def read_prompt(prompt: str, negative_prompt: str = "") -> Scene:
-    """Return the scene for a prompt, the same on every machine. Words of the negative prompt are not used."""
-    seed = int.from_bytes(hashlib.sha256(prompt.encode("utf-8", "surrogatepass")).digest()[:12])
+def read_prompt(prompt: str, negative_prompt: str = "", variant: str = "") -> Scene:
+    """Return the scene for a prompt, the same on every machine. Words of the negative prompt are not used.
+
+    `variant` changes what the words do not choose.
+    """
+    hashed = f"{prompt}\0{variant}" if variant else prompt
+    seed = int.from_bytes(hashlib.sha256(hashed.encode("utf-8", "surrogatepass")).digest()[:12])
     excluded = _split_words(negative_prompt)
     words = [word for word in _split_words(prompt) if word not in excluded]
     place = PLACES[_find_named(PLACES, words) or _choose(PLACES, seed, excluded)]
