@@ -23,6 +23,7 @@ from kellyapi import (
     NO_RETRY,
     PROVIDERS,
     Aerostack,
+    ExtraFields,
     KellyAPI,
     KellyAPIError,
     Khaya,
@@ -52,6 +53,7 @@ OWNERS = (
 )
 OPTIONS: dict[str, Any] = {
     "Unpack[Options]": Options,
+    "Unpack[ExtraFields]": ExtraFields,
     "Unpack[RunOptions]": RunOptions,
     "Unpack[ListFilters]": ListFilters,
     "Unpack[ChatParameters]": ChatParameters,
@@ -132,7 +134,8 @@ KINDS: list[tuple[str, Accepts]] = [
     ("on_progress on_response", is_callable),
     ("input metadata filter response_format reasoning headers", is_dict),
     ("method", one_of(*(name for each in METHODS for name in (each, each.lower())))),
-    ("form query", is_dict),
+    ("form query extra_body extra_query", is_dict),
+    ("extra_headers", lambda value: value == {}),
     ("repeatable", lambda value: isinstance(value, bool)),
     ("into", lambda value: value is None or value is int),
     ("webhook", lambda value: is_text(value) or (is_dict(value) and "url" in value)),

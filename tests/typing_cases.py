@@ -93,6 +93,13 @@ async def raw_requests_have_the_type_that_they_are_read_into(khaya: Khaya, skyte
         print(each["choices"], pieces, events)
 
 
+async def extra_fields_are_named(api: KellyAPI) -> None:
+    await api.skytells.chat.create("m", "a", extra_body={"seed": 7}, extra_query={"beta": True})
+    await api.kelly.generate_image("a fox", extra_headers={"X-Trace": "t"})
+    await api.skytells.run("m", {}, extra_bdy={})  # type: ignore[call-arg]  # a misspelt option
+    await api.aerostack.ai.chat("a", extra_headers={"X-Trace": 5})  # type: ignore[dict-item]  # a header is text
+
+
 def members_are_known() -> str:
     return SkytellsErrorId.UNAUTHORIZED.value
 

@@ -17,7 +17,7 @@ QueryValue = str | float | bool | Sequence[str | float | bool] | None
 """A value of a query; a list repeats its name, and `None` leaves it out."""
 
 
-class Extra(TypedDict, total=False):
+class ExtraFields(TypedDict, total=False):
     """Fields of a request that the library does not know. They are merged last, and win over its own."""
 
     extra_body: Mapping[str, Any] | None
@@ -32,16 +32,21 @@ _SET_BY_US = frozenset({"host", "content-length", "transfer-encoding"})
 _OUR_SPELLING = {name.lower(): name for name in ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")}
 
 
-def take_extra(parameters: Any) -> Extra:
+def take_extra(parameters: Any) -> ExtraFields:
     """Take the extra fields out of the parameters of an operation."""
-    return cast(Extra, {name: parameters.pop(name) for name in Extra.__annotations__ if name in parameters})
+    return cast(ExtraFields, {name: parameters.pop(name) for name in ExtraFields.__annotations__ if name in parameters})
 
 
-def add_extra(connection: Connection, call: Call, extra: Extra) -> tuple[Connection, Call]:
+def hide_extra(options: Any) -> None:
+    """Hide the extra headers in the options of an operation: a traceback may show its local variables."""
+    if headers := options.get("extra_headers"):
+        options["extra_headers"] = hide_headers(headers)
+
+
+def add_extra(connection: Connection, call: Call, extra: ExtraFields) -> tuple[Connection, Call]:
     """Return a call with the extra fields of a user, and the connection to send it by."""
-    headers = hide_headers(extra.get("extra_headers")) or {}
-    if headers:
-        extra["extra_headers"] = headers  # a traceback may show the local variables of the operation
+    hide_extra(extra)
+    if headers := extra.get("extra_headers") or {}:
         headers = replace_headers(call.headers, headers, connection.provider, "extra_headers")
     added = query_pairs(extra.get("extra_query"))
     names = {name for name, _ in added}
@@ -56,11 +61,15 @@ def add_extra(connection: Connection, call: Call, extra: Extra) -> tuple[Connect
 
 
 def replace_headers(sent: Headers, added: Headers, provider: Provider, argument: str) -> dict[str, str]:
-    """Return the headers of a call with those of a user, which replace others of the same name.
+    """Return the headers of a call with those of a user, which replace others of the same name."""
+    check_added_headers(added, provider, argument)
+    lower = {name.lower() for name in added}
+    kept = {name: value for name, value in sent.items() if name.lower() not in lower}
+    return kept | {_OUR_SPELLING.get(name.lower(), name): value for name, value in added.items()}
 
-    Raises:
-        ValueError: A header cannot be sent, carries the key, or is set by the library. `argument` names the headers.
-    """
+
+def check_added_headers(added: Headers, provider: Provider, argument: str) -> None:
+    """Refuse headers of a user that cannot be sent, carry the key, or are set by the library; `argument` names them."""
     check_headers(added, argument)
     keys = {provider.key_header.lower(), "authorization"}
     for name in added:
@@ -69,9 +78,6 @@ def replace_headers(sent: Headers, added: Headers, provider: Provider, argument:
             raise ValueError(f"{argument} must not have {name!r}, which carries the key: {other}")
         if name.lower() in _SET_BY_US:
             raise ValueError(f"{argument} must not have {name!r}, which is set for each request")
-    lower = {name.lower() for name in added}
-    kept = {name: value for name, value in sent.items() if name.lower() not in lower}
-    return kept | {_OUR_SPELLING.get(name.lower(), name): value for name, value in added.items()}
 
 
 def query_pairs(query: Mapping[str, QueryValue] | None) -> tuple[tuple[str, str], ...]:

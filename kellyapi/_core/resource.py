@@ -18,7 +18,7 @@ from .._data.media import Media
 from ..errors import TransportError
 from .connection import Connection
 from .downloads import OnBytes, download_to_file
-from .extra_fields import Extra, add_extra
+from .extra_fields import ExtraFields, add_extra
 from .messages import (
     DEFAULT_TIMEOUT,
     TRANSFER_TIMEOUT,
@@ -66,7 +66,7 @@ class Resource(Checked):
         repeatable: bool = False,
         bearer: Key | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
-        extra: Extra | None = None,
+        extra: ExtraFields | None = None,
     ) -> Coroutine[Any, Any, T]:
         """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key.
 
@@ -129,7 +129,7 @@ class Resource(Checked):
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(
-        self, path: str, data: Any, *, into: type[E], bearer: Key | None = None, extra: Extra | None = None
+        self, path: str, data: Any, *, into: type[E], bearer: Key | None = None, extra: ExtraFields | None = None
     ) -> E:
         """POST a JSON body and return a stream of the events of the response. The call is billed."""
         call = Call(

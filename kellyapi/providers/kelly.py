@@ -5,8 +5,9 @@ Images and audio are sent as base64 inside JSON. `kellyapi.legacy` has the old n
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
+from .._core.extra_fields import ExtraFields
 from .._core.messages import TRANSCRIPTION_TIMEOUT, Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
@@ -91,6 +92,7 @@ class Kelly(ProviderClient):
         model: NotBlank | None = None,
         width: Count | None = None,
         height: Count | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> Image:
         """Generate an image from a prompt.
 
@@ -100,6 +102,7 @@ class Kelly(ProviderClient):
             model: One of `await kelly.models("sd")` or `await kelly.models("sdxl")`; by default "PhotoPerfect".
             width: Width in pixels; by default 1024.
             height: Height in pixels; by default 1024.
+            **extra: See `ExtraFields`.
 
         Raises:
             ValueError: The prompt is blank.
@@ -111,6 +114,7 @@ class Kelly(ProviderClient):
         """
         return await self._draw(
             "/image/generate",
+            extra,
             prompt=prompt,
             negative_prompt=NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
             model=MODEL if model is None else model,
@@ -126,6 +130,7 @@ class Kelly(ProviderClient):
         negative_prompt: str | None = None,
         width: Count | None = None,
         height: Count | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> Image:
         """Generate an image from another image and a prompt.
 
@@ -135,6 +140,7 @@ class Kelly(ProviderClient):
             negative_prompt: What the new image should not show; the default is that of `generate_image`.
             width: Width in pixels; by default 1024.
             height: Height in pixels; by default 1024.
+            **extra: See `ExtraFields`.
         """
         return await self._edit(
             image,
@@ -142,41 +148,51 @@ class Kelly(ProviderClient):
             NEGATIVE_PROMPT if negative_prompt is None else negative_prompt,
             SIZE if width is None else width,
             SIZE if height is None else height,
+            extra,
         )
 
-    async def describe_image(self, image: MediaSource, prompt: NotBlank) -> Description:
+    async def describe_image(self, image: MediaSource, prompt: NotBlank, **extra: Unpack[ExtraFields]) -> Description:
         """Describe an image, or answer a question about it.
 
         Args:
             image: The image to look at.
             prompt: The question, such as "What is in this picture?".
+            **extra: See `ExtraFields`.
         """
         data = {"prompt": prompt, "image_data": await to_base64(image, "image")}
-        return await self._post_json("/image/description", data, into=_DESCRIPTION)
+        return await self._post_json("/image/description", data, into=_DESCRIPTION, extra=extra)
 
-    async def upscale_image(self, image: MediaSource) -> Image:
-        """Enlarge an image, up to four times."""
-        return await self._draw("/image/upscale", image_data=await to_base64(image, "image"))
+    async def upscale_image(self, image: MediaSource, **extra: Unpack[ExtraFields]) -> Image:
+        """Enlarge an image, up to four times. `extra` has `ExtraFields`."""
+        return await self._draw("/image/upscale", extra, image_data=await to_base64(image, "image"))
 
-    async def remove_background(self, image: MediaSource) -> Image:
-        """Return the image with its background made transparent."""
-        return await self._draw("/image/removebg", image_data=await to_base64(image, "image"))
+    async def remove_background(self, image: MediaSource, **extra: Unpack[ExtraFields]) -> Image:
+        """Return the image with its background made transparent. `extra` has `ExtraFields`."""
+        return await self._draw("/image/removebg", extra, image_data=await to_base64(image, "image"))
 
-    async def write_notes(self, text: NotBlank) -> Image:
-        """Return a PNG image of a text as handwriting on paper."""
-        return await self._draw("/write/notes", code=text)
+    async def write_notes(self, text: NotBlank, **extra: Unpack[ExtraFields]) -> Image:
+        """Return a PNG image of a text as handwriting on paper. `extra` has `ExtraFields`."""
+        return await self._draw("/write/notes", extra, code=text)
 
-    async def render_code(self, code: NotBlank) -> Image:
-        """Return an image of source code with syntax highlighting."""
-        return await self._draw("/write/code", code=code)
+    async def render_code(self, code: NotBlank, **extra: Unpack[ExtraFields]) -> Image:
+        """Return an image of source code with syntax highlighting. `extra` has `ExtraFields`."""
+        return await self._draw("/write/code", extra, code=code)
 
-    async def chat(self, prompt: NotBlank, *, model: Id | None = None, character: NotBlank | None = None) -> ChatReply:
+    async def chat(
+        self,
+        prompt: NotBlank,
+        *,
+        model: Id | None = None,
+        character: NotBlank | None = None,
+        **extra: Unpack[ExtraFields],
+    ) -> ChatReply:
         """Send a prompt to a language model.
 
         Args:
             prompt: The message to the model.
             model: One of `await kelly.models("chat")`; by default "chatgpt".
             character: The character that the model plays; by default "KelyAI", as the provider spells it.
+            **extra: See `ExtraFields`.
 
         Raises:
             ValueError: The prompt is blank.
@@ -192,7 +208,7 @@ class Kelly(ProviderClient):
         def finish(body: dict[str, Any]) -> ChatReply:
             return ChatReply(text=_text(body, "message"), model=model, provider="kelly")
 
-        return await self._post_json(encode_path("/chat/{}", model), data, into=Shape(_OBJECT, finish))
+        return await self._post_json(encode_path("/chat/{}", model), data, into=Shape(_OBJECT, finish), extra=extra)
 
     async def synthesize(self, text: NotBlank, *, voice: NotBlank | None = None) -> Speech:
         """Turn an English text into speech.
@@ -235,13 +251,19 @@ class Kelly(ProviderClient):
         return await self._fetch(f"/{kind}/models", into=Shape(object, _not_null))
 
     async def _edit(
-        self, image: MediaSource, prompt: str, negative_prompt: str, width: int | str, height: int | str
+        self,
+        image: MediaSource,
+        prompt: str,
+        negative_prompt: str,
+        width: int | str,
+        height: int | str,
+        extra: ExtraFields | None = None,
     ) -> Image:
         data = {"prompt": prompt, "negative_prompt": negative_prompt, "image_data": await to_base64(image, "image")}
-        return await self._draw("/image/edit", **data, width=width, height=height)
+        return await self._draw("/image/edit", extra, **data, width=width, height=height)
 
-    async def _draw(self, path: str, **data: Any) -> Image:
-        return await self._post_json(path, {**data, **_AS_BASE64}, into=_IMAGE)
+    async def _draw(self, path: str, extra: ExtraFields | None, **data: Any) -> Image:
+        return await self._post_json(path, {**data, **_AS_BASE64}, into=_IMAGE, extra=extra)
 
 
 def _not_null(value: Any) -> Any:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from attrs import frozen
 
+from ..._core.extra_fields import ExtraFields
 from ..._core.resource import Resource, drop_none
 from ..._data.arguments import Count, NotBlank, NotNegative, Share
 from ..._data.decoding import Shape
@@ -27,6 +28,7 @@ class AI(Resource):
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
         top_p: Share | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> ChatReply:
         """Send messages to a language model.
 
@@ -36,6 +38,7 @@ class AI(Resource):
             temperature: How random the reply is, from 0 to 2.
             max_tokens: The maximum length of the reply, in tokens.
             top_p: Nucleus sampling, from 0 to 1.
+            **extra: See `ExtraFields`.
 
         Example::
 
@@ -43,7 +46,8 @@ class AI(Resource):
             print(reply.text)
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
-        return await self._post_json("/ai/chat", {"messages": write_messages(messages), **options}, into=_REPLY)
+        data = {"messages": write_messages(messages), **options}
+        return await self._post_json("/ai/chat", data, into=_REPLY, extra=extra)
 
     def chat_stream(
         self,
@@ -53,6 +57,7 @@ class AI(Resource):
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
         top_p: Share | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> ChatStream:
         """Send messages to a language model, and receive the reply while it is written.
 
@@ -66,7 +71,7 @@ class AI(Resource):
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
-        return self._stream_events("/ai/chat", data, into=ChatStream)
+        return self._stream_events("/ai/chat", data, into=ChatStream, extra=extra)
 
 
 @frozen(kw_only=True)

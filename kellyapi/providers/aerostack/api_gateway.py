@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from attrs import frozen
 
+from ..._core.extra_fields import ExtraFields
 from ..._core.resource import Resource, drop_none
 from ..._core.secrets import Key, as_secret
 from ..._core.urls import Id, encode_path
@@ -70,6 +73,7 @@ class Gateway(Resource):
         model: NotBlank | None = None,
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> ChatCompletion:
         """Send messages to an API of the gateway. The consumer pays.
 
@@ -80,12 +84,13 @@ class Gateway(Resource):
             model: The model. If you pass none, the API chooses one.
             temperature: How random the reply is, from 0 to 2.
             max_tokens: The maximum length of the reply, in tokens.
+            **extra: See `ExtraFields`.
         """
         options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens)
         consumer = as_secret(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options}
-        return await self._post_json(path, data, into=ChatCompletion, bearer=consumer)
+        return await self._post_json(path, data, into=ChatCompletion, bearer=consumer, extra=extra)
 
     def chat_stream(
         self,
@@ -96,6 +101,7 @@ class Gateway(Resource):
         model: NotBlank | None = None,
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> ChatStream:
         """Send messages to an API of the gateway, and receive the reply while it is written. The consumer pays.
 
@@ -111,7 +117,7 @@ class Gateway(Resource):
         consumer = as_secret(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
-        return self._stream_events(path, data, into=ChatStream, bearer=consumer)
+        return self._stream_events(path, data, into=ChatStream, bearer=consumer, extra=extra)
 
     async def wallet(self, api: NotBlank, *, consumer: Key) -> Wallet:
         """Return the balance of a consumer for an API of the gateway, named by its slug."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Unpack
 
 from ..._core.downloads import OnBytes
+from ..._core.extra_fields import ExtraFields, hide_extra
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._data.arguments import FilePath, NotBlank
@@ -99,6 +100,7 @@ class Skytells(ProviderClient):
             fox = await skytells.run("truefusion-pro", {"prompt": "A red fox in snow"})
             paths = await skytells.predictions.download(fox, "pictures")
         """
+        hide_extra(options)
         return await self.predictions.run(model, input, **options)
 
     async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path:
@@ -121,7 +123,12 @@ class Skytells(ProviderClient):
         return await self._save_link(encode_url(url, "url"), path, on_progress)
 
     async def generate_image(
-        self, prompt: NotBlank, *, model: NotBlank | None = None, input: Mapping[str, Any] | None = None
+        self,
+        prompt: NotBlank,
+        *,
+        model: NotBlank | None = None,
+        input: Mapping[str, Any] | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> Image:
         """Generate an image from a prompt, and download it.
 
@@ -129,13 +136,15 @@ class Skytells(ProviderClient):
             prompt: What the image should show.
             model: The slug of a model; by default "truefusion-pro".
             input: More inputs of the model, such as `{"aspect_ratio": "16:9"}`.
+            **extra: For the request that creates the prediction; see `ExtraFields`.
 
         Raises:
             PredictionFailedError: The prediction failed. All errors that are raised after the prediction was created
                 have it as `.prediction`.
         """
+        hide_extra(extra)
         model = default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model
-        done = await self.run(model, {"prompt": prompt, **(input or {})})
+        done = await self.run(model, {"prompt": prompt, **(input or {})}, **extra)
         url = done.outputs[0] if done.outputs else ""
         try:
             if not is_link(url):

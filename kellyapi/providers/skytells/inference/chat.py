@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ...._core.extra_fields import take_extra
 from ...._core.resource import Resource, drop_none
 from ...._data.arguments import NotBlank
 from ....services.chat import ChatStream, Messages, write_messages
@@ -24,14 +25,17 @@ class ChatResource(Resource):
             model: The slug of a model, such as "deepbrain-router".
             messages: `Message(role, content)` objects or dicts. A string is one message of the user.
             **parameters: Optional parameters of a chat completion, such as `temperature=0.2` or `max_tokens=500`,
-                named as in the API documentation of Skytells. An unknown name raises `TypeError`.
+                named as in the API documentation of Skytells. An unknown name raises `TypeError`. `extra_body`,
+                `extra_query` and `extra_headers` add what has no parameter yet; see `ExtraFields`.
 
         Example::
 
             completion = await skytells.chat.create("deepbrain-router", "Name three rivers of Ghana.")
             print(completion.text)
         """
-        return await self._post_json("/chat/completions", _chat_body(model, messages, parameters), into=ChatCompletion)
+        extra = take_extra(parameters)
+        data = _chat_body(model, messages, parameters)
+        return await self._post_json("/chat/completions", data, into=ChatCompletion, extra=extra)
 
     def stream(self, model: NotBlank, messages: Messages, **parameters: Unpack[ChatParameters]) -> ChatStream:
         """Send messages to a language model, and receive the reply while it is written.
@@ -44,8 +48,9 @@ class ChatResource(Resource):
                 async for piece in stream:
                     print(piece, end="")
         """
+        extra = take_extra(parameters)
         data = {**_chat_body(model, messages, parameters), "stream_options": {"include_usage": True}}
-        return self._stream_events("/chat/completions", data, into=ChatStream)
+        return self._stream_events("/chat/completions", data, into=ChatStream, extra=extra)
 
 
 def _chat_body(model: NotBlank, messages: Messages, parameters: ChatParameters) -> dict[str, Any]:

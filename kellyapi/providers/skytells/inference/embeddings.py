@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import struct
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 from attrs import frozen
 
+from ...._core.extra_fields import ExtraFields
 from ...._core.resource import Resource, drop_none
 from ...._data.arguments import Count, NotBlank
 from ...._data.decoding import Shape
@@ -48,6 +49,7 @@ class EmbeddingsResource(Resource):
         encoding_format: Literal["float", "base64"] = "float",
         dimensions: Count | None = None,
         user: NotBlank | None = None,
+        **extra: Unpack[ExtraFields],
     ) -> Embeddings:
         """Turn texts into vectors.
 
@@ -57,11 +59,12 @@ class EmbeddingsResource(Resource):
             encoding_format: "float" or "base64". The vectors are the same; a "base64" response is smaller.
             dimensions: The length of each vector, if the model can vary it.
             user: An id of your user, which helps the provider to detect abuse.
+            **extra: See `ExtraFields`.
         """
         asked = input if isinstance(input, str) else list(input)
         data = {"model": model, "input": asked, "encoding_format": encoding_format}
         data |= drop_none(dimensions=dimensions, user=user)
-        return await self._post_json("/embeddings", data, into=_EMBEDDINGS)
+        return await self._post_json("/embeddings", data, into=_EMBEDDINGS, extra=extra)
 
 
 @frozen

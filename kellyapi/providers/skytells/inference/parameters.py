@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any
 
+from ...._core.extra_fields import ExtraFields
 from ...._data.arguments import Count, NotBlank, NotNegative, Range, Share
 
 
-class ChatParameters(TypedDict, total=False):
+class ChatParameters(ExtraFields, total=False):
     """The optional parameters of `skytells.chat`. The server uses its default for `None`."""
 
     max_tokens: Count | None
@@ -27,7 +28,7 @@ class ChatParameters(TypedDict, total=False):
     response_format: Mapping[str, Any] | None
 
 
-class ResponseParameters(TypedDict, total=False):
+class ResponseParameters(ExtraFields, total=False):
     """The optional parameters of `skytells.responses`. The server uses its default for `None`."""
 
     instructions: str | None

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from attrs import evolve, field, frozen
 
+from ...._core.extra_fields import take_extra
 from ...._core.resource import Resource, drop_none
 from ...._core.streams import EventStream, StreamRequest
 from ...._data.arguments import NotBlank
@@ -206,14 +207,17 @@ class ResponsesResource(Resource):
             input: A string, or `Message(role, content)` objects or dicts.
             **parameters: Optional parameters, such as `instructions="Be brief."`, named as in the API documentation of
                 Skytells. An unknown name raises `TypeError`. `previous_response_id` continues a response that was
-                created with `store=True`.
+                created with `store=True`. `extra_body`, `extra_query` and `extra_headers` add what has no parameter
+                yet; see `ExtraFields`.
 
         Example::
 
             response = await skytells.responses.create("deepbrain-router", "Name three rivers of Ghana.")
             print(response.text)
         """
-        return await self._post_json("/responses", _response_body(model, input, parameters), into=ModelResponse)
+        extra = take_extra(parameters)
+        data = _response_body(model, input, parameters)
+        return await self._post_json("/responses", data, into=ModelResponse, extra=extra)
 
     def stream(self, model: NotBlank, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
         """Send a text or a conversation to a language model, and receive the events of its response.
@@ -225,7 +229,9 @@ class ResponsesResource(Resource):
             async for text in skytells.responses.stream("deepbrain-router", "Tell me a story.").texts():
                 print(text, end="")
         """
-        return self._stream_events("/responses", _response_body(model, input, parameters), into=ResponseStream)
+        extra = take_extra(parameters)
+        data = _response_body(model, input, parameters)
+        return self._stream_events("/responses", data, into=ResponseStream, extra=extra)
 
 
 def _response_body(model: NotBlank, input: Messages, parameters: ResponseParameters) -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, cast
 
 from attrs import field, frozen
 
+from ...._core.extra_fields import ExtraFields, QueryValue
+from ...._core.secrets import hide_headers
 from ...._data.arguments import NotBlank, NotNegative, build, checked
 from ...._data.links import encode_url
 from .types import Prediction
@@ -55,7 +57,7 @@ class Webhook:
         return {"url": encode_url(self.url, "webhook"), "events": list(dict.fromkeys(map(str, names)))}
 
 
-class RunOptions(TypedDict, total=False):
+class RunOptions(ExtraFields, total=False):
     """The optional arguments of `predictions.run`."""
 
     webhook: NotBlank | Webhook | Mapping[str, Any] | None
@@ -64,6 +66,10 @@ class RunOptions(TypedDict, total=False):
     timeout: float | None
     on_progress: Callable[[Prediction], Awaitable[None] | None] | None
     cancel_on_exit: bool
+
+
+def _hidden(headers: Mapping[str, str] | None) -> Any:
+    return hide_headers(headers)
 
 
 @checked
@@ -75,6 +81,15 @@ class PredictionRequest:
     input: Mapping[str, Any]
     webhook: NotBlank | Webhook | Mapping[str, Any] | None = None
     stream: bool = False
+    extra_body: Mapping[str, Any] | None = None
+    extra_query: Mapping[str, QueryValue] | None = None
+    extra_headers: Mapping[str, str] | None = field(default=None, repr=False, converter=_hidden)
+
+    @property
+    def extra(self) -> ExtraFields:
+        """The extra fields that were passed."""
+        given = {name: getattr(self, name) for name in ExtraFields.__annotations__}
+        return cast(ExtraFields, {name: value for name, value in given.items() if value is not None})
 
 
 def read_webhook(webhook: NotBlank | Webhook | Mapping[str, Any]) -> Webhook:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
 from ...._core.downloads import OnBytes
+from ...._core.extra_fields import ExtraFields, check_added_headers
 from ...._core.resource import Resource, drop_none
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
@@ -57,6 +58,7 @@ class PredictionsResource(Resource):
         wait: bool = False,
         webhook: NotBlank | Webhook | Mapping[str, Any] | None = None,
         stream: bool = False,
+        **extra: Unpack[ExtraFields],
     ) -> Prediction:
         """Create a prediction and return its first state.
 
@@ -67,13 +69,14 @@ class PredictionsResource(Resource):
                 prediction, so prefer `run`, or `wait` or `follow` after `create`.
             webhook: An https URL, which is called for all events, or `Webhook(url, events)`.
             stream: Let the server stream the output; see `stream_info`.
+            **extra: See `ExtraFields`.
 
         Example::
 
             wolf = await skytells.predictions.create("truefusion-pro", {"prompt": "A wolf"})
             print(wolf.id, wolf.status)
         """
-        return await self._create(creation_body(model, input, wait=wait, webhook=webhook, stream=stream))
+        return await self._create(creation_body(model, input, wait=wait, webhook=webhook, stream=stream), extra)
 
     async def create_many(
         self, requests: Iterable[PredictionRequest | tuple[NotBlank, Mapping[str, Any]] | Mapping[str, Any]]
@@ -82,7 +85,7 @@ class PredictionsResource(Resource):
 
         Args:
             requests: `PredictionRequest(model, input, webhook=…, stream=…)` objects, dicts with the same names, or
-                pairs of model and input.
+                pairs of model and input. Both may have extra fields too, such as `extra_body=…`.
 
         Returns:
             For each request, in the same order, the first state of the prediction or the error of the request.
@@ -93,9 +96,16 @@ class PredictionsResource(Resource):
                 that names the predictions that were created.
         """
         prepared = [_read_request(each, f"requests[{place}]") for place, each in enumerate(requests)]
-        bodies = [creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream) for each in prepared]
+        bodies = [
+            creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream)
+            | dict(each.extra_body or {})
+            for each in prepared
+        ]
         dumps(bodies)  # raises for a value that JSON cannot hold, before the first request is sent and paid for
-        done = await asyncio.gather(*map(self._create, bodies), return_exceptions=True)
+        extras = [each.extra for each in prepared]
+        for each in prepared:
+            check_added_headers(each.extra_headers or {}, self._connection.provider, "extra_headers")
+        done = await asyncio.gather(*map(self._create, bodies, extras), return_exceptions=True)
         ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
         if len(ours) == len(done):
             return ours
@@ -115,6 +125,7 @@ class PredictionsResource(Resource):
         timeout: float | None = 900.0,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = False,
+        **extra: Unpack[ExtraFields],
     ) -> Prediction:
         """Create a prediction, wait for its end, and return its last state.
 
@@ -128,6 +139,7 @@ class PredictionsResource(Resource):
             on_progress: A function, plain or async, that is called with each new state. The first is the state that
                 `create` returns. If it raises an exception, the waiting ends, and the prediction continues.
             cancel_on_exit: Cancel the prediction if the waiting ends before it does; see `follow`.
+            **extra: For the request that creates the prediction; see `ExtraFields`.
 
         Raises:
             PredictionFailedError: The prediction failed or was cancelled.
@@ -142,7 +154,7 @@ class PredictionsResource(Resource):
         pace = read_pace(interval, timeout)
         body = creation_body(model, input, webhook=webhook, stream=stream)
         started = asyncio.get_running_loop().time()
-        creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body)
+        creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body, extra)
         if cancel_on_exit:
             created = await create_or_cancel(creating, self.cancel, self._connection.logger, self._unfinished)
         else:
@@ -304,8 +316,8 @@ class PredictionsResource(Resource):
     def _unfinished(self) -> UnfinishedWork:
         return self._connection.transport.unfinished
 
-    def _create(self, body: dict[str, Any]) -> Coroutine[Any, Any, Prediction]:
-        return self._post_json("/predict", body, into=PREDICTION)
+    def _create(self, body: dict[str, Any], extra: ExtraFields) -> Coroutine[Any, Any, Prediction]:
+        return self._post_json("/predict", body, into=PREDICTION, extra=extra)
 
     def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
         return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
