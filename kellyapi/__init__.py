@@ -102,9 +102,17 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.chat import Message as Message
     from .services.images import Description as Description
     from .services.images import Image as Image
+    from .services.openai_completions import Annotation as Annotation
+    from .services.openai_completions import ChatChunk as ChatChunk
     from .services.openai_completions import ChatCompletion as ChatCompletion
     from .services.openai_completions import Choice as Choice
+    from .services.openai_completions import CompletionMessage as CompletionMessage
     from .services.openai_completions import FilterResult as FilterResult
+    from .services.openai_completions import FunctionCall as FunctionCall
+    from .services.openai_completions import Logprobs as Logprobs
+    from .services.openai_completions import PromptFilter as PromptFilter
+    from .services.openai_completions import TokenLogprob as TokenLogprob
+    from .services.openai_completions import ToolCall as ToolCall
     from .services.openai_completions import Usage as Usage
     from .services.routing import ProviderName as ProviderName
     from .services.synthesize import Speech as Speech
@@ -159,7 +167,8 @@ _MODULES = {
     "sandbox.faults": "Fault",
     "services.chat": "ChatReply ChatStream Message",
     "services.images": "Description Image",
-    "services.openai_completions": "ChatCompletion Choice FilterResult Usage",
+    "services.openai_completions": "Annotation ChatChunk ChatCompletion Choice CompletionMessage FilterResult "
+    "FunctionCall Logprobs PromptFilter TokenLogprob ToolCall Usage",
     "services.routing": "ProviderName",
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",

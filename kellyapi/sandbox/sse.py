@@ -34,8 +34,8 @@ def split_words(text: str) -> list[str]:
 def completion_chunks(completion: dict[str, Any], stream_options: Any) -> Iterator[dict[str, Any] | str]:
     """Split a chat completion into chunks like OpenAI's.
 
-    Per choice there is a chunk with the role, one for each word and one with the finish reason. If `stream_options`
-    has `include_usage`, a chunk with the usage follows. The last event is `DONE`.
+    Per choice there is a chunk with the role, one for each word, several for each tool call, and one with the finish
+    reason. If `stream_options` has `include_usage`, a chunk with the usage follows. The last event is `DONE`.
     """
     with_usage = bool(stream_options and stream_options.get("include_usage"))
     not_repeated = {"choices", "usage", "prompt_filter_results"}
@@ -51,8 +51,16 @@ def completion_chunks(completion: dict[str, Any], stream_options: Any) -> Iterat
     for choice in completion["choices"]:
         text = choice["message"]["content"]
         yield chunk(choice, {"role": "assistant", "content": None if text is None else ""})
-        for word in split_words(text or ""):
-            yield chunk(choice, {"content": word})
+        tokens = (choice.get("logprobs") or {}).get("content")
+        for place, word in enumerate(split_words(text or "")):
+            logprobs = {"logprobs": {"content": [tokens[place]], "refusal": None}} if tokens else {}
+            yield chunk(choice, {"content": word}, **logprobs)
+        for place, call in enumerate(choice["message"].get("tool_calls", ())):
+            function = call["function"]
+            begun = {"index": place, **call, "function": {**function, "arguments": ""}}
+            yield chunk(choice, {"tool_calls": [begun]})
+            for piece in split_words(function["arguments"]):
+                yield chunk(choice, {"tool_calls": [{"index": place, "function": {"arguments": piece}}]})
         filter_results = {name: value for name, value in choice.items() if name == "content_filter_results"}
         yield chunk(choice, {}, finish_reason=choice["finish_reason"], **filter_results)
     if with_usage:

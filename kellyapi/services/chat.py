@@ -5,17 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import Any, Protocol
 
-from attrs import asdict, frozen
+from attrs import Factory, field, frozen
 
 from .._core.streams import EventStream, StreamRequest
 from .._data.arguments import NotBlank, checked
+from .._data.decoding import decode
 from .._data.result import with_origin_of
 from .._data.text import not_blank
 from ..errors import DecodingError
-from .openai_completions import ChatCompletion, ChunkAccumulator, Usage
+from .openai_completions import (
+    ChatChunk,
+    ChatCompletion,
+    ChunkAccumulator,
+    CompletionMessage,
+    ToolCall,
+    Usage,
+    write_completion_message,
+    write_tool_call,
+)
 from .routing import Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -26,13 +37,15 @@ class Message:
     """One message of a conversation."""
 
     role: NotBlank
-    """The author: "system", "user" or "assistant"."""
+    """The author: "system", "user", "assistant" or "tool"."""
     content: str
-    """The text."""
+    """The text, or the result of a tool."""
+    tool_call_id: NotBlank | None = None
+    """The `id` of the tool call whose result this is, if the role is "tool"."""
 
 
-Messages = NotBlank | Iterable[Message | Mapping[str, Any]]
-"""`Message(role, content)` objects or dicts. A string is one message of the user."""
+Messages = NotBlank | Iterable[Message | CompletionMessage | Mapping[str, Any]]
+"""`Message(role, content)` objects, messages of earlier completions, or dicts. A string is one message of the user."""
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
@@ -46,6 +59,15 @@ class ChatReply(ServiceResult):
     """Why the reply ended: "stop", "length", "content_filter", …; `None` if the provider does not send it."""
     usage: Usage | None = None
     """The tokens that the call used; `None` if the provider does not send them."""
+    message: CompletionMessage = field(
+        default=Factory(lambda self: CompletionMessage(content=self.text), takes_self=True), eq=False, repr=False
+    )
+    """The whole message, which can be an item of `messages` in the next call. Comparisons leave it out."""
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tools that the model asks you to call."""
+        return self.message.tool_calls
 
     def __str__(self) -> str:
         return self.text
@@ -54,9 +76,9 @@ class ChatReply(ServiceResult):
 class ChatStream(EventStream[str]):
     """A reply that arrives piece by piece.
 
-    Iteration yields the pieces of the text. `text`, `completion` and `reply` hold what has arrived so far. After the
-    last piece they are complete, and include the tokens that the call used. If there are several choices, the text is
-    that of the first one, and `completion` has all of them.
+    Iteration yields the pieces of the text, and `chunks()` all that arrives. `text`, `completion` and `reply` hold what
+    has arrived so far. After the last piece they are complete, and include the tokens that the call used. If there are
+    several choices, the text is that of the first one, and `completion` has all of them.
 
     If you leave the `async with` block early, the stream ends. If the stream breaks off, `error.partial` is a
     `ChatCompletion` with what had arrived.
@@ -73,6 +95,8 @@ class ChatStream(EventStream[str]):
         super().__init__(source)
         self._accumulator = ChunkAccumulator()
         self._completion: ChatCompletion | None = None
+        self._chunks: deque[ChatChunk] | None = None
+        """The chunks that `chunks` has not yielded yet; `None` if it is not used."""
 
     @property
     def text(self) -> str:
@@ -89,6 +113,13 @@ class ChatStream(EventStream[str]):
         """What has arrived so far, as a `ChatReply`."""
         return to_reply(self.completion, self._source.connection.provider.name)
 
+    async def chunks(self) -> AsyncIterator[ChatChunk]:
+        """Enter the stream, and yield each chunk: text, parts of tool calls, findings of the content filter, usage."""
+        self._chunks = deque()
+        async with self:
+            async for _ in self:
+                yield self._chunks.popleft()
+
     async def finish(self) -> ChatReply:
         """Read the stream to its end, and return the complete reply."""
         async for _ in self:
@@ -100,7 +131,11 @@ class ChatStream(EventStream[str]):
             self._raise_reported_error(value)
             if isinstance(value.get("response"), str):  # the older API of Aerostack sends only a text
                 value = {"choices": [{"delta": {"content": value["response"]}}]}
-        return self._accumulator.add(value) or None
+        piece = self._accumulator.add(value)
+        if self._chunks is None:
+            return piece or None
+        self._chunks.append(decode(value, ChatChunk, self._source.connection.warn))
+        return piece
 
     def _is_complete(self) -> bool:
         return self._accumulator.finished
@@ -240,7 +275,25 @@ def write_messages(messages: Messages, name: str = "messages") -> list[dict[str,
     """Return messages as a list of JSON objects. A string is one message of the user."""
     if isinstance(messages, str):
         messages = [Message("user", messages)]
-    written = [asdict(message) if isinstance(message, Message) else dict(message) for message in messages]
+    return check_written([write_message(message) for message in messages], name)
+
+
+def write_message(message: Message | CompletionMessage | Mapping[str, Any]) -> dict[str, Any]:
+    """Return a message as a JSON object."""
+    if isinstance(message, CompletionMessage):
+        return write_completion_message(message)
+    if isinstance(message, Message):
+        written = {"role": message.role, "content": message.content}
+        return written if message.tool_call_id is None else {**written, "tool_call_id": message.tool_call_id}
+    written = dict(message)
+    calls = written.get("tool_calls")
+    if isinstance(calls, (list, tuple)):
+        written["tool_calls"] = [write_tool_call(call) if isinstance(call, ToolCall) else call for call in calls]
+    return written
+
+
+def check_written(written: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    """Return JSON objects of messages if they can be sent: none is empty, and the last has a text if it is a user's."""
     if not written or not all(written):
         raise ValueError(f"{name} must not be empty")
     content = written[-1].get("content")
@@ -258,6 +311,7 @@ def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
         model=completion.model,
         finish_reason=completion.choices[0].finish_reason,
         usage=completion.usage,
+        message=completion.choices[0].message,
         provider=provider,
     )
     return with_origin_of(completion, reply)

@@ -1,4 +1,4 @@
-"""Chat completions in OpenAI's format, which Skytells and Aerostack use: complete, and in chunks.
+"""Chat completions in OpenAI's format, which Skytells and Aerostack use: complete, in chunks, and sent back.
 
 Only Skytells sends the filter results. They are empty for other providers.
 """
@@ -53,27 +53,88 @@ class FunctionCall:
     @staticmethod
     def prepare_json(value: Any) -> Any:
         """Accept the arguments as an object, which some servers send in place of its text."""
-        return value if not isinstance(value, dict) else {**value, "arguments": _json_text(value.get("arguments"))}
+        return value if not isinstance(value, dict) else {**value, "arguments": json_text(value.get("arguments"))}
 
 
 @frozen
 class ToolCall:
-    """A tool that the model asks you to call."""
+    """A tool that the model asks you to call.
+
+    Send the result back in a message: `Message("tool", result, tool_call_id=call.id)`.
+    """
 
     id: str
     function: FunctionCall
     type: str = "function"
 
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Take a call without an id, which some servers send, for one whose id is empty."""
+        return {**value, "id": ""} if isinstance(value, dict) and value.get("id") is None else value
+
 
 @frozen
-class CompletionMessage:
-    """The message of the model."""
+class Annotation(Result):
+    """A source of a part of a text: a page, or a file."""
+
+    type: str | None = None
+    """"url_citation", "file_citation", or another string."""
+    url: str | None = None
+    title: str | None = None
+    start_index: int | None = None
+    """Where the part begins in the text."""
+    end_index: int | None = None
+    """Where the part ends in the text."""
+    file_id: str | None = None
+    filename: str | None = None
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Take the details out of the object that is named like the type, in which chat completions send them."""
+        kind = _dict(value).get("type")
+        return {**value, **_dict(value.get(kind))} if isinstance(kind, str) else value
+
+
+@frozen
+class TopLogprob:
+    """One of the likeliest tokens at a place of a text."""
+
+    token: str
+    logprob: float
+    """The logarithm of the probability."""
+    bytes: tuple[int, ...] | None = None
+    """The UTF-8 bytes of the token. A letter may be spread over several tokens."""
+
+
+@frozen
+class TokenLogprob(TopLogprob):
+    """A token of a text, and how likely it was."""
+
+    top_logprobs: tuple[TopLogprob, ...] = ()
+    """The likeliest tokens at its place, as many as you asked for."""
+
+
+@frozen
+class Logprobs:
+    """How likely the tokens of a message were."""
+
+    content: tuple[TokenLogprob, ...] = ()
+    """The tokens of the text."""
+    refusal: tuple[TokenLogprob, ...] = ()
+    """The tokens of the refusal."""
+
+
+@frozen
+class CompletionMessage(Result):
+    """The message of the model. It can be an item of `messages` in the next call."""
 
     content: str | None
     """`None` if it called tools, or refused."""
     role: str = "assistant"
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+    """The sources of the text, if the model names any."""
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
@@ -92,6 +153,8 @@ class Choice:
     """"stop", "length", "content_filter", "tool_calls", or another string."""
     content_filter_results: dict[str, FilterResult] = field(factory=dict)
     """By category: "hate", "violence", "sexual", "self_harm", …."""
+    logprobs: Logprobs | None = None
+    """How likely the tokens were, if you passed `logprobs=True`."""
 
 
 @frozen
@@ -122,6 +185,73 @@ class ChatCompletion(Result):
     def text(self) -> str:
         """The text of the first choice; empty if it has none."""
         return (self.choices[0].message.content or "") if self.choices else ""
+
+
+@frozen
+class FunctionCallDelta:
+    """A part of the function of a tool call."""
+
+    name: str | None = None
+    arguments: str | None = None
+    """What is added to the arguments."""
+
+    prepare_json = staticmethod(FunctionCall.prepare_json)
+
+
+@frozen
+class ToolCallDelta:
+    """A part of a tool call. The first part has the id and the name."""
+
+    index: int | None = None
+    """The place of the call among the calls of its message."""
+    id: str | None = None
+    type: str | None = None
+    function: FunctionCallDelta = FunctionCallDelta()
+
+
+@frozen
+class MessageDelta(Result):
+    """What a chunk adds to a message."""
+
+    content: str | None = None
+    role: str | None = None
+    refusal: str | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    annotations: tuple[Annotation, ...] = ()
+
+    prepare_json = staticmethod(CompletionMessage.prepare_json)
+
+
+@frozen
+class ChunkChoice:
+    """What a chunk adds to a choice."""
+
+    delta: MessageDelta = MessageDelta()
+    index: int = 0
+    finish_reason: str | None = None
+    """`None` until the last chunk of the choice."""
+    content_filter_results: dict[str, FilterResult] = field(factory=dict)
+    logprobs: Logprobs | None = None
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Take the message of a response that is not streamed for the delta."""
+        return {**value, "delta": value["message"]} if "message" in _dict(value) and "delta" not in value else value
+
+
+@frozen(kw_only=True)
+class ChatChunk(Result):
+    """A chunk of a streamed chat completion."""
+
+    id: str | None = None
+    model: str | None = None
+    created: float | None = None
+    """Seconds since 1970."""
+    choices: tuple[ChunkChoice, ...] = ()
+    """Empty in chunks that have only the usage, or only filter results."""
+    usage: Usage | None = None
+    system_fingerprint: str | None = None
+    prompt_filter_results: tuple[PromptFilter, ...] = ()
 
 
 @define
@@ -167,11 +297,14 @@ class ChunkAccumulator:
         for category, result in _dict(choice.get("content_filter_results")).items():
             if not _dict(kept.filters.get(category)).get("filtered"):
                 kept.filters[category] = result
+        for name, tokens in _dict(choice.get("logprobs")).items():
+            kept.logprobs.setdefault(name, []).extend(_list(tokens))
         delta = _dict(choice.get("delta")) or _dict(choice.get("message"))
         for place, call in enumerate(_list(delta.get("tool_calls"))):
             kept.add_call(_dict(call), place)
-        if isinstance(refusal := delta.get("refusal"), str):
-            kept.refusals.append(refusal)
+        kept.annotations += _list(delta.get("annotations"))
+        for name in delta.keys() - _GATHERED:
+            kept.add_other(name, delta[name])
         content = delta.get("content")
         if content is None:
             return ""
@@ -183,10 +316,22 @@ class ChunkAccumulator:
 @define
 class _ChoiceAccumulator:
     texts: list[str]
-    refusals: list[str] = field(factory=list)
     calls: dict[int, dict[str, Any]] = field(factory=dict)
+    annotations: list[Any] = field(factory=list)
+    others: dict[str, Any] = field(factory=dict)
+    """The other fields of the message, such as the refusal: lists of pieces, or a value that is no text."""
+    logprobs: dict[str, list[Any]] = field(factory=dict)
     filters: dict[str, Any] = field(factory=dict)
     finish_reason: Any = None
+
+    def add_other(self, name: str, value: Any) -> None:
+        """Add a piece of another text of the message, or set another value."""
+        if isinstance(value, str):
+            kept = self.others.setdefault(name, [])
+            if isinstance(kept, list):
+                kept.append(value)
+        elif value is not None:
+            self.others[name] = (value,)
 
     def add_call(self, call: dict[str, Any], place: int) -> None:
         """Add a fragment of a tool call. The first one has its name, and each one has a part of its arguments."""
@@ -197,7 +342,7 @@ class _ChoiceAccumulator:
         function = _dict(call.get("function"))
         for name, value in (("id", call.get("id")), ("type", call.get("type")), ("name", function.get("name"))):
             kept[name] = value or kept[name]
-        if isinstance(arguments := _json_text(function.get("arguments")), str):
+        if isinstance(arguments := json_text(function.get("arguments")), str):
             kept["arguments"].append(arguments)
 
     def whole(self) -> dict[str, Any]:
@@ -210,14 +355,41 @@ class _ChoiceAccumulator:
             }
             for _, call in sorted(self.calls.items())
         ]
+        others = {name: "".join(kept) if isinstance(kept, list) else kept[0] for name, kept in self.others.items()}
         message = {
+            **others,
             "content": "".join(self.texts) if self.texts else None,
-            "refusal": "".join(self.refusals) or None,
+            "refusal": others.get("refusal") or None,
             "tool_calls": calls,
+            "annotations": self.annotations,
         }
-        return {"message": message, "finish_reason": self.finish_reason, "content_filter_results": self.filters}
+        return {
+            "message": message,
+            "finish_reason": self.finish_reason,
+            "content_filter_results": self.filters,
+            "logprobs": self.logprobs or None,
+        }
 
 
+def write_completion_message(message: CompletionMessage) -> dict[str, Any]:
+    """Return a message of the model as it is sent back: without nulls, and without what only a response has."""
+    written: dict[str, Any] = {"role": message.role}
+    if message.content is not None or not message.tool_calls:
+        written["content"] = message.content or ""
+    if message.refusal:
+        written["refusal"] = message.refusal
+    if message.tool_calls:
+        written["tool_calls"] = [write_tool_call(call) for call in message.tool_calls]
+    return written
+
+
+def write_tool_call(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call as it is sent back."""
+    function = {"name": call.function.name, "arguments": call.function.arguments}
+    return {"id": call.id, "type": call.type, "function": function}
+
+
+_GATHERED = frozenset(("role", "content", "tool_calls", "annotations"))
 _TOP_LEVEL_FIELDS = ("id", "model", "created", "usage", "system_fingerprint", "prompt_filter_results")
 
 
@@ -236,7 +408,8 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _json_text(arguments: Any) -> Any:
+def json_text(arguments: Any) -> Any:
+    """Return arguments that came as an object as its JSON text."""
     return dumps(arguments).decode() if isinstance(arguments, dict) else arguments
 
 

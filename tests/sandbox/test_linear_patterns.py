@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import kellyapi.sandbox
-from kellyapi.sandbox import access, sql_statements, sse
+from kellyapi.sandbox import access, sql_statements, sse, tool_calls
 from kellyapi.sandbox.aerostack import auth, storage
 from kellyapi.sandbox.engines.language import chat_rules, translation
 from kellyapi.sandbox.engines.pictures import code_image
@@ -84,6 +84,10 @@ COMPILED = {
     "punctuation": translation._PUNCTUATION,
     "output": predictions._OUTPUT_NAME,
     "host": access._HOST,
+    "name of a tool": tool_calls._NAME,
+    "words of a name": tool_calls._NAME_WORDS,
+    "numbers": tool_calls._NUMBERS,
+    "quoted": tool_calls._QUOTED,
     "jailbreak": content_filter._JAILBREAK,
     **{f"rule {number}": pattern for number, (pattern, _) in enumerate(chat_rules._RULES)},
     **{f"code in {name}": re.compile(hint, re.MULTILINE | re.IGNORECASE) for name, hint in code_image.HINTS.items()},
@@ -103,7 +107,7 @@ INLINE = (
     r"[^\W_]+",
     r"\\u[dD][89a-fA-F]",
 )
-WHOLE = {"address", "media type", "output", "host", *INLINE[4:6], *INLINE[7:9]}
+WHOLE = {"address", "media type", "output", "host", "name of a tool", *INLINE[4:6], *INLINE[7:9]}
 """Patterns that the sandbox compares with a whole text; it searches for the others."""
 NOT_OF_CLIENTS = {
     r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)",  # the routes of a test's faults

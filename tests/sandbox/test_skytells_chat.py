@@ -59,7 +59,7 @@ async def test_a_completion_has_all_fields(skytells: Send) -> None:
         ({"stop": " ="}, ["[sandbox] 2 + 3"], "stop"),
         ({"stop": ["nothing", "+"]}, ["[sandbox] 2 "], "stop"),
         ({"n": 2}, [SUM, SUM], "stop"),
-        ({"tools": [{"type": "function", "function": {"name": "add"}}], "tool_choice": "required"}, [SUM], "stop"),
+        ({"tools": [{"type": "function", "function": {"name": "dance"}}], "tool_choice": "auto"}, [SUM], "stop"),
         ({"temperature": 0, "top_p": 1, "user": "u", "response_format": {"type": "text"}}, [SUM], "stop"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from attrs import frozen
@@ -28,16 +29,22 @@ class AI(Resource):
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
         top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
         **extra: Unpack[ExtraFields],
     ) -> ChatReply:
         """Send messages to a language model.
 
         Args:
-            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            messages: `Message(role, content)` objects, messages of earlier replies, or dicts. A string is one message
+                of the user.
             model: The model. If you pass none, the provider chooses one.
             temperature: How random the reply is, from 0 to 2.
             max_tokens: The maximum length of the reply, in tokens.
             top_p: Nucleus sampling, from 0 to 1.
+            tools: The tools that the model may call, as in OpenAI's API. The calls are in the `tool_calls` of the
+                reply. The platform's documentation does not name this parameter.
+            tool_choice: "auto", "none", "required", or the tool to call.
             **extra: See `ExtraFields`.
 
         Example::
@@ -45,7 +52,14 @@ class AI(Resource):
             reply = await aerostack.ai.chat("Name three rivers of Ghana.")
             print(reply.text)
         """
-        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        options = drop_none(
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            tools=tools,
+            tool_choice=tool_choice,
+        )
         data = {"messages": write_messages(messages), **options}
         return await self._post_json("/ai/chat", data, into=_REPLY, extra=extra)
 
@@ -57,6 +71,8 @@ class AI(Resource):
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
         top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
         **extra: Unpack[ExtraFields],
     ) -> ChatStream:
         """Send messages to a language model, and receive the reply while it is written.
@@ -69,7 +85,14 @@ class AI(Resource):
                 async for piece in stream:
                     print(piece, end="")
         """
-        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens, top_p=top_p)
+        options = drop_none(
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            tools=tools,
+            tool_choice=tool_choice,
+        )
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
         return self._stream_events("/ai/chat", data, into=ChatStream, extra=extra)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Unpack
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
 
 from attrs import frozen
 
@@ -73,20 +74,27 @@ class Gateway(Resource):
         model: NotBlank | None = None,
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
         **extra: Unpack[ExtraFields],
     ) -> ChatCompletion:
         """Send messages to an API of the gateway. The consumer pays.
 
         Args:
             api: The slug of the API.
-            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            messages: `Message(role, content)` objects, messages of earlier replies, or dicts. A string is one message
+                of the user.
             consumer: The key or the token of the consumer.
             model: The model. If you pass none, the API chooses one.
             temperature: How random the reply is, from 0 to 2.
             max_tokens: The maximum length of the reply, in tokens.
+            tools: The tools that the model may call, as in OpenAI's API.
+            tool_choice: "auto", "none", "required", or the tool to call.
             **extra: See `ExtraFields`.
         """
-        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens)
+        options = drop_none(
+            model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, tool_choice=tool_choice
+        )
         consumer = as_secret(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options}
@@ -101,6 +109,8 @@ class Gateway(Resource):
         model: NotBlank | None = None,
         temperature: NotNegative | None = None,
         max_tokens: Count | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
         **extra: Unpack[ExtraFields],
     ) -> ChatStream:
         """Send messages to an API of the gateway, and receive the reply while it is written. The consumer pays.
@@ -113,7 +123,9 @@ class Gateway(Resource):
                 async for piece in stream:
                     print(piece, end="")
         """
-        options = drop_none(model=model, temperature=temperature, max_tokens=max_tokens)
+        options = drop_none(
+            model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, tool_choice=tool_choice
+        )
         consumer = as_secret(consumer)
         path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from ..frontend import CONTEXT, ApiError, read_json_object, run_engine
 from ..sse import completion_chunks, send_events
-from .body_fields import optional_field, optional_number
+from ..tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results, write_calls
+from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 DEFAULT_MODEL = "@cf/meta/llama-3-8b-instruct"
 
@@ -24,21 +25,38 @@ async def complete_chat(request: web.Request, body: dict[str, Any]) -> dict[str,
     optional_number(body, "top_p", least=0, most=1)
     optional_field(body, "stream", bool)
     optional_field(body, "stream_options", dict)
-    turns = [{"role": str(each.get("role") or "user"), "content": str(each.get("content") or "")} for each in messages]
+    turns = [_read_turn(each, f"messages[{place}]") for place, each in enumerate(messages)]
+    check_results(turns, "messages", invalid_field)
     model = str(body.get("model") or DEFAULT_MODEL)
-    reply = await run_engine(request, "language.chat_rules.reply", messages=turns, model=model)
+    message: dict[str, Any] = {"role": "assistant", "content": None}
+    calls = choose_calls(turns, read_tool_options(body, invalid_field))
+    if calls:
+        message["tool_calls"] = write_calls(calls)
+    else:
+        message["content"] = reply_to_results(turns) or await run_engine(
+            request, "language.chat_rules.reply", messages=turns, model=model
+        )
     usage = {
         "prompt_tokens": sum(_count_tokens(turn["content"]) for turn in turns),
-        "completion_tokens": _count_tokens(reply),
+        "completion_tokens": _count_tokens(message["content"] or " ".join(call["arguments"] for call in calls)),
     }
     return {
         "id": f"chatcmpl-{uuid.uuid4().hex}",
         "object": "chat.completion",
         "created": int(request.app[CONTEXT].store.clock()),
         "model": model,
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": reply}, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls" if calls else "stop"}],
         "usage": {**usage, "total_tokens": sum(usage.values())},
     }
+
+
+def _read_turn(message: dict[str, Any], param: str) -> Turn:
+    turn: Turn = {"role": str(message.get("role") or "user"), "content": str(message.get("content") or "")}
+    if "tool_calls" in message:
+        turn["tool_calls"] = read_calls(message["tool_calls"], f"{param}.tool_calls", invalid_field)
+    if turn["role"] == "tool":
+        turn["tool_call_id"] = required_text(message, "tool_call_id", at=f"{param}.")
+    return turn
 
 
 async def send_completion(request: web.Request, body: dict[str, Any], completion: dict[str, Any]) -> web.StreamResponse:

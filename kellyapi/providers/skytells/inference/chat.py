@@ -23,7 +23,8 @@ class ChatResource(Resource):
 
         Args:
             model: The slug of a model, such as "deepbrain-router".
-            messages: `Message(role, content)` objects or dicts. A string is one message of the user.
+            messages: `Message(role, content)` objects, messages of earlier completions, or dicts. A string is one
+                message of the user.
             **parameters: Optional parameters of a chat completion, such as `temperature=0.2` or `max_tokens=500`,
                 named as in the API documentation of Skytells. An unknown name raises `TypeError`. `extra_body`,
                 `extra_query` and `extra_headers` add what has no parameter yet; see `ExtraFields`.

@@ -9,14 +9,15 @@ from aiohttp import web
 
 from ...frontend import CONTEXT, read_json_object
 from ...sse import completion_chunks, send_events
+from ...tool_calls import write_calls
 from . import content_filter
 from .conversation import (
     check_parameters,
-    count_tokens,
     count_turn_tokens,
     find_usable_model,
     is_streamed,
     joined_text,
+    make_logprobs,
     make_reply,
     parameter_error,
     read_turns,
@@ -35,16 +36,19 @@ async def create(request: web.Request) -> web.StreamResponse:
     if choices > MAX_CHOICES:
         raise parameter_error("n", f"must be at most {MAX_CHOICES}.")
     prompt_filter = content_filter.check_prompt(joined_text(turns))
-    limits = [body[name] for name in ("max_tokens", "max_completion_tokens") if body.get(name) is not None]
-    text, finish_reason = await make_reply(
-        request, model, turns, prompt_filter, body.get("stop"), min(limits, default=None)
-    )
-    prompt_tokens, reply_tokens = count_turn_tokens(turns), choices * count_tokens(text or "")
+    reply = await make_reply(request, model, turns, prompt_filter, body)
+    prompt_tokens, reply_tokens = count_turn_tokens(turns), choices * reply.tokens
+    message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
+    if reply.calls:
+        message["tool_calls"] = write_calls(reply.calls)
+    logprobs = None
+    if body.get("logprobs") and reply.text is not None:
+        logprobs = {"content": make_logprobs(reply.text, body.get("top_logprobs") or 0), "refusal": None}
     choice: dict[str, Any] = {
-        "message": {"role": "assistant", "content": text, "refusal": None, "annotations": []},
-        "finish_reason": finish_reason,
-        "logprobs": None,
-        "content_filter_results": content_filter.check_choice(prompt_filter, text),
+        "message": message,
+        "finish_reason": reply.finish_reason,
+        "logprobs": logprobs,
+        "content_filter_results": content_filter.check_choice(prompt_filter, reply.text),
     }
     completion = {
         "id": f"chatcmpl-{uuid.uuid4().hex}",

@@ -1,27 +1,45 @@
 """The parts that Skytells' chat completions, responses and embeddings share: models, parameters, messages, replies.
 
-The chat engine makes the replies. Tools, sampling and response formats are accepted and have no effect. A prompt that
-the content filter blocks gets no content and the finish reason "content_filter". Images in `data:` URLs are described,
-and the reply is the description; other images are not fetched. The content filter checks the descriptions too.
+The chat engine makes the replies, and `tool_calls` the calls of tools. Sampling and response formats are accepted and
+have no effect. A prompt that the content filter blocks gets no content and the finish reason "content_filter". Images
+in `data:` URLs are described, and the reply is the description; other images are not fetched. The content filter checks
+the descriptions too.
 """
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from types import NoneType
 from typing import Any
 
 from aiohttp import web
+from attrs import frozen
 
 from ...frontend import ApiError, run_engine
 from ...sse import split_words
+from ...tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results
 from ..models import find_model, model_kind
 from . import content_filter
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
+MAX_TOP_LOGPROBS = 20
 
-Turn = dict[str, str]
+
+@frozen
+class Reply:
+    """What the sandbox's model replies."""
+
+    text: str | None
+    finish_reason: str
+    calls: Sequence[dict[str, str]] = ()
+    """Tool calls: id, name, and arguments as JSON text."""
+
+    @property
+    def tokens(self) -> int:
+        """The number of tokens."""
+        return count_tokens(self.text or "") + sum(count_tokens(call["arguments"]) + 1 for call in self.calls)
 
 
 def parameter_error(param: str, message: str) -> ApiError:
@@ -77,6 +95,9 @@ def check_parameters(body: dict[str, Any], *count_names: str) -> None:
         raise parameter_error("stream", "must be true or false.")
     if not isinstance(body.get("stream_options"), (dict, NoneType)):
         raise parameter_error("stream_options", "must be an object.")
+    top = body.get("top_logprobs")
+    if not (top is None or (type(top) is int and 0 <= top <= MAX_TOP_LOGPROBS)):
+        raise parameter_error("top_logprobs", f"must be a whole number from 0 to {MAX_TOP_LOGPROBS}.")
     for name in count_names:
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
@@ -90,57 +111,77 @@ def check_parameters(body: dict[str, Any], *count_names: str) -> None:
 
 
 async def read_turns(request: web.Request, messages: Any, param: str) -> list[Turn]:
-    """Read the messages of a request: the role, the text and the descriptions of the images of each."""
+    """Read the messages of a request."""
     if not isinstance(messages, list) or not messages:
         raise parameter_error(param, "is required and must not be empty.")
-    turns = []
-    for place, message in enumerate(messages):
-        if not isinstance(message, dict):
-            raise parameter_error(f"{param}[{place}]", "must be an object.")
-        if message.get("role") not in ROLES:
-            raise parameter_error(f"{param}[{place}].role", f"must be one of {', '.join(ROLES)}.")
-        content = message.get("content")
-        parts = [{"text": content}] if isinstance(content, str) else content or []
-        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-            raise parameter_error(f"{param}[{place}].content", "must be a text or parts.")
-        texts = [str(part["text"]) for part in parts if isinstance(part.get("text"), str)]
-        descriptions = [
-            await _describe_image(request, part["image_url"], f"{param}[{place}].content")
-            for part in parts
-            if "image_url" in part
-        ]
-        turns.append(
-            {
-                "role": message["role"],
-                "content": "\n".join(texts + descriptions),
-                "image_descriptions": "\n".join(descriptions),
-            }
-        )
+    turns = [await read_turn(request, message, f"{param}[{place}]") for place, message in enumerate(messages)]
+    check_results(turns, param, parameter_error)
     return turns
 
 
+async def read_turn(request: web.Request, message: Any, param: str) -> Turn:
+    """Read a message: the role, the text, the descriptions of the images, the tool calls, and whose result it is."""
+    if not isinstance(message, dict):
+        raise parameter_error(param, "must be an object.")
+    if message.get("role") not in ROLES:
+        raise parameter_error(f"{param}.role", f"must be one of {', '.join(ROLES)}.")
+    content = message.get("content")
+    parts = [{"text": content}] if isinstance(content, str) else content or []
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise parameter_error(f"{param}.content", "must be a text or parts.")
+    texts = [str(part["text"]) for part in parts if isinstance(part.get("text"), str)]
+    descriptions = [
+        await _describe_image(request, part["image_url"], f"{param}.content") for part in parts if "image_url" in part
+    ]
+    turn: Turn = {
+        "role": message["role"],
+        "content": "\n".join(texts + descriptions),
+        "image_descriptions": "\n".join(descriptions),
+    }
+    if "tool_calls" in message:
+        turn["tool_calls"] = read_calls(message["tool_calls"], f"{param}.tool_calls", parameter_error)
+    if message["role"] == "tool":
+        turn["tool_call_id"] = message.get("tool_call_id")
+        if not isinstance(turn["tool_call_id"], str):
+            raise parameter_error(f"{param}.tool_call_id", "is required.")
+    return turn
+
+
 async def make_reply(
-    request: web.Request,
-    model: str,
-    turns: list[Turn],
-    prompt_filter: dict[str, Any],
-    stop: Any,
-    max_tokens: int | None,
-) -> tuple[str | None, str]:
-    """Return the reply to a conversation, and its finish reason."""
+    request: web.Request, model: str, turns: list[Turn], prompt_filter: dict[str, Any], body: dict[str, Any]
+) -> Reply:
+    """Return the reply to a conversation."""
+    options = read_tool_options(body, parameter_error)
     if content_filter.is_blocked(prompt_filter):
-        return None, "content_filter"
+        return Reply(None, "content_filter")
+    if calls := choose_calls(turns, options):
+        return Reply(None, "tool_calls", calls)
     if descriptions := turns[-1].get("image_descriptions"):
         text = f"[sandbox] {descriptions}"
     else:
-        text = await run_engine(request, "language.chat_rules.reply", messages=turns, model=model)
+        text = reply_to_results(turns) or await run_engine(
+            request, "language.chat_rules.reply", messages=turns, model=model
+        )
+    stop = body.get("stop")
     for end in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
         if isinstance(end, str) and end:
             text = text.partition(end)[0]
     words = split_words(text.rstrip())
-    if max_tokens is None or len(words) <= max_tokens:
-        return text, "stop"
-    return "".join(words[:max_tokens]), "length"
+    limits = [body[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if body.get(name)]
+    most = min(limits, default=None)
+    if most is None or len(words) <= most:
+        return Reply(text, "stop")
+    return Reply("".join(words[:most]), "length")
+
+
+def make_logprobs(text: str, top: int) -> list[dict[str, Any]]:
+    """Return how likely the words of a reply were: the first choice is always the one that was taken."""
+    tokens = []
+    for place, word in enumerate(split_words(text)):
+        token, logprob = {"token": word, "bytes": list(word.encode("utf-8", "replace"))}, place % 4 / -8 or 0.0
+        others = [{**token, "logprob": logprob - rank} for rank in range(top)]
+        tokens.append({**token, "logprob": logprob, "top_logprobs": others})
+    return tokens
 
 
 async def _describe_image(request: web.Request, image: Any, param: str) -> str:
