@@ -95,12 +95,12 @@ def retry_delay(
 def _may_repeat(policy: RetryPolicy, error: KellyAPIError, call: Call) -> bool:
     if isinstance(error, TransportError) and not error.sent:
         return policy.connection_errors
-    if call.one_shot or getattr(error, "final", False):
+    if call.one_shot or not isinstance(error, (TransportError, StatusError)) or error.final:
         return False
     free = call.repeatable or policy.repeat_metered
     if isinstance(error, StatusError):
         return error.status in policy.statuses and (free or error.status in UNBILLED_STATUSES)
-    return isinstance(error, TransportError) and policy.connection_errors and free
+    return policy.connection_errors and free
 
 
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:

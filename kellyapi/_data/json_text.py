@@ -32,10 +32,13 @@ def _plain_dumps(value: Any) -> bytes:
         raise kind(f"{_path_without_form(value)} cannot be sent as JSON: {error}") from None
 
 
+_LONGEST_PATH = 20
+
+
 def _path_without_form(value: Any) -> str:
     """Return the path of the first value that has no JSON form, such as `$.input.seed`."""
     path = "$"
-    for _ in range(20):  # a list that contains itself has no end
+    for _ in range(_LONGEST_PATH):  # a list that contains itself has no end
         parts = (
             value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, (list, tuple)) else ()
         )
@@ -114,8 +117,6 @@ def map_strings(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _is_finite(value: Any) -> bool:
-    if isinstance(value, str):
-        return True
     if isinstance(value, dict):
         return all(map(_is_finite, value.values()))
     if isinstance(value, (list, tuple)):

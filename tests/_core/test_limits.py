@@ -200,6 +200,15 @@ def test_a_count_that_rose_starts_a_new_window() -> None:
     assert allowance.pause(8) == 9
 
 
+def test_a_count_that_stays_the_same_starts_no_new_window() -> None:
+    allowance = ServerRateLimit()
+    for now in (0.0, 4.0):
+        allowance.begin()
+        allowance.learn(0, 100, 10, now=now)
+        allowance.end()
+    assert allowance.pause(4) == 6
+
+
 def test_a_pause_that_a_server_requests_applies_to_all_calls_in_order_and_ends() -> None:
     async def main() -> None:
         limits = Limits()

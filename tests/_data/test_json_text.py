@@ -89,6 +89,7 @@ def test_text_that_is_not_json_is_a_value_error(json_text: ModuleType, data: byt
     [
         ({"in": "Ɛte sɛn?", "lang": "en-tw"}, '{"in":"Ɛte sɛn?","lang":"en-tw"}'),
         ([1, 1.5, True, None], "[1,1.5,true,null]"),
+        ({"seed": None, "prompt": "null"}, '{"seed":null,"prompt":"null"}'),
         ('\x00\n"', '"\\u0000\\n\\""'),
         ({1: 2**70}, '{"1":1180591620717411303424}'),
         (Pair(1, "a"), '[1,"a"]'),
@@ -118,3 +119,43 @@ def test_a_value_without_a_json_form_is_a_type_or_value_error(json_text: ModuleT
 def test_a_number_that_json_cannot_write_is_never_sent_as_null(json_text: ModuleType, value: float) -> None:
     with pytest.raises((TypeError, ValueError)):
         json_text.dumps({"temperature": value})
+
+
+def nested(depth: int, value: Any) -> Any:
+    """Put a value into so many lists."""
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+ENDLESS: list[Any] = []
+ENDLESS.append(ENDLESS)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"input": {"prompt": "a fox", "seed": 1j, "steps": 2j}}, "$.input.seed"),
+        ({"images": ["a", {"b"}]}, "$.images[1]"),
+        ({"sizes": (1, float("nan"))}, "$.sizes[1]"),
+        (1j, "$"),
+        (nested(20, 1j), "$" + "[0]" * 20),
+        (nested(21, 1j), "$" + "[0]" * 20),
+        (ENDLESS, "$" + "[0]" * 20),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_error_has_the_path_of_the_first_value_without_a_json_form(
+    json_text: ModuleType, value: Any, path: str
+) -> None:
+    with pytest.raises((TypeError, ValueError)) as caught:
+        json_text.dumps(value)
+    assert str(caught.value).startswith(f"{path} cannot be sent as JSON: ")
+
+
+def test_each_string_of_parsed_json_is_changed_in_a_copy(json_text: ModuleType) -> None:
+    value = {"a": ["b", 1, None, {"c": "d"}, ["e"]]}
+    assert json_text.map_strings(value, str.upper) == {"A": ["B", 1, None, {"C": "D"}, ["E"]]}
+    assert value == {"a": ["b", 1, None, {"c": "d"}, ["e"]]}
+    assert json_text.map_strings("a", str.upper) == "A"
+    assert json_text.map_strings(DEEP, str.upper) is not DEEP

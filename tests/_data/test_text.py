@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Any
 
 import pytest
 import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kellyapi._data.text import clip, excerpt, is_blank, letter_ends, not_blank, printable
+from kellyapi._data.text import clip, excerpt, is_blank, letter_ends, not_blank, printable, without_credentials
 
 LETTERS = (
     "ẹ̀",  # Yoruba, with two marks
@@ -54,6 +55,12 @@ def test_text_that_shows_something_is_not_blank_and_is_unchanged(text: str) -> N
     assert not_blank(text, "prompt") == text
 
 
+@pytest.mark.parametrize("text", [None, 1, b"a", ["a"]])
+def test_a_text_that_is_no_string_is_a_type_error(text: Any) -> None:
+    with pytest.raises(TypeError, match="the prompt must be a string, not"):
+        not_blank(text, "prompt")
+
+
 def test_a_character_is_blank_as_unicode_says() -> None:
     shows_nothing = r"[\p{White_Space}\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\u2800\U0001D159]"
     pattern = regex.compile(rf"(?!\p{{Prepended_Concatenation_Mark}}){shows_nothing}")
@@ -84,6 +91,14 @@ def test_a_clipped_text_is_as_much_as_fits_without_cutting_a_letter(text: str, s
 
 
 # Excerpts
+
+
+@pytest.mark.parametrize(
+    ("text", "short"),
+    [("", ""), (" a \r\n\t b ", "a b"), ("x" * 300, "x" * 200), ("a " * 300, ("a " * 100))],
+)
+def test_an_excerpt_is_one_line_of_at_most_200_characters(text: str, short: str) -> None:
+    assert excerpt(text) == short
 
 
 @given(texts, st.integers(1, 400))
@@ -127,3 +142,23 @@ def test_shown_text_is_on_one_line_and_can_be_written(text: str) -> None:
     shown = excerpt(text)
     shown.encode()
     assert len(shown.splitlines()) <= 1
+
+
+# Credentials
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("http://user:word@a.example/b", "http://***@a.example/b"),
+        ("at http://u:w@a.example and 'v@b.example'", "at http://***@a.example and '***@b.example'"),
+        ("http://u@v@a.example", "http://***@a.example"),
+        ("http://a.example/b", "http://a.example/b"),
+        ("@", "***@"),
+        ("x" * 2**18, "x" * 2**18),  # a search from each letter to the end would take half an hour
+        ("\0@" * 2**17, "***@"),
+    ],
+    ids=lambda text: text[:20],
+)
+def test_credentials_before_an_at_sign_are_removed_in_one_pass(text: str, left: str) -> None:
+    assert without_credentials(text) == left

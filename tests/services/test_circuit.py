@@ -24,9 +24,17 @@ def test_after_a_rest_one_call_tries_the_provider_and_its_success_ends_all_rests
     assert not circuit.is_closed(5)  # other calls skip it meanwhile
     assert circuit.is_closed(10)  # the call that tries it may never end
     circuit.succeed()
-    assert circuit.is_closed(5)
-    circuit.fail(5, 5)
-    assert circuit.is_closed(5)
+    assert circuit.is_closed(0)
+
+
+def test_after_a_success_it_takes_three_failures_again() -> None:
+    circuit = Circuit(failures=3, rests_until=5)
+    circuit.succeed()
+    for failed_at in (5, 6):
+        circuit.fail(failed_at, failed_at)
+        assert circuit.is_closed(failed_at)
+    circuit.fail(7, 7)
+    assert not circuit.is_closed(7)
 
 
 def test_calls_that_fail_together_count_as_one_failure() -> None:
