@@ -59,7 +59,7 @@ def _with_scheme(proxy: str) -> str:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-@frozen(cache_hash=True)
+@frozen
 class _Exemption:
     """An entry of `NO_PROXY`."""
 
@@ -74,7 +74,7 @@ class _Exemption:
             return False
         if self.network is not None:
             return address is not None and address in self.network
-        return host.endswith(self.domain) or (not self.subdomains_only and f".{host}" == self.domain)
+        return (host if self.subdomains_only else f".{host}").endswith(self.domain)
 
 
 @frozen(cache_hash=True)

@@ -51,7 +51,7 @@ def _encode_host(host: str) -> str:
     """Return a host as DNS knows it; empty if it cannot know it."""
     name = host
     try:
-        if "%" in host and not host.startswith("["):
+        if not host.startswith("["):
             name = unquote(host, errors="strict")
         if not name.isascii():
             from yarl import URL  # it has the tables of Unicode; most hosts need none
@@ -59,8 +59,9 @@ def _encode_host(host: str) -> str:
             name = URL.build(scheme="http", host=name).raw_host or ""
     except ValueError:
         return ""
-    labels = name.removesuffix(".").split(".")
-    usable = _HOST.fullmatch(name) and all(0 < len(label) < 64 for label in labels) and len(name) < 255
+    relative = name.removesuffix(".")
+    # 63 and 253 characters are the most: https://www.rfc-editor.org/rfc/rfc1035#section-2.3.4
+    usable = _HOST.fullmatch(name) and all(0 < len(each) < 64 for each in relative.split(".")) and len(relative) < 254
     return name if usable else ""
 
 

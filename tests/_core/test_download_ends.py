@@ -14,7 +14,6 @@ from servers import AT_ONCE, Exchange, Server
 
 from kellyapi import DecodingError, Skytells, StatusError, TransportError
 from kellyapi._core import downloads, transport
-from kellyapi._core.downloads import RemoteFile, Step, enough_arrived, plan
 
 DATA = bytes(range(256)) * 400
 HALF = len(DATA) // 2
@@ -174,36 +173,3 @@ async def test_a_malformed_chunk_ends_an_attempt(tmp_path: Path, monkeypatch: py
         with pytest.raises(TransportError):
             await skytells.download(url, tmp_path / "fox.png", on_progress=lambda *_: written.set())
         assert len(server.requests) <= AT_ONCE.attempts**2
-
-
-@pytest.mark.parametrize(
-    ("size", "of", "enough"),
-    [
-        (1, 50, True),
-        (0, 50, False),
-        (0, 0, False),
-        (9, 1000, False),
-        (10, 1000, True),
-        (2**14 - 1, HUGE, False),
-        (2**14, HUGE, True),
-        (-1, 1000, False),
-        (100, None, False),
-    ],
-)
-def test_a_hundredth_of_the_file_or_16_kib_are_worth_another_attempt(size: int, of: int | None, enough: bool) -> None:
-    assert enough_arrived(size, RemoteFile(of)) is enough
-
-
-@pytest.mark.parametrize(
-    ("headers", "step"),
-    [
-        ({"ETag": TAG, "Content-Length": "6"}, Step.RESTART),
-        ({"ETag": TAG, "Content-Length": "10"}, Step.START),
-        ({"ETag": TAG}, Step.START),
-        ({"ETag": '"other"', "Content-Length": "6"}, Step.START),
-        ({"Content-Length": "6"}, Step.START),
-    ],
-)
-def test_a_whole_file_of_another_size_under_the_same_tag_is_not_taken(headers: dict[str, str], step: Step) -> None:
-    file = RemoteFile(10, TAG, is_etag=True, ranges=True)
-    assert plan(200, headers, requested_from=4, kept=4, file=file) is step

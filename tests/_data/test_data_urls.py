@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kellyapi import Base64
-from kellyapi._data.base64_text import is_data_url, read_data_url
+from kellyapi._data.base64_text import from_base64, is_data_url, read_data_url
 from kellyapi._data.media import open_media
 
 
@@ -75,6 +75,38 @@ def test_a_type_that_is_none_is_a_value_error(mime: str) -> None:
 def test_a_type_of_another_kind_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="mime must be a string or None, not int"):
         Base64("aGk=", 5)  # type: ignore[arg-type]  # the wrong type is the point
+
+
+def test_an_error_shows_at_most_40_characters_of_a_type() -> None:
+    for length in (40, 41):
+        with pytest.raises(ValueError, match=f"not '{'a' * 40}'$"):
+            Base64("aGk=", "a" * length)
+
+
+@pytest.mark.parametrize("text", ["aGk=", "aG\r\nk= ", " a G k =\n"])
+def test_base64_may_have_line_breaks_and_spaces(text: str) -> None:
+    assert from_base64(text) == b"hi"
+
+
+@pytest.mark.parametrize("text", ["aG-k=", "aG\n-k=", "a", "aGk", "aGk=aGk=", "!", "\u00e9"])
+def test_text_that_is_no_base64_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  two libraries, two messages
+        from_base64(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("data:", True),
+        (" " * 1000 + "DATA:,", True),
+        ("\x00data:", True),
+        ("data", False),
+        ("a data:", False),
+        ("", False),
+    ],
+)
+def test_a_data_url_begins_with_its_scheme(text: str, is_one: bool) -> None:
+    assert is_data_url(text) is is_one
 
 
 def test_copies_of_base64_text_keep_its_type() -> None:

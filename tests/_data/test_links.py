@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from kellyapi._data.links import encode_url
 
 LABEL = "a" * 63
+LONGEST_HOST = f"{LABEL}.{LABEL}.{LABEL}.{'a' * 61}"
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,9 @@ LABEL = "a" * 63
         ("http://[::1]:80/ä", "http://[::1]:80/%C3%A4"),
         ("http://１２７.０.０.１/", "http://127.0.0.1/"),
         ("https://d.example/\udce9", "https://d.example/%E9"),  # a byte of a header that is not UTF-8
+        ("http://[fe80::1%25eth0]/", "http://[fe80::1%25eth0]/"),
         (f"https://{LABEL}.example", f"https://{LABEL}.example"),
+        (f"https://{LONGEST_HOST}./", f"https://{LONGEST_HOST}./"),
     ],
 )
 def test_a_text_becomes_the_url_that_it_stands_for(text: str, url: str) -> None:
@@ -63,7 +66,7 @@ def test_a_text_becomes_the_url_that_it_stands_for(text: str, url: str) -> None:
         ("https://%ff.example", "'%ff.example'"),
         (f"https://{LABEL}a.example", LABEL),
         (f"https://{'é' * 80}.example", "é" * 40),
-        (f"https://{'.'.join([LABEL] * 5)}", LABEL),
+        (f"https://{LONGEST_HOST}a", LABEL),
         ("https://\udce9.example", "'\ufffd.example'"),
         ("https://\u200b.example", "the host"),
         ("https://d.example/\ud800", "half a character"),
@@ -75,6 +78,12 @@ def test_a_text_that_is_no_url_is_a_value_error_that_names_it(text: str, problem
         encode_url(text, "link")
     assert type(caught.value) is ValueError
     assert "link" in str(caught.value)
+
+
+def test_an_error_shows_at_most_80_characters_of_the_text() -> None:
+    for length, shown in [(80, "a" * 80), (81, "a" * 80)]:
+        with pytest.raises(ValueError, match=f"^the URL '{shown}' has no scheme"):
+            encode_url("a" * length)
 
 
 @pytest.mark.parametrize("text", ["https://user:secret@a..example", "https://user:secret@d.example:x", "user:secret@d"])

@@ -17,7 +17,6 @@ import werkzeug.datastructures
 from PIL import Image as Picture
 
 from kellyapi import Base64, Image, Speech
-from kellyapi._data.base64_text import from_base64
 from kellyapi._data.media import Media, open_media, read_media, to_base64
 
 
@@ -301,4 +300,3 @@ def test_base64_takes_only_text(value: Any) -> None:
 
 def test_base64_text_is_a_string_like_any_other() -> None:
     assert Base64("aGk=") == "aGk="
-    assert from_base64("aG\r\nk= ") == b"hi"
