@@ -18,7 +18,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from attrs import define, evolve
 
 from kellyapi import PROVIDERS, KellyAPI
@@ -239,7 +239,10 @@ class Sandbox:
             engines=self._new_engines(), store=self._new_store(), keys=self.keys, hear=self._hear
         )
         for route in ROUTES:
-            for added in app.add_routes([route.definition]):
+            definition = evolve(
+                route.definition, kwargs={**route.definition.kwargs, "expect_handler": _meet_expectation}
+            )
+            for added in app.add_routes([definition]):
                 self._frontend_of[added.resource] = route.frontend
         app.on_response_prepare.append(_record_status)
 
@@ -335,9 +338,19 @@ class Sandbox:
 
 
 async def _record_status(request: web.Request, response: web.StreamResponse) -> None:
-    connection = request.transport
-    if connection is not None and not connection.is_closing() and not isinstance(request.writer, BodyRecorder):
-        request[_RECEIVED].status = response.status
+    connection, received = request.transport, request.get(_RECEIVED)  # aiohttp refuses some requests by itself
+    if received and connection and not connection.is_closing() and not isinstance(request.writer, BodyRecorder):
+        received.status = response.status
+
+
+async def _meet_expectation(request: web.Request) -> None:
+    """Ask for the body of a client that waits for this, and ignore other expectations; aiohttp would refuse them.
+
+    Source: https://www.rfc-editor.org/rfc/rfc9110#name-expect
+    """
+    if request.headers["Expect"].lower() == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # what is counted is the response
 
 
 def _to_api_error(error: Exception, frontend: Frontend) -> ApiError:

@@ -250,6 +250,14 @@ async def test_an_incomplete_upload_is_a_400_and_leaves_no_file(
             "multipart/form-data; boundary=x",
             b"--x\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y--\r\n--x--\r\n",
         ),
+        ("multipart/form-data; boundary=x", b"--x\r\nno header\r\n\r\na\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nX: \0\r\n\r\na\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\n" + b"X: y\r\n" * 500 + b"\r\na\r\n--x--\r\n"),
+        ("multipart/form-data; boundary=x", b"--x\r\nX: " + b"y" * 20_000 + b"\r\n\r\na\r\n--x--\r\n"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="_charset_"\r\n\r\n' + b"y" * 40 + b"\r\n--x--\r\n",
+        ),
     ],
 )
 async def test_a_body_that_is_no_form_is_a_400(send: Send, kind: str, body: bytes) -> None:

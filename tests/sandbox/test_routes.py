@@ -76,3 +76,14 @@ async def test_a_refusal_without_a_key_is_in_the_form_of_the_paths_provider(
 async def test_an_unknown_path_is_a_404_in_the_form_of_the_keys_provider(send: Send, header: str, form: str) -> None:
     response: Any = await send("GET", "/v1/nothing", headers={header: ""})
     assert (response.status, set(response.json)) == (404, ERROR_FIELDS[form])
+
+
+@pytest.mark.parametrize("expected", ["100-continue", "100-Continue", "a free lunch"])
+async def test_a_request_is_answered_whatever_it_expects(send: Send, expected: str) -> None:
+    headers = {"X-Aerostack-Key": "key", "Expect": expected}
+    response: Any = await send("POST", "/v1/cache/get", headers=headers, json={"key": "a"})
+    assert (response.status, response.json) == (200, {"value": None, "exists": False})
+
+
+async def test_a_request_that_aiohttp_itself_refuses_gets_its_response(send: Send) -> None:
+    assert (await send("GET", "/nowhere", headers={"Expect": "a free lunch"})).status == 417

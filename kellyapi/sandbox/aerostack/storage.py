@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from aiohttp import BodyPartReader, web
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
 
 from ..frontend import CONTEXT, ApiError, read_json_object
 from ..store import Store, content_name
@@ -138,8 +139,9 @@ async def _receive_form(request: web.Request, part: Path) -> dict[str, Any]:
                     if len(data) > _MAX_FIELD:
                         raise invalid_field(field.name, f"must have at most {_MAX_FIELD} bytes")
                 fields[field.name] = data.decode()
-    except (ValueError, AssertionError) as error:  # aiohttp asserts that there is a boundary
-        raise ApiError(400, "VALIDATION_ERROR", f"The body is not valid multipart: {error}", field="file") from None
+    except (ValueError, AssertionError, RuntimeError, HttpProcessingError) as error:  # aiohttp raises all of these
+        message = f"The body is not valid multipart: {' '.join(str(error).split())}"
+        raise ApiError(400, "VALIDATION_ERROR", message, field="file") from None
     return fields
 
 
