@@ -44,7 +44,7 @@ def refuse_stranger(request: web.Request, allowed: Collection[str]) -> ApiError 
     own = request.headers.get("Host", "")
     for host in (own, request.host):  # the second is that of an absolute request target, if there is one
         found = _HOST.fullmatch(host)
-        if found is None or not is_known(found[1], allowed):
+        if found is None or int(found[2] or 0) > 65535 or not is_known(found[1], allowed):
             message = f"The sandbox answers requests for this machine, not for the host {host[:100]!r}."
             return ApiError(403, "FORBIDDEN", f"{message} Allow it with allow_hosts or --allow-host.")
     origins: list[str] = request.headers.getall("Origin", [])

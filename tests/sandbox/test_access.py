@@ -16,6 +16,7 @@ LOOPBACK = ["localhost", "LOCALHOST", "localhost.", "app.localhost", "127.0.0.1"
 STRANGERS = [
     "evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80", "10.0.0.1", "0.0.0.0",
     "[::2]", "evil@localhost", "localhost:evil", "localhost/evil", "localhost:1:2", "", "sandbox", "[localhost]",
+    "localhost:65536",
 ]  # fmt: skip
 
 
