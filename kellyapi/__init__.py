@@ -75,7 +75,13 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.enums import SafetySeverity as SafetySeverity
     from .providers.skytells.enums import SkytellsErrorId as SkytellsErrorId
     from .providers.skytells.inference.embeddings import Embeddings as Embeddings
-    from .providers.skytells.inference.responses_api import ModelResponse as ModelResponse
+    from .providers.skytells.inference.response_types import FunctionCallItem as FunctionCallItem
+    from .providers.skytells.inference.response_types import ModelResponse as ModelResponse
+    from .providers.skytells.inference.response_types import OutputContent as OutputContent
+    from .providers.skytells.inference.response_types import OutputItem as OutputItem
+    from .providers.skytells.inference.response_types import OutputMessage as OutputMessage
+    from .providers.skytells.inference.response_types import ReasoningItem as ReasoningItem
+    from .providers.skytells.inference.response_types import ResponseFilter as ResponseFilter
     from .providers.skytells.inference.responses_api import ResponseEvent as ResponseEvent
     from .providers.skytells.inference.responses_api import ResponseStream as ResponseStream
     from .providers.skytells.inference.safety import SafetyCheck as SafetyCheck
@@ -154,7 +160,9 @@ _MODULES = {
     "providers.skytells.enums": "ModelPrivacy ModelType PredictionSource PredictionType PricingUnit SafetyCategory "
     "SafetySeverity SkytellsErrorId",
     "providers.skytells.inference.embeddings": "Embeddings",
-    "providers.skytells.inference.responses_api": "ModelResponse ResponseEvent ResponseStream",
+    "providers.skytells.inference.response_types": "FunctionCallItem ModelResponse OutputContent OutputItem "
+    "OutputMessage ReasoningItem ResponseFilter",
+    "providers.skytells.inference.responses_api": "ResponseEvent ResponseStream",
     "providers.skytells.inference.safety": "SafetyCheck",
     "providers.skytells.models": "SkytellsModel",
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",

@@ -13,15 +13,20 @@ from starlette.datastructures import UploadFile
 from kellyapi import (
     Base64,
     ByteStream,
+    FunctionCallItem,
     Image,
     JSONEventStream,
     Kelly,
     KellyAPI,
     Khaya,
+    Logprobs,
+    Message,
     Prediction,
     ProviderName,
+    ReasoningItem,
     Skytells,
     Speech,
+    ToolCall,
     Translation,
 )
 from kellyapi.providers.aerostack.ai import AI
@@ -98,6 +103,27 @@ async def extra_fields_are_named(api: KellyAPI) -> None:
     await api.kelly.generate_image("a fox", extra_headers={"X-Trace": "t"})
     await api.skytells.run("m", {}, extra_bdy={})  # type: ignore[call-arg]  # a misspelt option
     await api.aerostack.ai.chat("a", extra_headers={"X-Trace": 5})  # type: ignore[dict-item]  # a header is text
+
+
+async def messages_go_back_and_answers_are_typed(skytells: Skytells, ai: AI) -> None:
+    completion = await skytells.chat.create("m", [Message("user", "a"), {"role": "user", "content": "b"}])
+    message = completion.choices[0].message
+    calls: tuple[ToolCall, ...] = message.tool_calls
+    logprobs: Logprobs | None = completion.choices[0].logprobs
+    reply = await ai.chat([message, Message("tool", "a", tool_call_id=calls[0].id)], tools=[{"type": "function"}])
+    async for chunk in skytells.chat.stream("m", [reply.message, {"role": "user", "content": "b"}]).chunks():
+        part: str | None = chunk.choices[0].delta.content
+        print(part, logprobs)
+    response = await skytells.responses.create("m", [message, Message("user", "a")])
+    for item in response.output:
+        if isinstance(item, FunctionCallItem):
+            text: str = item.call_id + item.name + item.arguments
+            print(text)
+        elif isinstance(item, ReasoningItem):
+            print(item.text.strip())
+    await skytells.responses.create("m", [*response.output, {"type": "function_call_output"}])
+    await skytells.chat.create("m", response.output)  # type: ignore[arg-type]  # items are no messages
+    await skytells.chat.create("m", [reply])  # type: ignore[list-item]  # its message is one
 
 
 def members_are_known() -> str:

@@ -203,7 +203,14 @@ def _object_hook(cls: type[Any]) -> Reader:
             stamp_raw(result, original)
         return result
 
-    return read_object
+    if "choose_json_class" not in vars(cls):  # its subclasses are read as themselves
+        return read_object
+
+    def read_variant(value: Any, dropped: list[str]) -> Any:
+        kind = cls.choose_json_class(value)
+        return (read_object if kind is cls else _converter.get_structure_hook(kind))(value, dropped)
+
+    return read_variant
 
 
 def _field_reader(field: attrs.Attribute[Any]) -> Reader:

@@ -10,7 +10,13 @@ from aioresponses import aioresponses as Responses
 from exchanges import respond
 
 from kellyapi import ChatCompletion, FilterResult, Message, Skytells, Usage
-from kellyapi.providers.skytells.inference.responses_api import OutputContent, OutputItem, ResponseUsage
+from kellyapi.providers.skytells.inference.response_types import (
+    OutputContent,
+    OutputMessage,
+    ReasoningItem,
+    ResponseFilter,
+    ResponseUsage,
+)
 from kellyapi.services.openai_completions import Choice, CompletionMessage, FunctionCall, PromptFilter, ToolCall
 
 from .messages import BASE, HELLO, JSON
@@ -166,10 +172,11 @@ async def test_responses_posts_only_the_given_arguments(
     sent = respond(wire, "POST", f"{BASE}/responses", json=RESPONSE)
     response = await skytells.responses.create("m", input, **options)
     assert (response.id, response.status, response.text, response.created_at) == ("r1", "completed", "Hello!", 2.0)
-    assert response.output[0] == OutputItem(id="o0", type="reasoning")
-    assert response.output[1].content[0] == OutputContent(type="output_text", text="Hel")
+    assert response.output[0] == ReasoningItem(id="o0")
+    parts = (OutputContent(text="Hel"), OutputContent("refusal", refusal="no"), OutputContent(text="lo!"))
+    assert response.output[1] == OutputMessage(id="o1", status="completed", phase="final", content=parts)
     assert response.usage == ResponseUsage(3, 2, 5)
-    assert response.content_filters == ({"blocked": False, "source_type": "prompt"},)
+    assert response.content_filters == (ResponseFilter(source_type="prompt"),)
     assert [(one.headers, one.json) for one in sent] == [(JSON, {"model": "m", "input": asked, **options})]
 
 

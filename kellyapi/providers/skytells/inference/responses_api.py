@@ -3,81 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from ...._core.extra_fields import take_extra
 from ...._core.resource import Resource, drop_none
 from ...._core.streams import EventStream, StreamRequest
 from ...._data.arguments import NotBlank
 from ...._data.decoding import decode
-from ...._data.result import Result
+from ...._data.result import with_origin_of
 from ....errors import DecodingError
-from ....services.chat import Messages, write_messages
 from .parameters import ResponseParameters
+from .response_types import ModelResponse, OutputContent, OutputItem, OutputMessage, ResponseInput, write_input
+
+T = TypeVar("T")
 
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 _TEXT_DELTA = "response.output_text.delta"
 
 
 @frozen
-class OutputContent:
-    """A part of an output item."""
+class _Place:
+    """Where a delta belongs in the JSON of an item."""
 
-    type: str = "output_text"
-    text: str | None = None
-    annotations: tuple[object, ...] = ()
-
-
-@frozen
-class OutputItem:
-    """One item of a response; usually a message."""
-
-    id: str | None = None
-    type: str | None = None
-    status: str | None = None
-    role: str | None = None
-    content: tuple[OutputContent, ...] = ()
-    phase: str | None = None
+    item: str
+    """The type of the item."""
+    field: str
+    parts: str | None = None
+    """The list that has the part, if the field is one of a part; the index of the part is named after it."""
+    part: str = ""
+    """The type of the part."""
+    index: str = ""
 
 
-@frozen
-class ResponseUsage:
-    """The tokens that a response used."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
-    input_tokens_details: dict[str, object] = field(factory=dict)
-    output_tokens_details: dict[str, object] = field(factory=dict)
-
-
-@frozen(kw_only=True)
-class ModelResponse(Result):
-    """The complete response of a model.
-
-    Source: https://github.com/Skytells/ts-sdk (src/types/inference.types.ts)
-    """
-
-    id: str
-    status: str
-    """"completed", "incomplete", "failed", or another string."""
-    model: str | None = None
-    created_at: float | None = None
-    """Seconds since 1970."""
-    output: tuple[OutputItem, ...] = ()
-    usage: ResponseUsage | None = None
-    content_filters: tuple[dict[str, object], ...] = ()
-    error: object = None
-    incomplete_details: object = None
-    previous_response_id: str | None = None
-    metadata: dict[str, object] = field(factory=dict)
-
-    @property
-    def text(self) -> str:
-        """The whole text of the output."""
-        return "".join(piece.text or "" for item in self.output for piece in item.content)
+_DELTAS = {
+    _TEXT_DELTA: _Place("message", "text", "content", "output_text", "content_index"),
+    "response.refusal.delta": _Place("message", "refusal", "content", "refusal", "content_index"),
+    "response.function_call_arguments.delta": _Place("function_call", "arguments"),
+    "response.reasoning_text.delta": _Place("reasoning", "text", "content", "reasoning_text", "content_index"),
+    "response.reasoning_summary_text.delta": _Place("reasoning", "text", "summary", "summary_text", "summary_index"),
+}
+"""The places of the deltas, by the types of their events."""
 
 
 @frozen(kw_only=True)
@@ -91,6 +58,15 @@ class ResponseEvent:
     """The text that was added, in events whose type ends in ".delta"."""
     text: str | None = None
     """The whole text of a part, in the event that ends the part."""
+    arguments: str | None = None
+    """The whole arguments of a function call, in the event that ends them."""
+    item: OutputItem | None = None
+    """The item that begins or ends, in "response.output_item.added" and "response.output_item.done"."""
+    part: OutputContent | None = None
+    """The part that begins or ends."""
+    item_id: str | None = None
+    output_index: int | None = None
+    """The place of the item in the output."""
     response: ModelResponse | None = None
     """The response so far, in events about its beginning and its end."""
     data: dict[str, Any] = field(factory=dict, repr=False)
@@ -101,8 +77,8 @@ class ResponseStream(EventStream[ResponseEvent]):
     """A response that arrives event by event.
 
     `texts()` yields only the text. `response` is the last state of the response. After the last event it is complete,
-    even if the response failed or is incomplete. If the stream breaks off, `error.partial` is a `ModelResponse` with
-    what had arrived.
+    with all function calls, even if the response failed or is incomplete. If the stream breaks off, `error.partial` is
+    a `ModelResponse` with what had arrived.
 
     Example::
 
@@ -116,6 +92,7 @@ class ResponseStream(EventStream[ResponseEvent]):
     def __init__(self, source: StreamRequest) -> None:
         super().__init__(source)
         self._texts: list[str] = []
+        self._output = _OutputAccumulator()
         self.response: ModelResponse | None = None
 
     @property
@@ -142,12 +119,16 @@ class ResponseStream(EventStream[ResponseEvent]):
         if not isinstance(type, str):
             self._raise_reported_error(value)
             return None
-        number, delta, text = value.get("sequence_number"), value.get("delta"), value.get("text")
         event = ResponseEvent(
             type=type,
-            sequence_number=number if isinstance(number, int) else None,
-            delta=delta if isinstance(delta, str) else None,
-            text=text if isinstance(text, str) else None,
+            sequence_number=_of_type(int, value.get("sequence_number")),
+            delta=_of_type(str, value.get("delta")),
+            text=_of_type(str, value.get("text")),
+            arguments=_of_type(str, value.get("arguments")),
+            item=self._read_part(value.get("item"), OutputItem),
+            part=self._read_part(value.get("part"), OutputContent),
+            item_id=_of_type(str, value.get("item_id")),
+            output_index=_of_type(int, value.get("output_index")),
             response=_read_state(value.get("response"), needed=type in _LAST_EVENTS),
             data=value,
         )
@@ -155,16 +136,26 @@ class ResponseStream(EventStream[ResponseEvent]):
             if event.delta is None:
                 raise DecodingError("a delta of the text has no text")
             self._texts.append(event.delta)
+        self._output.add(event)
         self.response = event.response or self.response
         if type in _LAST_EVENTS:
             if event.response is None:
                 raise DecodingError(f"{type} comes without the response")
             self._ended = True
+            if not event.response.output and type != "response.failed" and (output := self._output.items()):
+                self.response = with_origin_of(event.response, evolve(event.response, output=output))
         return event
 
+    def _read_part(self, value: Any, kind: type[T]) -> T | None:
+        """Read an object of an event, which is not needed."""
+        return decode(value, kind, self._source.connection.warn) if isinstance(value, dict) else None
+
     def _events_of_whole(self, value: Any) -> Iterable[Any]:
-        text = decode(value, ModelResponse).text
-        yield {"type": _TEXT_DELTA, "delta": text}
+        response = decode(value, ModelResponse)
+        for index, item in enumerate(response.output):
+            if not isinstance(item, OutputMessage):
+                yield {"type": "response.output_item.done", "output_index": index, "item": item.raw}
+        yield {"type": _TEXT_DELTA, "delta": response.text}
         yield {"type": "response.completed", "response": value}
 
     def _is_complete(self) -> bool:
@@ -175,10 +166,53 @@ class ResponseStream(EventStream[ResponseEvent]):
             raise DecodingError("the stream has no whole response")
 
     def _partial(self) -> ModelResponse | None:
-        if not self._texts:
-            return self.response
-        said = OutputItem(type="message", role="assistant", content=(OutputContent("output_text", self.text),))
-        return evolve(self.response or ModelResponse(id="", status="incomplete"), output=(said,))
+        output = self._output.items()
+        return (
+            evolve(self.response or ModelResponse(id="", status="incomplete"), output=output)
+            if output
+            else self.response
+        )
+
+
+@define
+class _OutputAccumulator:
+    """Build the output of a response from the events of its stream."""
+
+    _items: dict[int, dict[str, Any]] = field(factory=dict)
+    """The JSON of the items, by their places in the output."""
+    _deltas: dict[int, dict[tuple[_Place, int], list[str]]] = field(factory=dict)
+    """The deltas of the items that have not ended yet."""
+
+    def add(self, event: ResponseEvent) -> None:
+        """Add an event."""
+        index = event.output_index or 0
+        if event.item is not None:
+            self._items[index] = event.item.raw
+            if event.type.endswith(".done"):
+                self._deltas.pop(index, None)
+        elif event.delta is not None and (place := _DELTAS.get(event.type)):
+            part = _of_type(int, event.data.get(place.index)) or 0
+            self._deltas.setdefault(index, {}).setdefault((place, part), []).append(event.delta)
+
+    def items(self) -> tuple[OutputItem, ...]:
+        """Return what has arrived so far."""
+        output = []
+        for index in sorted(self._items.keys() | self._deltas.keys()):
+            item = dict(self._items.get(index, {}))
+            deltas = self._deltas.get(index, {})
+            for place, part in sorted(deltas, key=lambda each: each[1]):
+                text = "".join(deltas[place, part])
+                item.setdefault("type", place.item)
+                if place.parts is None:
+                    item[place.field] = text
+                else:
+                    item[place.parts] = [*(item.get(place.parts) or ()), {"type": place.part, place.field: text}]
+            output.append(decode(item, OutputItem))
+        return tuple(output)
+
+
+def _of_type(kind: type[T], value: Any) -> T | None:
+    return value if isinstance(value, kind) else None
 
 
 def _read_state(value: Any, *, needed: bool) -> ModelResponse | None:
@@ -199,12 +233,16 @@ class ResponsesResource(Resource):
     Source: https://github.com/Skytells/ts-sdk (src/responses.ts)
     """
 
-    async def create(self, model: NotBlank, input: Messages, **parameters: Unpack[ResponseParameters]) -> ModelResponse:
+    async def create(
+        self, model: NotBlank, input: ResponseInput, **parameters: Unpack[ResponseParameters]
+    ) -> ModelResponse:
         """Send a text or a conversation to a language model.
 
         Args:
             model: The slug of a model, such as "deepbrain-router".
-            input: A string, or `Message(role, content)` objects or dicts.
+            input: A string, or `Message(role, content)` objects, items of an earlier response's `output`, messages of
+                chat completions, or dicts. `Message("tool", result, tool_call_id=item.call_id)` is the result of a
+                function call.
             **parameters: Optional parameters, such as `instructions="Be brief."`, named as in the API documentation of
                 Skytells. An unknown name raises `TypeError`. `previous_response_id` continues a response that was
                 created with `store=True`. `extra_body`, `extra_query` and `extra_headers` add what has no parameter
@@ -219,7 +257,7 @@ class ResponsesResource(Resource):
         data = _response_body(model, input, parameters)
         return await self._post_json("/responses", data, into=ModelResponse, extra=extra)
 
-    def stream(self, model: NotBlank, input: Messages, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
+    def stream(self, model: NotBlank, input: ResponseInput, **parameters: Unpack[ResponseParameters]) -> ResponseStream:
         """Send a text or a conversation to a language model, and receive the events of its response.
 
         The arguments are those of `create`. Errors are raised when the `async with` block is entered.
@@ -234,6 +272,5 @@ class ResponsesResource(Resource):
         return self._stream_events("/responses", data, into=ResponseStream, extra=extra)
 
 
-def _response_body(model: NotBlank, input: Messages, parameters: ResponseParameters) -> dict[str, Any]:
-    asked = input if isinstance(input, str) else write_messages(input, "input")
-    return {"model": model, "input": asked, **drop_none(**parameters)}
+def _response_body(model: NotBlank, input: ResponseInput, parameters: ResponseParameters) -> dict[str, Any]:
+    return {"model": model, "input": write_input(input), **drop_none(**parameters)}
