@@ -142,6 +142,7 @@ def test_only_the_transport_and_its_sessions_import_aiohttps_client(module: str)
         "aiohttp.web",
         "AbstractAccessLogger",
         "BodyPartReader",
+        "HttpProcessingError",
         "AbstractStreamWriter",
         "make_mocked_request",
     }

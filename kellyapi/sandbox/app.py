@@ -18,7 +18,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from attrs import define, evolve
 
 from kellyapi import PROVIDERS, KellyAPI
@@ -348,7 +348,7 @@ async def _meet_expectation(request: web.Request) -> None:
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-expect
     """
-    if request.headers["Expect"].lower() == "100-continue" and request.version == HttpVersion11:
+    if request.headers["Expect"].lower() == "100-continue" and request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # what is counted is the response
 
