@@ -319,10 +319,12 @@ def _is_mapping(value: Any) -> bool:
 
 
 def _with_rule(kind: _Kind, rule: Rule) -> _Kind:
-    def check(value: Any, name: str) -> None:
-        if (first := kind.quick[type(value)]) is not None:
+    def after(first: Rule) -> Rule:
+        def check(value: Any, name: str) -> None:
             first(value, name)
-        rule(value, name)
+            rule(value, name)
+
+        return check
 
     def find_error(value: Any, name: str) -> Exception | None:
         error = kind.find_error(value, name)
@@ -333,7 +335,7 @@ def _with_rule(kind: _Kind, rule: Rule) -> _Kind:
                 return refused.with_traceback(None)
         return error
 
-    quick = {each: rule if first is None else check for each, first in kind.quick.items()}
+    quick = {each: rule if first is None else after(first) for each, first in kind.quick.items()}
     return attrs.evolve(kind, find_error=find_error, quick=quick)
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import warnings
 from collections import OrderedDict, UserDict, UserList, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, Protocol, TypedDict, Unpack
+from typing import Annotated, Any, Literal, Protocol, TypedDict, TypeVar, Unpack
 
 import pytest
 from attrs import frozen
 
-from kellyapi._data.arguments import Count, NotBlank, NotNegative, Positive, Range, Share, build, checked
+from kellyapi._data.arguments import Checked, Count, NotBlank, NotNegative, Positive, Range, Share, build, checked
 
 
 class Named(StrEnum):
@@ -48,6 +49,29 @@ class Runner:
     def run(self) -> None: ...
 
 
+class Keyed:
+    """A mapping of another library."""
+
+    def keys(self) -> list[str]:
+        return ["a"]
+
+    def items(self) -> list[tuple[str, int]]:
+        return [("a", 1)]
+
+
+class Row:
+    """It has keys and no items."""
+
+    keys = Keyed.keys
+
+
+class Outcome:
+    """A class whose name begins with a vowel."""
+
+
+Word = TypeVar("Word", bound=str)
+
+
 class Settings(TypedDict, total=False):
     size: Count
     name: str | None
@@ -77,7 +101,10 @@ ACCEPTED: list[tuple[Any, Any]] = [
     *((Count | None, each) for each in (None, 1, Index())),
     *((NotBlank | Iterable[NotBlank], each) for each in ("a", ["a"], ("a",), {"a"}, deque("a"), {"a": 1}.keys())),
     *((Sequence[str], each) for each in (["a"], ("a",), deque("a"), UserList("a"), [])),
-    *((Mapping[str, Any], each) for each in ({"a": 1}, OrderedDict(a=1), MappingProxyType({"a": 1}), UserDict(a=1))),
+    *(
+        (Mapping[str, Any], each)
+        for each in ({"a": 1}, OrderedDict(a=1), MappingProxyType({"a": 1}), UserDict(a=1), Keyed())
+    ),
     *((Literal["a", "b"], each) for each in ("a", Text("b"), Named.A, Mixed.A)),
     *((bytes, each) for each in (b"", bytearray(b"a"), memoryview(b"a"))),
     *((tuple[str, int], each) for each in (("a", 1), ["a", 1])),
@@ -87,6 +114,9 @@ ACCEPTED: list[tuple[Any, Any]] = [
     (NotNegative, 0),
     (Share, 1),
     (Any, object()),
+    (tuple[Any, object], (1, None)),
+    (TypeVar("Anything"), 5),
+    (Word, "a"),
 ]
 
 
@@ -116,6 +146,7 @@ REFUSED: list[tuple[Any, Any, type[Exception], str]] = [
     (Iterable[str], ["a", 5], TypeError, "value[1] must be a string, not int"),
     (Iterable[Count], iter([1, 0]), ValueError, "value[1] must be at least 1, not 0"),
     (Mapping[str, Any], [("a", 1)], TypeError, "value must be a dict, not list"),
+    (Mapping[str, Any], Row(), TypeError, "value must be a dict, not Row"),
     (Mapping[str, Any], {5: 1}, TypeError, "each key of value must be a string, not int"),
     (Mapping[str, int], {"a": "b"}, TypeError, "value['a'] must be a whole number, not str"),
     (tuple[str, int], ("a",), TypeError, "value must be (a string, a whole number), not 1 values"),
@@ -123,6 +154,12 @@ REFUSED: list[tuple[Any, Any, type[Exception], str]] = [
     (Callable[[], int], "len", TypeError, "value must be a function, not str"),
     (Runs, object(), TypeError, "value must be an object with run, not object"),
     (Pair | str, 5, TypeError, "value must be a Pair or a string, not int"),
+    (Outcome, 5, TypeError, "value must be an Outcome, not int"),
+    (Word, 5, TypeError, "value must be a string, not int"),
+    (NotBlank | Iterable[NotBlank], " ", ValueError, "the value is empty"),
+    (NotBlank | Iterable[NotBlank], ["a", 5], TypeError, "value[1] must be a string, not int"),
+    (Sequence[int] | Sequence[NotBlank], [" "], ValueError, "the value[0] is empty"),
+    (Annotated[float, Range(-math.inf)], float("inf"), ValueError, "value must be a finite number, not inf"),
 ]
 
 
@@ -161,6 +198,68 @@ def test_an_iterator_is_read_once_and_arrives_whole() -> None:
         return [*items, *more]
 
     assert function((number for number in (1, 2)), more=iter([3])) == [1, 2, 3]
+
+    assert function(iter([1]), more=(2,)) == function(iter([1]), more=[2]) == [1, 2]
+
+    @checked
+    def middle(first: int, items: Iterable[int] = (), *more: int) -> list[int]:
+        return [first, *items, *more]
+
+    assert middle(1) == [1]
+    assert middle(1, iter([2]), 3, 4) == [1, 2, 3, 4]
+
+
+def test_an_iterator_inside_a_list_is_not_read() -> None:
+    [numbers] = function_of(Sequence[Iterable[int]])([iter([1, 2])])
+    assert list(numbers) == [1, 2]
+
+
+def test_other_names_are_left_to_a_function_that_takes_any() -> None:
+    @checked
+    def function(a: int, **rest: object) -> dict[str, object]:
+        return rest
+
+    assert function(1, b=2) == {"b": 2}
+
+
+def test_a_function_with_nothing_to_check_and_a_checked_one_are_not_wrapped() -> None:
+    def function(a: Any, b: object) -> None: ...
+
+    def bare(a, b): ...  # type: ignore[no-untyped-def]  # on purpose
+
+    for each in (function, bare, checked(build)):
+        assert checked(each) is each
+
+
+def test_the_public_methods_and_the_constructor_of_a_class_are_checked() -> None:
+    @checked
+    class Box:
+        def __init__(self, size: int) -> None: ...
+
+        def fill(self, size: int) -> None: ...
+
+        @classmethod
+        def of(cls, size: int) -> None: ...
+
+        @staticmethod
+        def measure(size: int) -> None: ...
+
+        def _private(self, size: int) -> str:
+            return "not checked"
+
+    box: Any = Box(1)
+    for each in (Box, box.fill, Box.of, Box.measure):
+        with pytest.raises(TypeError, match="size must be a whole number"):
+            each("x")
+    assert box._private("x") == "not checked"
+
+
+@pytest.mark.parametrize(("module", "is_checked"), [("kellyapi.client", True), ("kellyapi_of_mine.client", False)])
+def test_a_subclass_is_checked_if_it_is_in_this_package(module: str, is_checked: bool) -> None:
+    def grow(self: Any, size: int) -> None: ...
+
+    made: Any = type("Made", (Checked,), {"__module__": module, "grow": grow})
+    assert (made.grow is not grow) is is_checked
 
 
 def test_a_function_stays_what_it_was() -> None:
@@ -212,6 +311,7 @@ def test_no_frame_of_the_check_keeps_the_arguments() -> None:
 
 async def test_an_object_may_be_given_as_a_dict_of_its_fields() -> None:
     assert build(Pair, {"left": 1}, "pair") == build(Pair, Pair(1), "pair") == Pair(1)
+    assert build(Pair, {"left": 1, "right": "x"}, "pair") == Pair(1, "x")
     for wrong in ({"left": 1, "middle": 2}, {"right": "x"}, {}):
         with pytest.raises(TypeError, match="pair must be a Pair, or a dict with its fields left, right"):
             build(Pair, wrong, "pair")

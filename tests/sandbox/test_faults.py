@@ -116,6 +116,8 @@ async def test_a_fault_happens_before_the_key_check(send: Send, sandbox: Sandbox
         ({"cut_after": 0, "length_off_by": 2}, "cut_after and length_off_by each end the connection"),
         ({"length_off_by": 0}, "right length"),
         ({"redirect_to": "/a", "status": 200}, "from 300 to 399, not 200"),
+        ({"redirect_to": "/a", "status": 299}, "from 300 to 399, not 299"),
+        ({"redirect_to": "/a", "status": 400}, "from 300 to 399, not 400"),
         ({"status": 204, "body": "a"}, "204 has no body"),
         ({"status": 304, "cut_after": 1}, "304 has no body"),
         ({"carried_out": False, "cut_after": 1}, "add status, body, reset or hang"),
@@ -127,6 +129,54 @@ def test_contradictory_arguments_are_a_value_error_that_says_what_is_right(fault
     if fault:
         with pytest.raises(ValueError, match=message):
             Sandbox().fail_next(**fault)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 200},
+        {"status": 599},
+        {"status": 500, "times": 1, "probability": 1},
+        {"redirect_to": "/a", "status": 300},
+        {"redirect_to": "/a", "status": 399},
+        {"status": 204, "headers": {"a": "b"}},
+        {"hang": True},
+        {"hang": True, "carried_out": False},
+        {"reset": True, "delay": 1},
+        {"status": 500, "carried_out": False},
+        {"cut_after": 0, "carried_out": True},
+        {"cut_after": 0},
+        {"gzip_bomb": 1, "drip": (1, 0)},
+    ],
+    ids=str,
+)
+def test_other_arguments_can_be_combined(fault: dict[str, Any]) -> None:
+    assert Fault(**fault) == Fault("*", **fault)
+
+
+@pytest.mark.parametrize(
+    ("fault", "does_the_work"),
+    [
+        ({"delay": 1}, True),
+        ({"cut_after": 0}, True),
+        ({"status": 500}, False),
+        ({"body": ""}, False),
+        ({"reset": True}, False),
+        ({"hang": True}, False),
+        ({"status": 500, "carried_out": True}, True),
+        ({"hang": True, "carried_out": True}, True),
+    ],
+    ids=str,
+)
+def test_the_work_is_done_if_the_response_is_the_providers_or_if_it_is_asked_for(
+    fault: dict[str, Any], does_the_work: bool
+) -> None:
+    assert Fault(**fault).does_the_work is does_the_work
+
+
+def test_all_arguments_but_the_route_have_names() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        Fault("/a", 500)  # type: ignore[misc]  # what is tested
 
 
 def test_unknown_arguments_and_wrong_types_are_type_errors() -> None:
