@@ -13,6 +13,7 @@ import pytest
 from servers import AT_ONCE, Server, asked, cut, make_response
 
 from kellyapi import AuthenticationError, DecodingError, Skytells, TransportError
+from kellyapi._core.content_codings import ContentDecoder, make_decoder
 
 FOX = b'{"problem": "a fox"}'
 Coding = Callable[[bytes], bytes]
@@ -29,6 +30,65 @@ def parted(data: bytes) -> bytes:
 
 def twice(data: bytes) -> bytes:
     return gzip.compress(gzip.compress(data))
+
+
+def decode(*codings: str, body: bytes) -> list[bytes]:
+    decoder = ContentDecoder(codings)
+    pieces = list(decoder.feed(body))
+    decoder.check_end()
+    return pieces
+
+
+def encoded(data: bytes, times: int) -> bytes:
+    for _ in range(times):
+        data = gzip.compress(data)
+    return data
+
+
+def test_a_body_has_at_most_four_codings() -> None:
+    assert b"".join(decode(*["gzip"] * 4, body=encoded(FOX, 4))) == FOX
+    with pytest.raises(TransportError, match="not understood"):
+        decode(*["gzip"] * 5, body=encoded(FOX, 5))
+
+
+def test_a_body_in_gzip_has_at_most_a_thousand_parts() -> None:
+    part = gzip.compress(b"x")
+    assert decode("gzip", body=part * 1000) == [b"x"] * 1000
+    with pytest.raises(TransportError, match="more than 1000 parts"):
+        decode("gzip", body=part * 1001)
+
+
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_a_body_is_decoded_in_pieces_of_256_kib(more: int) -> None:
+    pieces = decode("gzip", body=gzip.compress(bytes(2**19 + more)))
+    assert [len(piece) for piece in pieces] == [2**18, 2**18 + min(more, 0), *[more] * (more > 0)]
+
+
+def test_only_gzip_is_read_as_gzip() -> None:
+    with pytest.raises(TransportError, match="the body is not gzip"):
+        decode("gzip", body=zlib.compress(FOX))
+
+
+def test_a_body_whose_end_is_missing_is_an_error_that_names_its_coding() -> None:
+    with pytest.raises(TransportError, match="the end of its deflate is missing"):
+        decode("deflate", body=zlib.compress(FOX)[:-1])
+
+
+@pytest.mark.parametrize(
+    ("names", "aiohttp_decodes", "left"),
+    [
+        ("gzip", True, None),
+        ("gzip", False, None),
+        ("GZIP ", False, None),
+        ("identity", True, None),
+        ("x-gzip", False, [FOX]),
+        ("gzip, gzip", True, [FOX]),
+        ("gzip, identity", False, [FOX]),
+    ],
+)
+def test_a_decoder_does_what_aiohttp_leaves(names: str, aiohttp_decodes: bool, left: list[bytes] | None) -> None:
+    decoder = make_decoder({"Content-Encoding": names}, aiohttp_decodes=aiohttp_decodes)
+    assert (decoder and list(decoder.feed(gzip.compress(FOX)))) == left
 
 
 CODINGS: list[tuple[str, Coding]] = [

@@ -9,6 +9,7 @@ import pytest
 from servers import KEY, OK, Server, Shop, asked
 
 from kellyapi._core.messages import NO_TIMEOUT, Timeout
+from kellyapi._core.options import check_headers
 from kellyapi.errors import ConfigurationError
 
 from .shop_calls import timeout_of
@@ -18,6 +19,7 @@ from .shop_calls import timeout_of
     ("options", "error"),
     [
         ({"timeout": 0}, ValueError), ({"timeout": -1}, ValueError), ({"timeout": float("nan")}, ValueError),
+        ({"timeout": float("inf")}, ValueError),
         ({"timeout": "5"}, TypeError), ({"timeout": True}, TypeError), ({"retry": 3}, TypeError),
         ({"headers": "X: 1"}, TypeError), ({"proxy": 1}, TypeError), ({"max_concurrency": 0}, ValueError),
         ({"max_concurrency": "1"}, TypeError), ({"rate": 5}, TypeError), ({"max_response_bytes": "1"}, TypeError),
@@ -35,6 +37,22 @@ def test_a_wrong_option_is_refused_at_once(options: dict[str, Any], error: type[
 def test_max_connections_belongs_to_the_client_that_opens_the_session() -> None:
     with pytest.raises(ValueError, match="max_connections"):
         Shop(KEY).with_options(max_connections=3)
+
+
+@pytest.mark.parametrize(
+    "headers", [{"": "a"}, {"a b": "c"}, {"a:": "b"}, {"\u00e9": "a"}, {5: "a"}, {"a": 5}, {"a": "b\r\nc: d"}]
+)
+def test_headers_that_cannot_be_sent_are_refused(headers: Any) -> None:
+    with pytest.raises(ValueError, match="headers must be printable strings by name"):
+        check_headers(headers)
+
+
+def test_a_timeout_of_an_hour_is_no_mistake_and_a_longer_one_is_shown_in_hours() -> None:
+    Shop(KEY, timeout=3600)
+    with pytest.warns(UserWarning, match=r"timeout=3600\.1 is in seconds, which is 1\.0 hours"):
+        Shop(KEY, timeout=3600.1)
+    with pytest.warns(UserWarning, match=r"which is 1000\.0 hours"):
+        Shop(KEY, timeout=3_600_000)
 
 
 def test_a_timeout_of_hours_warns_that_seconds_are_meant() -> None:

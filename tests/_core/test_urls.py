@@ -66,6 +66,12 @@ def test_an_id_that_is_no_string_is_a_type_error(id: Any) -> None:
         ("https://user:secret@api.example/a", "https://api.example"),
         ("https://a@b@api.example/", "https://api.example"),
         ("http://[::1]:80/", "http://[::1]:80"),
+        ("http://api.example:1/", "http://api.example:1"),
+        ("http://api.example:0/", ""),
+        ("http://api.example:port/", ""),
+        ("/v1/a", ""),
+        ("//[", ""),
+        ("", ""),
     ],
 )
 def test_an_origin_is_scheme_host_and_port(url: str, its_origin: str) -> None:

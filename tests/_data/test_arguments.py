@@ -128,6 +128,7 @@ def test_values_that_work_as_the_annotation_says_are_accepted(annotation: Any, v
 REFUSED: list[tuple[Any, Any, type[Exception], str]] = [
     (str, b"a", TypeError, "value must be a string, not bytes"),
     (str, None, TypeError, "value must be a string, not None"),
+    (str, iter(()), TypeError, "value must be a string, not tuple_iterator"),
     (int, True, TypeError, "value must be a whole number, not True"),
     (int, 1.0, TypeError, "value must be a whole number, not float"),
     (float, "1", TypeError, "value must be a number, not str"),

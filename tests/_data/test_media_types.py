@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image as Picture
 
-from kellyapi._data.media_types import image_size, sniff, wav_shape
+from kellyapi._data.media_types import image_size, is_enough_to_sniff, sniff, wav_shape
 
 
 def picture(format: str, size: tuple[int, int] = (37, 23), **options: Any) -> bytes:
@@ -51,6 +51,62 @@ def test_the_first_bytes_tell_the_kind(data: bytes, mime: str | None) -> None:
     assert sniff(bytearray(data)) == mime
 
 
+# How far a file is read
+
+
+def tag(size: int) -> bytes:
+    """Make an ID3 tag of so many bytes behind its head."""
+    return b"ID3\4\0\0" + bytes(size >> shift & 0x7F for shift in (21, 14, 7, 0)) + bytes(size)
+
+
+def brands(count: int) -> bytes:
+    """Make the head of an MP4 file with so many brands, of which the last says that it is an AVIF image."""
+    return (16 + 4 * count).to_bytes(4, "big") + b"ftypmp42" + bytes(4) + b"free" * (count - 1) + b"avif"
+
+
+@pytest.mark.parametrize(
+    ("data", "mime"),
+    [
+        (b"<!--" + b"x" * (2**16 - 12) + b"--><svg>", "image/svg+xml"),
+        (b"<!--" + b"x" * (2**16 - 11) + b"--><svg>", None),
+        (tag(0) * 8 + b"fLaC", "audio/flac"),
+        (tag(0) * 9 + b"fLaC", "audio/mpeg"),
+        (tag(0x7F) + b"fLaC", "audio/flac"),
+        (tag(2**21 + 1) + b"fLaC", "audio/flac"),
+        (b"ID3\4\0\0\0\0\0\x80" + bytes(128) + b"fLaC", "audio/mpeg"),
+        (brands(60), "image/avif"),
+        (brands(61), "video/mp4"),
+        (brands(1)[:16] + b"avif", "image/avif"),
+        (b"\0\0\0\x10ftypmp42" + bytes(4) + b"avif", "video/mp4"),
+        (b"\x1a\x45\xdf\xa3" + bytes(245) + b"\x42\x82\x84webm", "video/webm"),
+        (b"\x1a\x45\xdf\xa3" + bytes(246) + b"\x42\x82\x84webm", "video/x-matroska"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_tells_the_kind_may_stand_so_far_from_the_beginning(data: bytes, mime: str | None) -> None:
+    assert sniff(data) == mime
+
+
+@pytest.mark.parametrize(
+    ("head", "is_enough"),
+    [
+        (b"", False),
+        (b"x" * 11, False),
+        (b"x" * 12, True),
+        (b"fLa", False),
+        (b"fLaC", True),
+        (b"ID3\4", False),
+        (tag(30) + bytes(11), False),
+        (tag(30) + bytes(12), True),
+        (tag(2**21)[: 2**20 + 11], False),
+        (tag(2**21)[: 2**20 + 12], True),
+    ],
+    ids=lambda value: str(value[:12]) if isinstance(value, bytes) else "",
+)
+def test_no_more_bytes_are_waited_for_than_tell_the_kind(head: bytes, is_enough: bool) -> None:
+    assert is_enough_to_sniff(head) is is_enough
+
+
 # Sound
 
 
@@ -64,6 +120,7 @@ def sound(seconds: float = 0.5, rate: int = 16000, channels: int = 1, width: int
 
 
 WAV = sound()
+EMPTY = b"JUNK\x00\x00\x00\x00"
 LIST = b"LIST\x05\x00\x00\x00INFO!\x00"
 
 
@@ -84,6 +141,8 @@ LIST = b"LIST\x05\x00\x00\x00INFO!\x00"
         (WAV[:12] + WAV[36:], None),
         (WAV[:28] + b"\x00\x00\x00\x00" + WAV[32:], None),
         (b"RIFF\x00\x00\x00\x00WAVE" + b"\x00" * 64, None),
+        (WAV[:12] + EMPTY * 998 + WAV[12:], (16000, 0.5)),  # with its own two it has a thousand chunks
+        (WAV[:12] + EMPTY * 999 + WAV[12:], None),
         (picture("PNG"), None),
         (b"", None),
     ],
@@ -93,6 +152,9 @@ def test_rate_and_duration_are_read_from_a_wav(data: bytes, shape: tuple[int, fl
 
 
 # Pictures
+
+
+PNG = picture("PNG")
 
 
 @pytest.mark.parametrize(
@@ -131,6 +193,20 @@ def test_the_size_is_read_from_every_kind_of_picture(make: Any, size: tuple[int,
 def test_the_test_pictures_include_all_three_forms_of_webp() -> None:
     made = [picture("WEBP"), picture("WEBP", lossless=True), picture("WEBP", exif=b"Exif\x00\x00x")]
     assert [data[12:16] for data in made] == [b"VP8 ", b"VP8L", b"VP8X"]
+
+
+@pytest.mark.parametrize("data", [PNG[:16] + bytes(4) + PNG[20:], PNG[:20] + bytes(4) + PNG[24:]])
+def test_a_picture_without_width_or_height_has_no_size(data: bytes) -> None:
+    assert image_size(data) is None
+
+
+@pytest.mark.parametrize(("more", "size"), [(0, (37, 23)), (1, None)])
+def test_the_size_is_looked_for_in_the_first_mebibyte(more: int, size: tuple[int, int] | None) -> None:
+    frame = b"\xff\xc0\x00\x0b\x08\x00\x17\x00\x25\x01"  # as far as imagesize reads it
+    comments, rest = divmod(2**20 - 2 - len(frame) - 4 + more, 0x8002)
+    comment = b"\xff\xfe\x80\x00" + bytes(0x7FFE)
+    last = b"\xff\xfe" + (rest + 2).to_bytes(2, "big") + bytes(rest)
+    assert image_size(b"\xff\xd8" + comment * comments + last + frame + bytes(20)) == size
 
 
 @pytest.mark.parametrize(
