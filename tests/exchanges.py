@@ -19,6 +19,7 @@ class Sent:
     """One request as the transport passed it to aiohttp, with its body."""
 
     headers: dict[str, str]
+    """Without the User-Agent, which all requests have."""
     body: bytes
 
     @property
@@ -47,7 +48,8 @@ def respond(
             data = b"".join([piece async for piece in data])
         elif hasattr(data, "read"):
             data = data.read()
-        sent.append(Sent(dict(headers), data or b""))
+        own = {name: value for name, value in headers.items() if name != "User-Agent"}
+        sent.append(Sent(own, data or b""))
 
     wire.add(
         URL(url, encoded=True),

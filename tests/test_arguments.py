@@ -128,7 +128,7 @@ KINDS: list[tuple[str, Accepts]] = [
     ("top_p", lambda value: is_number(value) and 0 <= value <= 1),
     ("amount initial presence_penalty frequency_penalty", is_number),
     (
-        "split overwrite wait stream cancel_on_exit logprobs parallel_tool_calls store allow_http",
+        "split overwrite wait stream cancel_on_exit logprobs parallel_tool_calls store allow_http log_bodies",
         lambda value: isinstance(value, bool),
     ),
     ("on_progress on_response", is_callable),

@@ -22,6 +22,7 @@ from .._data.decoding import Into
 from .._data.json_text import dumps
 from .._data.threads import OFF_LOOP_SIZE, run_off_loop
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
+from .body_log import describe_body
 from .limits import Limits
 from .messages import (
     DEFAULT_MAX_RESPONSE_BYTES,
@@ -38,7 +39,7 @@ from .messages import (
 from .provider import Problem, Provider
 from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
-from .secrets import Key, Secret, WrongSecret, as_secret, redact_error, redact_text
+from .secrets import HiddenString, Key, Secret, WrongSecret, as_secret, redact_error, redact_text
 
 if TYPE_CHECKING:  # it imports aiohttp, which the first client does
     from .transport import IncomingResponse, Transport
@@ -91,6 +92,7 @@ class Connection:
     allow_http: bool = False
     on_response: OnResponse | None = None
     logger: logging.Logger
+    log_bodies: bool = False
     _warned: set[str] = field(factory=set)
     """What `warn` has said already; siblings share it."""
 
@@ -159,21 +161,30 @@ class Connection:
         """
         if not self.limits.enter(_now()):
             await self._wait_for_turn(deadline)
-        request = None
+        request = incoming = None
         try:
             key = self._fixed_key_header(call)
             if key is None:
                 key = await self._fetch_key_header(call.bearer, deadline.left(_now()).total)
             sent_at = _now()
             request = self._prepare(call, key, deadline.left(sent_at))
-            response = await self.transport.send(request)
+            incoming = await self.transport.send(request)
+            result: Any
             if isinstance(expected, _AcceptedHead):
-                return await self._check_head(request, response, expected, sent_at)
-            return await self._read_result(request, response, expected, sent_at)
+                result = await self._check_head(request, incoming, expected, sent_at)
+            else:
+                result = await self._read_result(request, incoming, expected, sent_at)
         except KellyAPIError as error:
             if request is not None:
                 redact_error(error, request.headers)
+                if self.on_response is not None:
+                    self.annotate_error(error, call)
+                    await self._show_outcome(self.on_response, request, incoming, error)
             raise
+        else:
+            if self.on_response is not None:
+                await self._show_outcome(self.on_response, request, incoming)
+            return result
         finally:
             self.limits.release()
 
@@ -184,8 +195,6 @@ class Connection:
         response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
         size = len(response.body)
         self._note_response(request, response, sent_at, size)
-        if self.on_response is not None:
-            await _call_hook(self.on_response, request, response)
         if size < OFF_LOOP_SIZE:  # most are, and need no thread
             return read_response(self.provider, response, into, request.headers, self.warn)
         arguments = (self.provider, response, into, request.headers, self.warn)
@@ -199,10 +208,35 @@ class Connection:
         refused = not 200 <= incoming.status < 300
         if refused or not expected.accepts(incoming.headers):
             body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
+            incoming.received = body
             incoming.close()
             head = Response(status=incoming.status, headers=incoming.headers, body=body)
             read_response(self.provider, head, FromResponse(_raise_not_a_stream), request.headers, self.warn)
         return incoming
+
+    async def _show_outcome(
+        self,
+        hook: OnResponse,
+        request: PreparedRequest,
+        incoming: IncomingResponse | None,
+        error: KellyAPIError | None = None,
+    ) -> None:
+        """Call `on_response` with what has arrived, and with the error if there is one."""
+        status, headers, body = (incoming.status, incoming.headers, incoming.received) if incoming else (0, {}, b"")
+        try:
+            await _call_hook(hook, request, Response(status=status, headers=headers, body=body, error=error))
+        except BaseException:
+            if incoming is not None:  # a stream is still open
+                incoming.close()
+            raise
+
+    async def report_broken_off(self, incoming: IncomingResponse, error: KellyAPIError) -> None:
+        """Call `on_response` with the error that ended a stream or a download after its head had arrived."""
+        if self.on_response is not None:
+            try:
+                await self._show_outcome(self.on_response, incoming.request, incoming, error)
+            except RaisedByUser as raised:
+                raise raised.error from None
 
     def annotate_error(self, error: KellyAPIError, call: Call, timeout: Timeout | None = None) -> None:
         """Set the provider of an error, whether the call may have been carried out, and the time limit that was hit."""
@@ -228,7 +262,7 @@ class Connection:
         """Make the request of one attempt: its address and body, the key of this moment, the time that is left."""
         url, body, headers = call.url, call.body, {**call.headers, **key}
         if not call.keyless:
-            url, headers = self.base_url + url, {**self.headers, **headers}
+            url, headers = self.base_url + url, {**self._own_headers, **headers}
         if call.json is not None:
             headers.setdefault("Content-Type", "application/json")
             body = dumps(call.json)
@@ -247,6 +281,17 @@ class Connection:
         if call.keyless:
             return {}
         return self._key_header if call.bearer is None else None
+
+    @cached_property
+    def _own_headers(self) -> Mapping[str, str]:
+        """The `headers` of the client."""
+        return dict(self.extended_header(name, value) for name, value in self.headers.items())
+
+    def extended_header(self, name: str, value: str) -> tuple[str, str]:
+        """Return a header of the user as it is sent: a User-Agent stands before that of the library."""
+        if name.lower() != "user-agent":
+            return name, value
+        return "User-Agent", HiddenString(f"{value} {self.transport.user_agent}")
 
     @cached_property
     def _key_header(self) -> dict[str, str] | None:
@@ -288,6 +333,11 @@ class Connection:
             sent = len(request.body) if isinstance(request.body, bytes) else None
             facts = (request.method, request.url, response.status, (_now() - sent_at) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
+            if self.log_bodies:
+                body = response.body if isinstance(response, Response) else response.chunks
+                sent_and_received = (request.body, request.headers), (body, response.headers)
+                shown = [describe_body(*each, request.headers) for each in sent_and_received]
+                self.logger.debug("%s %s was sent %s and responded with %s", request.method, request.url, *shown)
         if self.provider.read_rate_limit and (found := self.provider.read_rate_limit(response.headers)):
             self.limits.server.learn(*found, _now())
 
@@ -313,7 +363,10 @@ async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Respo
             await waiting
     except BaseException as error:
         body = redact_text(response.beginning, request.headers)
-        error.add_note(f"{request.method} {request.url} was answered with status {response.status}: {body}")
+        outcome = (
+            f"was answered with status {response.status}: {body}" if response.status else f"failed: {response.error}"
+        )
+        error.add_note(f"{request.method} {request.url} {outcome}")
         if isinstance(error, KellyAPIError):
             raise RaisedByUser(error) from None
         raise

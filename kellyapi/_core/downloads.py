@@ -220,7 +220,12 @@ async def _download(connection: Connection, call: Call, destination: Destination
                 if file.size is not None and part.size != file.size:
                     raise TransportError(f"{part.size} of {file.size} bytes arrived")
                 return await part.finish()
-            except (TransportError, StatusError) as error:
+            except KellyAPIError as error:
+                if opened:
+                    connection.annotate_error(error, call)
+                    await connection.report_broken_off(response, error)
+                if not isinstance(error, (TransportError, StatusError)):
+                    raise
                 if isinstance(error, StatusError) and error.status == 416 and part is not None and kept:
                     await part.empty()  # the file has become shorter
                 elif not opened:

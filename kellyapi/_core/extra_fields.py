@@ -29,7 +29,7 @@ class ExtraFields(TypedDict, total=False):
 
 
 _SET_BY_US = frozenset({"host", "content-length", "transfer-encoding"})
-_OUR_SPELLING = {name.lower(): name for name in ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")}
+_OUR_SPELLING = {name.lower(): name for name in ("Accept", "Accept-Encoding", "Content-Type")}
 
 
 def take_extra(parameters: Any) -> ExtraFields:
@@ -47,7 +47,7 @@ def add_extra(connection: Connection, call: Call, extra: ExtraFields) -> tuple[C
     """Return a call with the extra fields of a user, and the connection to send it by."""
     hide_extra(extra)
     if headers := extra.get("extra_headers") or {}:
-        headers = replace_headers(call.headers, headers, connection.provider, "extra_headers")
+        headers = replace_headers(connection, call.headers, headers, "extra_headers")
     added = query_pairs(extra.get("extra_query"))
     names = {name for name, _ in added}
     sent = call.query.items() if isinstance(call.query, Mapping) else call.query
@@ -60,12 +60,14 @@ def add_extra(connection: Connection, call: Call, extra: ExtraFields) -> tuple[C
     return connection.without_headers(headers), call
 
 
-def replace_headers(sent: Headers, added: Headers, provider: Provider, argument: str) -> dict[str, str]:
+def replace_headers(connection: Connection, sent: Headers, added: Headers, argument: str) -> dict[str, str]:
     """Return the headers of a call with those of a user, which replace others of the same name."""
-    check_added_headers(added, provider, argument)
+    check_added_headers(added, connection.provider, argument)
     lower = {name.lower() for name in added}
     kept = {name: value for name, value in sent.items() if name.lower() not in lower}
-    return kept | {_OUR_SPELLING.get(name.lower(), name): value for name, value in added.items()}
+    return kept | dict(
+        connection.extended_header(_OUR_SPELLING.get(name.lower(), name), value) for name, value in added.items()
+    )
 
 
 def check_added_headers(added: Headers, provider: Provider, argument: str) -> None:

@@ -114,6 +114,8 @@ class Response:
     status: int
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)  # both may repeat the key
+    error: KellyAPIError | None = None
+    """Why the attempt failed, if it did; only `on_response` gets such a response."""
 
     @property
     def content_type(self) -> str:
@@ -150,4 +152,4 @@ class RaisedByUser(Exception):
 
 
 OnResponse = Callable[[PreparedRequest, Response], Awaitable[None] | None]
-"""The `on_response` option: called with each request and its whole response; plain or async."""
+"""The `on_response` option: called with the request of each attempt and its response; plain or async."""

@@ -85,9 +85,11 @@ class Options(TypedDict, total=False):
     its like.
     """
     on_response: OnResponse | None
-    """Called with each request and its whole response; plain or async."""
+    """Called with the request and the response of each attempt, also of one that failed; plain or async."""
     logger: logging.Logger
     """Used in place of the logger `kellyapi.<provider>`."""
+    log_bodies: bool
+    """Log the bodies of requests and responses too, at DEBUG, without keys, passwords and media."""
 
 
 def hide_secrets(options: Options) -> Options:

@@ -182,7 +182,7 @@ class RawRequests(Resource):
             raise ValueError(f"a request has one body: pass {' or '.join(given)}")
         method = method.upper()
         url, pairs = split_path(path)
-        added = replace_headers({}, headers or {}, self._connection.provider, "headers")
+        added = replace_headers(self._connection, {}, headers or {}, "headers")
         call = Call(
             method=method,
             url=url,

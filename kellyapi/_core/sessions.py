@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import select
 import sys
 from collections.abc import AsyncGenerator, Callable
@@ -17,10 +18,12 @@ from weakref import WeakKeyDictionary
 import aiohttp
 from aiohttp.connector import Connection
 
+from .. import __version__
 from .._data.threads import never_finalize
 from . import aiohttp_compat
 
 SessionHolder = AsyncGenerator[aiohttp.ClientSession, None]
+USER_AGENT = f"kellyapi/{__version__} python/{platform.python_version()} aiohttp/{aiohttp.__version__}"
 NEVER_ROUND = float("inf")
 HEADER_LIMITS: dict[str, Any] = {"max_line_size": 65 * 2**10, "max_field_size": 65 * 2**10, "max_headers": 1000}
 """Of a response: bytes of its first line, bytes of a header with its name, and headers. aiohttp has 8 KiB and 128."""
@@ -74,7 +77,12 @@ def _make_idle_check(transport: asyncio.Transport | None) -> Callable[[], Any]:
 def make_session(max_connections: int) -> aiohttp.ClientSession:
     """Make a session of our own: without cookies, with connections that are checked before they are used again."""
     connector = _Connector(limit=max_connections, timeout_ceil_threshold=NEVER_ROUND)
-    session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), **HEADER_LIMITS)
+    session = aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        **HEADER_LIMITS,
+    )
     aiohttp_compat.disable_resending(session)
     return session
 

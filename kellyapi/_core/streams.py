@@ -94,15 +94,16 @@ class Stream(ABC, Generic[T]):
             self._pieces = self._incoming.chunks()
         return self._pieces
 
-    def _complete_error(self, error: KellyAPIError, partial: Any) -> None:
-        """Add to an error what all errors carry, and free the connection."""
+    async def _end_with(self, error: KellyAPIError, partial: Any) -> None:
+        """Add to an error what all errors carry, free the connection, and report the error."""
         self._source.connection.annotate_error(error, self._source.call)
         if self._received:
             error.outcome_unknown = not self._source.call.repeatable
             error.partial = partial
         if self._incoming is not None:
-            redact_error(error, self._incoming.sent)
+            redact_error(error, self._incoming.request.headers)
             self._incoming.close()
+            await self._source.connection.report_broken_off(self._incoming, error)
 
 
 class ByteStream(Stream[bytes]):
@@ -119,7 +120,7 @@ class ByteStream(Stream[bytes]):
             if piece is None and self._source.blank and not self._received:
                 raise DecodingError(self._source.blank)
         except KellyAPIError as error:
-            self._complete_error(error, self._received)
+            await self._end_with(error, self._received)
             raise
         if piece is None:
             raise StopAsyncIteration
@@ -182,7 +183,7 @@ class EventStream(Stream[T]):
             self._check_complete()
             await self._drain()
         except KellyAPIError as error:
-            self._complete_error(error, self._partial())
+            await self._end_with(error, self._partial())
             raise
         raise StopAsyncIteration
 
@@ -193,7 +194,7 @@ class EventStream(Stream[T]):
             try:
                 self._check(value := await self._read_whole(self._incoming))
             except KellyAPIError as error:
-                self._complete_error(error, None)
+                await self._end_with(error, None)
                 raise
             self._values = iter(self._events_of_whole(value))
             self._whole = True
@@ -203,7 +204,7 @@ class EventStream(Stream[T]):
         """Read a response that is plain JSON to its end."""
         response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
         connection = self._source.connection
-        arguments = (connection.provider, response, object, incoming.sent, connection.warn)
+        arguments = (connection.provider, response, object, incoming.request.headers, connection.warn)
         return await run_off_loop(read_response, *arguments, size=len(response.body))
 
     async def _read_more(self) -> None:

@@ -27,7 +27,7 @@ from .content_codings import make_decoder
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
-from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, SessionHolder, keep_open, make_session
+from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, USER_AGENT, SessionHolder, keep_open, make_session
 from .unfinished import UnfinishedWork
 
 SessionSource = aiohttp.ClientSession | Callable[[], aiohttp.ClientSession]
@@ -46,6 +46,8 @@ _RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
 
 class Transport:
     """The sessions of one client and the requests they send."""
+
+    user_agent = USER_AGENT
 
     def __init__(self, session: SessionSource | None = None, *, max_connections: int | None = None) -> None:
         if session is not None and not isinstance(session, aiohttp.ClientSession) and not callable(session):
@@ -117,6 +119,8 @@ class Transport:
         options: dict[str, Any] = {}
         if not self._ours:
             options = {"raise_for_status": False, "auto_decompress": True}
+            if "User-Agent" not in session.headers:
+                headers = {"User-Agent": USER_AGENT, **headers}
             options |= aiohttp_compat.widen_header_limits(session, HEADER_LIMITS)
         if proxy is not None:
             options["proxy"] = proxy
@@ -174,11 +178,13 @@ class Transport:
 class IncomingResponse:
     """A response whose body is still arriving."""
 
+    received: bytes = b""
+    """The body, if it was read whole."""
+
     def __init__(self, response: aiohttp.ClientResponse, request: PreparedRequest, limit: int) -> None:
         self.status = response.status
         self.headers: Headers = response.headers
-        self.sent = request.headers
-        """The headers of the request, with the key."""
+        self.request = request
         self._response = response
         self._timeout = request.timeout
         self._limit = limit
@@ -193,6 +199,7 @@ class IncomingResponse:
             body = content.read_nowait()
             if self.status == 101:
                 self.close()  # after any other end of a body aiohttp has freed the connection
+            self.received = body
             return body
         pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
         try:
@@ -208,7 +215,8 @@ class IncomingResponse:
             unreadable = isinstance(error, TransportError) and not isinstance(error, RequestTimeoutError)
             if self.status < 300 or not unreadable:
                 raise  # an error's status says more than its body
-        return pieces.getvalue()[:limit]
+        self.received = pieces.getvalue()[:limit]
+        return self.received
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives, decompressed."""
