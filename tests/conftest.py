@@ -18,11 +18,14 @@ from hypothesis import settings
 settings.register_profile("kellyapi", deadline=None, database=None)  # a slow machine fails no test
 settings.load_profile("kellyapi")
 SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
+collect_ignore = []
 if not all(importlib.util.find_spec(name) for name in SPEECH_ENGINES):
-    collect_ignore = [
+    collect_ignore += [
         "sandbox/test_marked_speech.py",
         *(f"engines/test_{name}.py" for name in ("synthesis", "recognition", "audio_files", "end_to_end", "demo")),
     ]
+if not importlib.util.find_spec("av"):
+    collect_ignore += ["engines/test_video.py", "sandbox/test_skytells_videos.py"]
 
 # aioresponses 0.7.9 makes responses without the `stream_writer` that aiohttp 3.14 asks for: pnuckowski/aioresponses#289
 aioresponses.core.ClientResponse = functools.partial(aiohttp.ClientResponse, stream_writer=Mock(output_size=0))

@@ -17,7 +17,7 @@ from PIL import Image
 
 from kellyapi import Aerostack, KellyAPI, Sandbox
 
-PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments")
+PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments", "av")
 
 
 @pytest.fixture

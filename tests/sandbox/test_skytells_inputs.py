@@ -38,7 +38,7 @@ async def outputs(skytells: Send, input: dict[str, Any]) -> list[Response]:
     [
         ({"aspect_ratio": "16:9"}, (1280, 720)),
         ({"aspect_ratio": "2:3"}, (832, 1248)),
-        ({"aspect_ratio": "21:9"}, (1344, 576)),
+        ({"aspect_ratio": "21:9"}, (1512, 648)),
         ({"aspect_ratio": "9:16", "width": 64}, (64, 1280)),
         ({"aspect_ratio": "9:16", "width": 64, "height": 96}, (64, 96)),
         ({"aspect_ratio": None, "width": 64, "height": None}, (64, 1024)),

@@ -15,6 +15,7 @@ OF_PICTURES = (
     "prompt, negative_prompt, width, height, aspect_ratio, num_outputs, number_of_images, output_format, seed, image, "
     "guidance, prompt_optimizer"
 )
+OF_MUSIC = "prompt, lyrics, duration_seconds, seed, bpm, key, sample_rate, bitrate, audio_format"
 PROMPT = [{"role": "user", "content": "one two three four five"}]
 
 
@@ -23,8 +24,8 @@ PROMPT = [{"role": "user", "content": "one two three four five"}]
     [
         ("truefusion", "widht", OF_PICTURES),
         ("truefusion", "model", OF_PICTURES),
-        ("truefusion-video-pro", "width", "prompt, duration"),
-        ("beatfusion-2.0", "duration", "prompt, lyrics"),
+        ("truefusion-video-pro", "width", "prompt, duration, duration_seconds, aspect_ratio, fps, negative_prompt"),
+        ("beatfusion-2.0", "duration", OF_MUSIC),
         ("skytells-3", "max_tokens", "prompt, system_prompt"),
         ("truefusion", "", OF_PICTURES),
     ],

@@ -24,7 +24,7 @@ from .worker_main import LENGTH
 
 RECORDINGS = "voice"
 """Modules of the package whose work may take minutes: recognition and synthesis of speech."""
-TIME_LIMITS = {RECORDINGS: 600.0}
+TIME_LIMITS = {RECORDINGS: 600.0, "video": 300.0}
 """Seconds that a call may take, by the first part of its function's name. Clients wait 600 s for a transcript."""
 DEFAULT_TIME_LIMIT = 60.0
 # One thread per process: the processes share the cores, and each thread of OpenBLAS reserves memory.

@@ -1,4 +1,4 @@
-"""What the sandbox's models make of an input: pictures and texts."""
+"""What the sandbox's models make of an input: pictures, videos, music and texts."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ _PICTURE_FILES = {
     "webp": ("webp", "image/webp"),
 }
 """Ending and type of a file, by the format that an input names."""
+_AUDIO_FILES = {"mp3": ("mp3", "audio/mpeg"), "wav": ("wav", "audio/wav"), "pcm": ("pcm", "audio/pcm")}
+_VIDEO_FILE = ("mp4", "video/mp4")
 
 
 @frozen(kw_only=True)
@@ -32,7 +34,7 @@ class Generated:
     """The ending, the type and the content of each file."""
     text: str | None = None
     units: float
-    """How much it is, in the unit of the model's price: pictures, tokens."""
+    """How much it is, in the unit of the model's price: pictures, seconds, tokens."""
 
 
 async def generate(context: SandboxContext, model: dict[str, Any], input: Input) -> Generated:
@@ -43,21 +45,23 @@ async def generate(context: SandboxContext, model: dict[str, Any], input: Input)
         EngineMissing: If a package is not installed.
         RuntimeError: If the work fails or exceeds its limits.
     """
-    kind = model_kind(model)
-    if kind == "image":
-        return await _make_pictures(context, input)
-    if kind in ("text", "code"):
-        return await _write_text(context, model, input)
-    raise RuntimeError(f"The sandbox makes no {kind}.")
+    match model_kind(model):
+        case "image":
+            return await _make_pictures(context, input)
+        case "video":
+            return await _film(context, input)
+        case "music":
+            return await _compose(context, input)
+    return await _write_text(context, model, input)
 
 
-def picture_size(input: Input, area: int) -> dict[str, int]:
+def picture_size(input: Input, area: int, ratio: str = "1:1") -> dict[str, int]:
     """Return the width and the height that an input asks for.
 
-    An aspect ratio alone gives at most `area` pixels in exactly this ratio, and sides that 16 divides.
+    An aspect ratio alone gives at most `area` pixels in exactly this ratio, and sides that 8 divides.
     """
-    width, height = map(int, str(input.get("aspect_ratio") or "1:1").split(":"))
-    step = isqrt(area // (width * height)) // 16 * 16
+    width, height = map(int, str(input.get("aspect_ratio") or ratio).split(":"))
+    step = isqrt(area // (width * height)) // 8 * 8
     return {"width": input.get("width") or width * step, "height": input.get("height") or height * step}
 
 
@@ -96,6 +100,35 @@ async def _read_image(context: SandboxContext, link: str) -> bytes:
         except FileNotFoundError:
             pass
     raise BadInput("image", "The sandbox fetches no images: pass a data: URL, or the link of one of its own outputs.")
+
+
+async def _film(context: SandboxContext, input: Input) -> Generated:
+    seconds = input.get("duration") or input.get("duration_seconds") or 5
+    video = await context.engines.run(
+        "video.film",
+        prompt=input["prompt"],
+        negative_prompt=input.get("negative_prompt") or "",
+        seconds=seconds,
+        fps=input.get("fps") or 24,
+        **picture_size(input, 640 * 360, "16:9"),
+    )
+    return Generated(files=((*_VIDEO_FILE, video),), units=seconds)
+
+
+async def _compose(context: SandboxContext, input: Input) -> Generated:
+    format = input.get("audio_format") or "wav"
+    audio = await context.engines.run(
+        "music.compose",
+        prompt=input["prompt"],
+        lyrics=input.get("lyrics") or "",
+        variant=_variant(input, 0),
+        seconds=input.get("duration_seconds") or 10,
+        bpm=input.get("bpm"),
+        key=input.get("key"),
+        rate=input.get("sample_rate") or 44_100,
+        format=format,
+    )
+    return Generated(files=((*_AUDIO_FILES[format], audio),), units=1)
 
 
 async def _write_text(context: SandboxContext, model: dict[str, Any], input: Input) -> Generated:

@@ -4,8 +4,9 @@ The slugs are the provider's, and so are the inputs, as far as it documents them
 sandbox's own.
 
 Source: https://learn.skytells.ai/docs/api/v1/models/schemas, https://docs.skytells.ai/photos/generate-photos,
-https://learn.skytells.ai/courses/ai-foundations/03-apis-and-schemas, https://github.com/Skytells/cli
-(docs/predictions.md), https://github.com/skytells-ai/music-generator (app/api/cover)
+https://learn.skytells.ai/courses/ai-foundations/03-apis-and-schemas,
+https://learn.skytells.ai/courses/video-audio/02-create-videos (and 03-audio-beatfusion),
+https://github.com/Skytells/cli (docs/predictions.md), https://github.com/skytells-ai/music-generator (docs/ROUTES.md)
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from aiohttp import web
 
 from ..._data.text import is_blank
+from ..engines.music import TEMPOS
 from ..frontend import ApiError
 
 _SKYTELLS = ("Skytells", "skytells", "Makes image, video, music and language models.")
@@ -33,9 +35,9 @@ _COUNT = {"type": "integer", "minimum": 1, "maximum": 4}
 ASPECT_RATIOS = ["1:1", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "21:9"]
 
 
-def _input_schema(**fields: dict[str, Any]) -> dict[str, Any]:
+def _input_schema(prompt: dict[str, Any] | None = None, **fields: dict[str, Any]) -> dict[str, Any]:
     ordered = {name: {**schema, "x-order": place} for place, (name, schema) in enumerate(fields.items(), 1)}
-    properties = {"prompt": _PROMPT, **ordered}
+    properties = {"prompt": {**_PROMPT, **(prompt or {})}, **ordered}
     return {
         "type": "object",
         "title": "Input",
@@ -64,10 +66,38 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         _LINKS,
     ),
     "video": (
-        _input_schema(duration={"type": "integer", "minimum": 1, "maximum": 60, "description": "Seconds."}),
+        _input_schema(
+            duration={
+                "type": "integer",
+                "minimum": 1,
+                "maximum": 30,
+                "description": "Another name of duration_seconds.",
+            },
+            duration_seconds={"type": "integer", "minimum": 3, "maximum": 30, "default": 5},
+            aspect_ratio={"type": "string", "enum": ["16:9", "9:16", "1:1", "4:3"], "default": "16:9"},
+            fps={"type": "integer", "enum": [24, 30], "default": 24, "description": "Frames in a second."},
+            negative_prompt={"type": "string", "description": "What not to show."},
+        ),
         _LINKS,
     ),
-    "music": (_input_schema(lyrics={"type": "string", "description": "What is sung."}), _LINKS),
+    "music": (
+        _input_schema(
+            {"minLength": 0, "maxLength": 2000},
+            lyrics={"type": "string", "maxLength": 3500, "description": "In the sandbox nobody sings."},
+            duration_seconds={"type": "integer", "minimum": 5, "maximum": 120, "default": 10},
+            seed={"type": "integer", "description": "Each seed gives another melody, and always the same one."},
+            bpm={"type": "integer", "minimum": TEMPOS[0], "maximum": TEMPOS[-1], "description": "Beats in a minute."},
+            key={"type": "string", "pattern": "[A-G][#b]?( (major|minor))?", "description": "Such as C major."},
+            sample_rate={"type": "integer", "enum": [16_000, 24_000, 32_000, 44_100], "default": 44_100},
+            bitrate={
+                "type": "integer",
+                "enum": [32_000, 64_000, 128_000, 256_000],
+                "description": "It has no effect in the sandbox.",
+            },
+            audio_format={"type": "string", "enum": ["mp3", "wav", "pcm"], "default": "wav"},
+        ),
+        _LINKS,
+    ),
     "text": (_input_schema(system_prompt={"type": "string"}), {"type": "string", "title": "Output"}),
     "embedding": (
         {
@@ -206,7 +236,7 @@ def check_input(model: dict[str, Any], input: dict[str, Any]) -> None:
             raise ApiError(422, "VALIDATION_ERROR", message)
     for name, rule in schema["properties"].items():
         value = input.get(name)
-        if value is None or (isinstance(value, str) and is_blank(value)):
+        if value is None or (isinstance(value, str) and is_blank(value) and rule.get("minLength") != 0):
             if name in schema["required"]:
                 raise ApiError(422, "VALIDATION_ERROR", f"The {name} field is required.")
             continue
@@ -224,6 +254,10 @@ def _find_problem(rule: dict[str, Any], value: Any) -> str | None:
         return f"be one of {', '.join(map(str, rule['enum']))}"
     if "minimum" in rule and not rule["minimum"] <= value <= rule["maximum"]:
         return f"be between {rule['minimum']} and {rule['maximum']}"
+    if "maxLength" in rule and len(value) > rule["maxLength"]:
+        return f"have at most {rule['maxLength']:,} characters"
+    if "pattern" in rule and not re.fullmatch(rule["pattern"], value):
+        return f"match {rule['pattern']}"
     if rule.get("format") == "uri" and not _LINK.match(value):
         return "be a link or a data: URL"
     return None

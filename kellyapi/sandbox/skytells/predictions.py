@@ -1,7 +1,7 @@
 """Skytells' predictions in the sandbox: create, get, list, cancel, delete, and download of their outputs.
 
-The sandbox draws pictures and writes texts. It makes no video and no music: such a prediction fails, and its error says
-so. A prediction also fails if its prompt contains the words "fail please", so that a program can be tested with it.
+`generation` makes their outputs. A prediction fails if its prompt contains the words "fail please", so that a program
+can be tested with it, and if the package that its output needs is not installed; its error says what to install.
 """
 
 from __future__ import annotations

@@ -42,6 +42,13 @@ def test_json_has_the_prediction_and_its_files(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("_quick")
+def test_a_file_has_the_ending_of_its_format(run: Run) -> None:
+    code, out, _ = run("run", "beatfusion-2.0", "-i", "prompt=a song", "-i", "duration_seconds=5", "-o", "made")
+    (path,) = Path("made").iterdir()
+    assert (code, out, path.suffix, path.read_bytes()[:4]) == (0, f"{path}\n", ".wav", b"RIFF")
+
+
+@pytest.mark.usefixtures("_quick")
 def test_without_a_folder_the_outputs_are_printed(run: Run) -> None:
     code, out, _ = run(*FOX)
     assert code == 0

@@ -1,0 +1,61 @@
+"""Videos of the sandbox's models: a camera moves over a drawn landscape. PyAV encodes them as H.264 in MP4."""
+
+from __future__ import annotations
+
+import io
+
+from .errors import EngineMissing
+
+try:
+    import av
+except ImportError as error:
+    raise EngineMissing(f'videos need PyAV: pip install "kellyapi[audio]" ({error})') from error
+
+try:
+    import numpy as np
+    from PIL import Image
+except ImportError as error:
+    raise EngineMissing(f'pictures need Pillow and numpy: pip install "kellyapi[sandbox]" ({error})') from error
+
+from .pictures.image_operations import DESCRIPTION
+from .pictures.landscape import paint
+from .pictures.prompt_scene import read_prompt
+
+_MARGIN = 1.25
+"""Sides of the landscape, as multiples of those of a frame."""
+
+
+def film(prompt: str, width: int, height: int, seconds: float, fps: int, negative_prompt: str = "") -> bytes:
+    """Return a video without sound, in which the camera pans over a landscape and comes nearer.
+
+    Args:
+        prompt: Chooses the landscape.
+        width: Pixels, an even number.
+        height: Pixels, an even number.
+        seconds: The length.
+        fps: Frames in a second.
+        negative_prompt: Words that are not used.
+    """
+    canvas = paint(read_prompt(prompt, negative_prompt), round(width * _MARGIN), round(height * _MARGIN))
+    landscape = Image.fromarray(canvas.astype(np.uint8))
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        container.metadata["comment"] = DESCRIPTION
+        stream = container.add_stream("h264", rate=fps, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.thread_count = 1  # the children share the cores
+        count = round(seconds * fps)
+        for place in range(count):
+            frame = np.asarray(_see(landscape, width, height, place / count))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def _see(landscape: Image.Image, width: int, height: int, share: float) -> Image.Image:
+    """Return what the camera sees after a share of its way: from the left at the top to the middle, and nearer."""
+    zoom = 1 - 0.3 * share
+    across, down = landscape.width * 0.9 * zoom, landscape.height * 0.9 * zoom
+    left, top = (landscape.width - across) * share / 2, (landscape.height - down) * (0.2 + 0.6 * share)
+    box = left, top, left + across, top + down
+    return landscape.resize((width, height), Image.Resampling.BILINEAR, box)

@@ -1,0 +1,77 @@
+"""Video predictions of the sandbox, which need PyAV: their files, inputs and price."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from http_client import Send
+
+from kellyapi import KellyAPI, Sandbox
+
+MODEL = "truefusion-video-pro"
+SHORT = {"prompt": "a lake at dawn", "duration": 1}
+
+
+@pytest.fixture
+async def sandbox() -> AsyncIterator[Sandbox]:
+    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
+        yield sandbox
+
+
+async def test_a_video_is_an_mp4_that_can_be_downloaded(api: KellyAPI, send: Send, tmp_path: Path) -> None:
+    done = await api.skytells.run(MODEL, SHORT, interval=0)
+    (url,), (file,) = done.outputs, done.metadata.storage.files
+    assert url.endswith(f"/delivery/{done.id}-output.mp4")
+    assert done.raw["metrics"]["asset_count"] == 1
+    for method in ("GET", "HEAD"):
+        output = await send(method, "", url=url)
+        assert (output.status, output.headers["Content-Type"]) == (200, "video/mp4")
+        assert int(output.headers["Content-Length"]) == file.size
+    (path,) = await api.skytells.predictions.download(done, tmp_path)
+    with av.open(path) as container:
+        assert (path.suffix, container.duration, container.streams.video[0].frames) == (".mp4", 1_000_000, 24)
+
+
+@pytest.mark.parametrize(
+    ("more", "size"),
+    [({}, (640, 360)), ({"aspect_ratio": "9:16"}, (360, 640)), ({"aspect_ratio": "4:3", "fps": 30}, (544, 408))],
+)
+async def test_an_aspect_ratio_sets_the_size_of_a_video(
+    api: KellyAPI, tmp_path: Path, more: dict[str, Any], size: tuple[int, int]
+) -> None:
+    done = await api.skytells.run(MODEL, {**SHORT, **more, "negative_prompt": "snow"}, interval=0)
+    (path,) = await api.skytells.predictions.download(done, tmp_path)
+    with av.open(path) as container:
+        (stream,) = container.streams.video
+        assert ((stream.width, stream.height), stream.average_rate) == (size, more.get("fps", 24))
+
+
+@pytest.mark.parametrize(("input", "price"), [({"duration": 1}, 0.2), ({"duration_seconds": 3}, 0.6)])
+async def test_each_second_is_paid_for_as_estimated(api: KellyAPI, input: dict[str, Any], price: float) -> None:
+    input = {"prompt": "a city", "aspect_ratio": "1:1", **input}
+    model = await api.skytells.models.get(MODEL, fields="input_schema")
+    estimate = api.skytells.models.estimate(model, input)
+    assert estimate
+    done = await api.skytells.run(MODEL, input, interval=0)
+    assert estimate.amount == done.credits_used == price
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("duration_seconds", 2, "be between 3 and 30."),
+        ("duration_seconds", 31, "be between 3 and 30."),
+        ("fps", 25, "be one of 24, 30."),
+        ("fps", True, "be an integer."),
+        ("aspect_ratio", "21:9", "be one of 16:9, 9:16, 1:1, 4:3."),
+    ],
+)
+async def test_a_wrong_value_of_an_input_of_a_video_is_refused(
+    skytells: Send, field: str, value: Any, problem: str
+) -> None:
+    refused = await skytells("POST", "/v1/predict", json={"model": MODEL, "input": {**SHORT, field: value}})
+    assert (refused.status, refused.json["response"]) == (422, f"The {field} field must {problem}")
