@@ -13,6 +13,7 @@ from ._core.downloads import OnBytes
 from ._core.options import Options, read_options
 from ._core.provider_client import ProviderClient, open_transport
 from ._core.secrets import Key, as_secret
+from ._core.unpicklable import Unpicklable
 from ._data.arguments import FilePath, NotBlank
 from .legacy import Legacy
 from .providers.aerostack.client import Aerostack
@@ -40,7 +41,7 @@ the three.
 """
 
 
-class KellyAPI(Translate, Transcribe, Synthesize, Images, Chat, Legacy):
+class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Legacy):
     """One client of Kelly AI, Khaya, Skytells and Aerostack, with one session.
 
     The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `edit_image`, `describe_image`,

@@ -32,6 +32,7 @@ from .messages import (
 from .request_bodies import form_fields, media_fields
 from .secrets import Key
 from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
+from .unpicklable import Unpicklable
 
 T = TypeVar("T")
 E = TypeVar("E", bound=EventStream[Any])
@@ -39,7 +40,7 @@ E = TypeVar("E", bound=EventStream[Any])
 logging.getLogger("kellyapi").addHandler(logging.NullHandler())  # without a handler Python would print warnings
 
 
-class Resource(Checked):
+class Resource(Unpicklable, Checked):
     """Operations of one provider over one connection. Each method here returns the coroutine of the connection."""
 
     def __init__(self, connection: Connection) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Annotated
 
 from attrs import field, frozen
 
-from .._data.arguments import Count, NotNegative, checked
+from .._data.arguments import Count, NotNegative, Range, checked
 from ..errors import DecodingError, KellyAPIError, StatusError, TransportError
 from .messages import Call
 
@@ -30,8 +31,8 @@ def _as_set(statuses: Iterable[int]) -> frozenset[int]:
 class RetryPolicy:
     """How often a call is tried, and how long the pauses are, in seconds.
 
-    The pause before attempt n + 1 is random(0..1) × min(base × 2^(n-1), cap), unless the server names one in `Retry-
-    After`.
+    The pause before attempt n + 1 is random(0..1) × min(base × exponent^(n-1), cap), unless the server names one in
+    `Retry-After`.
 
     Source: https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
     """
@@ -42,6 +43,8 @@ class RetryPolicy:
     throttle_base: NotNegative = 1.0
     """Used in place of `base` after 429, and after any status with `Retry-After`."""
     cap: NotNegative = 20.0
+    exponent: Annotated[float, Range(1, 100)] = 2.0
+    """How much longer each pause is than the one before; 1 makes them all alike."""
     statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=_as_set)
     connection_errors: bool = True
     """Also repeat after a failure without a response."""
@@ -87,8 +90,8 @@ def retry_delay(
     if hint is not None and hint > MAX_RETRY_AFTER:
         return None
     base = policy.throttle_base if is_throttled(error) else policy.base
-    # A power of 60 is above any cap, and a much larger one would overflow.
-    delay = hint if hint is not None else dice * min(base * 2 ** min(attempt - 1, 60), policy.cap)
+    # A larger power would overflow.
+    delay = hint if hint is not None else dice * min(base * policy.exponent ** min(attempt - 1, 60), policy.cap)
     return None if remaining is not None and delay >= remaining else delay
 
 

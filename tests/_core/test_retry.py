@@ -41,6 +41,9 @@ def failed(status: int, retry_after: float | None = None) -> StatusError:
         ({"base": -0.1}, ValueError),
         ({"throttle_base": -1}, ValueError),
         ({"cap": -1}, ValueError),
+        ({"exponent": 0.5}, ValueError),
+        ({"exponent": 101}, ValueError),
+        ({"exponent": "2"}, TypeError),
         ({"base": "1"}, TypeError),
         ({"statuses": 503}, TypeError),
         ({"tries": 3}, TypeError),
@@ -59,6 +62,7 @@ def test_the_options_of_a_policy_have_names() -> None:
 def test_the_defaults_are_as_documented() -> None:
     policy = RetryPolicy()
     assert (policy.attempts, policy.base, policy.throttle_base, policy.cap) == (3, 0.05, 1.0, 20.0)
+    assert policy.exponent == 2.0
     assert (policy.connection_errors, policy.repeat_metered) == (True, False)
     assert policy.statuses == {408, 429, 500, 502, 503, 504}
     assert RetryPolicy(statuses=[503]).statuses == frozenset({503})
@@ -193,6 +197,15 @@ def test_the_pause_grows_from_its_base_to_the_cap_and_obeys_retry_after(
     assert retry_delay(policy, attempt, error, FREE, dice=dice, remaining=None) == (
         delay if delay is None else pytest.approx(delay)
     )
+
+
+@pytest.mark.parametrize(
+    ("exponent", "attempt", "delay"),
+    [(1, 1, 0.5), (1, 9, 0.5), (1.5, 2, 0.75), (3, 3, 4.5), (100, 90, 20.0), (1, 90, 0.5)],
+)
+def test_the_exponent_says_how_fast_the_pauses_grow(exponent: float, attempt: int, delay: float) -> None:
+    policy = RetryPolicy(attempts=100, base=0.5, exponent=exponent)
+    assert retry_delay(policy, attempt, RESET, FREE, dice=1.0, remaining=None) == pytest.approx(delay)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -25,6 +25,14 @@ from .messages import BASE, DONE, KEY
             {"since": date(2026, 1, 1), "until": datetime(2026, 1, 31, 9, tzinfo=UTC)},
             "page=1&from=2026-01-01&to=2026-01-31",
         ),
+        (
+            {
+                "since": datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+                "until": datetime(2026, 1, 31, 23, tzinfo=timezone(timedelta(hours=-2))),
+            },
+            "page=1&from=2025-12-31&to=2026-02-01",
+        ),
+        ({"since": datetime(2026, 1, 1, 23, 59)}, "page=1&from=2026-01-01"),
         ({"model": "a/b c&d+e=f#g", "status": "failed"}, "page=1&model=a%2Fb+c%26d%2Be%3Df%23g&status=failed"),
         ({"status": PredictionStatus.SUCCEEDED}, "page=1&status=succeeded"),
     ],

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import partial
 from itertools import count
 from math import inf
@@ -34,7 +34,9 @@ class ListFilters(TypedDict, total=False):
     """The filters of `predictions.list`; `None` lists all."""
 
     since: NotBlank | date | None
-    """The first day of creation, as a `date` or "YYYY-MM-DD"."""
+    """The first day of creation in UTC, as a `date` or "YYYY-MM-DD". A `datetime` with a time zone counts as its day in
+    UTC.
+    """
     until: NotBlank | date | None
     """The last day of creation."""
     model: NotBlank | None
@@ -255,8 +257,8 @@ class PredictionsResource(Resource):
 
         Args:
             page: The number of the page; the first is 1.
-            **filters: `since` and `until`, the first and the last day of creation, as a `date` or "YYYY-MM-DD";
-                `model`; `status`; `per_page`, the size of the page, from 1 to 50.
+            **filters: `since` and `until`, the first and the last day of creation in UTC, as a `date`, a `datetime` or
+                "YYYY-MM-DD"; `model`; `status`; `per_page`, the size of the page, from 1 to 50.
         """
         days = {"from": _day(filters.get("since")), "to": _day(filters.get("until"))}
         others = {name: filters.get(name) for name in ("model", "status", "per_page")}
@@ -373,4 +375,6 @@ def _read_request(
 
 
 def _day(day: str | date | None) -> str | None:
+    if isinstance(day, datetime) and day.tzinfo is not None:
+        day = day.astimezone(UTC)  # the provider's days are those of UTC
     return day.isoformat()[:10] if isinstance(day, date) else day  # a datetime is a date too: [:10] leaves the day
