@@ -85,6 +85,8 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.inference.responses_api import ResponseEvent as ResponseEvent
     from .providers.skytells.inference.responses_api import ResponseStream as ResponseStream
     from .providers.skytells.inference.safety import SafetyCheck as SafetyCheck
+    from .providers.skytells.inference.safety import SafetyEvaluation as SafetyEvaluation
+    from .providers.skytells.inference.safety import SafetyTemplate as SafetyTemplate
     from .providers.skytells.models import SkytellsModel as SkytellsModel
     from .providers.skytells.predictions.requests import PredictionRequest as PredictionRequest
     from .providers.skytells.predictions.requests import Webhook as Webhook
@@ -163,7 +165,7 @@ _MODULES = {
     "providers.skytells.inference.response_types": "FunctionCallItem ModelResponse OutputContent OutputItem "
     "OutputMessage ReasoningItem ResponseFilter",
     "providers.skytells.inference.responses_api": "ResponseEvent ResponseStream",
-    "providers.skytells.inference.safety": "SafetyCheck",
+    "providers.skytells.inference.safety": "SafetyCheck SafetyEvaluation SafetyTemplate",
     "providers.skytells.models": "SkytellsModel",
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
     "providers.skytells.predictions.types": "Prediction PredictionPage PredictionStatus",

@@ -23,6 +23,8 @@ from kellyapi import (
     NO_RETRY,
     PROVIDERS,
     Aerostack,
+    ChatCompletion,
+    Choice,
     ExtraFields,
     KellyAPI,
     KellyAPIError,
@@ -59,7 +61,7 @@ OPTIONS: dict[str, Any] = {
     "Unpack[ChatParameters]": ChatParameters,
     "Unpack[ResponseParameters]": ResponseParameters,
 }
-LOCAL = {"with_options", "with_access", "close", "estimate"}
+LOCAL = {"with_options", "with_access", "close", "read_filters", "was_filtered", "evaluate", "estimate"}
 """They send nothing."""
 
 Accepts = Callable[[Any], Any]
@@ -149,6 +151,8 @@ KINDS: list[tuple[str, Accepts]] = [
     ("messages", is_messages),
     ("prediction", lambda value: isinstance(value, Prediction) or (isinstance(value, str) and value)),
     ("since until", lambda value: isinstance(value, date) or is_text(value)),
+    ("completion", lambda value: isinstance(value, (ChatCompletion, Choice)) or value in ([], (), set())),
+    ("template", one_of("strict", "moderate", "minimal", "child_safe", "enterprise")),
     ("provider", one_of("kelly", "khaya", "skytells", "aerostack")),
     (
         "fallback",
@@ -200,6 +204,7 @@ GOOD: dict[str, Any] = {
     "image_data": "iVBORw0KGgo=",
     "input": {"prompt": "a wolf"},
     "messages": "Hello",
+    "completion": ChatCompletion(choices=()),
     "keys": ["a"],
     "entries": {"a": 1},
     "queries": [("SELECT 1", ())],

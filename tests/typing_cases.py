@@ -13,6 +13,7 @@ from starlette.datastructures import UploadFile
 from kellyapi import (
     Base64,
     ByteStream,
+    ChatCompletion,
     FunctionCallItem,
     Image,
     JSONEventStream,
@@ -24,6 +25,8 @@ from kellyapi import (
     Prediction,
     ProviderName,
     ReasoningItem,
+    SafetyEvaluation,
+    SafetyTemplate,
     Skytells,
     Speech,
     ToolCall,
@@ -124,6 +127,15 @@ async def messages_go_back_and_answers_are_typed(skytells: Skytells, ai: AI) -> 
     await skytells.responses.create("m", [*response.output, {"type": "function_call_output"}])
     await skytells.chat.create("m", response.output)  # type: ignore[arg-type]  # items are no messages
     await skytells.chat.create("m", [reply])  # type: ignore[list-item]  # its message is one
+
+
+async def findings_are_measured_by_a_template(skytells: Skytells, completion: ChatCompletion) -> None:
+    found: SafetyEvaluation = skytells.safety.evaluate(completion, "moderate")
+    skytells.safety.evaluate(completion.choices[0], SafetyTemplate("mine", ["hate"], "low", fail_on_filtered=True))
+    filtered: bool = skytells.safety.was_filtered(await skytells.responses.create("m", "a"))
+    print(found.failed, filtered, skytells.safety.read_filters(completion).results["hate"].severity)
+    skytells.safety.evaluate(completion, "lax")  # type: ignore[arg-type]  # it is no template
+    SafetyTemplate("mine", ["hate"], "hihg")  # type: ignore[arg-type]  # it is no severity
 
 
 def members_are_known() -> str:
