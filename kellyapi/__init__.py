@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a test compares the two
+    from ._core.connection_check import ConnectionCheck as ConnectionCheck
     from ._core.extra_fields import ExtraFields as ExtraFields
     from ._core.limits import Rate as Rate
     from ._core.messages import NO_TIMEOUT as NO_TIMEOUT
@@ -132,6 +133,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .sync import run_sync as run_sync
 
 _MODULES = {
+    "_core.connection_check": "ConnectionCheck",
     "_core.extra_fields": "ExtraFields",
     "_core.limits": "Rate",
     "_core.messages": "NO_TIMEOUT PreparedRequest Response Timeout",

@@ -7,18 +7,21 @@ import logging
 from collections.abc import Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
+from urllib.parse import SplitResult
 
 from attrs import evolve
 
 from .connection import Connection
 from .environment import address_problem, find_address, find_key, read_switch, read_variable
 from .limits import Limits
+from .messages import DEFAULT_TIMEOUT
 from .options import Options, read_options
 from .provider import Problem, Provider
 from .raw_requests import RawRequests
 from .secrets import Key, as_secret
 
 if TYPE_CHECKING:
+    from .connection_check import ConnectionCheck
     from .transport import SessionSource, Transport
 
 Variable = tuple[str, str, Callable[[str], Any], str]
@@ -115,6 +118,31 @@ class ProviderClient(RawRequests):
     def configured(self) -> bool:
         """Whether there is a key, good or bad."""
         return self._connection.key is not None
+
+    async def check_connection(self) -> ConnectionCheck:
+        """Find out whether the provider can be reached: its name, the proxy, TLS and the clock.
+
+        No key is sent, and nothing is billed. The steps may take as long as `Timeout.connect` allows, 10 s by default.
+        A connection of its own is used, also by a client with a session of yours.
+
+        Returns:
+            What was found. A failure is not raised: `failed` is the step, and `problem` says what is wrong.
+
+        Example::
+
+            check = await khaya.check_connection()
+            print(check.problem or "reachable", check.clock_offset)
+        """
+        from .connection_check import check_connection  # it imports ssl and email, which few programs need here
+
+        connection = self._connection
+        timeout = connection.timeout or DEFAULT_TIMEOUT
+        limits = [each for each in (timeout.connect, timeout.total) if each is not None]
+
+        def find_proxy(url: SplitResult) -> str | None:
+            return connection.proxy or connection.transport.find_proxy(url.scheme, url.hostname or "", url.port)
+
+        return await check_connection(self.base_url, connection.problem, find_proxy, min(limits, default=None))
 
     def with_options(self, **options: Unpack[Options]) -> Self:
         """Return a client on the same session that differs in these options."""

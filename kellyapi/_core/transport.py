@@ -27,6 +27,7 @@ from .content_codings import make_decoder
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
+from .secrets import Secret
 from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, USER_AGENT, SessionHolder, keep_open, make_session
 from .unfinished import UnfinishedWork
 
@@ -75,6 +76,14 @@ class Transport:
             request = evolve(target, timeout=target.timeout.after(clock() - started))
         return response
 
+    def find_proxy(self, scheme: str, host: str, port: int | None) -> Secret | None:
+        """Return the proxy that the environment has for a request; `None` for a session of the user's.
+
+        Raises:
+            ConfigurationError: The proxy cannot be used.
+        """
+        return self._proxies.find(scheme, host, port)
+
     async def close(self) -> None:
         """Close our session of the running loop when unfinished work has ended; the next request opens another."""
         await self.unfinished.wait()
@@ -94,7 +103,7 @@ class Transport:
         if upload.in_pieces and isinstance(request.body, bytes):
             request = evolve(request, headers={"Content-Length": str(len(request.body)), **request.headers})
         url = URL(request.url, encoded=True)
-        given = request.proxy or self._proxies.find(url.scheme, url.raw_host or "", url.explicit_port)
+        given = request.proxy or self.find_proxy(url.scheme, url.raw_host or "", url.explicit_port)
         proxy, login = split_proxy(given) if given else (None, {})
         with _MappedErrors(request.timeout, upload, proxy):
             sending = self._start_request(session, request, url, body, proxy, login)

@@ -11,9 +11,10 @@ from typing import TextIO
 
 from attrs import asdict
 
-from kellyapi import Prediction, PredictionPage, SkytellsModel
+from kellyapi import Prediction, PredictionPage, SkytellsModel, __version__
 
 from .demo_steps import FinishedStep
+from .doctor.findings import Finding, count_problems
 from .formatting import ServiceResult, error_message, interruption_message, plain_fields, prediction_id
 from .output import ProgressDisplay
 
@@ -56,6 +57,11 @@ class JsonOutput:
 
     def note(self, text: str) -> None:
         """Show nothing."""
+
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Print the findings, and how many are problems."""
+        shown = [asdict(each) for each in findings]
+        self._print({"kellyapi": __version__, "problems": count_problems(findings), "findings": shown})
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Print the fields of the prediction, and the paths."""

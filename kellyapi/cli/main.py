@@ -11,12 +11,12 @@ import errno
 import sys
 from collections.abc import Collection, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import kellyapi
 
 from .arguments import COMMON_OPTIONS, DEFAULTS, Parser, add_common_options
-from .commands import chat, demo, image, models, predictions, run, sandbox, synthesize, transcribe, translate
+from .commands import chat, demo, doctor, image, models, predictions, run, sandbox, synthesize, transcribe, translate
 from .streams import prepared_streams
 
 if TYPE_CHECKING:
@@ -32,10 +32,12 @@ cannot be used; 130 interrupted.
 """
 _PRINTING = frozenset(
     {"translate", "transcribe", "chat", "run", "predictions list", "predictions get", "predictions follow"}
-    | {"models list", "models show"}
+    | {"models list", "models show", "doctor"}
 )
 """Commands whose result is lost without standard output, unless it goes to a file."""
-_COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models)
+_COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models, doctor)
+_WITHOUT_RICH = frozenset({"doctor"})
+"""Commands that print plain text where rich is missing."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str], closed: Collection[str]) -> int:
-    arguments = argparse.Namespace(**DEFAULTS)
+    arguments, code = argparse.Namespace(**DEFAULTS), 0
     try:
         parser = _make_parser()
         arguments = _parse(parser, words)
@@ -57,7 +59,7 @@ def _run(words: list[str], closed: Collection[str]) -> int:
             parser.print_help()
         else:
             _check_stdout(arguments, closed)
-            arguments.run(arguments, _open_output(as_json=arguments.json))
+            code = arguments.run(arguments, _open_output(arguments)) or 0
         sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
@@ -68,7 +70,7 @@ def _run(words: list[str], closed: Collection[str]) -> int:
             error.remedy = _remedy(error, arguments)
         _print_error(error, as_json="--json" in words)
         return 2 if isinstance(error, (ValueError, TypeError, kellyapi.ConfigurationError)) else 1
-    return 0
+    return code
 
 
 def _make_parser() -> Parser:
@@ -116,12 +118,16 @@ def _remedy(error: kellyapi.KellyAPIError, arguments: argparse.Namespace) -> str
     return shell_remedy(error, waits=_full_name(arguments) in ("run", "predictions follow"))
 
 
-def _open_output(*, as_json: bool) -> Output:
+def _open_output(arguments: argparse.Namespace) -> Output:
     """Return the output: JSON, or text for a terminal, which needs rich."""
-    if as_json:
+    if arguments.json:
         from .json_output import JsonOutput
 
         return JsonOutput()
+    if find_spec("rich") is None and arguments.command in _WITHOUT_RICH:
+        from .plain_output import PlainOutput
+
+        return cast("Output", PlainOutput())  # such a command uses no more
     if find_spec("rich") is None:
         raise ModuleNotFoundError('rich is not installed: pip install "kellyapi[cli]", or use --json')
     from .terminal_output import TerminalOutput

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kellyapi import Prediction, PredictionPage, SkytellsModel
 
     from .demo_steps import FinishedStep
+    from .doctor.findings import Finding
     from .formatting import ServiceResult
 
 
@@ -24,11 +25,21 @@ class ProgressDisplay(Protocol):
         """Show how many bytes of the outputs were downloaded."""
 
 
-class Output(Protocol):
-    """Show the results of a command."""
+class ReportOutput(Protocol):
+    """Show what `kellyapi doctor` found."""
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
         """Show that the command is at work."""
+
+    def note(self, text: str) -> None:
+        """Show a message that is not part of the result."""
+
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Show the findings."""
+
+
+class Output(ReportOutput, Protocol):
+    """Show the results of a command."""
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Show the result of a service, and the file that holds it."""
@@ -44,9 +55,6 @@ class Output(Protocol):
 
     def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
         """Say how to continue with a prediction after Ctrl-C, and return whether to cancel it."""
-
-    def note(self, text: str) -> None:
-        """Show a message that is not part of the result."""
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Show a prediction, and the files with its outputs."""

@@ -25,6 +25,7 @@ from rich.text import Text
 from kellyapi import PROVIDERS, Prediction, PredictionPage, SkytellsModel, Transcript
 
 from .demo_steps import FinishedStep
+from .doctor.findings import Finding, State, report_lines
 from .formatting import (
     ServiceResult,
     error_message,
@@ -41,6 +42,7 @@ from .formatting import (
 )
 from .output import ProgressDisplay
 
+_STYLES: dict[State, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
 _LEAST_WIDTH = 8
 """Columns that each column of a table has besides the ids."""
 
@@ -108,6 +110,11 @@ class TerminalOutput:
     def note(self, text: str) -> None:
         """Print a line on standard error."""
         print(printable(text), file=sys.stderr)
+
+    def report(self, findings: Sequence[Finding]) -> None:
+        """Print the findings, in the colours of their states."""
+        for state, line in report_lines(findings):
+            self._line(Text(line, _STYLES[state]))
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Print the paths, or the outputs if there are no paths; on a terminal also the facts about the prediction."""
