@@ -47,6 +47,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .errors import TransportError as TransportError
     from .errors import WaitTimeoutError as WaitTimeoutError
     from .errors import WebhookError as WebhookError
+    from .providers.aerostack.api_gateway import GatewayUsage as GatewayUsage
     from .providers.aerostack.api_gateway import Wallet as Wallet
     from .providers.aerostack.auth import Authentication as Authentication
     from .providers.aerostack.auth import User as User
@@ -71,6 +72,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.enums import ModelType as ModelType
     from .providers.skytells.enums import PredictionSource as PredictionSource
     from .providers.skytells.enums import PredictionType as PredictionType
+    from .providers.skytells.enums import PricingOperator as PricingOperator
     from .providers.skytells.enums import PricingUnit as PricingUnit
     from .providers.skytells.enums import SafetyCategory as SafetyCategory
     from .providers.skytells.enums import SafetySeverity as SafetySeverity
@@ -93,6 +95,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.predictions.requests import Webhook as Webhook
     from .providers.skytells.predictions.requests import WebhookEvent as WebhookEvent
     from .providers.skytells.predictions.types import Prediction as Prediction
+    from .providers.skytells.predictions.types import PredictionModel as PredictionModel
     from .providers.skytells.predictions.types import PredictionPage as PredictionPage
     from .providers.skytells.predictions.types import PredictionStatus as PredictionStatus
     from .providers.skytells.pricing import PriceEstimate as PriceEstimate
@@ -148,7 +151,7 @@ _MODULES = {
     "NotFoundError PayloadTooLargeError PaymentRequiredError PermissionDeniedError PredictionFailedError "
     "RateLimitError RequestTimeoutError ServerError StatusError TransportError WaitTimeoutError "
     "WebhookError",
-    "providers.aerostack.api_gateway": "Wallet",
+    "providers.aerostack.api_gateway": "GatewayUsage Wallet",
     "providers.aerostack.auth": "Authentication User",
     "providers.aerostack.cache": "CacheEntry CacheItem CacheKey",
     "providers.aerostack.client": "Aerostack",
@@ -161,8 +164,8 @@ _MODULES = {
     "providers.kelly": "Kelly",
     "providers.khaya": "Khaya",
     "providers.skytells.client": "Skytells",
-    "providers.skytells.enums": "ModelPrivacy ModelType PredictionSource PredictionType PricingUnit SafetyCategory "
-    "SafetySeverity SkytellsErrorId",
+    "providers.skytells.enums": "ModelPrivacy ModelType PredictionSource PredictionType PricingOperator "
+    "PricingUnit SafetyCategory SafetySeverity SkytellsErrorId",
     "providers.skytells.inference.embeddings": "Embeddings",
     "providers.skytells.inference.response_types": "FunctionCallItem ModelResponse OutputContent OutputItem "
     "OutputMessage ReasoningItem ResponseFilter",
@@ -170,7 +173,7 @@ _MODULES = {
     "providers.skytells.inference.safety": "SafetyCheck SafetyEvaluation SafetyTemplate",
     "providers.skytells.models": "SkytellsModel",
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
-    "providers.skytells.predictions.types": "Prediction PredictionPage PredictionStatus",
+    "providers.skytells.predictions.types": "Prediction PredictionModel PredictionPage PredictionStatus",
     "providers.skytells.pricing": "PriceEstimate Pricing",
     "providers.skytells.webhooks.receiver": "WebhookReceiver",
     "providers.skytells.webhooks.store": "Deliveries MemoryDeliveries RecoverableDeliveries SQLiteDeliveries",

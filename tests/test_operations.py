@@ -56,6 +56,7 @@ TABLE: list[Operation] = [
     ("aerostack", "Gateway.chat", "POST", "/ai/gateway/{}/chat/completions", ONCE),
     ("aerostack", "Gateway.chat_stream", "POST", "/ai/gateway/{}/chat/completions", ONCE),
     ("aerostack", "Gateway.log_usage", "POST", "/gateway/billing/log", ONCE),
+    ("aerostack", "Gateway.usage", "GET", "/api/gateway/me/usage", AGAIN),
     ("aerostack", "Gateway.wallet", "GET", "/ai/gateway/me/wallet", AGAIN),
     ("aerostack", "Queue.cancel", "POST", "/queue/cancel", AGAIN),
     ("aerostack", "Queue.enqueue", "POST", "/queue/enqueue", ONCE),

@@ -33,6 +33,7 @@ from kellyapi import (
     Translation,
 )
 from kellyapi.providers.aerostack.ai import AI
+from kellyapi.providers.aerostack.cache import Cache
 from kellyapi.providers.skytells.enums import SkytellsErrorId
 from kellyapi.services.chat import CharacterChat, LanguageModels
 from kellyapi.services.images import ImageGenerator, KellyImages
@@ -136,6 +137,14 @@ async def findings_are_measured_by_a_template(skytells: Skytells, completion: Ch
     print(found.failed, filtered, skytells.safety.read_filters(completion).results["hate"].severity)
     skytells.safety.evaluate(completion, "lax")  # type: ignore[arg-type]  # it is no template
     SafetyTemplate("mine", ["hate"], "hihg")  # type: ignore[arg-type]  # it is no severity
+
+
+async def pages_are_collections(skytells: Skytells, cache: Cache) -> None:
+    for prediction in await skytells.predictions.list():
+        model: str | None = prediction.model
+        print(model, prediction.model and prediction.model.type)
+    keys: list[str] = [each.key for each in await cache.list()]
+    print(len(await cache.list()), keys)
 
 
 def members_are_known() -> str:

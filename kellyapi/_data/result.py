@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, SupportsIndex, TypeVar
+from collections.abc import Iterator
+from typing import Any, Generic, SupportsIndex, TypeVar
 
 from attrs import frozen
 
@@ -53,6 +54,20 @@ class Result:
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         plain: Any = super().__reduce_ex__(protocol)
         return _new_with_origin, (type(self), _origin_of(self)), plain[2]
+
+
+class Page(Result, Generic[T]):
+    """One page of a list: `for item in page`, `len(page)`."""
+
+    __slots__ = ()
+
+    items: tuple[T, ...]
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
 
 
 def stamp(result: T, origin: Origin, size: int = 0) -> T:

@@ -11,9 +11,10 @@ import pytest
 from attrs import evolve
 from servers import Server, make_response
 
-from kellyapi import Aerostack, Kelly, Khaya, Result, Skytells, Translation
+from kellyapi import Aerostack, CursorPage, Kelly, Khaya, PredictionPage, Result, Skytells, Translation
 from kellyapi._data.result import LONG_TEXT, Origin, shortened, stamp
 
+PAGES: tuple[Any, ...] = (CursorPage((1, 2), None), PredictionPage((1, 2)))  # type: ignore[arg-type]  # the items play no part
 PREDICTION = {"id": "p1", "status": "succeeded", "something_new": {"a": 1}}
 PNG = "iVBORw0KGgo="
 
@@ -81,3 +82,10 @@ def test_the_origin_is_not_in_comparisons_or_repr() -> None:
     for again in (pickle.loads(pickle.dumps(other)), copy.copy(other), copy.deepcopy(other)):
         assert (again.raw, again.request_id) == ({"a": 1}, "r1")
     assert evolve(other, text="u").raw is None  # the file has another text than the one that was sent
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_a_collection_of_its_items(page: Any) -> None:
+    assert (list(page), len(page), 2 in page, list(reversed(page.items))) == ([1, 2], 2, True, [2, 1])
+    assert list(copy.copy(page)) == list(pickle.loads(pickle.dumps(page))) == [1, 2]
+    assert (len(evolve(page, items=())), page == evolve(page, items=())) == (0, False)

@@ -129,7 +129,7 @@ READ: list[tuple[str, Any, str, str, Any, Call, Any]] = [
             f"{AEROSTACK}/cache/get",
             {"value": value},
             lambda it: it.cache.get("a"),
-            CacheEntry(value),
+            CacheEntry(value, key="a"),
         )
         for value in ("text", 1, [None], {"a": 1}, False, None)
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from http_client import Send
 
-from kellyapi import Aerostack, NotFoundError, Sandbox
+from kellyapi import Aerostack, GatewayUsage, NotFoundError, Sandbox
 
 HELLO = [{"role": "user", "content": "Say something else"}]
 PROJECT = {"X-Aerostack-Key": "key"}
@@ -124,3 +124,29 @@ async def test_the_gateway_accepts_any_consumer_even_if_the_sandbox_has_keys() -
 async def test_every_resource_requires_the_projects_key(send: Send, method: str, path: str) -> None:
     response = await send(method, f"/v1/{path}", headers={"Authorization": "Bearer key"}, json={})
     assert (response.status, response.json["code"]) == (401, "AUTH_INVALID_KEY")
+
+
+async def test_usage_counts_the_chats_of_the_last_days() -> None:
+    now = 1_800_000_000.0
+    async with Sandbox(clock=lambda: now) as sandbox, sandbox.api() as api:
+        gateway, consumer = api.aerostack.gateway, {"consumer": "ask_live_1"}
+        assert await gateway.usage("shop", **consumer) == GatewayUsage(total_tokens=0, total_requests=0, days=30)
+        await gateway.chat("shop", HELLO, **consumer)
+        now += 24 * 3600
+        await gateway.chat_stream("shop", HELLO, **consumer).finish()
+        await gateway.log_usage("ask_live_1", "shop", 7)
+        found = [await gateway.usage("shop", days=days, **consumer) for days in (1, 2)]
+        assert [(one.total_tokens, one.total_requests, one.days) for one in found] == [(9, 1, 1), (18, 2, 2)]
+        assert (await gateway.usage("other", **consumer)).total_requests == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({}, "api_slug"),
+        *(({"api_slug": "shop", "days": days}, "days") for days in ("0", "366", "-1", "1.5", "", "\u0661", "9" * 5000)),
+    ],
+)
+async def test_a_wrong_query_for_the_usage_is_a_400(send: Send, query: Any, field: str) -> None:
+    response = await send("GET", "/api/gateway/me/usage", params=query, headers=CONSUMER)
+    assert (response.status, response.json["details"]) == (400, {"field": field})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ..._core.extra_fields import ExtraFields
 from ..._core.resource import Resource, drop_none
@@ -31,6 +31,16 @@ class Wallet(Result):
     soft_limit: float | None = None
 
 
+@frozen(kw_only=True)
+class GatewayUsage(Result):
+    """What a consumer has used of an API of the gateway."""
+
+    total_tokens: int
+    total_requests: int
+    days: int | None = None
+    """How many days are counted, up to today."""
+
+
 @frozen
 class _Logged:
     logged_units: float = json_name("loggedUnits", default=0.0)
@@ -47,7 +57,7 @@ class Gateway(Resource):
     `consumer` is the key (`ask_live_…`) or the token of a consumer. It is sent in place of the project's key.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/gateway_api.py),
-    https://github.com/aerostackdev/sdk-node (src/gateway.ts)
+    https://github.com/aerostackdev/sdk-node (src/gateway.ts), https://github.com/aerostackdev/sdk-core (src/client.ts)
     """
 
     async def log_usage(
@@ -136,6 +146,20 @@ class Gateway(Resource):
         consumer = as_secret(consumer)
         query = {"api_slug": api}
         return await self._fetch("/ai/gateway/me/wallet", query, into=_WALLET, bearer=consumer)
+
+    async def usage(self, api: NotBlank, *, consumer: Key, days: Count | None = None) -> GatewayUsage:
+        """Return what a consumer has used of an API of the gateway.
+
+        Args:
+            api: The slug of the API.
+            consumer: The key or the token of the consumer.
+            days: How many days to count, up to today. If you pass none, the platform chooses.
+        """
+        consumer = as_secret(consumer)
+        query = {"api_slug": api, **({} if days is None else {"days": str(days)})}
+        host = self._connection.base_url.removesuffix("/v1")  # this path of the platform is not under /v1
+        outside = Resource(evolve(self._connection, base_url=host))
+        return await outside._fetch("/api/gateway/me/usage", query, into=GatewayUsage, bearer=consumer)
 
 
 _LOGGED_UNITS = Shape(_Logged, lambda found: whole_number(found.logged_units))

@@ -28,7 +28,7 @@ class CacheEntry(Result):
     exists: bool = True
     """Whether the key exists."""
     key: str = ""
-    """The key, in the results of `get_many`; empty in those of `get`."""
+    """The key that you asked for."""
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
@@ -108,7 +108,12 @@ class Cache(Resource):
             entry = await aerostack.cache.get("greeting")
             print(entry.value)
         """
-        return await self._post_json("/cache/get", {"key": key}, into=CacheEntry, repeatable=True)
+        into = Shape(CacheEntry, lambda entry: CacheEntry(entry.value, entry.exists, key))
+        return await self._post_json("/cache/get", {"key": key}, into=into, repeatable=True)
+
+    async def exists(self, key: NotBlank) -> bool:
+        """Return whether there is a key. The platform sends its value too."""
+        return (await self.get(key)).exists
 
     async def set(self, key: NotBlank, value: Any, *, ttl: Positive | None = None) -> bool:
         """Set the value of a key, and return whether the platform stored it.

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from attrs import frozen
 
-from ..._data.result import Result
+from ..._data.result import Page
 
 T = TypeVar("T")
 
 
 @frozen
-class CursorPage(Result, Generic[T]):
-    """One page of a list."""
+class CursorPage(Page[T]):
+    """One page of a list: `for item in page`, `len(page)`."""
 
     items: tuple[T, ...]
     cursor: str | None
@@ -26,7 +26,7 @@ async def iterate_pages(page: Callable[[str | None], Awaitable[CursorPage[T]]]) 
     cursor: str | None = None
     while True:
         current = await page(cursor)
-        for item in current.items:
+        for item in current:
             yield item
         if current.cursor is None or current.cursor == cursor:
             return

@@ -81,6 +81,13 @@ class PricingUnit(StrEnum):
     MINUTE = "minute"
 
 
+class PricingOperator(StrEnum):
+    """How a price that depends on the input compares a field of it with a value."""
+
+    EQUALS = "equals"
+    DOUBLE_EQUALS = "=="
+
+
 class PredictionType(StrEnum):
     """The kind of a prediction."""
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from attrs import frozen
 
-from .enums import PricingUnit
+from .enums import PricingOperator, PricingUnit
 
 
 @frozen
@@ -22,8 +22,7 @@ class PriceRule:
 
     field: str | None = None
     description: str | None = None
-    operator: str | None = None
-    """"equals", "==", …"""
+    operator: PricingOperator | str | None = None
     value: object = None
     billable_price: float | None = None
     unit: str | None = None
@@ -56,6 +55,7 @@ class PriceEstimate:
 _Factors = tuple[tuple[Decimal, str], ...]
 """Numbers to multiply, each with its name."""
 
+_OPERATORS = frozenset(PricingOperator)
 _COUNTS = ("num_outputs", "num_images", "number_of_images", "n")
 _DURATIONS = ("duration", "duration_seconds", "seconds")
 _SECONDS = {
@@ -75,7 +75,7 @@ def estimate_price(pricing: Pricing, input: Mapping[str, Any]) -> PriceEstimate 
         input: The input of the prediction, with the defaults of the model.
     """
     rules = [rule for rule in pricing.criterias if rule.field is not None and input.get(rule.field) is not None]
-    if any(rule.operator not in ("==", "equals") for rule in rules):
+    if any(rule.operator not in _OPERATORS for rule in rules):
         return None
     rules = [rule for rule in rules if rule.field and _as_text(input[rule.field]) == _as_text(rule.value)]
     prices = {(rule.billable_price, rule.unit or pricing.unit) for rule in rules} or {(pricing.amount, pricing.unit)}

@@ -83,5 +83,6 @@ ROUTES = (
     Route("A16", _CONSUMER, web.post("/api/gateway/{slug}/v1/chat/completions", api_gateway.chat)),
     Route("A17", _CONSUMER, web.get("/v1/ai/gateway/me/wallet", api_gateway.get_wallet)),
     Route("A17", _CONSUMER, web.get("/api/gateway/me/wallet", api_gateway.get_wallet)),
+    Route("A17", _CONSUMER, web.get("/api/gateway/me/usage", api_gateway.get_usage)),
 )
 """Hand-written clients send A16 and A17 to the paths under /api. A18, the realtime service, is not here."""

@@ -175,3 +175,16 @@ async def test_a_failure_in_the_middle_ends_the_iteration(wire: Responses, aeros
     with pytest.raises(ServerError):
         await read()
     assert names(seen) == ["a1"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_an_entry_has_its_key_and_a_key_is_known_to_exist(
+    wire: Responses, aerostack: Aerostack, exists: bool
+) -> None:
+    body = {"value": None, "exists": exists}
+    sent = respond(wire, "POST", f"{BASE}/cache/get", json=body)
+    entry = await aerostack.cache.get("a")
+    assert (entry.key, entry.exists, entry.raw) == ("a", exists, body)
+    respond(wire, "POST", f"{BASE}/cache/get", json=body)
+    assert await aerostack.cache.exists("a") is exists
+    assert sent[0].json == {"key": "a"}

@@ -8,7 +8,7 @@ import pytest
 from aioresponses import aioresponses as Responses
 from exchanges import respond
 
-from kellyapi import Aerostack, ChatCompletion, ConfigurationError, Message, Wallet
+from kellyapi import Aerostack, ChatCompletion, ConfigurationError, GatewayUsage, Message, Wallet
 
 from .messages import BASE, CONSUMER, HELLO
 
@@ -59,3 +59,17 @@ async def test_a_consumer_without_a_key_never_uses_the_key_of_the_project(
     with pytest.raises(ConfigurationError):
         await aerostack.gateway.chat("my-api", "hi", consumer=consumer)
     assert not wire.requests
+
+
+@pytest.mark.parametrize(("days", "query"), [(None, ""), (7, "&days=7")])
+@pytest.mark.parametrize("base_url", ["https://api.aerostack.ai/v1", "https://proxy.example/aerostack"])
+async def test_usage_is_asked_at_the_host(wire: Responses, base_url: str, days: int | None, query: str) -> None:
+    body = {"total_tokens": 5, "total_requests": 2, "days": 7}
+    host = base_url.removesuffix("/v1")
+    sent = respond(wire, "GET", f"{host}/api/gateway/me/usage?api_slug=my-api{query}", json=body)
+    async with Aerostack("key", base_url=base_url) as client:
+        usage = await client.gateway.usage("my-api", consumer="ask_live_1", days=days)
+    assert usage == GatewayUsage(total_tokens=5, total_requests=2, days=7)
+    assert [(one.headers["Authorization"], "X-Aerostack-Key" in one.headers) for one in sent] == [
+        ("Bearer ask_live_1", False)
+    ]

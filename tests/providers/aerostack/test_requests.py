@@ -95,13 +95,19 @@ ROWS: list[tuple[Call, str, Any, Any, Any]] = [
         SIGNED_IN,
     ),
     # A5, A6: cache
-    (lambda it: it.cache.get("a"), "/cache/get", {"key": "a"}, {"value": [1], "exists": True}, CacheEntry([1])),
+    (
+        lambda it: it.cache.get("a"),
+        "/cache/get",
+        {"key": "a"},
+        {"value": [1], "exists": True},
+        CacheEntry([1], key="a"),
+    ),
     (
         lambda it: it.cache.get("a"),
         "/cache/get",
         {"key": "a"},
         {"value": None, "exists": False},
-        CacheEntry(None, exists=False),
+        CacheEntry(None, exists=False, key="a"),
     ),
     (lambda it: it.cache.set("a", {"b": None}), "/cache/set", {"key": "a", "value": {"b": None}}, DONE, True),
     (lambda it: it.cache.set("a", None, ttl=60), "/cache/set", {"key": "a", "value": None, "ttl": 60}, DONE, True),

@@ -6,15 +6,15 @@ Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from attrs import field, frozen
 
 from ...._core.urls import check_id
 from ...._data.decoding import Shape, json_name
-from ...._data.result import Result
+from ...._data.result import Page, Result
 from ....errors import DecodingError, PredictionFailedError
-from ..enums import ModelPrivacy, PredictionSource, PredictionType
+from ..enums import ModelPrivacy, ModelType, PredictionSource, PredictionType
 
 
 class PredictionStatus(StrEnum):
@@ -82,6 +82,33 @@ class Metadata:
     data_available: bool | None = None
 
 
+class PredictionModel(str):
+    """The model of a prediction: a string, which is its name, with its type."""
+
+    type: ModelType | str | None
+    """The kind of its output; `None` if the provider does not send it."""
+
+    def __new__(cls, name: str, type: ModelType | str | None = None) -> Self:
+        """Make a name with a type."""
+        self = super().__new__(cls, name)
+        self.type = ModelType(type) if type in _MODEL_TYPES else type
+        return self
+
+    @property
+    def name(self) -> str:
+        """The slug, which `run` accepts as `model`."""
+        return str(self)
+
+    @staticmethod
+    def from_json(value: Any) -> Any:
+        """Read the name alone, or an object with name and type; leave anything else as it is."""
+        name, type = (value.get("name"), value.get("type")) if isinstance(value, dict) else (value, None)
+        return PredictionModel(name, type if isinstance(type, str) else None) if isinstance(name, str) else name
+
+
+_MODEL_TYPES = frozenset(ModelType)
+
+
 @frozen
 class Prediction(Result):
     """The state of a prediction at one moment."""
@@ -89,7 +116,8 @@ class Prediction(Result):
     id: str
     status: PredictionStatus | str
     """One of `PredictionStatus`, or another string."""
-    model: str | None = None
+    model: PredictionModel | None = None
+    """The slug of the model, a string. Its `type` is the kind of its output."""
     type: PredictionType | str | None = None
     stream: bool | None = None
     input: dict[str, object] = field(factory=dict)
@@ -118,8 +146,8 @@ class Prediction(Result):
             return value
         changes: dict[str, Any] = {}
         model, status, error, urls = (value.get(name) for name in ("model", "status", "error", "urls"))
-        if isinstance(model, dict):
-            changes["model"] = model.get("name")
+        if model is not None:
+            changes["model"] = PredictionModel.from_json(model)
         if status is False:  # the older API sends this for a queued prediction
             changes["status"] = "pending"
         elif status == "failed" and not error:
@@ -164,8 +192,8 @@ class Pagination:
 
 
 @frozen
-class PredictionPage(Result):
-    """One page of a list of predictions."""
+class PredictionPage(Page[Prediction]):
+    """One page of a list of predictions: `for prediction in page`, `len(page)`."""
 
     items: tuple[Prediction, ...] = json_name("data")
     pagination: Pagination = Pagination()
