@@ -93,7 +93,7 @@ def is_transient(error: KellyAPIError) -> bool:
     return isinstance(error, (TransportError, DecodingError))
 
 
-@define(eq=False)
+@define
 class PredictionPoller:
     """Poll one prediction until it ends."""
 
@@ -102,7 +102,7 @@ class PredictionPoller:
     """Polls once. Called with a time limit in seconds."""
     pace: Pace
     logger: logging.Logger
-    cancels: bool = False
+    cancels: bool
     """Whether the prediction is cancelled after a timeout."""
     started: float = field(factory=lambda: asyncio.get_running_loop().time())
     last: Prediction | None = None
