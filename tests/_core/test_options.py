@@ -9,7 +9,7 @@ import pytest
 from servers import KEY, OK, Server, Shop, asked
 
 from kellyapi._core.messages import NO_TIMEOUT, Timeout
-from kellyapi._core.options import check_headers
+from kellyapi._core.options import check_headers, read_timeout
 from kellyapi.errors import ConfigurationError
 
 from .shop_calls import timeout_of
@@ -45,6 +45,17 @@ def test_max_connections_belongs_to_the_client_that_opens_the_session() -> None:
 def test_headers_that_cannot_be_sent_are_refused(headers: Any) -> None:
     with pytest.raises(ValueError, match="headers must be printable strings by name"):
         check_headers(headers)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
+def test_no_time_and_endless_time_are_no_seconds(seconds: float) -> None:
+    with pytest.raises(ValueError, match="^timeout must be more than 0 seconds, a Timeout or NO_TIMEOUT, not "):
+        read_timeout(seconds)
+
+
+@pytest.mark.parametrize("seconds", [0.001, 1, 3600])
+def test_seconds_are_the_total_of_a_timeout(seconds: float) -> None:
+    assert read_timeout(seconds) == Timeout(total=seconds)
 
 
 def test_a_timeout_of_an_hour_is_no_mistake_and_a_longer_one_is_shown_in_hours() -> None:
