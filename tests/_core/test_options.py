@@ -49,7 +49,7 @@ def test_headers_that_cannot_be_sent_are_refused(headers: Any) -> None:
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 def test_no_time_and_endless_time_are_no_seconds(seconds: float) -> None:
-    with pytest.raises(ValueError, match="^timeout must be more than 0 seconds, a Timeout or NO_TIMEOUT, not "):
+    with pytest.raises(ValueError, match=r"^timeout must be more than 0 seconds, a Timeout or NO_TIMEOUT, not "):
         read_timeout(seconds)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
 from yarl import URL
 
-from kellyapi._core.urls import encode_path, origin
+from kellyapi._core.urls import check_relative_path, encode_path, origin
 
 # Ids
 
@@ -53,6 +54,17 @@ def test_an_id_that_servers_may_misread_is_a_value_error(id: str) -> None:
 def test_an_id_that_is_no_string_is_a_type_error(id: Any) -> None:
     with pytest.raises(TypeError, match="an id must be a string"):
         encode_path("/x/{}", id)
+
+
+# Paths
+
+
+@pytest.mark.parametrize("start", ["#", "//", "../"])
+def test_an_error_shows_at_most_80_characters_of_a_path(start: str) -> None:
+    for length in (80, 81):
+        path = start + "a" * (length - len(start))
+        with pytest.raises(ValueError, match=re.escape(repr(path[:80])) + "$"):
+            check_relative_path(path)
 
 
 # Origins
