@@ -95,7 +95,7 @@ def test_a_clipped_text_is_as_much_as_fits_without_cutting_a_letter(text: str, s
 
 @pytest.mark.parametrize(
     ("text", "short"),
-    [("", ""), (" a \r\n\t b ", "a b"), ("x" * 300, "x" * 200), ("a " * 300, ("a " * 100))],
+    [("", ""), (" a \r\n\t b ", "a b"), ("x" * 300, "x" * 200), ("x" * 10_001, "x" * 200), ("a " * 300, ("a " * 100))],
 )
 def test_an_excerpt_is_one_line_of_at_most_200_characters(text: str, short: str) -> None:
     assert excerpt(text) == short
@@ -117,6 +117,14 @@ def test_a_letter_at_the_limit_of_an_excerpt_is_left_out_and_not_cut(letter: str
         shown = excerpt(" " * spaces + letter * 20)
         assert shown == letter * (len(shown) // len(letter))
         assert excerpt(" " * spaces + letter) in ("", letter)
+
+
+def test_an_excerpt_is_looked_for_in_the_first_10000_characters() -> None:
+    assert excerpt(" " * 9_999 + "a") == "a"
+    assert excerpt(" " * 9_998 + "ab" + " " * 99) == "a"  # a mark of the last letter may follow
+    assert excerpt(" " * 10_000 + "a") == ""
+    for letter in ("a", "ɛ", "€", "🦊"):
+        assert excerpt((" " * 9_998 + letter * 3).encode()) == letter
 
 
 def test_bytes_are_read_as_utf8_and_no_character_is_halved() -> None:
