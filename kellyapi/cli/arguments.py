@@ -94,18 +94,33 @@ def port(text: str) -> int:
 
 def model_input(text: str) -> tuple[str, object]:
     """Return the name and the value of NAME=VALUE. The value is parsed as JSON if possible, otherwise it is text."""
+    name, value = named_value(text)
+    try:
+        return name, parse_json(value)
+    except ValueError:
+        return name, value
+
+
+def named_value(text: str) -> tuple[str, str]:
+    """Return the name and the value of NAME=VALUE."""
     try:
         name, equals, value = utf8(text).partition("=")
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     if not (name and equals):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value
+
+
+def parse_json(text: str) -> object:
+    """Parse JSON as the standard has it, without NaN and infinity.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
     import json
 
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is Python's, not JSON's")
 
-    try:
-        return name, json.loads(value, parse_constant=refuse)
-    except ValueError:
-        return name, value
+    return json.loads(text, parse_constant=refuse)

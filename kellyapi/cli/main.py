@@ -16,7 +16,20 @@ from typing import TYPE_CHECKING, cast
 import kellyapi
 
 from .arguments import COMMON_OPTIONS, DEFAULTS, Parser, add_common_options
-from .commands import chat, demo, doctor, image, models, predictions, run, sandbox, synthesize, transcribe, translate
+from .commands import (
+    chat,
+    demo,
+    doctor,
+    image,
+    models,
+    predictions,
+    request,
+    run,
+    sandbox,
+    synthesize,
+    transcribe,
+    translate,
+)
 from .streams import prepared_streams
 
 if TYPE_CHECKING:
@@ -32,10 +45,10 @@ cannot be used; 130 interrupted.
 """
 _PRINTING = frozenset(
     {"translate", "transcribe", "chat", "run", "predictions list", "predictions get", "predictions follow"}
-    | {"models list", "models show", "doctor"}
+    | {"models list", "models show", "request", "doctor"}
 )
 """Commands whose result is lost without standard output, unless it goes to a file."""
-_COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models, doctor)
+_COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models, request, doctor)
 _WITHOUT_RICH = frozenset({"doctor"})
 """Commands that print plain text where rich is missing."""
 
@@ -68,7 +81,8 @@ def _run(words: list[str], closed: Collection[str]) -> int:
     except Exception as error:  # the user gets one line about the error, and never a traceback
         if isinstance(error, kellyapi.KellyAPIError):
             error.remedy = _remedy(error, arguments)
-        _print_error(error, as_json="--json" in words)
+        as_json = arguments.json if arguments.command else "--json" in words  # the --json of request is a body
+        _print_error(error, as_json=as_json)
         return 2 if isinstance(error, (ValueError, TypeError, kellyapi.ConfigurationError)) else 1
     return code
 

@@ -84,10 +84,10 @@ async def save_media(result: Speech | Image, arguments: Namespace, default_name:
     An image is converted to the format of the name if Pillow is installed. Otherwise the ending changes. A name that
     the user did not choose gets a number if it is taken.
     """
-    own = _ENDINGS.get(result.mime, (f".{result.mime.rpartition('/')[2]}",))[0]
+    own = ending_of(result.mime)
     if arguments.output is None:
         path = Path(default_name + own)
-        return SavedFile(result, await result.save(path if arguments.force else _free_path(path)))
+        return SavedFile(result, await result.save(path if arguments.force else free_path(path)))
     path = Path(arguments.output)
     wanted = _MEANINGS.get(path.suffix.lower(), result.mime)
     if wanted == result.mime or (path.exists() and not path.is_file()):
@@ -95,13 +95,18 @@ async def save_media(result: Speech | Image, arguments: Namespace, default_name:
     if isinstance(result, Image) and (data := await asyncio.to_thread(_convert, result.data, wanted)) is not None:
         converted = evolve(result, data=data, mime=wanted)
         return SavedFile(converted, await converted.save(path))
-    renamed = await result.save(_free_path(path.with_suffix(own)))
+    renamed = await result.save(free_path(path.with_suffix(own)))
     return SavedFile(
         result, renamed, f"{arguments.output} would be no {result.mime} file by its name: saved as {renamed}"
     )
 
 
-def _free_path(path: Path) -> Path:
+def ending_of(mime: str) -> str:
+    """Return the ending of a file of a media type, such as ".png"."""
+    return _ENDINGS.get(mime, (f".{mime.rpartition('/')[2]}",))[0]
+
+
+def free_path(path: Path) -> Path:
     """Return a path that no file has, with a number if needed."""
     if not os.path.lexists(path):
         return path
