@@ -12,6 +12,7 @@ from .._data.arguments import Count, FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media import MediaSource
 from .._data.media_types import image_size
+from .notebook import fits, media_html
 from .routing import Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -41,6 +42,18 @@ class Image(ServiceResult):
     async def save(self, path: FilePath) -> Path:
         """Write the image to a file, atomically and without blocking the event loop, and return the path."""
         return await save(path, self.data)
+
+    def _repr_png_(self) -> bytes | None:
+        return self.data if self.mime == "image/png" and fits(self.data) else None
+
+    def _repr_jpeg_(self) -> bytes | None:
+        return self.data if self.mime == "image/jpeg" and fits(self.data) else None
+
+    def _repr_html_(self) -> str | None:
+        """Return what Jupyter shows if the image is neither PNG nor JPEG, or too large."""
+        if self._repr_png_() or self._repr_jpeg_():
+            return None
+        return media_html(self.mime, self.data)
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)

@@ -11,6 +11,7 @@ from attrs import field, frozen
 from .._data.arguments import FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media_types import wav_shape
+from .notebook import media_html
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -46,6 +47,10 @@ class Speech(ServiceResult):
     async def save(self, path: FilePath) -> Path:
         """Write the audio to a file, atomically and without blocking the event loop, and return the path."""
         return await save(path, self.audio)
+
+    def _repr_html_(self) -> str:
+        duration = "" if self.duration is None else f" · {self.duration:.1f} s"
+        return media_html(self.mime, self.audio, self.language + duration)
 
 
 @frozen(kw_only=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from itertools import chain
 from typing import Literal, Protocol
 
 from attrs import frozen
 
 from .._data.arguments import NotBlank
 from .._data.media import MediaSource, open_reusable_media
+from .notebook import table_html
 from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
 
@@ -53,6 +55,11 @@ class Transcript(ServiceResult):
 
     def __str__(self) -> str:
         return self.text
+
+    def _repr_html_(self) -> str:
+        words = ((word.start, word.end, word.word) for word in self.words)
+        segments = ((segment.start, segment.end, segment.text) for segment in self.segments)
+        return table_html(self.text, chain(words, segments))
 
 
 @frozen(kw_only=True)
