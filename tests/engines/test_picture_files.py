@@ -8,11 +8,11 @@ import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile
+from PIL import GifImagePlugin, Image, ImageFile
 
 from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.engines.pictures import image_operations
-from kellyapi.sandbox.engines.pictures.picture_files import MAX_PIXELS, open_picture, to_rgb
+from kellyapi.sandbox.engines.pictures.picture_files import MAX_PIXELS, _count_gif_frames, open_picture, to_rgb
 
 
 def encoded(picture: Image.Image, format: str = "PNG", **options: object) -> bytes:
@@ -120,7 +120,7 @@ def webp_header(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-LARGE = 5_793  # its square is the first above the limit
+LARGE = 7_095  # its square is the first above the limit
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,43 @@ def test_the_largest_picture_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None
     assert open_picture(encoded(Image.new("1", (20, 10)))).size == (20, 10)
     with pytest.raises(BadInput, match="more than 200 pixels"):
         open_picture(encoded(Image.new("1", (67, 3))))
+
+
+@pytest.mark.parametrize("size", [(8_064, 6_048), (8_192, 6_144)])
+def test_a_picture_of_a_large_camera_is_accepted(size: tuple[int, int]) -> None:
+    picture = open_picture(encoded(Image.new("1", size)))
+    assert (picture.mode, picture.size) == ("RGB", size)
+
+
+@pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
+def test_the_frames_of_an_animation_count_together(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kellyapi.sandbox.engines.pictures.picture_files.MAX_ANIMATION_PIXELS", 16 * 16 * 10)
+    frames = [Image.new("RGB", (16, 16), (20 * n, 0, 0)) for n in range(11)]
+    for count in (1, 2, 10):
+        animation = encoded(frames[0], format, save_all=True, append_images=frames[1:count])
+        assert open_picture(animation).size == (16, 16)
+    animation = encoded(frames[0], format, save_all=True, append_images=frames[1:])
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("it was decoded"))
+    with pytest.raises(BadInput, match=r"the 11 frames of the animation have more than 2,560 pixels") as raised:
+        open_picture(animation)
+    assert raised.value.kind == "image"
+
+
+def test_many_frames_are_counted_without_parsing_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = b"!\xf9\x04\0\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\2\2D\1\0"
+    gif = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff" + frame * 300_000 + b";"
+    monkeypatch.setattr(GifImagePlugin.GifImageFile, "n_frames", property(lambda _: pytest.fail("it was parsed")))
+    assert open_picture(gif).size == (1, 1)
+    monkeypatch.setattr("kellyapi.sandbox.engines.pictures.picture_files.MAX_ANIMATION_PIXELS", 299_999)
+    with pytest.raises(BadInput, match="300,000 frames"):
+        open_picture(gif)
+
+
+def test_a_gif_that_is_cut_off_has_the_frames_that_are_there() -> None:
+    palette = new("P", (16, 16), 0)
+    frames = [Image.new("RGB", (16, 16), (20 * n, 200, 0)) for n in range(5)]
+    gif = encoded(palette, "GIF", save_all=True, append_images=frames, duration=40)
+    assert [_count_gif_frames(gif[:end]) for end in (14, len(gif) // 2, len(gif) - 1, len(gif))] == [0, 3, 6, 6]
 
 
 @pytest.mark.parametrize("format", ["GIF", "PNG", "WEBP"])
