@@ -41,8 +41,10 @@ from .skytells.predictions import PREDICTION_TIME
 from .store import Store
 
 MAX_BODY = 256 * 2**20
-# Kelly AI comes last: some clients of Skytells send both x-api-key and Authorization, which is Kelly AI's header.
-_FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, kelly.FRONTEND)
+MAX_REQUESTS, MAX_RECORDED = 10_000, 32 * 2**20
+"""Most requests that are recorded, and most characters of their paths and headers: one request may have a million."""
+# Those of Authorization come last: some clients of Skytells and Aerostack send it beside the key's own header.
+_FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, skytells.INFERENCE, kelly.FRONTEND)
 ROUTES = (*kelly.ROUTES, *khaya.ROUTES, *skytells.ROUTES, *aerostack.ROUTES)
 _ERROR_CODES = {
     400: "VALIDATION_ERROR",
@@ -148,14 +150,18 @@ class Sandbox:
         self._new_store = partial(Store, data, schema=schema, clock=clock)
         self._runner: web.AppRunner | None = None
         self._faults = FaultQueue(faults, seed)
-        self._received: deque[ReceivedRequest] = deque(maxlen=10_000)
+        self._received: deque[tuple[int, ReceivedRequest]] = deque()
+        self._recorded = 0
         self._frontend_of: dict[web.AbstractResource | None, Frontend] = {}
         self._is_closing = False
 
     @property
     def requests(self) -> list[ReceivedRequest]:
-        """The newest 10,000 requests, oldest first: each with `method`, `path`, `headers` and `status`."""
-        return list(self._received)
+        """The newest 10,000 requests, oldest first: each with `method`, `path`, `headers` and `status`.
+
+        There are fewer if their paths and headers have more than 32 MiB.
+        """
+        return [received for _, received in self._received]
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -278,7 +284,7 @@ class Sandbox:
         for name in _SECRET_HEADERS:
             headers.popall(name, None)
         request[_RECEIVED] = received = ReceivedRequest(request.method, request.raw_path, headers)
-        self._received.append(received)
+        self._record(received)
         request[_FRONTEND] = frontend = await self._find_frontend(request)
         if refused := refuse_stranger(request, self._allowed_hosts):
             return frontend.error_response(refused)
@@ -298,11 +304,18 @@ class Sandbox:
                 request.transport.close()
             return web.Response(status=499)
 
+    def _record(self, received: ReceivedRequest) -> None:
+        size = len(received.path) + sum(len(name) + len(value) for name, value in received.headers.items())
+        self._received.append((size, received))
+        self._recorded += size
+        while len(self._received) > MAX_REQUESTS or self._recorded > MAX_RECORDED:
+            self._recorded -= self._received.popleft()[0]
+
     async def _find_frontend(self, request: web.Request) -> Frontend:
         """Return the provider of the request's path; if the path is unknown, that of its key, or Kelly AI."""
         if frontend := self._frontend_of.get(request.match_info.route.resource):
             return frontend
-        frontend = next((each for each in _FRONTENDS if each.key_header in request.headers), kelly.FRONTEND)
+        frontend = next((each for each in _FRONTENDS if each.has_key_header(request)), kelly.FRONTEND)
         for resource, other in self._frontend_of.items():
             if resource and (await resource.resolve(request))[1]:  # the path is known, but not with this method
                 frontend = other

@@ -71,6 +71,11 @@ class Frontend:
     key_error: Callable[[bool], ApiError]
     """Makes the error for a key that is wrong (True) or missing (False)."""
 
+    def has_key_header(self, request: web.Request) -> bool:
+        """Return whether a request for a path that no provider has was meant for this one."""
+        is_openai = self.bearer and request.path.startswith(f"{self.base_path}/") and "Authorization" in request.headers
+        return is_openai or self.key_header in request.headers
+
     def check_key(self, request: web.Request) -> None:
         """Raise the provider's error if the key is missing or wrong."""
         if self.keys == "none":

@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from .engines.errors import BadInput
+from .engines.errors import BadInput, TimeLimitExceeded
 from .engines.supervisor import EngineSupervisor
 
 TIME_LIMIT = 5.0
-"""Seconds after which the process of a statement is ended. Most statements are stopped in it, after about 0.5 s."""
+"""Seconds of processor time after which the process of a statement is ended. Most statements are stopped in it, after
+about 0.5 s."""
 
 
 class SqlProcess:
@@ -19,11 +20,11 @@ class SqlProcess:
     Args:
         path: The file, whose schema is complete: statements cannot change it.
         synchronous: SQLite's setting of this name.
-        time_limit: Seconds after which a statement's process is ended and replaced.
+        time_limit: Seconds of processor time after which a statement's process is ended and replaced.
     """
 
     def __init__(self, path: Path, synchronous: str, *, time_limit: float = TIME_LIMIT) -> None:
-        self._file = {"path": str(path), "synchronous": synchronous}
+        self._file: dict[str, Any] = {"path": str(path), "synchronous": synchronous}
         self._time_limit = time_limit
         self._turn = asyncio.Lock()
         self._process = self._new_process()
@@ -43,17 +44,23 @@ class SqlProcess:
                 if self._is_new:
                     await self._process.run("sql_statements.open_file", **self._file)
                     self._is_new = False
-                async with asyncio.timeout(self._time_limit):
-                    call = self._process.run("sql_statements.run", **self._file, sql=sql, params=params, **limits)
-                    result: tuple[str, int] = await call
-                    ended = True
-            except TimeoutError:
-                raise BadInput("sql", f"The statement takes more than {self._time_limit:g} seconds") from None
+                call = self._process.run(
+                    "sql_statements.run",
+                    processor_limit=self._time_limit,
+                    **self._file,
+                    sql=sql,
+                    params=params,
+                    **limits,
+                )
+                result: tuple[str, int] = await call
+                ended = True
             except BadInput:
                 ended = True
                 raise
             except RuntimeError as error:  # the next statement starts a new process
                 ended = self._is_new = True
+                if isinstance(error, TimeLimitExceeded):
+                    raise BadInput("sql", f"The statement takes more than {self._time_limit:g} seconds") from None
                 raise BadInput("sql", f"The statement failed: {error}") from None
             finally:
                 if not ended:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from http_client import PROVIDER_REQUESTS, Send
 
 from kellyapi import Sandbox
+from kellyapi.sandbox import app
 
 
 async def test_requests_are_recorded_without_their_keys(send: Send, sandbox: Sandbox) -> None:
@@ -31,8 +33,18 @@ async def test_each_retry_is_recorded_as_a_request(sandbox: Sandbox) -> None:
 
 async def test_the_newest_10_000_requests_are_recorded(send: Send, sandbox: Sandbox) -> None:
     await send("GET", "/v1/languages")
-    sandbox._received.extend(sandbox.requests * 10_000)
+    for _ in range(10_000):
+        sandbox._record(sandbox.requests[0])
     assert len(sandbox.requests) == 10_000
     await send("GET", "/newest")
     assert len(sandbox.requests) == 10_000
     assert sandbox.requests[-1].path == "/newest"
+
+
+async def test_recorded_requests_take_a_limited_amount_of_memory(
+    send: Send, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MAX_RECORDED", 20_000)
+    for number in range(10):
+        await send("GET", f"/v1/{number}", headers={"X-Long": "a" * 6000})
+    assert [one.path for one in sandbox.requests] == ["/v1/7", "/v1/8", "/v1/9"]

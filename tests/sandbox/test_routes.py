@@ -65,16 +65,19 @@ async def test_a_refusal_without_a_key_is_in_the_form_of_the_paths_provider(
 
 
 @pytest.mark.parametrize(
-    ("header", "form"),
+    ("path", "headers", "form"),
     [
-        ("Authorization", "kelly"),
-        ("Ocp-Apim-Subscription-Key", "khaya"),
-        ("x-api-key", "skytells"),
-        ("X-Aerostack-Key", "aerostack"),
+        ("/nothing", ["Authorization"], "kelly"),
+        ("/v1/images/generations", ["Authorization"], "skytells inference"),
+        ("/v1/nothing", ["Authorization", "Ocp-Apim-Subscription-Key"], "khaya"),
+        ("/v1/nothing", ["Authorization", "x-api-key"], "skytells"),
+        ("/v1/nothing", ["Authorization", "X-Aerostack-Key"], "aerostack"),
     ],
 )
-async def test_an_unknown_path_is_a_404_in_the_form_of_the_keys_provider(send: Send, header: str, form: str) -> None:
-    response: Any = await send("GET", "/v1/nothing", headers={header: ""})
+async def test_an_unknown_path_is_a_404_in_the_form_of_the_keys_provider(
+    send: Send, path: str, headers: list[str], form: str
+) -> None:
+    response: Any = await send("GET", path, headers=dict.fromkeys(headers, "Bearer key"))
     assert (response.status, set(response.json)) == (404, ERROR_FIELDS[form])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -150,11 +151,37 @@ async def test_a_limit_ends_in_an_error_and_changes_nothing(post: Any, sql: str,
 
 
 async def test_a_statement_that_does_not_end_is_ended_with_its_process(tmp_path: Path) -> None:
-    sql = SqlProcess(tmp_path / "a.db", "OFF", time_limit=2)
+    sql = SqlProcess(tmp_path / "a.db", "OFF", time_limit=1)
     await sql.run("SELECT 1", [])
-    with pytest.raises(BadInput, match="more than 2 seconds"):
+    with pytest.raises(BadInput, match="more than 1 seconds"):
         await sql.run(ENDLESS, [])
     assert await sql.run("SELECT 1 AS a", []) == ('[{"a": 1}]', 1)
+    await sql.close()
+
+
+async def test_a_reply_counts_even_if_the_event_loop_reads_it_after_the_time_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sql, loop = SqlProcess(tmp_path / "a.db", "OFF"), asyncio.get_running_loop()
+    started, replied = asyncio.Event(), threading.Event()
+    await sql.run("SELECT 1", [])
+    call_child = sql._process._call_child
+
+    def call_and_tell(job: Any) -> Any:
+        loop.call_soon_threadsafe(started.set)
+        try:
+            return call_child(job)
+        finally:
+            replied.set()
+
+    monkeypatch.setattr(sql._process, "_call_child", call_and_tell)
+    call = asyncio.create_task(sql.run("SELECT 5 AS a", []))
+    await started.wait()
+    replied.wait()  # holds the loop
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now + 1000)
+    assert await call == ('[{"a": 5}]', 1)
+    monkeypatch.undo()
     await sql.close()
 
 

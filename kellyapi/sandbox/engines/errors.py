@@ -7,6 +7,10 @@ class EngineMissing(Exception):
     """A package that the engine needs is not installed. The message says what to install."""
 
 
+class TimeLimitExceeded(RuntimeError):
+    """The work took longer than it may, and was ended."""
+
+
 class BadInput(Exception):
     """The input cannot be used, for example bytes that are not audio or a language that the engine does not have."""
 

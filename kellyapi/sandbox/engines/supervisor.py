@@ -20,6 +20,7 @@ from typing import Any
 
 from attrs import define
 
+from .errors import TimeLimitExceeded
 from .worker_main import LENGTH
 
 RECORDINGS = "voice"
@@ -30,6 +31,8 @@ DEFAULT_TIME_LIMIT = 60.0
 # One thread per process: the processes share the cores, and each thread of OpenBLAS reserves memory.
 _THREADS = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 _KILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no SIGKILL; SIGTERM kills there
+_PROCESSOR_LIMIT_REACHED = -signal.SIGXCPU if hasattr(signal, "SIGXCPU") else None
+"""Exit code of a child that the kernel ended."""
 
 
 class _Child:
@@ -137,11 +140,12 @@ class _Job:
     function: str
     arguments: dict[str, Any]
     time_limit: float
+    processor_limit: float
     has_begun: bool = False
     child: _Child | None = None
     """The child that works on it now."""
-    end_reason: str | None = None
-    """Why it was ended before it was done."""
+    ended_by: RuntimeError | None = None
+    """The error of a call that was ended before it was done."""
 
 
 class EngineSupervisor:
@@ -176,8 +180,11 @@ class EngineSupervisor:
         self._idle: list[_Child] = []
         self._closed = False
 
-    async def run(self, function: str, **arguments: Any) -> Any:
+    async def run(self, function: str, *, processor_limit: float | None = None, **arguments: Any) -> Any:
         """Run `"module.function"` with these arguments.
+
+        The time counts from the start of the work to its reply, even if the event loop is late to read it.
+        `processor_limit` is a limit in seconds of processor time, which other programs do not use up.
 
         If this is cancelled, a call that has not begun is dropped, and work on speech is ended with its child. Other
         work continues in its child, which takes less time than starting another one.
@@ -185,13 +192,14 @@ class EngineSupervisor:
         Raises:
             BadInput: As the function raised it.
             EngineMissing: If the function's package is not installed.
-            RuntimeError: If the function raised anything else or took longer than its time limit, or if the child
-                ended. The next call starts a new child.
+            TimeLimitExceeded: If the function took longer than the limit of its kind, or than `processor_limit`.
+            RuntimeError: If the function raised anything else, or if the child ended. The next call starts a new child.
         """
         if self._closed:
             raise RuntimeError("the engines are closed")
         kind = function.partition(".")[0]
-        job = _Job(f"{self._package}.{function}", arguments, TIME_LIMITS.get(kind, DEFAULT_TIME_LIMIT))
+        limit = TIME_LIMITS.get(kind, DEFAULT_TIME_LIMIT)
+        job = _Job(f"{self._package}.{function}", arguments, limit, processor_limit or limit)
         task = asyncio.create_task(self._run(job, is_recording=kind == RECORDINGS))
         self._jobs[task] = job
         task.add_done_callback(self._forget)
@@ -201,7 +209,7 @@ class EngineSupervisor:
             if not job.has_begun:
                 task.cancel()
             elif kind == RECORDINGS:
-                self._end(job, "was cancelled")
+                self._end(job, RuntimeError(f"{job.function} was cancelled"))
             raise
         return task.result()
 
@@ -209,7 +217,7 @@ class EngineSupervisor:
         """End the work of the children. Calls in progress raise `RuntimeError`."""
         self._closed = True
         for job in self._jobs.values():
-            self._end(job, "was ended with the sandbox")
+            self._end(job, RuntimeError(f"{job.function} was ended with the sandbox"))
         if self._jobs:
             await asyncio.wait(self._jobs)
         await asyncio.to_thread(self._give_back)
@@ -217,11 +225,12 @@ class EngineSupervisor:
 
     async def _run(self, job: _Job, *, is_recording: bool) -> Any:
         async with self._recordings if is_recording else nullcontext(), self._all:
-            if job.end_reason:
-                raise RuntimeError(f"{job.function} {job.end_reason}")
+            if job.ended_by:
+                raise job.ended_by
             job.has_begun = True
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(job.time_limit, self._end, job, f"took longer than {job.time_limit:g} s")
+            late = TimeLimitExceeded(f"{job.function} took longer than {job.time_limit:g} s")
+            timer = loop.call_later(job.time_limit, self._end, job, late)
             try:
                 return await loop.run_in_executor(self._threads, self._call_child, job)
             finally:
@@ -232,27 +241,29 @@ class EngineSupervisor:
         if not task.cancelled():
             task.exception()  # asyncio would log the error of a call whose caller was cancelled
 
-    def _end(self, job: _Job, reason: str) -> None:
+    def _end(self, job: _Job, error: RuntimeError) -> None:
         with self._lock:
-            job.end_reason = job.end_reason or reason
+            job.ended_by = job.ended_by or error
             if job.child:
                 job.child.kill()
 
     def _call_child(self, job: _Job) -> Any:
-        request = pickle.dumps((job.function, job.arguments, job.time_limit))
+        request = pickle.dumps((job.function, job.arguments, job.processor_limit))
         child = _take_child(self._idle, *([] if self._fresh else [_kept]))
         with self._lock:
             job.child = child
-        reply = None if job.end_reason else child.call(request)
+        reply = None if job.ended_by else child.call(request)
         with self._lock:
             job.child = None
-            is_usable = reply is not None and job.end_reason is None
+            is_usable = reply is not None and job.ended_by is None
             if is_usable:
                 self._idle.append(child)
         if reply is None or not is_usable:
             code = child.end()
-            if job.end_reason:
-                raise RuntimeError(f"{job.function} {job.end_reason}")
+            if job.ended_by:
+                raise job.ended_by
+            if code == _PROCESSOR_LIMIT_REACHED:
+                raise TimeLimitExceeded(f"{job.function} took longer than {job.processor_limit:g} s of processor time")
             raise RuntimeError(f"the engines' process ended with code {code} in {job.function}")
         succeeded, value = pickle.loads(reply)
         if not succeeded:

@@ -53,7 +53,7 @@ FRONTEND = Frontend(
     key_error=_key_error,
 )
 _MODELS = evolve(FRONTEND, bearer=True)
-_INFERENCE = evolve(_MODELS, error_response=_inference_error_response)
+INFERENCE = evolve(_MODELS, error_response=_inference_error_response)
 _DELIVERY = evolve(FRONTEND, keys="none")
 
 ROUTES = (
@@ -68,9 +68,9 @@ ROUTES = (
     Route("S8", _MODELS, web.get("/v1/models", models.list_models)),
     Route("S9", _MODELS, web.get("/v1/model/{slug}", models.get_model)),
     Route("S9", _MODELS, web.get("/v1/models/{slug}", models.get_model)),
-    Route("S11 S12 S16", _INFERENCE, web.post("/v1/chat/completions", chat.create)),
-    Route("S13 S14", _INFERENCE, web.post("/v1/responses", responses_api.create)),
-    Route("S15", _INFERENCE, web.post("/v1/embeddings", embeddings.create)),
+    Route("S11 S12 S16", INFERENCE, web.post("/v1/chat/completions", chat.create)),
+    Route("S13 S14", INFERENCE, web.post("/v1/responses", responses_api.create)),
+    Route("S15", INFERENCE, web.post("/v1/embeddings", embeddings.create)),
     Route("S18", _DELIVERY, web.get("/delivery/{name}", predictions.serve_output)),
 )
 """S17 is a request to the user's program, in `outgoing_webhooks`. S19, the orchestrator, is at another address."""
