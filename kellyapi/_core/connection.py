@@ -93,6 +93,8 @@ class Connection:
     on_response: OnResponse | None = None
     logger: logging.Logger
     log_bodies: bool = False
+    known_paths: dict[str, Any] = field(factory=dict, repr=False)
+    """Which of several paths a server was found to know, by its address; siblings share it."""
     _warned: set[str] = field(factory=set)
     """What `warn` has said already; siblings share it."""
 

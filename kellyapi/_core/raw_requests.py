@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import NoneType
-from typing import Annotated, Any, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict, TypeVar, Unpack, overload
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from .._data.decoding import Into, can_decode
 from .._data.media import MediaSource, open_media
@@ -18,6 +18,9 @@ from .resource import Resource
 from .secrets import hide_headers
 from .streams import ByteStream, JSONEventStream, StreamRequest, is_event_stream
 from .urls import RelativePath, split_path
+
+if TYPE_CHECKING:
+    from .transport import IncomingResponse
 
 T = TypeVar("T")
 FormValue = str | float | bool | MediaSource | None
@@ -160,12 +163,9 @@ class RawRequests(Resource):
         accept = {"Accept": "text/event-stream"} if into is not bytes else {}
         call = evolve(call, headers={**accept, **call.headers}, timeout=TRANSFER_TIMEOUT)
 
-        async def complete(call: Call) -> Call:
-            return evolve(await _add_body(call, form, data), timeout=TRANSFER_TIMEOUT)
-
         if into is bytes:
-            return ByteStream(StreamRequest(connection, call, complete=complete))
-        return JSONEventStream(StreamRequest(connection, call, is_event_stream, complete=complete), into)
+            return ByteStream(_RawStreamRequest(connection, call, form=form, data=data))
+        return JSONEventStream(_RawStreamRequest(connection, call, is_event_stream, form=form, data=data), into)
 
     def _raw_call(
         self,
@@ -192,6 +192,18 @@ class RawRequests(Resource):
             repeatable=method in ("GET", "HEAD") if repeatable is None else repeatable,
         )
         return self._connection.without_headers(added), call
+
+
+@frozen(repr=False, kw_only=True)
+class _RawStreamRequest(StreamRequest):
+    """A request whose form or data is opened just before it is sent."""
+
+    form: Mapping[str, FormValue] | None
+    data: MediaSource | None
+
+    async def open(self) -> tuple[StreamRequest, IncomingResponse]:
+        call = evolve(await _add_body(self.call, self.form, self.data), timeout=TRANSFER_TIMEOUT)
+        return await StreamRequest(self.connection, call, self.accepts).open()
 
 
 async def _add_body(call: Call, form: Mapping[str, FormValue] | None, data: MediaSource | None) -> Call:

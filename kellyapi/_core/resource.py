@@ -130,9 +130,19 @@ class Resource(Unpicklable, Checked):
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(
-        self, path: str, data: Any, *, into: type[E], bearer: Key | None = None, extra: ExtraFields | None = None
+        self,
+        path: str,
+        data: Any,
+        *,
+        into: type[E],
+        bearer: Key | None = None,
+        extra: ExtraFields | None = None,
+        request: Callable[..., StreamRequest] = StreamRequest,
     ) -> E:
-        """POST a JSON body and return a stream of the events of the response. The call is billed."""
+        """POST a JSON body and return a stream of the events of the response. The call is billed.
+
+        `request` makes what opens the stream.
+        """
         call = Call(
             method="POST",
             url=path,
@@ -145,7 +155,7 @@ class Resource(Unpicklable, Checked):
         connection = self._connection
         if extra:
             connection, call = add_extra(connection, call, extra)
-        return into(StreamRequest(connection, call, is_event_stream))
+        return into(request(connection, call, is_event_stream))
 
     async def _save_link(
         self,

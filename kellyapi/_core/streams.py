@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .._data.decoding import Into, decode
 from .._data.json_text import loads
@@ -49,8 +49,10 @@ class StreamRequest:
     accepts: Callable[[Headers], bool] = lambda _: True
     blank: str | None = None
     """What is wrong with a response without a single byte, if anything is."""
-    complete: Callable[[Call], Awaitable[Call]] | None = None
-    """Completes the call before it is sent, for a body that is not at hand yet."""
+
+    async def open(self) -> tuple[StreamRequest, IncomingResponse]:
+        """Send the call; return the request as it was sent, and the response."""
+        return self, await self.connection.open(self.call, self.accepts)
 
 
 class Stream(ABC, Generic[T]):
@@ -87,10 +89,7 @@ class Stream(ABC, Generic[T]):
 
     async def _open(self) -> AsyncIterator[bytes]:
         if self._pieces is None:
-            if self._source.complete is not None:
-                call = await self._source.complete(self._source.call)
-                self._source = evolve(self._source, call=call, complete=None)
-            self._incoming = await self._source.connection.open(self._source.call, self._source.accepts)
+            self._source, self._incoming = await self._source.open()
             self._pieces = self._incoming.chunks()
         return self._pieces
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Unpack
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from attrs import evolve, frozen
 
 from ..._core.extra_fields import ExtraFields
 from ..._core.resource import Resource, drop_none
 from ..._core.secrets import Key, as_secret
+from ..._core.streams import StreamRequest
 from ..._core.urls import Id, encode_path
 from ..._data.arguments import Count, NotBlank, NotNegative
 from ..._data.decoding import Shape, json_name
 from ..._data.result import Result
+from ...errors import StatusError
 from ...services.chat import ChatStream, Messages, write_messages
 from ...services.openai_completions import ChatCompletion
 from .response_types import whole_number
+
+if TYPE_CHECKING:
+    from ..._core.transport import IncomingResponse
+
+T = TypeVar("T")
 
 
 @frozen
@@ -54,10 +62,12 @@ class _Held:
 class Gateway(Resource):
     """APIs sold to consumers.
 
-    `consumer` is the key (`ask_live_…`) or the token of a consumer. It is sent in place of the project's key.
+    `consumer` is the key (`ask_live_…`) or the token of a consumer. It is sent in place of the project's key. If the
+    server does not know the path of a consumer's call, the other form of the path is tried, and remembered if it works.
 
     Source: https://github.com/aerostackdev/sdk-python (aerostack/api/gateway_api.py),
-    https://github.com/aerostackdev/sdk-node (src/gateway.ts), https://github.com/aerostackdev/sdk-core (src/client.ts)
+    https://github.com/aerostackdev/sdk-node (src/gateway.ts, src/sdk.ts), https://github.com/aerostackdev/sdk-core
+    (src/client.ts)
     """
 
     async def log_usage(
@@ -106,9 +116,13 @@ class Gateway(Resource):
             model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, tool_choice=tool_choice
         )
         consumer = as_secret(consumer)
-        path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options}
-        return await self._post_json(path, data, into=ChatCompletion, bearer=consumer, extra=extra)
+
+        def send(server: Gateway, paths: _Paths) -> Awaitable[ChatCompletion]:
+            path = encode_path(paths.chat, api)
+            return server._post_json(path, data, into=ChatCompletion, bearer=consumer, extra=extra)
+
+        return await self._send_to_known_path(send)
 
     def chat_stream(
         self,
@@ -137,15 +151,18 @@ class Gateway(Resource):
             model=model, temperature=temperature, max_tokens=max_tokens, tools=tools, tool_choice=tool_choice
         )
         consumer = as_secret(consumer)
-        path = encode_path("/ai/gateway/{}/chat/completions", api)
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
-        return self._stream_events(path, data, into=ChatStream, bearer=consumer, extra=extra)
+        request = partial(_ChatRequest, gateway=self, api=api)
+        path = encode_path(_IN_SPECIFICATION.chat, api)
+        return self._stream_events(path, data, into=ChatStream, bearer=consumer, extra=extra, request=request)
 
     async def wallet(self, api: NotBlank, *, consumer: Key) -> Wallet:
         """Return the balance of a consumer for an API of the gateway, named by its slug."""
         consumer = as_secret(consumer)
         query = {"api_slug": api}
-        return await self._fetch("/ai/gateway/me/wallet", query, into=_WALLET, bearer=consumer)
+        return await self._send_to_known_path(
+            lambda server, paths: server._fetch(paths.wallet, query, into=_WALLET, bearer=consumer)
+        )
 
     async def usage(self, api: NotBlank, *, consumer: Key, days: Count | None = None) -> GatewayUsage:
         """Return what a consumer has used of an API of the gateway.
@@ -157,9 +174,61 @@ class Gateway(Resource):
         """
         consumer = as_secret(consumer)
         query = {"api_slug": api, **({} if days is None else {"days": str(days)})}
-        host = self._connection.base_url.removesuffix("/v1")  # this path of the platform is not under /v1
-        outside = Resource(evolve(self._connection, base_url=host))
-        return await outside._fetch("/api/gateway/me/usage", query, into=GatewayUsage, bearer=consumer)
+        server = self._beside(_IN_CLIENTS)  # the specification has no path for it
+        return await server._fetch("/api/gateway/me/usage", query, into=GatewayUsage, bearer=consumer)
+
+    async def _send_to_known_path(self, send: Callable[[Gateway, _Paths], Awaitable[T]]) -> T:
+        """Send a call to the paths that the server knows, beginning with those that it knew before."""
+        known, address = self._connection.known_paths, self._connection.base_url
+        paths, others = _IN_SPECIFICATION, _IN_CLIENTS
+        if known.get(address) is others:
+            paths, others = others, paths
+        try:
+            return await send(self._beside(paths), paths)
+        except StatusError as missing:
+            if missing.status not in (404, 405):
+                raise
+            try:
+                result = await send(self._beside(others), others)
+            except StatusError as error:
+                raise (missing if error.status in (404, 405) else error) from None
+            known[address] = others
+            return result
+
+    def _beside(self, paths: _Paths) -> Gateway:
+        """Return the gateway at the address that the paths stand below."""
+        if paths is _IN_SPECIFICATION:
+            return self
+        return Gateway(evolve(self._connection, base_url=self._connection.base_url.removesuffix("/v1")))
+
+
+@frozen
+class _Paths:
+    """The paths of consumers' calls in one of the two forms that are in use."""
+
+    chat: str
+    wallet: str
+
+
+_IN_SPECIFICATION = _Paths("/ai/gateway/{}/chat/completions", "/ai/gateway/me/wallet")
+_IN_CLIENTS = _Paths("/api/gateway/{}/v1/chat/completions", "/api/gateway/me/wallet")
+"""Beside `/v1`. The hand-written clients use them, and no public source says which form a server knows."""
+
+
+@frozen(repr=False, kw_only=True)
+class _ChatRequest(StreamRequest):
+    """The request of a streamed chat, which is sent to the path that the server knows."""
+
+    gateway: Gateway
+    api: str
+
+    async def open(self) -> tuple[StreamRequest, IncomingResponse]:
+        def send(server: Gateway, paths: _Paths) -> Awaitable[tuple[StreamRequest, IncomingResponse]]:
+            call = evolve(self.call, url=encode_path(paths.chat, self.api))
+            connection = evolve(self.connection, base_url=server._connection.base_url)
+            return StreamRequest(connection, call, self.accepts).open()
+
+        return await self.gateway._send_to_known_path(send)
 
 
 _LOGGED_UNITS = Shape(_Logged, lambda found: whole_number(found.logged_units))
