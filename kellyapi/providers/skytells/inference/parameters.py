@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from ...._core.extra_fields import ExtraFields
 from ...._data.arguments import Count, NotBlank, NotNegative, Range, Share
 
 
-class ChatParameters(ExtraFields, total=False):
-    """The optional parameters of `skytells.chat`. The server uses its default for `None`."""
-
+class _OwnChatParameters(TypedDict, total=False):
     max_tokens: Count | None
     temperature: NotNegative | None
     top_p: Share | None
@@ -28,9 +26,11 @@ class ChatParameters(ExtraFields, total=False):
     response_format: Mapping[str, Any] | None
 
 
-class ResponseParameters(ExtraFields, total=False):
-    """The optional parameters of `skytells.responses`. The server uses its default for `None`."""
+class ChatParameters(_OwnChatParameters, ExtraFields, total=False):
+    """The optional parameters of `skytells.chat`. The server uses its default for `None`."""
 
+
+class _OwnResponseParameters(TypedDict, total=False):
     instructions: str | None
     temperature: NotNegative | None
     top_p: Share | None
@@ -52,3 +52,7 @@ class ResponseParameters(ExtraFields, total=False):
     top_logprobs: Annotated[int, Range(0)] | None
     prompt_cache_key: NotBlank | None
     prompt_cache_retention: NotBlank | None
+
+
+class ResponseParameters(_OwnResponseParameters, ExtraFields, total=False):
+    """The optional parameters of `skytells.responses`. The server uses its default for `None`."""
