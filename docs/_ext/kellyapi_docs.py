@@ -78,8 +78,9 @@ def process_docstring(
 def hide_signature(
     app: Sphinx, what: str, name: str, value: Any, *rest: object
 ) -> tuple[str, None] | None:
-    """Show no constructor of results and errors, which users do not create."""
-    ours = (kellyapi.Result, kellyapi.KellyAPIError)
+    """Show no constructor of results, streams and errors, which users do not create."""
+    streams = (kellyapi.ByteStream, kellyapi.JSONEventStream)
+    ours = (kellyapi.Result, kellyapi.KellyAPIError, *streams)
     return ("", None) if inspect.isclass(value) and issubclass(value, ours) else None
 
 
