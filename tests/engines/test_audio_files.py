@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from kellyapi._data.media_types import sniff
 from kellyapi.sandbox.engines.errors import BadInput
+from kellyapi.sandbox.engines.music import compose
 from kellyapi.sandbox.engines.voice import audio_files
 from kellyapi.sandbox.engines.voice.audio_files import MAX_SAMPLES, MAX_SECONDS, decode, resample
 from kellyapi.sandbox.engines.voice.synthesis import MAX_LENGTH, synthesize
@@ -78,3 +80,12 @@ def test_a_text_of_too_many_characters_is_not_spoken() -> None:
     with pytest.raises(BadInput) as raised:
         synthesize("a" * (MAX_LENGTH + 1), "eng")
     assert raised.value.kind == "text"
+
+
+@pytest.mark.parametrize("rate", [16_000, 24_000, 32_000, 44_100])
+def test_music_is_encoded_as_mp3(rate: int) -> None:
+    mp3 = compose("a song", seconds=2, rate=rate, format="mp3")
+    samples, found = decode(mp3)
+    assert (found, sniff(mp3)) == (rate, "audio/mpeg")
+    assert abs(len(samples) / rate - 2) < 0.2
+    assert samples.max() > 0.1
