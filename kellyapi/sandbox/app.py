@@ -26,6 +26,7 @@ from kellyapi._data.hosts import is_loopback, read_address
 from kellyapi._data.threads import serving_loops
 
 from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
+from .._data.files import find_folder
 from . import kelly, khaya
 from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
@@ -34,6 +35,7 @@ from .engines.supervisor import EngineSupervisor
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
 from .frontend import CONTEXT, ApiError, Frontend, Handler, Hearing, SandboxContext
+from .recordings import Player, ProviderName, Recorder, Tape
 from .request_log import LOGGER, RequestLogger
 from .skytells import routes as skytells
 from .skytells.outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES
@@ -104,6 +106,10 @@ class Sandbox:
         engines: Name of the package whose modules do the work.
         keep_engines: Whether the engines' idle processes are kept for the next sandbox of this program, which then
             starts faster. They end with the program.
+        record: Folder in which every request is recorded with the response of `upstream`, to which it is passed on.
+            These calls are billed. Keys, passwords and tokens are left out.
+        upstream: Provider for `record`. Its key and address come from the environment.
+        replay: Folder of recordings that are played in place of the sandbox's own responses.
 
     Raises:
         ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range, if `allow_hosts` or
@@ -130,6 +136,9 @@ class Sandbox:
         seed: int = 0,
         engines: NotBlank = f"{__package__}.engines",
         keep_engines: bool = False,
+        record: FilePath | None = None,
+        upstream: ProviderName | None = None,
+        replay: FilePath | None = None,
     ) -> None:
         self.port = port
         self.host = host
@@ -154,6 +163,8 @@ class Sandbox:
         self._recorded = 0
         self._frontend_of: dict[web.AbstractResource | None, Frontend] = {}
         self._is_closing = False
+        self._new_tape = _find_tape(record, upstream, replay)
+        self._tape: Tape | None = None
 
     @property
     def requests(self) -> list[ReceivedRequest]:
@@ -230,7 +241,7 @@ class Sandbox:
 
         Raises:
             OSError: If the port is taken or the data folder cannot be written.
-            ValueError: If SQLite refuses the `schema`.
+            ValueError: If SQLite refuses the `schema`, recording has no key, or there is nothing to replay.
             RuntimeError: If the sandbox is listening already.
         """
         if self._runner is not None:
@@ -262,17 +273,25 @@ class Sandbox:
         app.on_shutdown.append(stop)
         self._runner = web.AppRunner(app, access_log=LOGGER, access_log_class=RequestLogger, shutdown_timeout=1)
         try:
+            if self._new_tape is not None:
+                self._tape = self._new_tape()
+                await self._tape.start()
             await self._runner.setup()
             await web.TCPSite(self._runner, self.host, self.port).start()
+            self.port = self._runner.addresses[0][1]
+            if self._tape is not None:
+                self._tape.check_address(self.url)
         except BaseException:
             await self.close()
             raise
-        self.port = self._runner.addresses[0][1]
         serving_loops[self] = asyncio.get_running_loop()
 
     async def close(self) -> None:
         """Stop listening, and end the processes of the engines."""
         serving_loops.pop(self, None)
+        tape, self._tape = self._tape, None
+        if tape is not None:
+            await tape.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -288,6 +307,8 @@ class Sandbox:
         request[_FRONTEND] = frontend = await self._find_frontend(request)
         if refused := refuse_stranger(request, self._allowed_hosts):
             return frontend.error_response(refused)
+        if self._tape is not None:
+            handler = partial(self._respond, handler=self._tape.respond)
         fault = self._faults.take(request.method, request.path)
         if fault is None:
             return await handler(request)
@@ -348,6 +369,22 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _find_tape(
+    record: FilePath | None, upstream: ProviderName | None, replay: FilePath | None
+) -> Callable[[], Tape] | None:
+    """Return what makes the object that records or replays; `None` if the sandbox responds itself."""
+    if (record is None) != (upstream is None):
+        raise ValueError("record and upstream belong together: a folder, and the provider whose responses go there")
+    if record is not None and replay is not None:
+        raise ValueError("record and replay exclude each other")
+    if replay is not None:
+        return partial(Player, find_folder(replay))
+    if record is None or upstream is None:
+        return None
+    paths = {frontend.provider: frontend.base_path for frontend in _FRONTENDS}
+    return partial(Recorder, find_folder(record), upstream, paths[upstream])
 
 
 async def _record_status(request: web.Request, response: web.StreamResponse) -> None:

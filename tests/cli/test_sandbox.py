@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 
+from kellyapi.cli.json_output import JsonOutput
 from kellyapi.cli.main import main
 
 from .command import KELLYAPI, Run
@@ -84,3 +85,33 @@ def test_a_port_in_use_is_an_error(run: Run) -> None:
         code, out, err = run("sandbox", "--port", str(other.getsockname()[1]))
     assert (code, out) == (1, "")
     assert "is in use: choose another with --port, or a free one with --port 0" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--record", "calls"], "record and upstream belong together"),
+        (["--record", "calls", "--upstream", "khaya"], "recording khaya needs its key: set KHAYA_API_KEY"),
+        (["--replay", "calls"], "calls has no recordings"),
+    ],
+)
+def test_a_recording_that_cannot_begin_is_an_error(words: list[str], said: str, run: Run) -> None:
+    code, out, err = run("sandbox", "--port", "0", *words)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_sandbox_that_records_prints_the_address_for_its_provider_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("KHAYA_API_KEY", "key")
+
+    def end(url: str, urls: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        shown(url, urls)
+
+    output = JsonOutput()
+    shown = output.sandbox_started
+    monkeypatch.setattr(JsonOutput, "sandbox_started", lambda _, url, urls: end(url, urls))
+    assert main(["sandbox", "--port", "0", "--json", "--record", "calls", "--upstream", "khaya"]) == 0
+    assert list(json.loads(capfd.readouterr().out)["urls"]) == ["khaya"]

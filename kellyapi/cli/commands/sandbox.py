@@ -48,6 +48,18 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="english",
         help="whether speech in other languages is refused, or marked with its times (%(default)s)",
     )
+    parser.add_argument(
+        "--record",
+        metavar="FOLDER",
+        help="pass requests on to --upstream, whose calls are billed, and record them without keys",
+    )
+    parser.add_argument(
+        "--upstream",
+        metavar="PROVIDER",
+        choices=("kelly", "khaya", "skytells", "aerostack"),
+        help="the provider for --record, with its key and address from the environment",
+    )
+    parser.add_argument("--replay", metavar="FOLDER", help="play what was recorded, to equal requests")
     parser.add_argument("--quiet", action="store_true", help="log no requests on standard error; --json implies it")
 
 
@@ -63,19 +75,23 @@ def run(arguments: Namespace, output: Output) -> None:
         allow_hosts=arguments.allow_host,
         webhook_hosts=arguments.webhook_host,
         hear=arguments.hear,
+        record=arguments.record,
+        upstream=arguments.upstream,
+        replay=arguments.replay,
     )
     with nullcontext() if arguments.quiet or arguments.json else _request_log():
-        asyncio.run(_serve(sandbox, output))
+        asyncio.run(_serve(sandbox, output, arguments.upstream))
 
 
-async def _serve(sandbox: Sandbox, output: Output) -> None:
+async def _serve(sandbox: Sandbox, output: Output, upstream: str | None) -> None:
     import asyncio
 
     stopped = asyncio.Event()
     with _on_signals(stopped.set):
         await _start(sandbox)
         try:
-            output.sandbox_started(sandbox.url, sandbox.urls)
+            urls = {name: url for name, url in sandbox.urls.items() if upstream in (None, name)}
+            output.sandbox_started(sandbox.url, urls)
             await stopped.wait()
         finally:
             await sandbox.close()

@@ -1,0 +1,269 @@
+"""Calls to a real provider that are recorded in a folder, and played from it.
+
+A recording is a JSON file: the request, and the response. It has no header of the request but `Content-Type`, and "***"
+in place of keys, passwords and tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from aiohttp import web
+from attrs import frozen
+
+from kellyapi import NO_RETRY, PROVIDERS, ConfigurationError, KellyAPIError, PreparedRequest, Response, Timeout
+
+from .._data.files import save_file
+from .frontend import ApiError
+
+ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
+
+_SECRET_NAME = re.compile(r"auth|cookie|key|secret|token(?!s)", re.IGNORECASE)
+"""In the name of a header. Those of limits count tokens."""
+_KEPT = re.compile(rf"content-type|retry-after|x-(?!.*(?:{_SECRET_NAME.pattern})).*", re.IGNORECASE)
+"""The headers of a response that are kept."""
+_SECRET_FIELDS = re.compile(
+    rb'("(?:access_?token|api_?key|password|refresh_?token|secret|token)"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE
+)
+_SHORTEST_KEY = 8
+"""A shorter key is a word, such as `sandbox`, and may stand in any text."""
+_TIMEOUT = Timeout(total=600)
+
+RequestKey = tuple[str, str, str]
+"""What tells a request from others: method, path with query, and body."""
+
+
+class Tape(Protocol):
+    """Responds to the requests of a sandbox that records or plays."""
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Respond to a request."""
+
+    async def start(self) -> None:
+        """Prepare for requests."""
+
+    def check_address(self, url: str) -> None:
+        """Raise `ValueError` if requests would come back to the sandbox, which listens at this address."""
+
+    async def close(self) -> None:
+        """End the work."""
+
+
+@frozen(kw_only=True)
+class Recording:
+    """One call: a request without its key, and the response."""
+
+    method: str
+    path: str
+    """Path and query, as sent."""
+    content_type: str
+    body: bytes
+    status: int
+    headers: Mapping[str, str]
+    response: bytes
+
+    @property
+    def key(self) -> RequestKey:
+        """What a request must equal to get the response."""
+        return request_key(self.method, self.path, self.content_type, self.body)
+
+
+class Recorder:
+    """Passes requests on to a provider, and records them with their responses.
+
+    Args:
+        folder: Where the recordings go; it is made if it does not exist.
+        upstream: The provider. Its key and address are those of the environment.
+        base_path: The path of the provider's base URL in the sandbox.
+    """
+
+    def __init__(self, folder: Path, upstream: ProviderName, base_path: str) -> None:
+        self._folder, self._base_path = folder, base_path
+        self._client = PROVIDERS[upstream](retry=NO_RETRY, timeout=_TIMEOUT)
+        self._upstream = upstream
+        self._numbers: Iterator[int] = count(1)
+
+    async def start(self) -> None:
+        """Make the folder, and find the number of the next recording.
+
+        Raises:
+            ValueError: If the provider has no key.
+        """
+        if not self._client.configured:
+            variables = self._client.PROVIDER.variables
+            raise ValueError(f"recording {self._upstream} needs its key: set {variables}_API_KEY")
+        await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
+        names = await asyncio.to_thread(lambda: [path.name for path in self._folder.glob("*.json")])
+        self._numbers = count(1 + max((int(name.partition("-")[0]) for name in names if name[:1].isdigit()), default=0))
+
+    def check_address(self, url: str) -> None:
+        """Raise `ValueError` if the address of the provider is that of the sandbox."""
+        if self._client.base_url.startswith(url):
+            variables = self._client.PROVIDER.variables
+            raise ValueError(f"{variables}_BASE_URL is the sandbox itself: unset it where the sandbox is started")
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Pass a request on, and record it."""
+        number, body = next(self._numbers), await request.read()
+        found = await self._ask(request, body)
+        kept = {name: value for name, value in found.headers.items() if _KEPT.fullmatch(name)}
+        kind = request.headers.get("Content-Type", "")
+        keys = [*_secret_headers(request), self._client.api_key]
+        recording = Recording(
+            method=request.method,
+            path=without_secrets(request.raw_path.encode(), keys).decode(),
+            content_type=kind,
+            body=without_secrets(body, keys),
+            status=found.status,
+            headers={name: without_secrets(value.encode(), keys).decode() for name, value in kept.items()},
+            response=without_secrets(found.body, keys),
+        )
+        name = re.sub(r"[^\w.-]+", "-", recording.path.partition("?")[0], flags=re.ASCII).strip("-.")[:80]
+        file = self._folder / f"{number:04}-{request.method}-{name}.json"
+        await save_file(str(file), json.dumps(_to_json(recording), ensure_ascii=False, indent=2) + "\n")
+        return web.Response(status=found.status, headers=kept, body=found.body)
+
+    async def _ask(self, request: web.Request, body: bytes) -> Response:
+        """Send a request to the provider with its own key, and return the response, also that of an error."""
+        heard: list[Response] = []
+
+        def hear(request: PreparedRequest, response: Response) -> None:
+            heard.append(response)
+
+        names = ("Content-Type", "Accept")
+        headers = {name: request.headers[name] for name in names if name in request.headers}
+        client: Any = self._client.with_options(on_response=hear)
+        path = request.raw_path.removeprefix(self._base_path)
+        try:
+            found: Response = await client.request(
+                request.method, path, data=body or None, headers=headers, into=Response
+            )
+        except ConfigurationError as error:
+            raise ApiError(500, "INTERNAL_ERROR", f"The provider cannot be asked: {error.message}") from None
+        except KellyAPIError as error:
+            if not heard or not heard[-1].status:
+                message = f"{self._upstream} did not respond: {error.code}"
+                raise ApiError(502, "SERVICE_UNAVAILABLE", message) from None
+            found = heard[-1]
+        except ValueError as error:
+            raise ApiError(400, "VALIDATION_ERROR", str(error)) from None
+        return found
+
+    async def close(self) -> None:
+        """Close the connections to the provider."""
+        await self._client.close()
+
+
+class Player:
+    """Plays recordings: the responses to equal requests in their order, and then the last of them again."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._waiting: dict[RequestKey, list[Recording]] = {}
+
+    async def start(self) -> None:
+        """Read the recordings.
+
+        Raises:
+            ValueError: If there are none, or one cannot be read.
+        """
+        self._waiting = await asyncio.to_thread(_read_folder, self._folder)
+
+    def check_address(self, url: str) -> None:
+        """Do nothing: no request goes anywhere."""
+
+    async def respond(self, request: web.Request) -> web.StreamResponse:
+        """Respond as the provider did to an equal request."""
+        keys = _secret_headers(request)
+        path = without_secrets(request.raw_path.encode(), keys).decode()
+        body = without_secrets(await request.read(), keys)
+        waiting = self._waiting.get(request_key(request.method, path, request.headers.get("Content-Type", ""), body))
+        if not waiting:
+            raise ApiError(404, "NOT_RECORDED", f"Nothing was recorded for this {request.method} {request.path}.")
+        recording = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+        return web.Response(status=recording.status, headers=recording.headers, body=recording.response)
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def request_key(method: str, path: str, content_type: str, body: bytes) -> RequestKey:
+    """Return what equal requests have in common: the order of JSON fields and the boundary of a form do not count."""
+    try:
+        return method, path, json.dumps(json.loads(body), sort_keys=True)
+    except (ValueError, RecursionError):
+        boundary = re.search(r'boundary="?([^";]+)', content_type)
+        return method, path, (body.replace(boundary[1].encode(), b"boundary") if boundary else body).decode("latin-1")
+
+
+def without_secrets(data: bytes, values: Iterable[object]) -> bytes:
+    """Replace keys, and the values of JSON fields such as "password", by "***".
+
+    Args:
+        data: A body, a path or a header.
+        values: The keys, alone or behind "Bearer ".
+    """
+    for value in values:
+        key = value.rpartition(" ")[2] if isinstance(value, str) else ""
+        if len(key) >= _SHORTEST_KEY:
+            data = data.replace(key.encode(errors="replace"), b"***")
+    return _SECRET_FIELDS.sub(rb"\1***", data)
+
+
+def _secret_headers(request: web.Request) -> list[str]:
+    return [value for name, value in request.headers.items() if _SECRET_NAME.search(name)]
+
+
+def _read_folder(folder: Path) -> dict[RequestKey, list[Recording]]:
+    found = defaultdict(list)
+    for path in sorted(folder.glob("*.json")):
+        try:
+            recording = _from_json(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{path} is no recording") from None
+        found[recording.key].append(recording)
+    if not found:
+        raise ValueError(f"{folder} has no recordings")
+    return found
+
+
+def _to_json(recording: Recording) -> dict[str, Any]:
+    request = {"method": recording.method, "path": recording.path, "content_type": recording.content_type}
+    response = {"status": recording.status, "headers": dict(recording.headers)}
+    return {
+        "request": request | _body_to_json(recording.body),
+        "response": response | _body_to_json(recording.response),
+    }
+
+
+def _from_json(value: Any) -> Recording:
+    request, response = value["request"], value["response"]
+    return Recording(
+        method=request["method"],
+        path=request["path"],
+        content_type=request["content_type"],
+        body=_body_from_json(request),
+        status=int(response["status"]),
+        headers={str(name): str(each) for name, each in response["headers"].items()},
+        response=_body_from_json(response),
+    )
+
+
+def _body_to_json(body: bytes) -> dict[str, str]:
+    try:
+        return {"text": body.decode()}
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(body).decode()}
+
+
+def _body_from_json(value: Mapping[str, Any]) -> bytes:
+    text: str | None = value.get("text")
+    return base64.b64decode(value["base64"], validate=True) if text is None else text.encode()
