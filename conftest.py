@@ -30,6 +30,10 @@ from kellyapi import Sandbox, run_sync
 
 pytest_plugins = ["kellyapi.testing"]  # also where the library was installed before it had a plugin
 
+# The tests start many Pythons. Each would compile the library and pytest's plugins anew, which takes seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 _ANSWER = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 _TABLES = """
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
