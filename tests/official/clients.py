@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import inspect
 import json
 import os
 import socket
+import subprocess
 import sys
 import warnings
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -124,20 +126,29 @@ class CallRecorder:
         return lambda *args: [name, args]
 
 
+@cache
+def _old_names(packages: Path) -> subprocess.Popen[str]:
+    """Start a process that runs calls with the kellyapi that is in `packages`."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", Path(__file__).with_name("old_names.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": str(packages)},
+    )  # fmt: skip
+    atexit.register(process.communicate)
+    return process
+
+
 async def run_old_names(
     packages: Path, calls: Iterable[Callable[[Any], Any]], url: str, key: str = KEY
 ) -> list[dict[str, Any]]:
-    """Run calls of kellyapi 0.0.2.5 in a new process, with the kellyapi that is in `packages`.
+    """Run calls of kellyapi 0.0.2.5 in another process, with the kellyapi that is in `packages`.
 
     Returns:
         For each call `{"version": …, "value": …}`, with bytes as `{"base64": …}`, or `{"version": …, "caught": […],
         "error": …}`: the names of the old errors that catch the error, and its class.
     """
-    recorded_calls = [call(CallRecorder()) for call in calls]
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", Path(__file__).with_name("old_names.py"), url, key, json.dumps(recorded_calls),
-        stdout=PIPE, stderr=PIPE, env=os.environ | {"PYTHONPATH": str(packages)},
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return [json.loads(listener) for listener in out.decode().splitlines()]
+    process = _old_names(packages)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    print(json.dumps([url, key, [call(CallRecorder()) for call in calls]]), file=process.stdin, flush=True)
+    outcomes: list[dict[str, Any]] = json.loads(await asyncio.to_thread(process.stdout.readline))
+    return outcomes

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -57,5 +58,6 @@ def released(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFacto
         partial = tempfile.mkdtemp(dir=home)
         install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         subprocess.run([*install, "--target", partial, RELEASE], check=True)
-        Path(partial).rename(folder)  # so that an install that was broken off is not taken for one
+        with suppress(OSError):  # another process of the tests has installed it meanwhile
+            Path(partial).rename(folder)  # so that an install that was broken off is not taken for one
     return folder

@@ -1,6 +1,6 @@
-"""A program for kellyapi 0.0.2.5: `old_names.py URL KEY CALLS` runs the calls in order.
+"""A program for kellyapi 0.0.2.5. Each line of its input is JSON: `[url, key, [[method, [arguments]], …]]`.
 
-It prints each result as a line of JSON. `CALLS` is JSON: `[[method, [arguments]], …]`.
+It makes the calls in order, and prints all their results as a line of JSON.
 """
 
 import asyncio
@@ -22,8 +22,9 @@ OLD_ERRORS = (
 )
 
 
-async def main(url: str, key: str, calls: str) -> None:
-    for method, arguments in json.loads(calls):
+async def run(url: str, key: str, calls: list[tuple[str, list[object]]]) -> list[dict[str, object]]:
+    outcomes = []
+    for method, arguments in calls:
         api = KellyAPI(key, url)
         try:
             value = await getattr(api, method)(*arguments)
@@ -31,7 +32,9 @@ async def main(url: str, key: str, calls: str) -> None:
         except Exception as error:  # broad: the class of any error is reported
             caught = [name for name in OLD_ERRORS if isinstance(error, getattr(errors, name))]
             outcome = {"caught": caught, "error": type(error).__name__}
-        print(json.dumps({"version": kellyapi.__version__, **outcome}))
+        outcomes.append({"version": kellyapi.__version__, **outcome})
+    return outcomes
 
 
-asyncio.run(main(*sys.argv[1:]))
+for line in sys.stdin:
+    print(json.dumps(asyncio.run(run(*json.loads(line)))), flush=True)
