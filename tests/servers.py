@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
@@ -260,29 +258,3 @@ async def asked(*scripts: Script, **options: Any) -> AsyncIterator[tuple[Shop, S
     """Yield a client and its server."""
     async with Server(*scripts) as server, Shop(KEY, base_url=server.url, **{"retry": AT_ONCE, **options}) as shop:
         yield shop, server
-
-
-# In development mode asyncio also warns of slow steps, which are normal on a busy machine.
-_PATIENCE = "import logging; logging.getLogger('asyncio').setLevel('ERROR')\n"
-
-
-@asynccontextmanager
-async def script(source: str, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a script in another Python process in which every warning is an error."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", _PATIENCE + source, *arguments]
-    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
-    try:
-        async with asyncio.timeout(60):
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.communicate()
-
-
-async def run_script(source: str, *arguments: str) -> str:
-    """Run a script and return what it printed. It must succeed and write nothing to stderr."""
-    async with script(source, *arguments) as process:
-        out, err = await process.communicate()
-    assert (process.returncode, err) == (0, b""), err.decode()
-    return out.decode().strip()

@@ -197,9 +197,11 @@ def test_the_old_attributes_can_be_set(wire: Responses) -> None:
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    with ForkingPython("import aiohttp, attrs, cattrs", tmp_path_factory.mktemp("python")) as python:
-        yield python
+def python() -> Iterator[ForkingPython]:
+    """A Python that has imported what the library needs, but not the library."""
+    python = ForkingPython("import aiohttp, attrs, cattrs", "-X", "dev", "-W", "error")
+    yield python
+    python.close()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import run_script
+from processes import run_fresh
 
 import kellyapi
 
@@ -106,7 +106,7 @@ def test_each_protocol_names_its_source_once(name: str, documented: str) -> None
     assert documented.count("Source: https://") == 1, name
 
 
-async def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_until_a_name_needs_them() -> None:
+def test_importing_the_package_imports_neither_aiohttp_nor_asyncio_until_a_name_needs_them() -> None:
     script = """
 import sys, kellyapi
 assert not {"aiohttp", "asyncio", "attrs", "cattrs"} & set(sys.modules)
@@ -115,4 +115,4 @@ assert "aiohttp" not in sys.modules
 kellyapi.Khaya("a-key")
 assert "aiohttp" in sys.modules
 """
-    assert await run_script(script) == ""
+    assert run_fresh(script) == ""

@@ -9,22 +9,8 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
-from processes import ForkingPython
-from servers import (
-    AT_ONCE,
-    KEY,
-    OK,
-    Exchange,
-    Script,
-    Server,
-    Shop,
-    cut,
-    hang,
-    make_response,
-    pausing,
-    run_script,
-    script,
-)
+from processes import run_script, script
+from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, cut, hang, make_response, pausing
 
 from kellyapi import sync
 from kellyapi.errors import ConfigurationError, StatusError, TransportError
@@ -289,19 +275,11 @@ print(translate(), translate())
 }
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    with ForkingPython(IMPORTS, tmp_path_factory.mktemp("python")) as python:
-        yield python
-
-
 @pytest.mark.parametrize("source", SCRIPTS.values(), ids=SCRIPTS)
-async def test_a_plain_script_ends_without_a_warning_and_closes_its_connections(
-    source: str, python: ForkingPython
-) -> None:
+async def test_a_plain_script_ends_without_a_warning_and_closes_its_connections(source: str) -> None:
     kind = "audio/wav" if "stream" in source else "application/json"
     async with Server(make_response(body=b'"Maakye"', kind=kind)) as server:
-        assert (await asyncio.to_thread(python.run, HEAD + source, server.url)).replace('"', "") == "Maakye Maakye"
+        assert (await run_script(HEAD + source, server.url)).replace('"', "") == "Maakye Maakye"
         await server.until(lambda: server.open == 0)
 
 

@@ -6,11 +6,10 @@ import asyncio
 import inspect
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
-from processes import ForkingPython
-from servers import Exchange, Server, make_response, run_script
+from processes import run_script
+from servers import Exchange, Server, make_response
 
 from kellyapi import KellyAPI, iterate_sync, run_sync
 
@@ -26,12 +25,6 @@ predictions = Skytells("a-key", base_url=sys.argv[1]).predictions
 def translate():
     return run_sync(khaya.translate("Good morning", "en-tw")).text
 """
-
-
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    with ForkingPython(IMPORTS, tmp_path_factory.mktemp("python")) as python:
-        yield python
 
 
 async def respond(exchange: Exchange) -> None:
@@ -115,18 +108,18 @@ other.join()
 
 
 @pytest.mark.parametrize(("program", "printed"), PROGRAMS.values(), ids=PROGRAMS)
-async def test_a_program_ends_without_a_warning(program: str, printed: str, python: ForkingPython) -> None:
+async def test_a_program_ends_without_a_warning(program: str, printed: str) -> None:
     kind = "audio/wav" if "stream(" in program else "application/json"
     async with Server(make_response(body=b'"Maakye"', kind=kind) if "stream(" in program else respond) as server:
         quiet = "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n"  # of forks beside threads
-        assert await asyncio.to_thread(python.run, HEAD + quiet + program, server.url) == printed
+        assert await run_script(HEAD + quiet + program, server.url) == printed
         await server.until(lambda: server.open == 0)
 
 
-async def test_a_half_read_iterator_cancels_its_prediction_when_the_program_ends(python: ForkingPython) -> None:
+async def test_a_half_read_iterator_cancels_its_prediction_when_the_program_ends() -> None:
     program = 'half = iterate_sync(predictions.follow("a1", cancel_on_exit=True)); next(half)'
     async with Server(respond) as server:
-        await asyncio.to_thread(python.run, HEAD + program, server.url)
+        await run_script(HEAD + program, server.url)
         assert [seen.target for seen in server.requests] == ["/predictions/a1", "/predictions/a1/cancel"]
 
 

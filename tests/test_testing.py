@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import configparser
 import json
-import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import IMPORTS, ForkingPython
 
 from kellyapi import KellyAPI, Sandbox
 
@@ -68,21 +68,38 @@ async def test_it_again_without_the_past(kelly_api, kelly_sandbox):
 async def test_a_page_that_holds_the_loop(kelly_sandbox):
     assert bot.page("Good morning") == "Maakye"
 """
-ASYNCIO = ["-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function", "-o"]
+# pytest warns that `-p asyncio` names a module that is imported already.
+ASYNCIO = [
+    "-W",
+    "ignore:Module already imported",
+    "-p",
+    "asyncio",
+    "-o",
+    "asyncio_default_fixture_loop_scope=function",
+    "-o",
+]
 Run = Callable[..., pytest.RunResult]
+PYTEST = "import sys, pytest; sys.exit(pytest.main())"
+
+
+@pytest.fixture(scope="module")
+def python() -> Iterator[ForkingPython]:
+    """A Python that has imported the library and pytest, but not the plugin."""
+    python = ForkingPython(f"{IMPORTS}\nimport pytest", "-X", "dev", "-W", "error")
+    yield python
+    python.close()
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(pytester: pytest.Pytester, python: ForkingPython) -> Run:
     """Run pytest in a process where every warning is an error, with the plugin and a bot."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]))
     pytester.makepyfile(bot=BOT)
 
     def run(*arguments: str, plugin: bool = True) -> pytest.RunResult:
         given = [*(["-p", "kellyapi.testing"] if plugin else []), *arguments]
         given += [f"-pno:{name}" for name in ("asyncio", "anyio") if name not in arguments]
-        command = (sys.executable, "-X", "dev", "-W", "error", "-m", "pytest", "-W", "error", "--strict-markers")
-        return pytester.run(*command, *given)
+        code, out, err = python.execute(PYTEST, "-W", "error", "--strict-markers", *given)
+        return pytest.RunResult(code, out.splitlines(), err.splitlines(), 0)
 
     return run
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
-
 import pytest
-from processes import ForkingPython
+from processes import run_script
 from servers import Server, make_response
 
-from .lifetime_programs import HEAD, IMPORTS
+from .lifetime_programs import HEAD
 
 PROGRAMS = {
     "a block": (1, """
@@ -321,19 +318,13 @@ asyncio.run(main())
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    with ForkingPython(IMPORTS + 'Khaya("a-key")', tmp_path_factory.mktemp("python")) as python:
-        yield python
-
-
 @pytest.mark.parametrize(("connections", "program"), PROGRAMS.values(), ids=PROGRAMS)
 async def test_a_program_ends_without_a_warning_and_closes_its_connections(
-    connections: int | None, program: str, python: ForkingPython
+    connections: int | None, program: str
 ) -> None:
     async with Server(
         make_response(body=b'"Maakye"', kind="audio/wav" if "stream(" in program else "application/json")
     ) as server:
-        assert await asyncio.to_thread(python.run, HEAD + program, server.url) == ""
+        assert await run_script(HEAD + program, server.url) == ""
         await server.until(lambda: server.open == 0)
         assert connections in (None, server.connections)

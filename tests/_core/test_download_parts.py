@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from file_server import DATA, HALF, TAG, Delivery, delivered, names, only
-from servers import script
+from processes import script
 
 from kellyapi import TransportError
 

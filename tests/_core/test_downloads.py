@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from file_server import DATA, HALF, TAG, Delivery, delivered, head, names, only
-from servers import Exchange, Server, run_script
+from processes import run_script
+from servers import Exchange, Server
 
 from kellyapi import KellyAPI, Skytells, TransportError
 

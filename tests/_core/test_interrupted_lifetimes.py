@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from servers import Server, hang, run_script, script
+from processes import run_script, script
+from servers import Server, hang
 
 from .lifetime_programs import HEAD
 

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from .command import KELLYAPI, Run
+from .command import Run, start
 from .fake_khaya import KEY, Server
 
 
@@ -128,7 +127,7 @@ def test_ctrl_c_ends_the_program_with_130(khaya: Server) -> None:
         answer.wait()
 
     khaya.before_response = hold
-    with subprocess.Popen([*KELLYAPI, "translate", "Hello", "en-tw"], stdout=-1, stderr=-1) as process:
+    with start("translate", "Hello", "en-tw") as process:
         asked.wait()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate()

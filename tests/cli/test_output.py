@@ -13,7 +13,7 @@ import pytest
 
 from kellyapi.cli.main import main
 
-from .command import KELLYAPI, Run, type_in
+from .command import KELLYAPI, Run, execute, type_in
 from .fake_khaya import HEARD, SEGMENTS, WAV, Server
 
 
@@ -167,24 +167,24 @@ def test_the_command_reads_bytes_and_writes_utf_8_in_any_locale(khaya: Server) -
 
 def test_a_warning_of_the_provider_is_printed_on_standard_error(khaya: Server) -> None:
     khaya.put("/asr/v3/transcribe", {"text": "hello", "warnings": ["'en' is a legacy code"]})
-    done = subprocess.run([*KELLYAPI, "transcribe", "-"], input=WAV, capture_output=True, check=True)
-    assert done.stdout.split() == [b"hello"]
-    assert done.stderr.splitlines() == [b"warning: 'en' is a legacy code"]
+    code, out, err = execute("transcribe", "-", input=WAV)
+    assert (code, out.split()) == (0, [b"hello"])
+    assert err.splitlines() == [b"warning: 'en' is a legacy code"]
 
 
 def test_a_text_that_the_sandbox_cannot_translate_is_printed_with_a_warning() -> None:
-    command = [*KELLYAPI, "--sandbox", "translate", "The lorry is late", "en-tw"]
-    done = subprocess.run(command, capture_output=True, check=True)
-    assert done.stdout.decode().split(os.linesep) == ["⟦tw⟧ The lorry is late", ""]
-    assert done.stderr.splitlines() == [b"warning: not translated: unknown from en to tw"]
-    done = subprocess.run([*command, "--json"], capture_output=True, check=True)
-    assert json.loads(done.stdout)["warnings"] == ["not translated: unknown from en to tw"]
-    assert done.stderr == b""
+    words = ["--sandbox", "translate", "The lorry is late", "en-tw"]
+    code, out, err = execute(*words)
+    assert (code, out.decode().split(os.linesep)) == (0, ["⟦tw⟧ The lorry is late", ""])
+    assert err.splitlines() == [b"warning: not translated: unknown from en to tw"]
+    code, out, err = execute(*words, "--json")
+    assert json.loads(out)["warnings"] == ["not translated: unknown from en to tw"]
+    assert (code, err) == (0, b"")
 
 
 def test_with_json_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:
     khaya.put("/asr/v3/transcribe", {"text": "hello", "warnings": ["'en' is a legacy code"]})
     words = ["--json", "transcribe", "-", "--language", "en"]
-    done = subprocess.run([*KELLYAPI, *words], input=WAV, capture_output=True, check=True)
-    assert json.loads(done.stdout)["warnings"] == ["'en' is a legacy code"]
-    assert done.stderr == b""
+    code, out, err = execute(*words, input=WAV)
+    assert json.loads(out)["warnings"] == ["'en' is a legacy code"]
+    assert (code, err) == (0, b"")

@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import threading
 import urllib.request
@@ -16,7 +15,7 @@ import pytest
 from kellyapi.cli.json_output import JsonOutput
 from kellyapi.cli.main import main
 
-from .command import KELLYAPI, Run
+from .command import Run, start
 
 
 def ask(url: str) -> str:
@@ -30,14 +29,13 @@ def ask(url: str) -> str:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_sandbox_ends_with_its_engines_on_a_signal(number: signal.Signals) -> None:
-    with subprocess.Popen([*KELLYAPI, "sandbox", "--port", "0", "--quiet"], stdout=-1, stderr=-1) as process:
-        assert process.stdout
+    with start("sandbox", "--port", "0", "--quiet") as process:
         lines = [process.stdout.readline().decode() for _ in range(5)]
         url = lines[0].split()[2].rstrip(",")
         assert ask(url) == "Maakye"
         process.send_signal(number)
         # The engines' process has the same standard error: this returns when both have ended.
-        rest = process.communicate(timeout=30)
+        rest = process.communicate()
     assert (process.returncode, *rest) == (0, b"", b"")
     assert lines[1:] == [
         f"export KELLYAI_BASE_URL={url} KELLYAI_API_KEY=sandbox\n",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import re
 import signal
-import subprocess
 import urllib.error
 import urllib.request
 
 import pytest
 
-from .command import KELLYAPI, Run
+from .command import Run, start
 
 KEY = "Ocp-Apim-Subscription-Key"
 PATHS = ("/v1/languages?subscription-key=secret", "/no/such/%1Bpath", "/v1/languages")
@@ -29,14 +28,13 @@ def ask(url: str, path: str, **headers: str) -> int:
 
 def serve(*words: str, host: str = "localhost") -> tuple[list[int], str, str]:
     """Run the command, send it three requests, and return their statuses, its output and its log."""
-    with subprocess.Popen([*KELLYAPI, "sandbox", "--port", "0", *words], stdout=-1, stderr=-1) as process:
-        assert process.stdout
+    with start("sandbox", "--port", "0", *words) as process:
         first = process.stdout.readline().decode()
         url = json.loads(first)["url"] if "--json" in words else first.split()[2].rstrip(",")
 
         statuses = [ask(url, path, Host=f"{host}:1") for path in PATHS]
         process.send_signal(signal.SIGTERM)
-        out, log = process.communicate(timeout=30)
+        out, log = process.communicate()
     assert process.returncode == 0
     return statuses, first + out.decode(), log.decode()
 

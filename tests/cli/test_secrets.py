@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import pytest
 from _core.shown_secrets import ECHO, secrets_in
-from processes import ForkingPython
+from processes import strict_python
 from servers import KEY, Script, Server, cut, make_response
 
-COMMAND = "from kellyapi.cli.main import main; sys.exit(main())"
+COMMAND = "import sys; from kellyapi.cli.main import main; sys.exit(main())"
 COMMANDS = (
     ("predictions", "list", "--json"), ("predictions", "cancel", "a1"), ("run", "m", "-i", "prompt=x"), ("unheard",)
 )  # fmt: skip
@@ -21,22 +20,16 @@ SAYINGS: dict[str, Script] = {
 }
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    with ForkingPython("import kellyapi.cli.main; kellyapi.KellyAPI('key')", tmp_path_factory.mktemp("python")) as one:
-        yield one
-
-
 @pytest.mark.parametrize("script", SAYINGS.values(), ids=SAYINGS)
 async def test_the_command_shows_no_key_whatever_the_server_sends(
-    script: Script, python: ForkingPython, monkeypatch: pytest.MonkeyPatch
+    script: Script, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with Server(script) as server:
         for name in ("SKYTELLS", "KHAYA", "KELLYAI", "AEROSTACK"):
             monkeypatch.setenv(f"{name}_API_KEY", KEY)
         monkeypatch.setenv("SKYTELLS_BASE_URL", server.url)
         for words in COMMANDS:
-            _, out, err = await asyncio.to_thread(python.execute, COMMAND, *words)
+            _, out, err = await asyncio.to_thread(strict_python().execute, COMMAND, *words)
             said = out + err
             assert said
             assert secrets_in(said) == []

@@ -18,7 +18,8 @@ import pytest
 from aiohttp import web
 from attrs import frozen
 from PIL import Image
-from servers import Exchange, Server, make_response, script
+from processes import script
+from servers import Exchange, Server, make_response
 
 from kellyapi import ConfigurationError, Sandbox, Skytells
 

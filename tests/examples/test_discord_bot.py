@@ -12,7 +12,8 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
-from servers import Exchange, Script, Server, hang, make_response, script
+from processes import script
+from servers import Exchange, Script, Server, hang, make_response
 
 from kellyapi import Sandbox
 from kellyapi.languages import TRANSLATION

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 import soundfile
-from servers import script
+from processes import script
 
 from kellyapi import KellyAPI
 from kellyapi.sandbox.engines.voice.audio_files import resample

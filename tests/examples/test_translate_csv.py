@@ -6,13 +6,13 @@ import asyncio
 import json
 import signal
 import tracemalloc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
-from processes import ForkingPython
-from servers import Exchange, Script, Server, make_response, script
+from processes import script, strict_python
+from servers import Exchange, Script, Server, make_response
 
 from kellyapi import Sandbox
 
@@ -44,19 +44,12 @@ def example(*more: str, to: str = "tw", workers: int = 1) -> tuple[str, ...]:
 Run = Callable[..., Awaitable[tuple[int, str]]]
 
 
-@pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkingPython]:
-    imports = "import runpy, csv, sqlite3, rich.console, rich.progress, kellyapi; kellyapi.KellyAPI('key')"
-    with ForkingPython(imports, tmp_path_factory.mktemp("python")) as python:
-        yield python
-
-
 @pytest.fixture
-def run(python: ForkingPython) -> Run:
+def run() -> Run:
     """Run the example to its end; return its exit code and its log."""
 
     async def run(*arguments: str) -> tuple[int, str]:
-        code, out, log = await asyncio.to_thread(python.execute, *arguments)
+        code, out, log = await asyncio.to_thread(strict_python().execute, *arguments)
         assert out == ""
         assert [line for line in complaints(log) if not line.startswith("line ")] == []
         return code, log

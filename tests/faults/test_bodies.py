@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from fake_clock import run
-from servers import make_response, run_script
+from processes import run_script
+from servers import make_response
 
 from kellyapi import DecodingError
 

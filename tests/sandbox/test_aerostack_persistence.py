@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 import tempfile
 from pathlib import Path
 
 import aiohttp
 import pytest
+from processes import AsyncScript, plain_python
 
 from kellyapi import AuthenticationError, NotFoundError, Sandbox
 from kellyapi.sandbox.store import Store
@@ -91,9 +91,7 @@ async def test_acknowledged_data_survives_a_kill_of_the_process(tmp_path: Path) 
         "        print(sandbox.port, flush=True); await asyncio.Event().wait()\n"
         "asyncio.run(main())"
     )
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(tmp_path), stdout=asyncio.subprocess.PIPE
-    )
+    child = await AsyncScript.start(plain_python(), program, str(tmp_path))
     url = f"http://127.0.0.1:{int(await child.stdout.readline())}/v1/cache/set"
     headers = {"X-Aerostack-Key": "key"}
     async with aiohttp.ClientSession(headers=headers) as session:

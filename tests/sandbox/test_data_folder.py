@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import signal
-import sys
 from collections import Counter
 from itertools import count
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, cast
 
 import aiohttp
 import pytest
+from processes import AsyncScript, plain_python
 
 from kellyapi import Sandbox
 from kellyapi.sandbox.engines.supervisor import EngineSupervisor
@@ -36,12 +36,9 @@ asyncio.run(main())
 SMALL_DISK = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))" + PROGRAM
 
 
-async def start(program: str, folder: Path) -> tuple[asyncio.subprocess.Process, str]:
+async def start(program: str, folder: Path) -> tuple[AsyncScript, str]:
     """Start a sandbox in a process, and return the process and the sandbox's address."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(folder), SCHEMA, stdout=asyncio.subprocess.PIPE
-    )
-    assert child.stdout
+    child = await AsyncScript.start(plain_python(), program, str(folder), SCHEMA)
     return child, f"http://127.0.0.1:{int(await child.stdout.readline())}"
 
 

@@ -6,13 +6,12 @@ import os
 import re
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from cli.command import KELLYAPI
+from cli.command import start
 from kellyapi import Sandbox, Skytells, run_sync
 
 FOX = ["run", "truefusion", "-i", "prompt=a fox", "-i", "width=64", "-i", "height=64", "--interval", "0.01"]
@@ -43,10 +42,7 @@ class Terminal:
 
     def __init__(self, *words: str) -> None:
         self._ours, theirs = os.openpty()
-        self._process = subprocess.Popen(
-            [*KELLYAPI, *words], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
-        )
-        os.close(theirs)
+        self._process = start(*words, streams=(theirs, theirs, theirs), session=True)
         self._last = time.monotonic() + 60
         self.shown = ""
 
@@ -66,11 +62,10 @@ class Terminal:
         """Read the rest and return the exit code."""
         while self._read():
             pass
-        return self._process.wait(30)
+        return self._process.wait()
 
     def close(self) -> None:
-        self._process.kill()
-        self._process.wait()
+        self._process.end()
         os.close(self._ours)
 
     def _read(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.command import KELLYAPI, Run
+from cli.command import KELLYAPI, Run, execute
 from kellyapi.cli.arguments import model_input
 
 from .terminal import FOX, ID, PNG, ask
@@ -22,11 +22,11 @@ FAILING = ["run", "truefusion", "-i", "prompt=fail please", "--interval", "0.01"
 
 @pytest.mark.usefixtures("_quick")
 def test_a_prediction_is_run_and_its_outputs_are_downloaded() -> None:
-    done = subprocess.run([*KELLYAPI, *FOX, "-o", "made"], capture_output=True, text=True, check=True)
+    code, out, err = execute(*FOX, "-o", "made")
     (path,) = Path("made").iterdir()
-    assert done.stdout == f"{path}\n"
+    assert (code, out.decode()) == (0, f"{path}\n")
     assert path.read_bytes().startswith(PNG)
-    lines = done.stderr.splitlines()
+    lines = err.decode().splitlines()
     assert re.fullmatch(rf"prediction {ID}", lines[0])
     assert lines[-1].startswith("succeeded · truefusion · ")
     assert lines[-1].endswith(" credits")

@@ -12,7 +12,8 @@ from typing import Any
 
 import anyio
 import pytest
-from servers import Exchange, Server, hang, make_response, script
+from processes import script
+from servers import Exchange, Server, hang, make_response
 
 from kellyapi import Prediction, Skytells
 

@@ -10,7 +10,8 @@ from contextlib import aclosing
 from typing import Any
 
 import pytest
-from servers import Exchange, Script, Server, make_response, run_script
+from processes import run_script
+from servers import Exchange, Script, Server, make_response
 
 from kellyapi import Prediction, PredictionFailedError, Skytells, StatusError, WaitTimeoutError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from servers import run_script
+from processes import run_script
 
 from kellyapi import Deliveries, MemoryDeliveries, SQLiteDeliveries, WebhookDelivery, WebhookReceiver
 

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import pytest
 from multidict import CIMultiDict
-from servers import run_script
+from processes import run_fresh, run_script
 from starlette.datastructures import Headers as StarletteHeaders
 from werkzeug.datastructures import Headers as WerkzeugHeaders
 
@@ -362,6 +362,6 @@ async def test_a_path_that_cannot_be_used_says_why(tmp_path: Path) -> None:
             await SQLiteDeliveries(path).claim("a")
 
 
-async def test_naming_the_receiver_imports_no_server() -> None:
+def test_naming_the_receiver_imports_no_server() -> None:
     loaded = "import sys, kellyapi; kellyapi.WebhookReceiver; kellyapi.verify_webhook; print('aiohttp' in sys.modules)"
-    assert await run_script(loaded) == "False"
+    assert run_fresh(loaded) == "False"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import sys
-from asyncio.subprocess import PIPE, Process
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 from aiohttp import ClientSession
-from servers import run_script
+from processes import AsyncScript, plain_python, run_script
 
 from .webhook_calls import PATH
 
@@ -49,7 +46,7 @@ asyncio.run(main())
 class Server:
     """An aiohttp server with a receiver, in a process of its own."""
 
-    def __init__(self, process: Process, lines: list[str], port: int) -> None:
+    def __init__(self, process: AsyncScript, lines: list[str], port: int) -> None:
         self._process = process
         self._lines = lines
         self._port = port
@@ -64,7 +61,6 @@ class Server:
         """Wait for the next delivery that reaches the handler, and return its id."""
         if self._lines:
             return self._lines.pop(0)
-        assert self._process.stdout is not None
         return (await self._process.stdout.readline()).decode().strip()
 
     async def kill(self) -> None:
@@ -74,7 +70,7 @@ class Server:
 
     async def stop(self) -> list[str]:
         """End the process by its own clean-up, and return the ids that have reached the handler meanwhile."""
-        out, _ = await self._process.communicate(b"")  # which closes its stdin
+        out, _ = await self._process.communicate()  # which closes its stdin
         assert self._process.returncode == 0
         return self._lines + out.decode().split()
 
@@ -88,11 +84,8 @@ class Servers:
 
     async def start(self, *, answer_first: bool = True, hangs: bool = False) -> Server:
         options = "answer first" if answer_first else "", "hangs" if hangs else ""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", SERVER, str(self.file), *options, stdin=PIPE, stdout=PIPE
-        )
+        process = await AsyncScript.start(plain_python(), SERVER, str(self.file), *options)
         self._stack.push_async_callback(_end, process)
-        assert process.stdout is not None
         lines = []
         while not (line := (await process.stdout.readline()).decode().strip()).isdigit():
             assert line  # otherwise the server could not start
@@ -103,7 +96,7 @@ class Servers:
         return {path.name for path in self.file.parent.iterdir() if "-owner-" in path.name}
 
 
-async def _end(process: Process) -> None:
+async def _end(process: AsyncScript) -> None:
     if process.returncode is None:
         process.kill()
         await process.communicate()
