@@ -74,7 +74,9 @@ def brands(count: int) -> bytes:
         (tag(0x7F) + b"fLaC", "audio/flac"),
         (tag(2**21 + 1) + b"fLaC", "audio/flac"),
         (b"ID3\4\0\0\0\0\0\x80" + bytes(128) + b"fLaC", "audio/mpeg"),
-        (brands(60), "image/avif"),
+        (tag(4)[:10] + b"\xff" * 4 + b"fLaC", "audio/flac"),
+        (tag(4)[:5] + b"\xef" + tag(4)[6:] + b"fLaC", "audio/flac"),  # all flags but that of a footer
+        (brands(60) + bytes(8), "image/avif"),
         (brands(61), "video/mp4"),
         (brands(1)[:16] + b"avif", "image/avif"),
         (b"\0\0\0\x10ftypmp42" + bytes(4) + b"avif", "video/mp4"),
@@ -98,6 +100,7 @@ def test_what_tells_the_kind_may_stand_so_far_from_the_beginning(data: bytes, mi
         (b"ID3\4", False),
         (tag(30) + bytes(11), False),
         (tag(30) + bytes(12), True),
+        (tag(0)[:6] + b"\x80" + bytes(5), True),  # no tag has such a size
         (tag(2**21)[: 2**20 + 11], False),
         (tag(2**21)[: 2**20 + 12], True),
     ],
