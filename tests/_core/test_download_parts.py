@@ -128,7 +128,7 @@ async def test_the_part_file_of_a_killed_program_is_resumed(tmp_path: Path) -> N
             assert process.stdout
             await process.stdout.readline()
             process.kill()
-            await process.wait()
+            await process.communicate()
         part = only(tmp_path)
         size = part.stat().st_size
         assert 0 < size <= HALF
