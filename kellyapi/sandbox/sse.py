@@ -53,7 +53,7 @@ def completion_chunks(completion: dict[str, Any], stream_options: Any) -> Iterat
         yield chunk(choice, {"role": "assistant", "content": None if text is None else ""})
         tokens = (choice.get("logprobs") or {}).get("content")
         for place, word in enumerate(split_words(text or "")):
-            logprobs = {"logprobs": {"content": [tokens[place]], "refusal": None}} if tokens else {}
+            logprobs = {"logprobs": {"content": tokens[place : place + 1], "refusal": None}} if tokens else {}
             yield chunk(choice, {"content": word}, **logprobs)
         for place, call in enumerate(choice["message"].get("tool_calls", ())):
             function = call["function"]

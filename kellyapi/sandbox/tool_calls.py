@@ -26,7 +26,12 @@ Refuse = Callable[[str, str], ApiError]
 MAX_TOOLS = 128
 _MAX_PROMPT = 10_000
 """Characters of a message that are searched."""
-_MAX_FIELDS = 50
+_MAX_DESCRIPTION = 1000
+"""Characters of a description that are searched."""
+_MAX_FIELDS = 200
+"""Fields of the arguments of one call."""
+_MAX_CHOICES = 200
+"""Values of an `enum` that are looked for in the message."""
 _MAX_DEPTH = 4
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]++|[A-Z]++|[0-9]++")
@@ -150,7 +155,7 @@ def choose_calls(turns: list[Turn], options: ToolOptions) -> list[dict[str, str]
         {
             "id": f"call_{uuid.uuid4().hex[:24]}",
             "name": tool.name,
-            "arguments": json.dumps(_make_arguments(tool.parameters, prompt), ensure_ascii=False),
+            "arguments": _make_arguments(tool.parameters, prompt),
         }
         for tool in chosen
     ]
@@ -192,7 +197,8 @@ def _read_tool(tool: Any, param: str, refuse: Refuse) -> Tool | None:
     parameters = function.get("parameters")
     if not (parameters is None or isinstance(parameters, dict)):
         raise refuse(f"{param}.function.parameters", "must be a JSON Schema.")
-    return Tool(name, str(function.get("description") or ""), parameters)
+    description = function.get("description")
+    return Tool(name, description[:_MAX_DESCRIPTION] if isinstance(description, str) else "", parameters)
 
 
 def _folded(words: list[str]) -> set[str]:
@@ -201,16 +207,18 @@ def _folded(words: list[str]) -> set[str]:
     return {word.removesuffix("s") if len(word) > 3 else word for word in lowered}
 
 
-def _make_arguments(schema: Any, prompt: str) -> dict[str, Any]:
-    start = prompt.find("{")
-    if start >= 0:
-        try:
-            given, _ = json.JSONDecoder().raw_decode(prompt, start)
-        except (ValueError, RecursionError):
-            given = None
-        if isinstance(given, dict):
-            return given
-    return _ArgumentMaker(prompt).make_object(schema, 0)
+def _make_arguments(schema: Any, prompt: str) -> str:
+    """Return arguments as JSON text: the JSON object that is in the message, or what fits the schema."""
+    try:
+        start = prompt.find("{")
+        given = json.JSONDecoder().raw_decode(prompt, start)[0] if start >= 0 else None
+    except (ValueError, RecursionError):
+        given = None
+    try:
+        arguments = given if isinstance(given, dict) else _ArgumentMaker(prompt).make_object(schema, 0)
+        return json.dumps(arguments, ensure_ascii=False)
+    except RecursionError:
+        return "{}"
 
 
 @define
@@ -220,6 +228,7 @@ class _ArgumentMaker:
     prompt: str
     numbers: Iterator[str] = field(init=False)
     texts: list[str] = field(init=False)
+    fields_left: int = _MAX_FIELDS
 
     def __attrs_post_init__(self) -> None:
         self.numbers = iter(_NUMBERS.findall(self.prompt))
@@ -232,9 +241,15 @@ class _ArgumentMaker:
         fields = fields if isinstance(fields, dict) else {}
         needed = schema.get("required")
         names = [name for name in fields if not isinstance(needed, list) or name in needed]
-        return {name: self._make_field(name, fields[name], depth) for name in names[:_MAX_FIELDS]}
+        made: dict[str, Any] = {}
+        for name in names:
+            if self.fields_left <= 0:
+                break
+            made[name] = self._make_field(name, fields[name], depth)
+        return made
 
     def _make_field(self, name: str, schema: Any, depth: int) -> Any:
+        self.fields_left -= 1
         schema = schema if isinstance(schema, dict) else {}
         given = re.search(rf"\b{re.escape(name)}\s*+[:=]\s*+(?:\"([^\"]*+)\"|([^\s,;]++))", self.prompt)
         kind = _type_of(schema)
@@ -247,7 +262,8 @@ class _ArgumentMaker:
         choices = schema.get("enum")
         if isinstance(choices, list) and choices:
             lowered = self.prompt.lower()
-            return next((each for each in choices if str(each).lower() in lowered), choices[0])
+            named = (each for each in choices[:_MAX_CHOICES] if isinstance(each, (str, int)))
+            return next((each for each in named if str(each).lower() in lowered), choices[0])
         match kind:
             case "number" | "integer":
                 return _number(next(self.numbers, ""), kind, schema.get("default"))

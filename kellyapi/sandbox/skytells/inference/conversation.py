@@ -25,6 +25,8 @@ from . import content_filter
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 MAX_TOP_LOGPROBS = 20
+_MOST_LOGPROBS = 1000
+"""Words of a reply that get logprobs: with all their alternatives they take a hundred times the space."""
 
 
 @frozen
@@ -177,7 +179,7 @@ async def make_reply(
 def make_logprobs(text: str, top: int) -> list[dict[str, Any]]:
     """Return how likely the words of a reply were: the first choice is always the one that was taken."""
     tokens = []
-    for place, word in enumerate(split_words(text)):
+    for place, word in enumerate(split_words(text)[:_MOST_LOGPROBS]):
         token, logprob = {"token": word, "bytes": list(word.encode("utf-8", "replace"))}, place % 4 / -8 or 0.0
         others = [{**token, "logprob": logprob - rank} for rank in range(top)]
         tokens.append({**token, "logprob": logprob, "top_logprobs": others})
