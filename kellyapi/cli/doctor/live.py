@@ -33,7 +33,17 @@ from kellyapi import (
 
 from .findings import Finding, State
 from .machine import silence
-from .shapes import Difference, JSONShape, compare, merge, shape_of_json, shape_of_type, with_keyed
+from .shapes import (
+    Difference,
+    JSONShape,
+    compare,
+    merge,
+    places,
+    shape_of_json,
+    shape_of_type,
+    with_anything,
+    with_keyed,
+)
 
 _REPORT = "attach the output of this command with --json to an issue of kellyapi; .raw of a result has the whole value"
 _LEFT_OUT = re.compile(r"see its \.raw: (\$\S*): (expected [a-z]+(?: [a-z]+)*)")
@@ -53,7 +63,9 @@ class LiveCall:
     reads: Any = None
     """The type that the response is read into, if it is public."""
     keyed: Sequence[str] = ()
-    """Fields of the response whose own fields are data, such as the codes of languages."""
+    """Paths of objects whose fields are data, such as the codes of languages."""
+    anything: Sequence[str] = ()
+    """Paths of values that users choose."""
     untouched: bool = False
     """Whether the library returns the response as it is."""
     units: str | None = None
@@ -82,9 +94,9 @@ FREE_CALLS = (
             send=lambda client, service=service: client.languages(service),  # type: ignore[misc]
             keyed=keyed,
         )
-        for service, keyed in (("translation", ["languages"]), ("transcription", []), ("synthesis", ["languages"]))
+        for service, keyed in (("translation", ["$.languages"]), ("transcription", []), ("synthesis", ["$.languages"]))
     ),
-    LiveCall(provider="khaya", name="voices", send=lambda client: client.voices(), keyed=["speakers"]),
+    LiveCall(provider="khaya", name="voices", send=lambda client: client.voices(), keyed=["$.speakers"]),
     LiveCall(
         provider="skytells",
         name="models.list",
@@ -100,9 +112,19 @@ FREE_CALLS = (
     ),
     LiveCall(provider="aerostack", name="search.types", send=lambda client: client.search.types()),
     LiveCall(provider="aerostack", name="search.count", send=lambda client: client.search.count()),
-    LiveCall(provider="aerostack", name="cache.get", send=lambda client: client.cache.get("kellyapi-doctor")),
+    LiveCall(
+        provider="aerostack",
+        name="cache.get",
+        send=lambda client: client.cache.get("kellyapi-doctor"),
+        anything=["$.value"],
+    ),
     LiveCall(provider="aerostack", name="cache.list", send=lambda client: client.cache.list(limit=1)),
-    LiveCall(provider="aerostack", name="queue.jobs", send=lambda client: client.queue.jobs(limit=1)),
+    LiveCall(
+        provider="aerostack",
+        name="queue.jobs",
+        send=lambda client: client.queue.jobs(limit=5),
+        anything=["$.jobs[].data"],
+    ),
     LiveCall(provider="aerostack", name="storage.list", send=lambda client: client.storage.list(limit=1)),
     LiveCall(provider="aerostack", name="storage.exists", send=lambda client: client.storage.exists("kellyapi-doctor")),
 )
@@ -275,10 +297,10 @@ def _differences(call: LiveCall, found: JSONShape | None, played: JSONShape | No
     """Return the differences. A field is missing only if the sandbox plays it, and unknown if nobody knows it."""
     if found is None or played is None:
         return []
-    played, found = with_keyed(played, call.keyed), with_keyed(found, call.keyed)
+    played, found = (with_anything(with_keyed(each, call.keyed), call.anything) for each in (played, found))
     known = merge(played, shape_of_type(call.reads)) if call.reads is not None else played
-    missing = [each for each in compare(played, found) if each.kind == "missing"]
-    return [*(each for each in compare(known, found) if each.kind != "missing"), *missing]
+    seen = frozenset(places(played))
+    return [each for each in compare(known, found) if each.kind != "missing" or each.path in seen]
 
 
 def _error_finding(call: LiveCall, error: KellyAPIError) -> Finding:

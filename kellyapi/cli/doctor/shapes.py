@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -67,7 +67,7 @@ def shape_of_type(kind: Any) -> JSONShape:
     if origin is tuple:
         return JSONShape(frozenset({"array"}), items=shape_of_type(arguments[0]))
     if origin is dict:
-        return JSONShape(frozenset({"object"}), keyed=True)
+        return JSONShape(frozenset({"object"}), {"…": shape_of_type(arguments[1])}, keyed=True)
     if attrs.has(kind):
         known = [each for each in attrs.fields(attrs.resolve_types(kind)) if each.init]
         fields = {each.metadata.get("json", each.name): shape_of_type(each.type) for each in known}
@@ -87,10 +87,47 @@ def merge(*shapes: JSONShape) -> JSONShape:
     )
 
 
-def with_keyed(shape: JSONShape, names: Iterable[str]) -> JSONShape:
-    """Return a shape in which the fields of some objects are data. These objects are fields of the outermost one."""
-    found = {name: evolve(shape.fields[name], keyed=True) for name in names if name in shape.fields}
-    return evolve(shape, fields={**shape.fields, **found})
+def with_keyed(shape: JSONShape, paths: Iterable[str]) -> JSONShape:
+    """Return a shape in which the fields of the objects at some paths, such as "$.languages", are data."""
+    for path in paths:
+        shape = _change(shape, _steps(path), lambda found: evolve(found, keyed=True))
+    return shape
+
+
+def with_anything(shape: JSONShape, paths: Iterable[str]) -> JSONShape:
+    """Return a shape in which the values at some paths, such as "$.jobs[].data", may be anything."""
+    for path in paths:
+        shape = _change(shape, _steps(path), lambda _: JSONShape(frozenset({_ANYTHING})))
+    return shape
+
+
+def _steps(path: str) -> list[str]:
+    return re.findall(r"\[\]|\w+", path)
+
+
+def _change(shape: JSONShape, steps: list[str], change: Callable[[JSONShape], JSONShape]) -> JSONShape:
+    """Change the shape at the end of some steps; a place that was not seen stays so."""
+    if not steps:
+        return change(shape)
+    first, *rest = steps
+    if first == "[]":
+        return evolve(shape, items=shape.items and _change(shape.items, rest, change))
+    if first not in shape.fields:
+        return shape
+    return evolve(shape, fields={**shape.fields, first: _change(shape.fields[first], rest, change)})
+
+
+def places(shape: JSONShape, path: str = "$") -> Iterator[str]:
+    """Yield the paths of a shape, as `compare` names them."""
+    yield path
+    if shape.items:
+        yield from places(shape.items, f"{path}[]")
+    for name, each in shape.fields.items():
+        yield from places(each, _place(path, name))
+
+
+def _place(path: str, name: str) -> str:
+    return f"{path}.{name if _NAME.fullmatch(name) else '…'}"
 
 
 def compare(expected: JSONShape, found: JSONShape, path: str = "$") -> Iterator[Difference]:
@@ -109,7 +146,7 @@ def compare(expected: JSONShape, found: JSONShape, path: str = "$") -> Iterator[
             yield from compare(merge(*expected.fields.values()), merge(*found.fields.values()), f"{path}.…")
         return
     for name in sorted({*expected.fields, *found.fields}):
-        place = f"{path}.{name if _NAME.fullmatch(name) else '…'}"
+        place = _place(path, name)
         if name not in found.fields:
             yield Difference(place, "missing", "missing")
         elif name not in expected.fields:

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from kellyapi import PROVIDERS, Fault, Khaya, Sandbox, Skytells
+from kellyapi import PROVIDERS, Aerostack, Fault, Khaya, Sandbox, Skytells
 from kellyapi.cli.doctor.findings import Finding, merge_equal
 from kellyapi.cli.doctor.live import BILLED_CALLS, FREE_CALLS, check_live
 
@@ -93,6 +93,28 @@ async def test_names_that_are_data_are_no_differences() -> None:
     async with changed_sandbox("/v1/languages", lambda _: {"languages": {"xyz": "Xyz"}}) as url:
         found = await ask(Khaya("key", base_url=url), 'languages("translation")')
     assert found.state == "ok"
+
+
+async def test_inputs_that_users_choose_are_no_differences_and_not_shown() -> None:
+    def other_inputs(page: Any) -> Any:
+        return {**page, "data": [{**each, "input": {"owner": SECRET, "images": [1]}} for each in page["data"]]}
+
+    async with changed_sandbox("/v1/predictions", other_inputs) as url:
+        client = Skytells("key", base_url=f"{url}/v1")
+        await client.predictions.create("truefusion-edge", {"prompt": "a fox", "width": 64, "height": 64})
+        found = await ask(client, "predictions.list")
+    assert (found.state, found.details) == ("ok", ())
+
+
+async def test_the_data_of_a_job_is_not_compared() -> None:
+    def other_data(page: Any) -> Any:
+        return {**page, "jobs": [{**each, "data": {"customer": SECRET}} for each in page["jobs"]]}
+
+    async with changed_sandbox("/v1/queue/jobs", other_data) as url:
+        client = Aerostack("key", base_url=f"{url}/v1")
+        await client.queue.enqueue("mail", {})
+        found = await ask(client, "queue.jobs")
+    assert (found.state, found.details) == ("ok", ())
 
 
 async def test_an_empty_list_is_no_difference() -> None:

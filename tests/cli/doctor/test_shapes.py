@@ -8,7 +8,7 @@ import pytest
 from attrs import field, frozen
 
 from kellyapi import PredictionPage, SkytellsModel
-from kellyapi.cli.doctor.shapes import compare, merge, shape_of_json, shape_of_type, with_keyed
+from kellyapi.cli.doctor.shapes import compare, merge, places, shape_of_json, shape_of_type, with_anything, with_keyed
 
 
 def differences(expected: Any, found: Any, *keyed: str) -> list[str]:
@@ -41,9 +41,19 @@ def test_missing_unknown_and_differently_typed_fields_are_named(expected: Any, f
 
 def test_names_that_are_data_are_not_compared_and_their_values_are() -> None:
     expected = {"languages": {"twi": "Twi"}}
-    assert differences(expected, {"languages": {"ewe": "Ewe"}}, "languages") == []
+    assert differences(expected, {"languages": {"ewe": "Ewe"}}, "$.languages") == []
     shown = ["type $.languages.…: number in place of string"]
-    assert differences(expected, {"languages": {"ewe": 1}}, "languages") == shown
+    assert differences(expected, {"languages": {"ewe": 1}}, "$.languages") == shown
+
+
+def test_a_value_that_users_choose_is_not_compared() -> None:
+    expected, found = {"jobs": [{"data": {}}]}, {"jobs": [{"data": "text"}, {"data": {"customer": 1}}]}
+    paths = ["$.jobs[].data", "$.nothing[].here"]
+    assert not list(compare(*(with_anything(shape_of_json(each), paths) for each in (expected, found))))
+
+
+def test_places_are_named_as_in_differences() -> None:
+    assert list(places(shape_of_json({"a": [{"b": 1}], "a b": 1}))) == ["$", "$.a", "$.a[]", "$.a[].b", "$.…"]
 
 
 @pytest.mark.parametrize("name", ["ama@example.com", "a b", "x" * 41, "é", ""])
@@ -69,7 +79,7 @@ class Thing:
     ("value", "shown"),
     [
         ({"name": "a", "prices": [{"amount": 1, "unit": "image"}], "labels": {"x": 1}, "anything": [1]}, []),
-        ({"name": "a", "prices": [], "labels": {}, "anything": 1}, []),
+        ({"name": "a", "prices": [], "labels": {"x": [], "y": {"z": 1}}, "anything": 1}, []),
         ({"name": 1, "prices": {}, "labels": [], "anything": 1}, ["$.labels", "$.name", "$.prices"]),
         ({"name": "a", "prices": [{"amount": {}, "unit": 1}], "labels": {}, "anything": 1},
          ["$.prices[].amount", "$.prices[].unit"]),
