@@ -35,6 +35,7 @@ from .messages import (
     RaisedByUser,
     Response,
     Timeout,
+    time_left,
 )
 from .provider import Problem, Provider
 from .responses import read_request_id, read_response
@@ -70,7 +71,7 @@ class _Deadline:
     """When the call must have ended."""
 
     def left(self, now: float) -> Timeout:
-        return self.timeout.after(now - self.started)
+        return time_left(self.timeout, now - self.started)
 
 
 @frozen(kw_only=True, slots=False)  # with slots, attrs keeps cached properties behind a `__getattr__`: 0.5 us a call
@@ -161,14 +162,16 @@ class Connection:
 
         A stream gives its turn back when its head has arrived.
         """
-        if not self.limits.enter(_now()):
+        sent_at = _now()
+        if not self.limits.enter(sent_at):
             await self._wait_for_turn(deadline)
+            sent_at = _now()
         request = incoming = None
         try:
             key = self._fixed_key_header(call)
             if key is None:
-                key = await self._fetch_key_header(call.bearer, deadline.left(_now()).total)
-            sent_at = _now()
+                key = await self._fetch_key_header(call.bearer, deadline.left(sent_at).total)
+                sent_at = _now()
             request = self._prepare(call, key, deadline.left(sent_at))
             incoming = await self.transport.send(request)
             result: Any

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from .._data.arguments import NotNegative, Positive, checked
 from .._data.media import Chunks
@@ -46,12 +46,6 @@ class Timeout:
     head: Positive | None = None
     """The longest wait for the head of the response after the body was sent; `None` means that `idle` limits it."""
 
-    def after(self, seconds: float) -> Timeout:
-        """Return what is left when some seconds have passed; less than a millisecond does not count."""
-        if self.total is None or seconds < 0.001:
-            return self
-        return Timeout(max(self.total - seconds, 0.0), self.connect, self.idle, self.head)
-
 
 NO_TIMEOUT = Timeout(total=None, connect=None, idle=None)
 DEFAULT_TIMEOUT = Timeout()
@@ -62,6 +56,13 @@ TRANSCRIPTION_TIMEOUT = Timeout(total=None, idle=60.0, head=600.0)
 """For speech recognition, whose server reads the whole recording before it responds: Khaya's own tools wait 600 s."""
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
+
+
+def time_left(timeout: Timeout, seconds: float) -> Timeout:
+    """Return what is left of a timeout when some seconds have passed; less than a millisecond does not count."""
+    if timeout.total is None or seconds < 0.001:
+        return timeout
+    return evolve(timeout, total=max(timeout.total - seconds, 0.0))
 
 
 @frozen(kw_only=True)

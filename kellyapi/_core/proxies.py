@@ -99,13 +99,16 @@ class EnvironmentProxies:
         exempt = environment.get("NO_PROXY") or environment.get("no_proxy") or ""
         return cls(tuple(found), _read_exemptions(exempt) if found else ())
 
-    @lru_cache(maxsize=256)  # noqa: B019  frozen and compared by value, so that it keeps few
     def find(self, scheme: str, host: str, port: int | None) -> Secret | None:
         """Return the proxy of a request; `None` for exempt hosts and for this machine.
 
         Raises:
             ConfigurationError: The proxy cannot be used.
         """
+        return self._find(scheme, host, port) if self.by_scheme else None
+
+    @lru_cache(maxsize=256)  # noqa: B019  frozen and compared by value, so that it keeps few
+    def _find(self, scheme: str, host: str, port: int | None) -> Secret | None:
         name, proxy = next(((name, proxy) for each, name, proxy in self.by_scheme if each == scheme), ("", None))
         host = host.lower().rstrip(".")
         if proxy is None or is_loopback(host):

@@ -24,7 +24,7 @@ from .._data.text import excerpt, without_credentials
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
 from . import aiohttp_compat
 from .content_codings import make_decoder
-from .messages import Headers, PreparedRequest, RaisedByUser, Timeout
+from .messages import Headers, PreparedRequest, RaisedByUser, Timeout, time_left
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
 from .secrets import Secret
@@ -73,7 +73,7 @@ class Transport:
             if target is None or hop == MAX_REDIRECTS:
                 break
             response.close()
-            request = evolve(target, timeout=target.timeout.after(clock() - started))
+            request = evolve(target, timeout=time_left(target.timeout, clock() - started))
         return response
 
     def find_proxy(self, scheme: str, host: str, port: int | None) -> Secret | None:

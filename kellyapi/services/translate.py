@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 
 from .._data.arguments import NotBlank
 from .._data.result import Origin, stamp
-from .._data.text import is_blank, letter_ends, not_blank
+from .._data.text import is_blank, letter_ends
 from .._data.threads import run_off_loop
 from .routing import Fallback, ProviderName, Route, RoutedService
 from .service_result import ServiceResult, provider_fields_last
@@ -120,7 +120,7 @@ def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple
     if pair is not None and (source is not None or target is not None):
         raise ValueError("give the languages as a pair or as source and target, not both")
     if pair is not None:
-        source, _, target = not_blank(pair, "pair").partition("-")
+        source, _, target = pair.partition("-")
     if not source or not target:
         raise ValueError(
             f"the languages are a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
