@@ -11,7 +11,7 @@ import inspect
 import logging
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import urlencode
@@ -117,17 +117,13 @@ class Connection:
         kept = {name: value for name, value in self.headers.items() if name.lower() not in lower}
         return self if len(kept) == len(self.headers) else evolve(self, headers=kept)
 
-    async def call(self, call: Call, into: Into[T] | FromResponse[T]) -> T:
+    def call(self, call: Call, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
         """Send a call and return its result; `NoneType` reads nothing from the response."""
-        if isinstance(into, FromResponse):
-            call = _without_compression(call)
-        result: T = await self._send_with_retries(call, into)
-        return result
+        return self._send_with_retries(_without_compression(call) if isinstance(into, FromResponse) else call, into)
 
-    async def open(self, call: Call, accepts: Callable[[Headers], bool]) -> IncomingResponse:
+    def open(self, call: Call, accepts: Callable[[Headers], bool]) -> Coroutine[Any, Any, IncomingResponse]:
         """Send a call and return its response as soon as its head has arrived, if that is what is expected."""
-        response: IncomingResponse = await self._send_with_retries(_without_compression(call), _AcceptedHead(accepts))
-        return response
+        return self._send_with_retries(_without_compression(call), _AcceptedHead(accepts))
 
     async def _send_with_retries(self, call: Call, expected: Expected) -> Any:
         """Repeat attempts until one succeeds, or its error is not worth another."""

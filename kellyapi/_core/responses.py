@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from types import NoneType
 from typing import Any, TypeVar
@@ -110,8 +109,10 @@ def _make_error(response: Response, body: Any, error: ErrorBody) -> KellyAPIErro
 
 def _parse_body(response: Response, *, strict: bool) -> Any:
     """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
-    with suppress(ValueError):  # it is not the context of what is raised: it has the whole response
+    try:
         return loads(response.body)
+    except ValueError:  # what follows is outside of the block: this error, which has the whole response, is no context
+        pass
     text = response.body[:100_000].decode(errors="replace")
     if not strict:
         return text

@@ -80,12 +80,13 @@ try:
 except ImportError:
     _parse, dumps = _plain_loads, _plain_dumps
 else:
+    _LEFT_TO_PYTHON = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
     def _fast_dumps(value: Any) -> bytes:
         # It would write dates and dataclasses, which the other refuses, and NaN as null; it refuses large numbers, keys
         # that are no strings, and tuples with names.
         try:
-            data = orjson.dumps(value, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS)
+            data = orjson.dumps(value, None, _LEFT_TO_PYTHON)
         except TypeError:
             return _plain_dumps(value)
         return data if b"null" not in data or _is_finite(value) else _plain_dumps(value)

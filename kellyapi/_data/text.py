@@ -76,6 +76,6 @@ def not_blank(text: str, what: str) -> str:
     """Return a text unchanged; raise `ValueError` if it is blank."""
     if not isinstance(text, str):
         raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
-    if is_blank(text):
-        raise ValueError(f"the {what} is empty" + (": all its characters are invisible" if text.strip() else ""))
-    return text
+    if _VISIBLE.search(text):
+        return text
+    raise ValueError(f"the {what} is empty" + (": all its characters are invisible" if text.strip() else ""))
