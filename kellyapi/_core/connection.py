@@ -184,7 +184,11 @@ class Connection:
             raise
         else:
             if self.on_response is not None:
-                await self._show_outcome(self.on_response, request, incoming)
+                try:
+                    await self._show_outcome(self.on_response, request, incoming)
+                except BaseException:
+                    del result  # a traceback may show it, and a server may repeat the key in it
+                    raise
             return result
         finally:
             self.limits.release()
@@ -223,9 +227,8 @@ class Connection:
         error: KellyAPIError | None = None,
     ) -> None:
         """Call `on_response` with what has arrived, and with the error if there is one."""
-        status, headers, body = (incoming.status, incoming.headers, incoming.received) if incoming else (0, {}, b"")
         try:
-            await _call_hook(hook, request, Response(status=status, headers=headers, body=body, error=error))
+            await _call_hook(hook, request, _outcome(incoming, error))
         except BaseException:
             if incoming is not None:  # a stream is still open
                 incoming.close()
@@ -354,6 +357,12 @@ def _without_compression(call: Call) -> Call:
     download would be of compressed bytes.
     """
     return evolve(call, headers={"Accept-Encoding": "identity", **call.headers})
+
+
+def _outcome(incoming: IncomingResponse | None, error: KellyAPIError | None) -> Response:
+    if incoming is None:
+        return Response(status=0, headers={}, body=b"", error=error)
+    return Response(status=incoming.status, headers=incoming.headers, body=incoming.received, error=error)
 
 
 async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Response) -> None:
