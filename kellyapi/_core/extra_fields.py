@@ -51,9 +51,13 @@ def add_extra(connection: Connection, call: Call, extra: ExtraFields) -> tuple[C
     added = query_pairs(extra.get("extra_query"))
     names = {name for name, _ in added}
     sent = call.query.items() if isinstance(call.query, Mapping) else call.query
+    body = extra.get("extra_body") or {}
+    streamed = call.json.get("stream", False)
+    if body.get("stream", streamed) != streamed:  # its response would be paid for and not be understood
+        raise ValueError("extra_body must not change 'stream': the method chooses whether the response is streamed")
     call = evolve(
         call,
-        json={**call.json, **body} if (body := extra.get("extra_body")) else call.json,
+        json={**call.json, **body},
         query=(*(pair for pair in sent if pair[0] not in names), *added) if added else call.query,
         headers=headers or call.headers,
     )

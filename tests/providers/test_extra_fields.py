@@ -158,3 +158,16 @@ async def test_an_extra_parameter_replaces_that_of_the_operation_and_an_extra_he
         (seen,) = server.requests
         assert (json.loads(seen.body), seen.headers["content-type"]) == ({"a": {}, "c": 2}, "text/x")
         assert (seen.headers["x-trace"], seen.headers["x-other"]) == ("call", "client")
+
+
+@pytest.mark.parametrize(
+    "operation", sorted(OPERATIONS.keys() - {"skytells.predictions.create_many"})
+)  # it returns errors
+async def test_a_response_that_the_operation_could_not_read_is_not_requested(operation: str) -> None:
+    streamed = "stream" in operation
+    async with Server(make_response(body=b"{}")) as server:
+        with pytest.raises(ValueError, match="extra_body must not change 'stream'"):
+            await use(operation, {"extra_body": {"stream": not streamed}}, server)
+        assert server.requests == []
+        await use(operation, {"extra_body": {"stream": streamed}}, server)
+        assert len(server.requests) == 1
