@@ -52,7 +52,7 @@ def test_models_are_listed_and_shown(run: Run) -> None:
     assert "gpt-5-nano\ttext\tOpenAI\t0.0000004 USD per token\n" in run("models", "list")[1]
     shown = run("models", "show", "truefusion")[1]
     assert shown.splitlines()[:2] == ["truefusion", "TrueFusion · image · Skytells · 0.03 USD per image"]
-    assert "width\tinteger\t1024\tPixels.\n" in shown
+    assert "width\tinteger\t1024\tPixels. With an aspect ratio, it sets the default.\n" in shown
     assert "prompt\tstring\tneeded\t" in shown
     assert {model["namespace"] for model in json.loads(run("models", "list", "--json")[1])} >= {"truefusion", "gpt-5"}
     assert json.loads(run("models", "show", "truefusion", "--json")[1])["input_schema"]["required"] == ["prompt"]
