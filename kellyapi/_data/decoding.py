@@ -85,30 +85,34 @@ def decode(value: Any, into: Into[T], report: Report | None = None) -> T:
 
 
 def can_decode(type: Any) -> bool:
-    """Return whether JSON can be read into a type, with the types of its fields and items."""
-    return _is_known(type, set())
+    """Return whether JSON can be read into a type, with the types of its fields and items.
+
+    A class that contains itself cannot be read.
+    """
+    return _is_known(type, ())
 
 
-def _is_known(kind: Any, seen: set[Any]) -> bool:
+def _is_known(kind: Any, outer: tuple[Any, ...]) -> bool:
     if not (isinstance(kind, type) or get_origin(kind)):
         return False
-    if kind in (object, str, bool, int, float) or kind in seen or _is_open_enum(kind):
+    if kind in (object, bool, int, float) or _is_open_enum(kind):
+        return True
+    if isinstance(kind, type) and issubclass(kind, str):
         return True
     if attrs.has(kind):
-        seen.add(kind)
         try:
             kinds = [field.type for field in attrs.fields(attrs.resolve_types(kind)) if field.init]
         except NameError:
             return False
-        return all(_is_known(each, seen) for each in kinds)
+        return kind not in outer and all(_is_known(each, (*outer, kind)) for each in kinds)
     if _is_optional(kind):
-        return _is_known(_without_none(kind), seen)
+        return _is_known(_without_none(kind), outer)
     if is_mapping(kind):
         names, items = (*get_args(kind), str, object)[:2]
-        return names is str and _is_known(items, seen)
+        return names is str and _is_known(items, outer)
     if _is_array(kind):
         items = get_args(kind)
-        return all(_is_known(each, seen) for each in items[:1]) and (get_origin(kind) is not tuple or ... in items)
+        return all(_is_known(each, outer) for each in items[:1]) and (get_origin(kind) is not tuple or ... in items)
     return False
 
 
