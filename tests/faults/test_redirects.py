@@ -97,13 +97,15 @@ WITH_KEY = {name: one for name, one in OPERATIONS.items() if not one.keyless}
 @pytest.mark.parametrize("operation", WITH_KEY.values(), ids=WITH_KEY)
 @pytest.mark.parametrize("where", ELSEWHERE.values(), ids=ELSEWHERE)
 def test_a_redirect_to_another_origin_is_an_error_and_nothing_is_sent_there(operation: Operation, where: str) -> None:
-    for status in STATUSES:
-        sent = run(send(operation, status, where))
-        error = sent.outcome.error
-        assert sent.there == 0
-        assert (type(error), len(sent.outcome.requests)) == (StatusError, 1), status
-        assert (error.status, error.outcome_unknown) == (status, False)
-        assert KEY not in str(error)
+    # Each status with each operation and with each place, but not with each pair of them.
+    turn = [*WITH_KEY.values()].index(operation) + [*ELSEWHERE.values()].index(where)
+    status = STATUSES[turn % len(STATUSES)]
+    sent = run(send(operation, status, where))
+    error = sent.outcome.error
+    assert sent.there == 0
+    assert (type(error), len(sent.outcome.requests)) == (StatusError, 1)
+    assert (error.status, error.outcome_unknown) == (status, False)
+    assert KEY not in str(error)
 
 
 WITHOUT_KEY = {name: one for name, one in OPERATIONS.items() if one.keyless}
