@@ -8,6 +8,7 @@ say so. `prompt_scene` turns a prompt into a scene, and `landscape` paints it.
 from __future__ import annotations
 
 import io
+from functools import lru_cache
 
 from ..errors import BadInput, EngineMissing
 from .drawing_tools import Floats
@@ -44,6 +45,7 @@ HUES = np.array([[0.24, 0.47, 0.09], [1.3, -1.3, 0], [-0.5, -0.5, 1]], np.float3
 grey."""
 
 
+@lru_cache(maxsize=8)  # tests ask for the same few pictures; one of 1024 × 1024 takes 0.5 s
 def draw(
     prompt: str,
     width: int = 1024,
