@@ -133,6 +133,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.transcribe import Word as Word
     from .services.translate import Translation as Translation
     from .sync import iterate_sync as iterate_sync
+    from .sync import open_sync as open_sync
     from .sync import run_sync as run_sync
 
 _MODULES = {
@@ -188,7 +189,7 @@ _MODULES = {
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",
     "services.translate": "Translation",
-    "sync": "iterate_sync run_sync",
+    "sync": "iterate_sync open_sync run_sync",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 _SUBMODULES = ("api", "errors")  # reachable after a plain `import kellyapi`, as they were in 0.0.2.5

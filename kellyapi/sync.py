@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import AsyncIterable, Awaitable, Coroutine, Iterator
 from concurrent.futures import Future, wait
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, TypeVar
 
 from ._core.aiohttp_compat import cut_off_from_parent
@@ -86,6 +87,34 @@ def iterate_sync(iterable: AsyncIterable[T]) -> Iterator[T]:
         _half_read.pop(id(items), None)
         if hasattr(items, "aclose") and _problem() is None:  # otherwise its loop closes it, or has closed it
             run_sync(items.aclose())
+
+
+@contextmanager
+@checked
+def open_sync(context: AbstractAsyncContextManager[T]) -> Iterator[T]:
+    """Open a client, a sandbox or a stream of the library in a `with` block, from code without an event loop.
+
+    It is opened and closed on the background loop, where `run_sync` uses it.
+
+    Args:
+        context: What `async with` would open, such as `KellyAPI.sandbox()`.
+
+    Raises:
+        RuntimeError: As `run_sync`.
+
+    Example::
+
+        with open_sync(KellyAPI.sandbox()) as api:
+            print(run_sync(api.translate("Good morning", "en-tw")).text)
+    """
+    opened = run_sync(context.__aenter__())
+    try:
+        yield opened
+    except BaseException as error:
+        if not run_sync(context.__aexit__(type(error), error, error.__traceback__)):
+            raise
+    else:
+        run_sync(context.__aexit__(None, None, None))
 
 
 _half_read: dict[int, Any] = {}

@@ -33,6 +33,7 @@ from kellyapi import (
     WebhookReceiver,
     iterate_sync,
     languages,
+    open_sync,
     run_sync,
     verify_webhook,
 )
@@ -126,6 +127,7 @@ ROWS: list[Wrong] = [
     (verify_webhook, {"headers": {}, "secret": "s"}, "body", [5, ["x"], {}, None]),
     (verify_webhook, {"headers": {}, "body": b"x"}, "secret", [5, None, [5], [None], {"s": 1}]),
     (iterate_sync, {}, "iterable", [5, "x", [1], None]),
+    (open_sync, {}, "context", [5, "x", [1], None]),
     (languages.find, {}, "code", [*TEXT, None]),
 ]
 

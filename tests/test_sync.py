@@ -12,9 +12,9 @@ import pytest
 from processes import run_script, script
 from servers import AT_ONCE, KEY, OK, Exchange, Script, Server, Shop, cut, hang, make_response, pausing
 
-from kellyapi import sync
+from kellyapi import KellyAPI, sync
 from kellyapi.errors import ConfigurationError, StatusError, TransportError
-from kellyapi.sync import iterate_sync, run_sync
+from kellyapi.sync import iterate_sync, open_sync, run_sync
 
 Serve = Callable[..., tuple[Shop, Server]]
 
@@ -334,3 +334,37 @@ async def test_a_forked_child_and_its_parent_keep_working_separately(size: int) 
     async with Server(make_response(body=b'"' + b"x" * size + b'"')) as server:
         assert await run_script(HEAD + FORK, server.url) == f"{size} {size} {size}"
         assert len({seen.connection for seen in server.requests}) == 2
+
+
+def test_a_client_is_opened_and_closed_without_a_loop(serve: Serve) -> None:
+    shop, server = serve(OK, make_response(404, b"{}"))
+    with open_sync(shop) as opened:
+        assert opened is shop
+        run_sync(opened.look())
+        assert server.open == 1
+    run_sync(server.until(lambda: server.open == 0))
+    with pytest.raises(StatusError), open_sync(shop):
+        run_sync(shop.look())
+    run_sync(server.until(lambda: server.open == 0))
+    assert server.connections == 2
+
+
+def test_a_sandbox_runs_on_the_background_loop() -> None:
+    with open_sync(KellyAPI.sandbox()) as api:
+        assert run_sync(api.translate("Thank you", "en-tw")).text == "Medaase"
+
+
+def test_what_a_context_handles_is_not_raised() -> None:
+    class Quiet:
+        async def __aenter__(self) -> int:
+            return 5
+
+        async def __aexit__(self, kind: object, error: object, frames: object) -> bool:
+            self.error = error
+            return True
+
+    quiet = Quiet()
+    with open_sync(quiet) as five:
+        raise LookupError("mine")
+    assert five == 5
+    assert isinstance(quiet.error, LookupError)
