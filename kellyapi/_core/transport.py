@@ -42,7 +42,7 @@ _CHECK_INTERVAL = 1.0
 """Seconds after which the wait for a silent body begins anew, which fails if the connection is closed."""
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
-_RESENT_BY_AIOHTTP = frozenset({"GET", "PUT", "DELETE"})
+_RESENT_BY_AIOHTTP = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 class Transport:

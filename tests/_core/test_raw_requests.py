@@ -9,11 +9,13 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from attrs import frozen
-from servers import KEY, OK, asked, make_response, reset
+from servers import KEY, OK, Server, Shop, asked, make_response, reset
 
 from kellyapi import DecodingError, Kelly, NotFoundError, Prediction, Response, ServerError, TransportError
+from kellyapi._core.raw_requests import METHODS
 from kellyapi.errors import ConfigurationError
 
 
@@ -284,3 +286,14 @@ async def send(shop: Any, method: str, *arguments: Any, **options: Any) -> None:
         async with shop.stream(*arguments, **options) as pieces:
             async for _ in pieces:
                 pass
+
+
+@pytest.mark.parametrize("method", METHODS)
+async def test_nothing_is_resent_silently_on_a_reused_connection_of_a_users_session(method: str) -> None:
+    nothing = b"HTTP/1.1 204 No Content\r\n\r\n"
+    async with aiohttp.ClientSession() as session, Server(nothing, reset, nothing) as server:
+        shop = Shop(KEY, base_url=server.url, session=session)
+        await shop.request(method, "/a", repeatable=False)
+        with pytest.raises(TransportError):
+            await shop.request(method, "/a", repeatable=False)
+        assert len(server.requests) == 2
