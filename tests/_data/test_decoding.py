@@ -68,6 +68,28 @@ def test_values_that_the_protocol_allows_are_accepted(value: Any, fields: dict[s
     assert {name: type(getattr(result, name)) for name in fields} == {name: type(one) for name, one in fields.items()}
 
 
+@frozen
+class Needed:
+    """An array and a mapping that must be there."""
+
+    sizes: tuple[int, ...]
+    names: dict[str, str]
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        ({"sizes": [1, "two"], "names": {}}, "$.sizes[1]: expected a number"),
+        ({"sizes": [1], "names": {"a": "b", "c": 5}}, "$.names['c']: expected a string"),
+    ],
+)
+def test_a_wrong_item_of_a_needed_array_or_mapping_is_an_error(value: Any, where: str) -> None:
+    with pytest.raises(DecodingError) as caught:
+        decode(value, Needed)
+    assert where in caught.value.message
+    assert decode({"sizes": [1], "names": {"a": "b"}}, Needed) == Needed((1,), {"a": "b"})
+
+
 @pytest.mark.parametrize(
     ("value", "where"),
     [

@@ -12,7 +12,7 @@ from attrs import evolve
 from servers import Server, make_response
 
 from kellyapi import Aerostack, CursorPage, Kelly, Khaya, PredictionPage, Result, Skytells, Translation
-from kellyapi._data.result import LONG_TEXT, Origin, shortened, stamp
+from kellyapi._data.result import Origin, shortened, stamp
 
 PAGES: tuple[Any, ...] = (CursorPage((1, 2), None), PredictionPage((1, 2)))  # type: ignore[arg-type]  # the items play no part
 PREDICTION = {"id": "p1", "status": "succeeded", "something_new": {"a": 1}}
@@ -54,7 +54,7 @@ async def test_each_item_of_a_list_has_its_own_part_of_the_json() -> None:
 
 
 async def test_a_long_text_is_not_kept_twice_in_memory() -> None:
-    image = PNG.replace("=", "A") + "AAAA" * LONG_TEXT
+    image = PNG.replace("=", "A") + "AAAA" * 65_536
     script = Server(make_response(body=json.dumps({"image": image}).encode()))
     async with script as server, Kelly("key", base_url=server.url) as kelly:
         result = await kelly.generate_image("a fox")
@@ -64,9 +64,9 @@ async def test_a_long_text_is_not_kept_twice_in_memory() -> None:
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
-        ("x" * LONG_TEXT, "x" * LONG_TEXT),
-        ("x" * (LONG_TEXT + 1), f"<{LONG_TEXT + 1} characters>"),
-        ({"a": ["x" * (LONG_TEXT + 1), 1, None]}, {"a": [f"<{LONG_TEXT + 1} characters>", 1, None]}),
+        ("x" * 65_536, "x" * 65_536),
+        ("x" * 65_537, "<65537 characters>"),
+        ({"a": ["x" * 65_537, 1, None]}, {"a": ["<65537 characters>", 1, None]}),
     ],
 )
 def test_only_long_texts_are_left_out(value: Any, kept: Any) -> None:

@@ -40,6 +40,7 @@ def estimate(
         ("image_megapixel", SQUARE, (0.1, "1 image × 1 megapixels × 0.1 per image_megapixel")),
         ("megapixel", {"width": 2000, "height": 500, "n": 2}, (0.2, "2 images × 1 megapixels × 0.1 per megapixel")),
         ("second", {"duration": 3}, (0.3, "3 seconds × 0.1 per second")),
+        ("second", {"duration": 0}, (0.0, "0 seconds × 0.1 per second")),
         ("video_second", {"seconds": 2.5}, (0.25, "2.5 seconds × 0.1 per video_second")),
         ("audio_second", {"duration_seconds": 3}, (0.3, "3 seconds × 0.1 per audio_second")),
         ("5 seconds", {"duration": 10}, (0.2, "2 × 5 seconds × 0.1 per 5 seconds")),
@@ -50,6 +51,14 @@ def test_a_price_per_unit_is_multiplied_by_what_the_input_states(
     unit: str, input: dict[str, Any], expected: tuple[float, str]
 ) -> None:
     assert estimate(input, unit=unit) == expected
+
+
+def test_rules_of_the_same_price_are_explained_by_the_first() -> None:
+    sharp = {**WIDE, "field": "quality", "value": "high"}
+    assert estimate({"size": "2048", "quality": "high"}, criterias=[WIDE, sharp]) == (
+        0.12,
+        "1 image × 0.12 per image; size is 2048",
+    )
 
 
 @pytest.mark.parametrize("unit", ["token", "million_token", "gpu", "computing_second", "parsec", None])
