@@ -31,7 +31,7 @@ from . import kelly, khaya
 from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
 from .engines.errors import BadInput, EngineMissing
-from .engines.supervisor import EngineSupervisor
+from .engines.supervisor import EngineSupervisor, count_cores
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
 from .frontend import CONTEXT, ApiError, Frontend, Handler, Hearing, SandboxContext
@@ -253,7 +253,11 @@ class Sandbox:
         app[WEBHOOK_HOSTS] = self._webhook_hosts
         app[WEBHOOK_RETRIES] = self._webhook_retries
         app[CONTEXT] = context = SandboxContext(
-            engines=self._new_engines(), store=self._new_store(), keys=self.keys, hear=self._hear
+            engines=self._new_engines(),
+            store=self._new_store(),
+            keys=self.keys,
+            hear=self._hear,
+            prediction_turns=asyncio.Semaphore(count_cores() + 1),
         )
         for route in ROUTES:
             definition = evolve(

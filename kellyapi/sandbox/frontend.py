@@ -32,6 +32,8 @@ class SandboxContext:
     keys: Container[str] | None
     """API keys to accept; `None` accepts every key that is not blank."""
     hear: Hearing
+    prediction_turns: asyncio.Semaphore
+    """As many predictions are made at once as the engines have processes."""
 
 
 CLIENT_CHECK_INTERVAL = 1.0

@@ -20,11 +20,14 @@ from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
 
 from .._data.owner import Owner
 from .._data.sqlite import Database
+from .engines.errors import BadInput
 from .sql_process import SqlProcess
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+MAX_RECORD = 8 * 2**20
+"""Most characters of a value as JSON."""
 _FOLDERS = ("outputs", "files", "parts")
 _TABLES = """
 CREATE TABLE IF NOT EXISTS records (
@@ -129,12 +132,16 @@ class Store:
         await self.close()
 
     async def put(self, kind: str, id: str, value: Any) -> None:
-        """Store a JSON value. An existing value of this id is replaced and keeps its place in the order."""
-        await self.run(_put, kind, id, json.dumps(value))
+        """Store a JSON value. An existing value of this id is replaced and keeps its place in the order.
+
+        Raises:
+            BadInput: If the value is too long.
+        """
+        await self.run(_put, kind, id, write_json(value))
 
     async def add(self, kind: str, id: str, value: Any) -> bool:
         """Store a JSON value unless there is one of this id; return whether it was stored."""
-        return await self.run(_put_if_absent, kind, id, json.dumps(value))
+        return await self.run(_put_if_absent, kind, id, write_json(value))
 
     async def get(self, kind: str, id: str) -> Any:
         """Return a value, or `None` if there is none of this id."""
@@ -143,10 +150,13 @@ class Store:
         text = await self.run(_get, kind, id)
         return None if text is None else json.loads(text)
 
-    async def newest(self, kind: str) -> list[Any]:
-        """Return all values of a kind, newest first by the time of their first `put`."""
-        held = [value for (held_kind, _), value in self._held.items() if held_kind == kind]
-        return held[::-1] + [json.loads(text) for text in await self.run(_newest, kind)]
+    async def newest(self, kind: str, keep: Callable[[Any], T]) -> list[T]:
+        """Return what `keep` returns for each value of a kind, newest first by the time of their first `put`.
+
+        The values are read one by one, so that only what is kept takes memory.
+        """
+        held = [keep(value) for (held_kind, _), value in self._held.items() if held_kind == kind]
+        return held[::-1] + await self.run(_newest, kind, keep)
 
     async def delete(self, kind: str, id: str) -> bool:
         """Delete a value; return whether there was one."""
@@ -243,6 +253,18 @@ def content_name(etag: str, size: int) -> str:
     return f"{etag}-{size}"
 
 
+def write_json(value: Any) -> str:
+    """Return a value to store as JSON.
+
+    Raises:
+        BadInput: If it is too long.
+    """
+    text = json.dumps(value)
+    if len(text) > MAX_RECORD:
+        raise BadInput("body", f"A value that is stored must have at most {MAX_RECORD >> 20} MiB as JSON.")
+    return text
+
+
 def _put(db: sqlite3.Connection, kind: str, id: str, text: str) -> None:
     replace = "ON CONFLICT (kind, id) DO UPDATE SET value = excluded.value"
     db.execute(f"INSERT INTO records (kind, id, value) VALUES (?, ?, ?) {replace}", (kind, id, text))
@@ -258,8 +280,9 @@ def _get(db: sqlite3.Connection, kind: str, id: str) -> str | None:
     return row[0] if row else None
 
 
-def _newest(db: sqlite3.Connection, kind: str) -> list[str]:
-    return [text for (text,) in db.execute("SELECT value FROM records WHERE kind = ? ORDER BY number DESC", (kind,))]
+def _newest(db: sqlite3.Connection, kind: str, keep: Callable[[Any], T]) -> list[T]:
+    rows = db.execute("SELECT value FROM records WHERE kind = ? ORDER BY number DESC", (kind,))
+    return [keep(json.loads(text)) for (text,) in rows]
 
 
 def _delete(db: sqlite3.Connection, kind: str, id: str) -> bool:

@@ -55,7 +55,7 @@ async def test_records_keep_the_order_of_their_first_put(tmp_path: Path) -> None
     await store.close()
     store = Store(tmp_path)
     await store.open()
-    assert await store.newest("one") == [5, {"id": "b"}, [1, "ü"]]
+    assert await store.newest("one", lambda value: value) == [5, {"id": "b"}, [1, "ü"]]
     assert (await store.get("one", "a"), await store.get("one", "c")) == ([1, "ü"], None)
     await store.save(store.path("outputs", "x.png"), b"png")
     assert (tmp_path / "outputs" / "x.png").read_bytes() == b"png"

@@ -208,13 +208,19 @@ async def test_a_prediction_whose_result_cannot_be_stored_fails(tmp_path: Path) 
 
     store = Store(tmp_path)
     await store.open()
+    await store.put("prediction", "one", {"id": "one", "model": "gpt-5", "input": {"prompt": "hello"}})
     await store.run_after_commit(lambda db: db.execute("PRAGMA max_page_count = 1").fetchone())  # no page more
-    context = SandboxContext(engines=cast(EngineSupervisor, Engines()), store=store, keys=None, hear="english")
-    prediction = {"id": "one", "model": "gpt-5", "input": {"prompt": "hello"}}
-    await predictions._do_work(context, prediction)
+    context = SandboxContext(
+        engines=cast(EngineSupervisor, Engines()),
+        store=store,
+        keys=None,
+        hear="english",
+        prediction_turns=asyncio.Semaphore(),
+    )
+    await predictions._do_work(context, "one")
     result = await store.get("result", "one")
     assert "disk is full" in result["failure"]
-    assert [each["id"] for each in await store.newest("result")] == ["one"]
+    assert await store.newest("result", lambda each: each["id"]) == ["one"]
     await store.delete("result", "one")
     assert await store.get("result", "one") is None
     await store.close()

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..frontend import ApiError
+from ..store import MAX_RECORD
 
 _TYPE_NAMES = {
     str: "a string",
@@ -37,6 +38,8 @@ def required_text(body: dict[str, Any], name: str, *, at: str = "", least: int =
     if body.get(name) is None:
         raise invalid_field(at + name, "is required")
     value: str = _check_type(body[name], at + name, str)
+    if len(value) > MAX_RECORD:
+        raise invalid_field(at + name, f"must have at most {MAX_RECORD} characters")
     if len(value.strip() if least == 1 else value) < least:
         raise invalid_field(at + name, "must not be empty" if least == 1 else f"must have at least {least} characters")
     return value
@@ -85,9 +88,12 @@ def required_json(body: dict[str, Any], name: str, *, at: str = "") -> str:
     if name not in body:
         raise invalid_field(at + name, "is required")
     try:
-        return json.dumps(body[name], allow_nan=False)
+        text = json.dumps(body[name], allow_nan=False)
     except (ValueError, RecursionError):
         raise invalid_field(at + name, "must be JSON") from None
+    if len(text) > MAX_RECORD:
+        raise invalid_field(at + name, f"must have at most {MAX_RECORD} characters as JSON")
+    return text
 
 
 def write_cursor(last_key: str) -> str:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 MAX_KEYS = 100
 MAX_DELETIONS = 500
 MAX_LISTED = 10_000
+MAX_RESPONSE = 32 * 2**20
+"""Most characters of the values in one response."""
 _SET = "INSERT INTO cache VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, expires = excluded.expires"
 _IN_RANGE = "key > ? AND key >= ? AND key < ? ORDER BY key LIMIT ?"
 Row = tuple[str, str, float | None]
@@ -79,7 +81,12 @@ async def get_many(request: web.Request) -> web.Response:
 
 
 def _select_values(db: sqlite3.Connection, keys: list[str]) -> list[tuple[str, Any, bool]]:
-    rows = [(key, db.execute("SELECT value FROM cache WHERE key = ?", (key,)).fetchone()) for key in keys]
+    rows, size = [], 0
+    for key in keys:
+        rows.append((key, db.execute("SELECT value FROM cache WHERE key = ?", (key,)).fetchone()))
+        size += len(rows[-1][1][0]) if rows[-1][1] else 0
+        if size > MAX_RESPONSE:
+            raise invalid_field("keys", f"have values of more than {MAX_RESPONSE >> 20} MiB")
     return [(key, json.loads(row[0]) if row else None, row is not None) for key, row in rows]
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 from aiohttp import web
 
 from ..frontend import CONTEXT, read_json_object
-from ..store import Store
 from .body_fields import (
     invalid_field,
     iso8601,
@@ -22,6 +22,8 @@ from .body_fields import (
 
 SECONDS_OF_WORK = 5
 RETENTION_SECONDS = 7 * 86400
+MAX_PAGE = 32 * 2**20
+"""Characters of jobs after which a page ends."""
 STATUSES = ("queued", "processing", "completed", "failed", "cancelled")
 
 
@@ -52,15 +54,32 @@ async def list_jobs(request: web.Request) -> web.Response:
     status, type, last_id = optional_field(body, "status", str), optional_field(body, "type", str), read_cursor(body)
     if status is not None and status not in STATUSES:
         raise invalid_field("status", f"must be one of {', '.join(STATUSES)}")
-    jobs = await _load_jobs(request.app[CONTEXT].store)
-    ids = [job["id"] for job in jobs]
-    if last_id and last_id not in ids:
+    store = request.app[CONTEXT].store
+    now = store.clock()
+
+    def keep(record: dict[str, Any]) -> tuple[str, bool | None]:
+        """Return the id of a job and whether it is asked for, `None` if it is too old."""
+        job = _job_at(record, now)
+        is_asked_for = job and status in (None, job["status"]) and type in (None, job["type"])
+        return record["job"]["id"], None if job is None else bool(is_asked_for)
+
+    jobs = dict(await store.newest("job", keep))
+    for id in [id for id, matches in jobs.items() if matches is None]:
+        await store.delete("job", id)
+        del jobs[id]
+    if last_id and last_id not in jobs:
         raise invalid_field("cursor", "was not returned by a list")
-    jobs = jobs[ids.index(last_id) + 1 :] if last_id else jobs
-    matching = [job for job in jobs if status in (None, job["status"]) and type in (None, job["type"])]
-    complete = len(matching) <= limit
-    cursor = None if complete else write_cursor(matching[limit - 1]["id"])
-    return web.json_response({"jobs": matching[:limit], "list_complete": complete, "cursor": cursor})
+    ids = list(jobs)
+    rest = [id for id in (ids[ids.index(last_id) + 1 :] if last_id else ids) if jobs[id]]
+    page: list[dict[str, Any]] = []
+    size = 0
+    while rest and len(page) < limit and size <= MAX_PAGE:
+        record = await store.get("job", rest.pop(0))
+        if job := _job_at(record, now):
+            page.append(job)
+            size += len(json.dumps(job))
+    cursor = write_cursor(page[-1]["id"]) if rest and page else None
+    return web.json_response({"jobs": page, "list_complete": cursor is None, "cursor": cursor})
 
 
 async def cancel_job(request: web.Request) -> web.Response:
@@ -75,17 +94,6 @@ async def cancel_job(request: web.Request) -> web.Response:
         return web.json_response({"success": False, "note": f"The job is {job['status']} already"})
     await store.put("job", id, {**record, "cancelled": True})
     return web.json_response({"success": True, "note": "Advisory: a worker that has begun may still finish the job"})
-
-
-async def _load_jobs(store: Store) -> list[dict[str, Any]]:
-    """Return all jobs, newest first, and delete those that are too old."""
-    now, jobs = store.clock(), []
-    for record in await store.newest("job"):
-        if job := _job_at(record, now):
-            jobs.append(job)
-        else:
-            await store.delete("job", record["job"]["id"])
-    return jobs
 
 
 def _job_at(record: dict[str, Any] | None, now: float) -> dict[str, Any] | None:

@@ -16,11 +16,14 @@ from typing import Any
 from aiohttp import web
 
 from ..frontend import CONTEXT, ApiError, read_json_object
+from ..store import write_json
 from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 _COLUMNS = "id, type, content, metadata"
 _MAX_WORDS = 100
 _MAX_QUERY = 10_000
+MAX_RESPONSE = 32 * 2**20
+"""Characters of documents after which a response ends."""
 _MODELS = ("english", "multilingual")
 
 
@@ -32,7 +35,7 @@ async def ingest(request: web.Request) -> web.Response:
         id,
         required_text(body, "type"),
         required_text(body, "content"),
-        json.dumps(optional_field(body, "metadata", dict) or {}),
+        write_json(optional_field(body, "metadata", dict) or {}),
     )
     await request.app[CONTEXT].store.run(_insert_document, document)
     return web.json_response({"success": True})
@@ -52,14 +55,14 @@ async def query(request: web.Request) -> web.Response:
         raise invalid_field("text", f"must have at most {_MAX_QUERY} characters")
     if types is not None and not all(isinstance(each, str) for each in types):
         raise invalid_field("types", "must be an array of strings")
-    results = await request.app[CONTEXT].store.run(_find_documents, text, types, filter)
-    return web.json_response({"results": results[:limit]})
+    results = await request.app[CONTEXT].store.run(_find_documents, text, types, filter, limit)
+    return web.json_response({"results": results})
 
 
 def _find_documents(
-    db: sqlite3.Connection, text: str, types: list[str] | None, filter: dict[str, Any]
+    db: sqlite3.Connection, text: str, types: list[str] | None, filter: dict[str, Any], limit: int
 ) -> list[dict[str, Any]]:
-    """Return the documents that have a word of the query, those with the highest score first."""
+    """Return up to `limit` documents that have a word of the query, those with the highest score first."""
     words = list(dict.fromkeys(f'"{word}"' for word in re.findall(r"[^\W_]+", text.casefold())))[:_MAX_WORDS]
     if not words:
         return []
@@ -67,17 +70,27 @@ def _find_documents(
     for word in words:
         rows = db.execute("SELECT rowid FROM words WHERE words MATCH ?", (word,))
         words_of_document.update(number for (number,) in rows)
-    results = []
+    scores = []
     tables = "words JOIN documents AS d ON number = words.rowid"
-    select = f"SELECT number, -bm25(words), id, type, d.content, metadata FROM {tables} WHERE words MATCH ?"
-    for number, rank, *row in db.execute(select, (" OR ".join(words),)):
-        document = _document(row)
-        if types and document["type"] not in types:
+    select = f"SELECT number, -bm25(words), type, metadata FROM {tables} WHERE words MATCH ?"
+    for number, rank, type, metadata in db.execute(select, (" OR ".join(words),)):
+        if types and type not in types:
             continue
-        if all(document["metadata"].get(name) == value for name, value in filter.items()):
-            score = (words_of_document[number] + rank / (1 + rank)) / (len(words) + 1)
-            results.append({**document, "score": score})
-    return sorted(results, key=lambda document: -document["score"])
+        if not filter or _fits(json.loads(metadata), filter):
+            scores.append((-(words_of_document[number] + rank / (1 + rank)) / (len(words) + 1), number))
+    results: list[dict[str, Any]] = []
+    size = 0
+    for score, number in sorted(scores)[:limit]:
+        row = db.execute(f"SELECT {_COLUMNS} FROM documents WHERE number = ?", (number,)).fetchone()
+        size += sum(map(len, row))
+        if results and size > MAX_RESPONSE:
+            break
+        results.append({**_document(row), "score": -score})
+    return results
+
+
+def _fits(metadata: dict[str, Any], filter: dict[str, Any]) -> bool:
+    return all(metadata.get(name) == value for name, value in filter.items())
 
 
 def _document(row: Any) -> dict[str, Any]:
@@ -100,7 +113,7 @@ async def update(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     id, content = required_text(body, "id"), required_text(body, "content")
     type, metadata = optional_field(body, "type", str), optional_field(body, "metadata", dict)
-    metadata_json = None if metadata is None else json.dumps(metadata)
+    metadata_json = None if metadata is None else write_json(metadata)
     if not await request.app[CONTEXT].store.run(_update_document, id, content, type, metadata_json):
         raise ApiError(404, "NOT_FOUND", f"There is no document {id!r}", field="id")
     return web.json_response({"success": True})

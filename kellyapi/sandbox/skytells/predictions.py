@@ -63,7 +63,7 @@ async def create(request: web.Request) -> web.Response:
         "cancelled": None,
     }
     await context.store.put(_PREDICTIONS, prediction["id"], prediction)
-    _start_work(context, prediction)
+    _start_work(context, prediction["id"])
     note = _start_webhooks(request, prediction)
     if not body.get("await") or model_kind(model) == "video":
         new = prediction_state.to_wire(prediction, None, prediction["created"], str(request.url.origin()))
@@ -89,7 +89,9 @@ async def list_predictions(request: web.Request) -> web.Response:
     status = query.get("status")
     if status and status not in prediction_state.STATUSES:
         raise ApiError(400, "INVALID_PARAMETER", f"status must be one of {', '.join(prediction_state.STATUSES)}.")
-    results = {each["id"]: each for each in await context.store.newest(_RESULTS)} if status else {}
+    results = (
+        {each["id"]: each for each in await context.store.newest(_RESULTS, partial(_without, "text"))} if status else {}
+    )
     now = context.store.clock()
 
     def matches(prediction: StoredPrediction) -> bool:
@@ -101,7 +103,7 @@ async def list_predictions(request: web.Request) -> web.Response:
         state = prediction_state.status(prediction, results.get(prediction["id"]), now)
         return state == prediction_state.STATUSES[status]
 
-    matching = [each for each in await context.store.newest(_PREDICTIONS) if matches(each)]
+    matching = [each for each in await context.store.newest(_PREDICTIONS, partial(_without, "input")) if matches(each)]
     last_page = max(1, -(-len(matching) // per_page))
     if page > last_page:
         raise ApiError(400, "INVALID_PARAMETER", f"page must be between 1 and {last_page}.")
@@ -194,8 +196,8 @@ def _read_day(query: Any, name: str) -> str | None:
 # -- work --------------------------------------------------------------------------------------------------------------
 
 
-def _start_work(context: SandboxContext, prediction: StoredPrediction) -> None:
-    _keep_task(context, asyncio.create_task(_do_work(context, prediction), name=prediction["id"]))
+def _start_work(context: SandboxContext, id: str) -> None:
+    _keep_task(context, asyncio.create_task(_do_work(context, id), name=id))
 
 
 def _start_webhooks(request: web.Request, prediction: StoredPrediction) -> str | None:
@@ -253,18 +255,23 @@ async def _wait_until_ended(context: SandboxContext, id: str) -> None:
             return
 
 
-async def _do_work(context: SandboxContext, prediction: StoredPrediction) -> None:
-    result: StoredResult = {"id": prediction["id"], **_NOTHING}
-    try:
-        result |= await _make_output(context, prediction)
-    except (BadInput, EngineMissing, RuntimeError, OSError) as error:  # OSError: the disk may be full
-        result["failure"] = str(error)
-    result["finished"] = context.store.clock()
-    try:
-        await context.store.put(_RESULTS, prediction["id"], result)
-    except (OSError, sqlite3.Error) as error:  # without a result it would be in progress for ever
-        failed = {**_NOTHING, "failure": f"The sandbox cannot store the output: {error}"}
-        context.store.hold(_RESULTS, prediction["id"], result | failed)
+async def _do_work(context: SandboxContext, id: str) -> None:
+    """Make the output of a prediction when it is its turn. Until then, its input is on disk only."""
+    async with context.prediction_turns:
+        prediction = await context.store.get(_PREDICTIONS, id)
+        if prediction is None:  # deleted
+            return
+        result: StoredResult = {"id": id, **_NOTHING}
+        try:
+            result |= await _make_output(context, prediction)
+        except (BadInput, EngineMissing, RuntimeError, OSError) as error:  # OSError: the disk may be full
+            result["failure"] = str(error)
+        result["finished"] = context.store.clock()
+        try:
+            await context.store.put(_RESULTS, id, result)
+        except (OSError, sqlite3.Error, BadInput) as error:  # without a result it would be in progress for ever
+            failed = {**_NOTHING, "failure": f"The sandbox cannot store the output: {error}"}
+            context.store.hold(_RESULTS, id, result | failed)
 
 
 async def _make_output(context: SandboxContext, prediction: StoredPrediction) -> StoredResult:
@@ -313,8 +320,13 @@ async def _find_and_resume(context: SandboxContext, id: str) -> tuple[StoredPred
         return record
     result = await context.store.get(_RESULTS, id)  # again: the task may have stored it in the meantime
     if result is None and not _running_tasks(context, id):
-        _start_work(context, prediction)
+        _start_work(context, id)
     return prediction, result
+
+
+def _without(field: str, record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record without a field that may be long."""
+    return {**record, field: None}
 
 
 async def _find(context: SandboxContext, id: str) -> tuple[StoredPrediction, StoredResult | None] | None:
