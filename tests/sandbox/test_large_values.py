@@ -10,6 +10,9 @@ from http_client import Send
 from kellyapi import Aerostack
 from kellyapi.sandbox import store
 from kellyapi.sandbox.aerostack import body_fields, cache, queue, search
+from kellyapi.sandbox.engines.errors import BadInput
+from kellyapi.sandbox.engines.language import chat_rules
+from kellyapi.sandbox.skytells.inference import embeddings
 
 LONG = "a" * 2000
 HEADERS = {"X-Aerostack-Key": "key", "x-api-key": "key"}
@@ -43,6 +46,29 @@ async def test_a_value_that_is_too_long_to_store_is_a_400(send: Send, path: str,
     response = await send("POST", path, headers=HEADERS, json=body)
     assert response.status == 400
     assert response.json
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/chat/completions", {"model": "gpt-5", "messages": [{"role": "user", "content": LONG}] * 2}),
+        ("/v1/responses", {"model": "gpt-5", "input": "a", "instructions": LONG * 2}),
+        ("/v1/embeddings", {"model": "text-embedding-3-small", "input": [LONG, LONG]}),
+    ],
+)
+async def test_a_text_that_is_too_long_for_a_model_is_a_400(
+    send: Send, path: str, body: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (chat_rules, embeddings):
+        monkeypatch.setattr(module, "MAX_CHARACTERS", 3000)
+    response = await send("POST", path, headers=HEADERS, json=body)
+    assert response.status == 400
+    assert "at most 3,000 characters" in response.json["error"]["message"]
+
+
+def test_a_reply_is_made_to_a_conversation_of_limited_length() -> None:
+    with pytest.raises(BadInput, match="1,000,000 characters"):
+        chat_rules.reply([{"role": "user", "content": "a" * 500_001}] * 2)
 
 
 async def test_one_response_has_a_limited_size_of_cached_values(post: Any, monkeypatch: pytest.MonkeyPatch) -> None:

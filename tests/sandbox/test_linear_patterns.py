@@ -15,7 +15,7 @@ from kellyapi.sandbox import access, sql_statements, sse, tool_calls
 from kellyapi.sandbox.aerostack import auth, storage
 from kellyapi.sandbox.engines.language import chat_rules, translation
 from kellyapi.sandbox.engines.pictures import code_image
-from kellyapi.sandbox.skytells import predictions
+from kellyapi.sandbox.skytells import outputs
 from kellyapi.sandbox.skytells.inference import content_filter
 
 SIZE = 100_000
@@ -86,7 +86,7 @@ COMPILED = {
     "address": auth._ADDRESS,
     "media type": storage._MEDIA_TYPE,
     "punctuation": translation._PUNCTUATION,
-    "output": predictions._OUTPUT_NAME,
+    "output": outputs._NAME,
     "host": access._HOST,
     "name of a tool": tool_calls._NAME,
     "words of a name": tool_calls._NAME_WORDS,

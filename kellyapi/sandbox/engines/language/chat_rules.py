@@ -9,11 +9,14 @@ from __future__ import annotations
 import ast
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 
+from ..errors import BadInput
 from .translation import languages, translate
 
+MAX_CHARACTERS = 1_000_000
+"""Most characters of a conversation."""
 _QUOTES = " \"'\u2018\u2019\u201c\u201d"
 _OPERATORS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
     ast.Add: operator.add,
@@ -23,8 +26,15 @@ _OPERATORS: dict[type, Callable[[Fraction, Fraction], Fraction]] = {
 }
 
 
+def check_length(texts: Iterable[str]) -> None:
+    """Raise `BadInput` if a conversation is too long."""
+    if sum(map(len, texts)) > MAX_CHARACTERS:
+        raise BadInput("text", f"A conversation has at most {MAX_CHARACTERS:,} characters.")
+
+
 def reply(messages: list[dict[str, str]], character: str = "", model: str = "") -> str:
     """Return a reply to the user's last message. The same messages always get the same reply."""
+    check_length(message.get("content", "") for message in messages)
     texts = [message.get("content", "").strip() for message in messages if message.get("role") == "user"] or [""]
     match, rule_reply = next((match, reply) for pattern, reply in _RULES if (match := pattern.search(texts[-1])))
     if isinstance(rule_reply, str):

@@ -55,11 +55,11 @@ def _check_harm(text: str) -> dict[str, Any]:
 
 
 def _severity(category: str, text: str) -> str:
-    return max(
-        (
-            severity
-            for severity, words in {"safe": (), **_WORDS_BY_CATEGORY[category]}.items()
-            if severity == "safe" or re.search(rf"\b(?:{'|'.join(words)})\b", text, re.IGNORECASE)
-        ),
-        key=_SEVERITIES.index,
-    )
+    lowered = text.lower()
+    found = ["safe"]
+    for severity, words in _WORDS_BY_CATEGORY[category].items():
+        # Looking for the letters is a hundred times as fast as the pattern, and most texts do not have them.
+        present = [word for word in words if word in lowered]
+        if present and re.search(rf"\b(?:{'|'.join(present)})\b", lowered):
+            found.append(severity)
+    return max(found, key=_SEVERITIES.index)

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 from attrs import frozen
 
+from ...engines.language.chat_rules import check_length
 from ...frontend import ApiError, run_engine
 from ...sse import split_words
 from ...tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results
@@ -82,7 +83,12 @@ def count_turn_tokens(turns: list[Turn]) -> int:
 
 
 def joined_text(turns: list[Turn]) -> str:
-    """Return the text of a conversation, for the content filter."""
+    """Return the text of a conversation, for the content filter.
+
+    Raises:
+        BadInput: If it is too long.
+    """
+    check_length(turn["content"] for turn in turns)
     return "\n".join(turn["content"] for turn in turns)
 
 
