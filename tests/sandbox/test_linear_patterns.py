@@ -110,6 +110,13 @@ INLINE = (
     r"\w+",
     r"[^\W_]+",
     r"\\u[dD][89a-fA-F]",
+    "auth|cookie|key|secret|token(?!s)",
+    r'("(?:access_?token|api_?key|password|refresh_?token|secret|token)"\s*:\s*")(?:[^"\\]|\\.)*',
+    r"[^\w.-]+",
+    r'boundary="?([^";]+)',
+    r"\b(sad|dark|minor|melanchol\w*|slow|rain\w*|night|lonely|blues?)\b",
+    r"\b([1-9][0-9]{1,2}) ?bpm\b",
+    r"(?i)https?://|data:",
 )
 WHOLE = {"address", "media type", "output", "host", "name of a tool", *INLINE[4:6], *INLINE[7:9]}
 """Patterns that the sandbox compares with a whole text; it searches for the others."""
@@ -117,6 +124,7 @@ NOT_OF_CLIENTS = {
     r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)",  # the routes of a test's faults
     "[a-z]{2,3}-[a-z]{2,3}",  # the names of Apertium's modes
     r"(\w\w):(\w{3})",  # a constant
+    "-.",  # no pattern, but what is stripped after re.sub(…)
 }
 
 
