@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import subprocess
 import sysconfig
 import wave
 from pathlib import Path
 
+import pytest
 from PIL import Image
+from processes import Script, plain_python
 
 from kellyapi.cli import demo_steps
 
@@ -19,16 +20,29 @@ KELLYAPI = str(Path(sysconfig.get_path("scripts"), "kellyapi"))
 FILES = {"translation.txt", "picture.png", "code.png", "notes.png", "speech.wav", "transcript.json"}
 
 
-def run(folder: Path, *words: str, input: bytes | None = None) -> bytes:
-    """Run the command in a folder, without a network. It must succeed and write nothing to stderr."""
-    offline = {**os.environ, "HTTP_PROXY": "http://127.0.0.1:1", "HTTPS_PROXY": "http://127.0.0.1:1"}
-    done = subprocess.run([KELLYAPI, *words], cwd=folder, input=input, capture_output=True, env=offline, timeout=120)
-    assert (done.returncode, done.stderr) == (0, b"")
-    return done.stdout
+COMMAND = "import sys; from kellyapi.cli.main import main; sys.exit(main())"
+
+
+@pytest.fixture(autouse=True)
+def _offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Change to an empty folder, without a network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+
+
+def run(*words: str, input: bytes = b"") -> bytes:
+    """Run the command in a process of its own. It must succeed and write nothing to stderr."""
+    with Script(plain_python(), COMMAND, *words) as script:
+        out, err = script.communicate(input)
+    assert (script.returncode, err) == (0, b"")
+    return out
 
 
 def test_the_demo_makes_all_its_files_in_an_empty_folder(tmp_path: Path) -> None:
-    table = run(tmp_path, "demo").decode()
+    done = subprocess.run([KELLYAPI, "demo"], capture_output=True, timeout=120)
+    assert (done.returncode, done.stderr) == (0, b"")
+    table = done.stdout.decode()
     folder = tmp_path / "kellyapi-demo"
     assert [path.name for path in tmp_path.iterdir()] == ["kellyapi-demo"]
     assert {path.name for path in folder.iterdir()} == FILES
@@ -56,7 +70,7 @@ def test_the_demo_replaces_its_files_in_a_named_folder_and_reports_json(tmp_path
     (tmp_path / "mine").mkdir()
     for name in FILES:
         (tmp_path / "mine" / name).write_bytes(b"of an earlier run")
-    report = json.loads(run(tmp_path, "-o", "mine", "--force", "--json", "demo"))
+    report = json.loads(run("-o", "mine", "--force", "--json", "demo"))
     assert report["folder"] == "mine"
     assert b"of an earlier run" not in [path.read_bytes() for path in (tmp_path / "mine").iterdir()]
     assert {step["file"] for step in report["steps"]} == FILES == {path.name for path in (tmp_path / "mine").iterdir()}
@@ -65,16 +79,16 @@ def test_the_demo_replaces_its_files_in_a_named_folder_and_reports_json(tmp_path
 
 def test_a_synthesized_file_can_be_transcribed(tmp_path: Path) -> None:
     sentence = "The quick brown fox jumps over the lazy dog"
-    assert run(tmp_path, "--sandbox", "synthesize", sentence, "-o", "fox.mp3").decode().strip() == "fox.mp3"
-    out = run(tmp_path, "--sandbox", "transcribe", "fox.mp3", "--language", "eng", "--json")
+    assert run("--sandbox", "synthesize", sentence, "-o", "fox.mp3").decode().strip() == "fox.mp3"
+    out = run("--sandbox", "transcribe", "fox.mp3", "--language", "eng", "--json")
     transcript = json.loads(out)["text"].split()
     assert sum(word in transcript for word in sentence.lower().split()) >= 7
 
 
 def test_speech_goes_through_pipes(tmp_path: Path) -> None:
-    speech = run(tmp_path, "synthesize", "-", "-o", "-", "--sandbox", input=b"What is your name?\n")
+    speech = run("synthesize", "-", "-o", "-", "--sandbox", input=b"What is your name?\n")
     with wave.open(io.BytesIO(speech)) as audio:
         assert audio.getframerate() == 22_050
-    words = run(tmp_path, "transcribe", "-", "--sandbox", "--timestamps", "word", input=speech).decode().splitlines()
+    words = run("transcribe", "-", "--sandbox", "--timestamps", "word", input=speech).decode().splitlines()
     assert [line.split("\t")[2] for line in words][-2:] == ["your", "name"]
     assert list(tmp_path.iterdir()) == []

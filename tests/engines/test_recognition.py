@@ -47,7 +47,7 @@ def test_words_have_times_in_order_within_the_audio() -> None:
 
 
 def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None:
-    speech, rate = decode(synthesize(FOX, "eng")["audio"])
+    speech, rate = decode(synthesize("The lazy dog", "eng")["audio"])
     transcript = transcribe(wav(np.concatenate([speech, np.zeros(2 * rate, np.float32), speech]), rate))
     first, second = transcript["segments"]
     assert first["end"] <= len(speech) / rate + 0.1
@@ -58,15 +58,15 @@ def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None
 @pytest.mark.parametrize(
     ("rate", "options", "least"),
     [
-        (48_000, {}, 7),
-        (44_100, {"subtype": "FLOAT"}, 7),
-        (16_000, {"format": "FLAC"}, 7),
-        (48_000, {"format": "OGG", "subtype": "OPUS"}, 7),
+        (48_000, {}, 4),
+        (44_100, {"subtype": "FLOAT"}, 4),
+        (16_000, {"format": "FLAC"}, 4),
+        (48_000, {"format": "OGG", "subtype": "OPUS"}, 4),
         (8_000, {"subtype": "ULAW"}, 3),  # telephone audio has half of the frequencies that the model uses
     ],
 )
 def test_any_rate_channels_and_codec_are_recognised(rate: int, options: dict[str, str], least: int) -> None:
-    said = "one two three four five six seven eight nine ten"
+    said = "one two three four five"
     speech, original = decode(synthesize(said, "eng")["audio"])
     stereo = np.stack([resample(speech, original, rate)] * 2, axis=1)
     transcript = transcribe(wav(stereo, rate, **options))
@@ -76,7 +76,7 @@ def test_any_rate_channels_and_codec_are_recognised(rate: int, options: dict[str
 
 @pytest.mark.parametrize(
     "samples",
-    [np.zeros(32_000), np.zeros(1), np.random.RandomState(1).normal(0, 0.01, 32_000), np.full(16_000, np.nan)],
+    [np.zeros(8_000), np.zeros(1), np.random.RandomState(1).normal(0, 0.01, 16_000), np.full(8_000, np.nan)],
     ids=["silence", "one sample", "noise", "not numbers"],
 )
 def test_audio_without_speech_has_an_empty_transcript(samples: NDArray[np.float64]) -> None:
