@@ -8,6 +8,7 @@ from typing import Any
 from .._data.base64_text import b64decode
 from .._data.json_text import dumps, loads
 from .._data.media_types import sniff
+from .._data.secret_names import is_secret_field
 from .._data.text import clip, printable
 from .._data.threads import OFF_LOOP_SIZE
 from .messages import FormField, Headers, media_type
@@ -15,7 +16,6 @@ from .secrets import redact_text
 
 LONGEST = 10_000
 """Characters of a body that are logged."""
-_SECRET_FIELD = re.compile(r"(?i)password|secret|credential|authorization|cookie|api[_-]?key|(token|otp|jwt)$")
 _DATA_URL = re.compile(r"data:[\w/+.-]*(?:;[\w=.-]+)*,")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]{12,}={0,2}\s*")
 _SHORTEST_MEDIA = 100
@@ -41,7 +41,7 @@ def _describe_field(part: FormField, sent: Headers) -> str:
         return f"{part.name}=<a stream>"
     if part.filename is not None:
         return f"{part.name}=<{len(part.body)} bytes of {part.content_type or 'a file'}>"
-    text = "***" if _SECRET_FIELD.search(part.name) else _describe_bytes(part.body, "text/plain", sent)
+    text = "***" if is_secret_field(part.name) else _describe_bytes(part.body, "text/plain", sent)
     return f"{part.name}={text}"
 
 
@@ -69,7 +69,7 @@ def _without_secrets(value: Any) -> Any:
 
 
 def _is_secret(name: str, value: Any) -> bool:
-    return value is not None and not isinstance(value, bool) and _SECRET_FIELD.search(name) is not None
+    return value is not None and not isinstance(value, bool) and is_secret_field(name)
 
 
 def _without_media(text: str) -> str:

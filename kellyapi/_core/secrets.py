@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from multidict import CIMultiDict
 
 from .._data.json_text import map_strings
+from .._data.secret_names import SHORTEST_KEY, is_secret_header
 from ..errors import KellyAPIError
 
 Key = str | Callable[[], str | Awaitable[str]]
@@ -53,12 +53,9 @@ def hide_headers(headers: Any) -> Any:
     if not isinstance(headers, Mapping):
         return as_secret(headers)
     return {
-        name: _hide_as(Secret if _SECRET_NAME.search(str(name)) else HiddenString, value)
+        name: _hide_as(Secret if is_secret_header(str(name)) else HiddenString, value)
         for name, value in headers.items()
     }
-
-
-_SECRET_NAME = re.compile("auth|cookie|key|secret|token", re.IGNORECASE)
 
 
 def _hide_as(kind: type[HiddenString], value: Any) -> Any:
@@ -66,10 +63,6 @@ def _hide_as(kind: type[HiddenString], value: Any) -> Any:
         return kind(value)
     unchanged = value is None or callable(value) or isinstance(value, WrongSecret)
     return value if unchanged else WrongSecret(type(value).__name__)
-
-
-_SHORTEST_KEY = 8
-"""A shorter key is a word, such as `sandbox`, and is not hidden."""
 
 
 def redact_error(error: KellyAPIError, sent: Mapping[str, str]) -> None:
@@ -92,14 +85,14 @@ def redact_text(text: str, sent: Mapping[str, str]) -> str:
 def _hide(text: str, key: str) -> str:
     """Remove a key from a text, and the beginning of one that was cut off at the end of the text."""
     text = text.replace(key, "***")
-    lengths = range(len(key) - 1, _SHORTEST_KEY - 1, -1)
+    lengths = range(len(key) - 1, SHORTEST_KEY - 1, -1)
     cut = next((length for length in lengths if text.endswith(key[:length])), 0)
     return f"{text[:-cut]}***" if cut else text
 
 
 def _sent_keys(sent: Mapping[str, str]) -> list[str]:
     keys = [value.rpartition(" ")[2] for value in sent.values() if isinstance(value, Secret)]
-    return [key for key in keys if len(key) >= _SHORTEST_KEY]
+    return [key for key in keys if len(key) >= SHORTEST_KEY]
 
 
 def _redact(value: Any, key: str) -> Any:

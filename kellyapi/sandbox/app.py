@@ -21,7 +21,7 @@ from typing import Annotated, Any, Self
 from aiohttp import web
 from attrs import define, evolve
 
-from kellyapi import PROVIDERS, KellyAPI
+from kellyapi import PROVIDERS, KellyAPI, ProviderName
 from kellyapi._data.hosts import is_loopback, read_address
 from kellyapi._data.threads import serving_loops
 
@@ -35,7 +35,7 @@ from .engines.supervisor import EngineSupervisor, count_cores
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
 from .frontend import CONTEXT, ApiError, Frontend, Handler, Hearing, SandboxContext
-from .recordings import Player, ProviderName, Recorder, Tape
+from .recordings import Player, Recorder, Tape
 from .request_log import LOGGER, RequestLogger
 from .skytells import routes as skytells
 from .skytells.outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES

@@ -14,27 +14,28 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 from attrs import frozen
 
-from kellyapi import NO_RETRY, PROVIDERS, ConfigurationError, KellyAPIError, PreparedRequest, Response, Timeout
+from kellyapi import (
+    NO_RETRY,
+    PROVIDERS,
+    ConfigurationError,
+    KellyAPIError,
+    PreparedRequest,
+    ProviderName,
+    Response,
+    Timeout,
+)
 
 from .._data.files import save_file
+from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header
 from .frontend import ApiError
 
-ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
-
-_SECRET_NAME = re.compile(r"auth|cookie|key|secret|token(?!s)", re.IGNORECASE)
-"""In the name of a header. Those of limits count tokens."""
-_KEPT = re.compile(rf"content-type|retry-after|x-(?!.*(?:{_SECRET_NAME.pattern})).*", re.IGNORECASE)
-"""The headers of a response that are kept."""
-_SECRET_FIELDS = re.compile(
-    rb'("(?:access_?token|api_?key|password|refresh_?token|secret|token)"\s*:\s*")(?:[^"\\]|\\.)*', re.IGNORECASE
-)
-_SHORTEST_KEY = 8
-"""A shorter key is a word, such as `sandbox`, and may stand in any text."""
+_JSON_FIELD = re.compile(rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)', re.DOTALL)
+"""A field whose value is a string, or a number."""
 _TIMEOUT = Timeout(total=600)
 
 RequestKey = tuple[str, str, str]
@@ -114,7 +115,7 @@ class Recorder:
         """Pass a request on, and record it."""
         number, body = next(self._numbers), await request.read()
         found = await self._ask(request, body)
-        kept = {name: value for name, value in found.headers.items() if _KEPT.fullmatch(name)}
+        kept = {name: value for name, value in found.headers.items() if _is_kept(name)}
         kind = request.headers.get("Content-Type", "")
         keys = [*_secret_headers(request), self._client.api_key]
         recording = Recording(
@@ -213,13 +214,23 @@ def without_secrets(data: bytes, values: Iterable[object]) -> bytes:
     """
     for value in values:
         key = value.rpartition(" ")[2] if isinstance(value, str) else ""
-        if len(key) >= _SHORTEST_KEY:
+        if len(key) >= SHORTEST_KEY:
             data = data.replace(key.encode(errors="replace"), b"***")
-    return _SECRET_FIELDS.sub(rb"\1***", data)
+    return _JSON_FIELD.sub(_hide_secret_value, data)
+
+
+def _hide_secret_value(field: re.Match[bytes]) -> bytes:
+    return field[1] + b'"***"' if is_secret_field(field[2].decode("latin-1")) else field[0]
+
+
+def _is_kept(name: str) -> bool:
+    """Return whether a header of a response is recorded."""
+    lower = name.lower()
+    return lower in ("content-type", "retry-after") or (lower.startswith("x-") and not is_secret_header(name))
 
 
 def _secret_headers(request: web.Request) -> list[str]:
-    return [value for name, value in request.headers.items() if _SECRET_NAME.search(name)]
+    return [value for name, value in request.headers.items() if is_secret_header(name)]
 
 
 def _read_folder(folder: Path) -> dict[RequestKey, list[Recording]]:
