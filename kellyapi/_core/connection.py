@@ -95,7 +95,7 @@ class Connection:
     logger: logging.Logger
     log_bodies: bool = False
     known_paths: dict[str, Any] = field(factory=dict, repr=False)
-    """Which of several paths a server was found to know, by its address; siblings share it."""
+    """Which form of its paths a server knows, by its address; siblings share it."""
     _warned: set[str] = field(factory=set)
     """What `warn` has said already; siblings share it."""
 
@@ -292,7 +292,7 @@ class Connection:
         return dict(self.extended_header(name, value) for name, value in self.headers.items())
 
     def extended_header(self, name: str, value: str) -> tuple[str, str]:
-        """Return a header of the user as it is sent: a User-Agent stands before that of the library."""
+        """Return a header of the user as it is sent. The library's User-Agent is added to the user's."""
         if name.lower() != "user-agent":
             return name, value
         return "User-Agent", HiddenString(f"{value} {self.transport.user_agent}")
@@ -374,7 +374,7 @@ async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Respo
     except BaseException as error:
         body = redact_text(response.beginning, request.headers)
         outcome = (
-            f"was answered with status {response.status}: {body}" if response.status else f"failed: {response.error}"
+            f"got a response with status {response.status}: {body}" if response.status else f"failed: {response.error}"
         )
         error.add_note(f"{request.method} {request.url} {outcome}")
         if isinstance(error, KellyAPIError):

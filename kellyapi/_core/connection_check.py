@@ -1,4 +1,4 @@
-"""Find out whether a provider can be reached, and where the way to it ends. No key is sent.
+"""Find out whether a provider can be reached, and which step fails. No key is sent.
 
 It uses asyncio's streams in place of aiohttp, to know which step failed: the name, the proxy, the connection, TLS.
 """
@@ -33,7 +33,7 @@ from .proxies import split_proxy
 Step = Literal["address", "proxy", "name", "connection", "TLS", "response"]
 
 _PORTS = {"http": 80, "https": 443}
-_CLOCK = "set the clock of this machine; if it is right, the certificate is the provider's to renew"
+_CLOCK = "set the clock of this machine; if it is right, the provider must renew its certificate"
 _AUTHORITY = (
     "if a proxy or a virus scanner replaces certificates, set SSL_CERT_FILE to a file with its root certificate; "
     "otherwise install the root certificates of the system"
@@ -77,11 +77,11 @@ class ConnectionCheck:
 async def check_connection(
     address: str, wrong: Problem | None, find_proxy: Callable[[SplitResult], str | None], seconds: float | None
 ) -> ConnectionCheck:
-    """Connect to a provider, ask for the head of one response, and say which step fails.
+    """Connect to a provider, request the head of one response, and say which step fails.
 
     Args:
         address: The address of the provider.
-        wrong: Why the client cannot work as it is set up, if so.
+        wrong: What is wrong with the settings of the client, if anything.
         find_proxy: Returns the proxy for the address.
         seconds: How long all steps may take together.
     """
@@ -96,30 +96,30 @@ async def check_connection(
     proxy, login = split_proxy(given) if given else (None, {})
     found = evolve(found, proxy=proxy)
     context = await asyncio.to_thread(ssl.create_default_context)  # it reads the certificates of the system
-    way = _Way(target, urlsplit(proxy) if proxy else None, login, context)
+    probe = _Probe(target, urlsplit(proxy) if proxy else None, login, context)
     try:
         async with asyncio.timeout(seconds):
-            tls, offset = await way.follow()
+            tls, offset = await probe.run()
         return evolve(found, tls=tls, clock_offset=offset)
     except ssl.SSLCertVerificationError as error:
         now = f" ({datetime.now(UTC):%Y-%m-%d} by the clock of this machine)" if error.verify_code in (9, 10) else ""
-        problem = f"the certificate of {way.host} is refused: {error.verify_message}{now}"
+        problem = f"the certificate of {probe.host} is refused: {error.verify_message}{now}"
         remedy = _CERTIFICATE_REMEDIES.get(error.verify_code, _AUTHORITY)
         return evolve(found, failed="TLS", problem=problem, remedy=remedy)
     except (OSError, EOFError, asyncio.LimitOverrunError, HTTPException, ValueError) as error:
-        step: Step = "TLS" if isinstance(error, ssl.SSLError) else way.step
-        return evolve(found, failed=step, problem=_explain(error, way, seconds), remedy=_REMEDIES[step])
+        step: Step = "TLS" if isinstance(error, ssl.SSLError) else probe.step
+        return evolve(found, failed=step, problem=_explain(error, probe, seconds), remedy=_REMEDIES[step])
     finally:
-        await way.close()
+        await probe.close()
 
 
-def _explain(error: Exception, way: _Way, seconds: float | None) -> str:
-    where = f"the proxy {way.host}" if way.step == "proxy" else way.host
+def _explain(error: Exception, probe: _Probe, seconds: float | None) -> str:
+    where = f"the proxy {probe.host}" if probe.step == "proxy" else probe.host
     match error:
         case TimeoutError():
             return f"no response from {where}" + (f" within {seconds:g} s" if seconds else "")
         case socket.gaierror():
-            return f"the name {way.host} cannot be found"
+            return f"the name {probe.host} cannot be found"
         case ssl.SSLError():
             return f"TLS with {where} fails: {error.reason}"
         case OSError():  # asyncio puts the address into the text
@@ -127,7 +127,7 @@ def _explain(error: Exception, way: _Way, seconds: float | None) -> str:
     return f"{where} does not respond in HTTP"
 
 
-class _Way:
+class _Probe:
     """The steps to a server, directly or through a proxy."""
 
     def __init__(self, target: SplitResult, proxy: SplitResult | None, login: Headers, context: ssl.SSLContext) -> None:
@@ -135,9 +135,9 @@ class _Way:
         self._writer: asyncio.StreamWriter | None = None
         self.step: Step = "name"
         self.host = ""
-        """Where the current step leads."""
+        """The host of the current step."""
 
-    async def follow(self) -> tuple[str | None, float | None]:
+    async def run(self) -> tuple[str | None, float | None]:
         """Connect, and return the version of TLS and how far the clock is ahead."""
         first = self._proxy or self._target
         port = first.port or _PORTS[first.scheme]
@@ -187,7 +187,7 @@ class _Way:
 
     def _refused_by_proxy(self, status: int) -> OSError:
         self.step, self.host = "proxy", self._proxy.hostname or "" if self._proxy else self.host
-        return OSError(f"it refuses with status {status}" + (", it wants a password" if status == 407 else ""))
+        return OSError(f"it refuses with status {status}" + (", it needs a password" if status == 407 else ""))
 
     async def close(self) -> None:
         """Close the connection."""

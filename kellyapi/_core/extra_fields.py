@@ -1,4 +1,4 @@
-"""What users add to a call by themselves: `extra_body`, `extra_query` and `extra_headers` of an operation."""
+"""Fields that users add to a request: `extra_body`, `extra_query` and `extra_headers` of an operation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ QueryValue = str | float | bool | Sequence[str | float | bool] | None
 
 
 class ExtraFields(TypedDict, total=False):
-    """Fields of a request that the library does not know. They are merged last, and win over its own."""
+    """Fields of a request that the library does not know. They are merged last, and replace its own."""
 
     extra_body: Mapping[str, Any] | None
     """Fields of the JSON body. A field that the operation sends too is replaced as a whole."""
@@ -98,5 +98,5 @@ def _values(value: QueryValue) -> Iterable[str | float | bool]:
 
 
 def as_text(value: str | float | bool) -> str:
-    """Write a value as the text that stands for it in a query or a form."""
+    """Return a value as the text of a query or a form."""
     return str(value).lower() if isinstance(value, bool) else str(value)

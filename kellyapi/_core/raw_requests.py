@@ -1,4 +1,4 @@
-"""Requests that users write by themselves, for what has no operation: `client.request` and `client.stream`."""
+"""Requests to paths that have no operation: `client.request` and `client.stream`."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ class RawRequests(Resource):
         into: Any = object,
         repeatable: bool | None = None,
     ) -> Any:
-        """Send a request of your own, for what has no operation here, and return its result.
+        """Send a request to a path that has no operation, and return its result.
 
-        The key is added. Retries, limits, timeouts and errors are those of every call.
+        The client adds the key. Retries, limits, timeouts and errors work as in every call.
 
         Args:
             method: GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS.
@@ -108,7 +108,7 @@ class RawRequests(Resource):
     @overload
     def stream(self, method: Method, path: RelativePath, **parts: Unpack[RequestParts]) -> JSONEventStream[Any]: ...
     @overload
-    def stream(  # type: ignore[overload-overlap]  # `bytes` is also a `type[T]`, for which the next one stands
+    def stream(  # type: ignore[overload-overlap]  # `bytes` is a `type[T]` too, which the next one takes
         self, method: Method, path: RelativePath, *, into: type[bytes], **parts: Unpack[RequestParts]
     ) -> ByteStream: ...
     @overload
@@ -128,10 +128,10 @@ class RawRequests(Resource):
         into: Any = object,
         repeatable: bool | None = None,
     ) -> Any:
-        """Send a request of your own, and receive the response while it arrives.
+        """Send a request to a path that has no operation, and receive the response while it arrives.
 
         The arguments are those of `request`, except `into`. Errors are raised when the `async with` block is entered.
-        Until the head of the response has arrived, a failed request is retried like that of any call. The server
+        Until the head of the response has arrived, a failed request is retried as in every call. The server
         decides whether it streams; many need `"stream": True` in `json`.
 
         Args:
@@ -157,12 +157,12 @@ class RawRequests(Resource):
                     print(event["choices"])
         """
         headers = hide_headers(headers)
+        accept = {}
         if into is not bytes:
             _check_json_type(into)
+            accept = {"Accept": "text/event-stream"}
         connection, call = self._raw_call(method, path, query, headers, repeatable, json=json, form=form, data=data)
-        accept = {"Accept": "text/event-stream"} if into is not bytes else {}
         call = evolve(call, headers={**accept, **call.headers}, timeout=TRANSFER_TIMEOUT)
-
         if into is bytes:
             return ByteStream(_RawStreamRequest(connection, call, form=form, data=data))
         return JSONEventStream(_RawStreamRequest(connection, call, is_event_stream, form=form, data=data), into)
@@ -176,7 +176,7 @@ class RawRequests(Resource):
         repeatable: bool | None,
         **bodies: Any,
     ) -> tuple[Connection, Call]:
-        """Return the call, as yet without a form or data, and the connection to send it by."""
+        """Return the call without its form or data, and the connection to send it by."""
         given = [name for name, value in bodies.items() if value is not None]
         if len(given) > 1:
             raise ValueError(f"a request has one body: pass {' or '.join(given)}")
@@ -248,5 +248,5 @@ def _read_into(method: str, into: Any) -> Into[Any] | FromResponse[Any]:
 def _check_json_type(into: Any) -> None:
     """Refuse a type that JSON cannot be read into."""
     if not can_decode(into):
-        known = "object for any JSON, bytes, a class of attrs, or such as dict[str, str] or tuple[Prediction, ...]"
+        known = "object for any JSON, bytes, a class of attrs, or a type such as dict[str, str] or tuple[Result, ...]"
         raise TypeError(f"into must be {known}, not {into!r:.100}")

@@ -44,7 +44,7 @@ class RetryPolicy:
     """Used in place of `base` after 429, and after any status with `Retry-After`."""
     cap: NotNegative = 20.0
     exponent: Annotated[float, Range(1, 100)] = 2.0
-    """How much longer each pause is than the one before; 1 makes them all alike."""
+    """How many times as long each pause may be as the one before; with 1 all have the same limit."""
     statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=_as_set)
     connection_errors: bool = True
     """Also repeat after a failure without a response."""

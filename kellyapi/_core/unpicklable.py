@@ -1,4 +1,4 @@
-"""Clients stay in their process: pickling one says why it cannot leave."""
+"""Clients cannot be pickled. The error says why, and what to do."""
 
 from __future__ import annotations
 

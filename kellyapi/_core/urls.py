@@ -55,7 +55,7 @@ RelativePath = Annotated[str, not_blank, check_relative_path]
 
 
 def split_path(path: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return a relative path as it is sent, and the query that stands behind it."""
+    """Return a relative path as it is sent, and the query after it."""
     path, _, query = path.partition("?")
     return "/" + percent_encode(path.removeprefix("/")), parse_qsl(query, keep_blank_values=True)
 

@@ -44,7 +44,7 @@ from .store import Store
 
 MAX_BODY = 256 * 2**20
 MAX_REQUESTS, MAX_RECORDED = 10_000, 32 * 2**20
-"""Most requests that are recorded, and most characters of their paths and headers: one request may have a million."""
+"""Limits of `Sandbox.requests`: requests, and characters of their paths and headers. One request may have a million."""
 # Those of Authorization come last: some clients of Skytells and Aerostack send it beside the key's own header.
 _FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, skytells.INFERENCE, kelly.FRONTEND)
 ROUTES = (*kelly.ROUTES, *khaya.ROUTES, *skytells.ROUTES, *aerostack.ROUTES)
@@ -109,7 +109,7 @@ class Sandbox:
         record: Folder in which every request is recorded with the response of `upstream`, to which it is passed on.
             These calls are billed. Keys, passwords and tokens are left out.
         upstream: Provider for `record`. Its key and address come from the environment.
-        replay: Folder of recordings that are played in place of the sandbox's own responses.
+        replay: Folder of recordings. The sandbox responds with them, and not by itself.
 
     Raises:
         ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range, if `allow_hosts` or
@@ -378,11 +378,11 @@ class Sandbox:
 def _find_tape(
     record: FilePath | None, upstream: ProviderName | None, replay: FilePath | None
 ) -> Callable[[], Tape] | None:
-    """Return what makes the object that records or replays; `None` if the sandbox responds itself."""
+    """Return a function that makes the recorder or the player; `None` if the sandbox responds by itself."""
     if (record is None) != (upstream is None):
-        raise ValueError("record and upstream belong together: a folder, and the provider whose responses go there")
+        raise ValueError("record and upstream belong together: the folder, and the provider that is recorded")
     if record is not None and replay is not None:
-        raise ValueError("record and replay exclude each other")
+        raise ValueError("record and replay cannot be used together")
     if replay is not None:
         return partial(Player, find_folder(replay))
     if record is None or upstream is None:

@@ -65,7 +65,7 @@ class Frontend:
     bearer: bool = False
     """Whether `Authorization: Bearer` is accepted when the key header is missing."""
     keys: Literal["ours", "any", "none"] = "ours"
-    """Which keys are accepted: those of the sandbox, every one that is not blank, or also none at all."""
+    """Which keys are accepted: "ours" are those of the sandbox, "any" all that are not blank; "none" needs no key."""
     error_response: Callable[[ApiError], web.Response]
     """Makes the response for an error, in the provider's form."""
     input_error: Callable[[BadInput], ApiError]

@@ -1,7 +1,7 @@
-"""Calls to a real provider that are recorded in a folder, and played from it.
+"""Record calls to a real provider in a folder, and replay them.
 
-A recording is a JSON file: the request, and the response. It has no header of the request but `Content-Type`, and "***"
-in place of keys, passwords and tokens.
+A recording is a JSON file with the request and the response. Of the headers of the request it has only `Content-Type`.
+Keys, passwords and tokens are replaced by "***".
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RequestKey = tuple[str, str, str]
 
 
 class Tape(Protocol):
-    """Responds to the requests of a sandbox that records or plays."""
+    """Responds to the requests of a sandbox that records or replays."""
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond to a request."""
@@ -73,7 +73,7 @@ class Recording:
 
     @property
     def key(self) -> RequestKey:
-        """What a request must equal to get the response."""
+        """The `request_key` of the requests that get this response."""
         return request_key(self.method, self.path, self.content_type, self.body)
 
 
@@ -81,7 +81,7 @@ class Recorder:
     """Passes requests on to a provider, and records them with their responses.
 
     Args:
-        folder: Where the recordings go; it is made if it does not exist.
+        folder: The folder of the recordings. It is created if it does not exist.
         upstream: The provider. Its key and address are those of the environment.
         base_path: The path of the provider's base URL in the sandbox.
     """
@@ -114,7 +114,7 @@ class Recorder:
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Pass a request on, and record it."""
         number, body = next(self._numbers), await request.read()
-        found = await self._ask(request, body)
+        found = await self._pass_on(request, body)
         kept = {name: value for name, value in found.headers.items() if _is_kept(name)}
         kind = request.headers.get("Content-Type", "")
         keys = [*_secret_headers(request), self._client.api_key]
@@ -132,28 +132,28 @@ class Recorder:
         await save_file(str(file), json.dumps(_to_json(recording), ensure_ascii=False, indent=2) + "\n")
         return web.Response(status=found.status, headers=kept, body=found.body)
 
-    async def _ask(self, request: web.Request, body: bytes) -> Response:
+    async def _pass_on(self, request: web.Request, body: bytes) -> Response:
         """Send a request to the provider with its own key, and return the response, also that of an error."""
-        heard: list[Response] = []
+        responses: list[Response] = []
 
-        def hear(request: PreparedRequest, response: Response) -> None:
-            heard.append(response)
+        def keep(request: PreparedRequest, response: Response) -> None:
+            responses.append(response)
 
         names = ("Content-Type", "Accept")
         headers = {name: request.headers[name] for name in names if name in request.headers}
-        client: Any = self._client.with_options(on_response=hear)
+        client: Any = self._client.with_options(on_response=keep)
         path = request.raw_path.removeprefix(self._base_path)
         try:
             found: Response = await client.request(
                 request.method, path, data=body or None, headers=headers, into=Response
             )
         except ConfigurationError as error:
-            raise ApiError(500, "INTERNAL_ERROR", f"The provider cannot be asked: {error.message}") from None
+            raise ApiError(500, "INTERNAL_ERROR", f"The request cannot be passed on: {error.message}") from None
         except KellyAPIError as error:
-            if not heard or not heard[-1].status:
+            if not responses or not responses[-1].status:
                 message = f"{self._upstream} did not respond: {error.code}"
                 raise ApiError(502, "SERVICE_UNAVAILABLE", message) from None
-            found = heard[-1]
+            found = responses[-1]
         except ValueError as error:
             raise ApiError(400, "VALIDATION_ERROR", str(error)) from None
         return found
@@ -164,7 +164,7 @@ class Recorder:
 
 
 class Player:
-    """Plays recordings: the responses to equal requests in their order, and then the last of them again."""
+    """Replays recordings. Equal requests get their responses in the order of recording, and then the last one again."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -179,7 +179,7 @@ class Player:
         self._waiting = await asyncio.to_thread(_read_folder, self._folder)
 
     def check_address(self, url: str) -> None:
-        """Do nothing: no request goes anywhere."""
+        """Do nothing: no request is passed on."""
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond as the provider did to an equal request."""
@@ -239,7 +239,7 @@ def _read_folder(folder: Path) -> dict[RequestKey, list[Recording]]:
         try:
             recording = _from_json(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, KeyError, TypeError):
-            raise ValueError(f"{path} is no recording") from None
+            raise ValueError(f"{path} is not a recording") from None
         found[recording.key].append(recording)
     if not found:
         raise ValueError(f"{folder} has no recordings")

@@ -10,8 +10,8 @@ from .engines.errors import BadInput, TimeLimitExceeded
 from .engines.supervisor import EngineSupervisor
 
 TIME_LIMIT = 5.0
-"""Seconds of processor time after which the process of a statement is ended. Most statements are stopped in it, after
-about 0.5 s."""
+"""Seconds of processor time after which the process of a statement is ended. Most statements are stopped before,
+after about 0.5 s."""
 
 
 class SqlProcess:

@@ -1,4 +1,4 @@
-"""How results show themselves in Jupyter: a picture, a player, a table. All texts are escaped, and the size is bounded.
+"""How Jupyter shows results: as a picture, a player or a table. All texts are escaped, and sizes are limited.
 
 Source: https://ipython.readthedocs.io/en/stable/config/integrating.html
 """

@@ -69,7 +69,7 @@ class ToolCall:
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
-        """Take a call without an id, which some servers send, for one whose id is empty."""
+        """Read a call without an id, which some servers send, as one with an empty id."""
         return {**value, "id": ""} if isinstance(value, dict) and value.get("id") is None else value
 
 
@@ -90,14 +90,14 @@ class Annotation(Result):
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
-        """Take the details out of the object that is named like the type, in which chat completions send them."""
+        """Read the details from the object named like the type, where chat completions send them."""
         kind = _dict(value).get("type")
         return {**value, **_dict(value.get(kind))} if isinstance(kind, str) else value
 
 
 @frozen
 class TopLogprob:
-    """One of the likeliest tokens at a place of a text."""
+    """One of the likeliest tokens at one position of a text."""
 
     token: str
     logprob: float
@@ -111,7 +111,7 @@ class TokenLogprob(TopLogprob):
     """A token of a text, and how likely it was."""
 
     top_logprobs: tuple[TopLogprob, ...] = ()
-    """The likeliest tokens at its place, as many as you asked for."""
+    """The likeliest tokens at its position, as many as `top_logprobs` says."""
 
 
 @frozen
@@ -235,7 +235,7 @@ class ChunkChoice:
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
-        """Take the message of a response that is not streamed for the delta."""
+        """Read the message of a response that is not streamed as the delta."""
         return {**value, "delta": value["message"]} if "message" in _dict(value) and "delta" not in value else value
 
 

@@ -29,7 +29,7 @@ class Speech(ServiceResult):
     language: str
     """The language code as you passed it, or "eng" if the provider speaks only English."""
     warnings: tuple[str, ...] = ()
-    """Why this may not be the language: the sandbox says here that the voice of another language read the text."""
+    """Why the speech may not be in this language: the sandbox says so if it used the voice of another one."""
 
     @property
     def sample_rate(self) -> int | None:

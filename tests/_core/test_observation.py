@@ -40,7 +40,7 @@ async def test_an_error_of_on_response_is_raised_with_the_response_and_not_retri
     ):
         with pytest.raises(LookupError, match="mine") as caught:
             await shop.buy()
-        note = f'POST {server.url}/buy was answered with status 200: {{"id": "p1", "key": "***"}}'
+        note = f'POST {server.url}/buy got a response with status 200: {{"id": "p1", "key": "***"}}'
         assert caught.value.__notes__ == [note]
         assert len(server.requests) == 1
 

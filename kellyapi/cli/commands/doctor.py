@@ -1,4 +1,4 @@
-"""`kellyapi doctor`: look for what is wrong with a set-up, and say what to change. `cli/doctor/` has the checks."""
+"""`kellyapi doctor`: check a machine and its connection. `cli/doctor/` has the checks."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ if TYPE_CHECKING:
     from ..doctor.findings import Finding
     from ..output import ReportOutput
 
-HELP = "Look for what is wrong with this machine and its connection, and say what to change"
+HELP = "Check this machine and its connection, and say what to change"
 OPTIONS = ("json", "provider", "timeout", "sandbox")
 _SECONDS = 10.0
 """How long a check may take by default."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add what else to ask the providers."""
+    """Add the options that call the providers."""
     parser.add_argument(
         "--live",
         action="store_true",
         help="also send the free calls to each provider that has a key, and compare the responses with what the "
-        "library reads and the sandbox plays",
+        "library reads and the sandbox sends",
     )
     parser.add_argument(
         "--spend",
         action="store_true",
-        help="as --live, and also the smallest billed call of each service, after a question that names the units",
+        help="as --live, and also send the smallest billed call of each service, after a question that names the units",
     )
     parser.epilog = (
         "Each check takes at most 10 seconds, or --timeout SECONDS. The report has no key, no password and nothing "

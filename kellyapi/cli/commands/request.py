@@ -1,4 +1,4 @@
-"""`kellyapi request`: send a request of the user's own, for what has no command."""
+"""`kellyapi request`: send a request to a path that has no command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Send a request to any path of a provider, for what has no command"
+HELP = "Send a request to any path of a provider"
 OPTIONS = ("output", "force", "timeout", "sandbox")
 _PROVIDERS = ("kelly", "khaya", "skytells", "aerostack")
 
@@ -33,7 +33,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         type=named_value,
         help="a parameter of the query, may be repeated",
     )
-    parser.epilog = "The key is added. Only GET and HEAD are sent again if the first attempt may have been carried out."
+    parser.epilog = (
+        "The command adds the key. Only GET and HEAD are sent again if the first attempt may have been carried out."
+    )
 
 
 def run(arguments: Namespace, output: Output) -> None:

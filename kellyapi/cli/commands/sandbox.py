@@ -59,7 +59,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         choices=("kelly", "khaya", "skytells", "aerostack"),
         help="the provider for --record, with its key and address from the environment",
     )
-    parser.add_argument("--replay", metavar="FOLDER", help="play what was recorded, to equal requests")
+    parser.add_argument("--replay", metavar="FOLDER", help="respond with the recordings in this folder")
     parser.add_argument("--quiet", action="store_true", help="log no requests on standard error; --json implies it")
 
 

@@ -1,4 +1,4 @@
-"""Ask the providers, and compare what they respond with what the library reads and the sandbox plays."""
+"""Call the providers, and compare their responses with what the library reads and the sandbox sends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -179,8 +179,8 @@ def billed_calls(clients: Mapping[str, Any]) -> list[LiveCall]:
 
 
 @frozen
-class _Answered:
-    """What came of one call."""
+class _Outcome:
+    """The outcome of one call."""
 
     shape: JSONShape | None = None
     """Of the last response that was JSON."""
@@ -204,24 +204,20 @@ async def check_live(
     calls += billed_calls(clients) if spend else []
     if not calls:
         remedy = "set a key, or use --sandbox"
-        return [Finding(check="live", state="note", message="no provider has a key: nothing was asked", remedy=remedy)]
+        return [Finding(check="live", state="note", message="no provider has a key: nothing was sent", remedy=remedy)]
     async with KellyAPI.sandbox() as sandbox:
-        await _fill(sandbox)
+        await _fill({name: getattr(sandbox, name) for name in PROVIDERS})
         if sandboxed:
-            await _fill_clients(clients)
-        played = await asyncio.gather(*(_send(getattr(sandbox, call.provider), call, 60) for call in calls))
+            await _fill(clients)
+        expected = await asyncio.gather(*(_send(getattr(sandbox, call.provider), call, 60) for call in calls))
         found = await asyncio.gather(
             *(_send(clients[call.provider], call, seconds * (10 if call.units else 1)) for call in calls)
         )
-    return [live_finding(*each) for each in zip(calls, found, played, strict=True)]
+    return [live_finding(*each) for each in zip(calls, found, expected, strict=True)]
 
 
-async def _fill(sandbox: KellyAPI) -> None:
+async def _fill(clients: Mapping[str, Any]) -> None:
     """Give each list of a sandbox an item, so that its shape is known."""
-    await _fill_clients({name: getattr(sandbox, name) for name in PROVIDERS})
-
-
-async def _fill_clients(clients: Mapping[str, Any]) -> None:
     if "skytells" in clients:
         await clients["skytells"].predictions.create("truefusion-edge", {"prompt": "a fox", "width": 64, "height": 64})
     if "aerostack" in clients:
@@ -232,10 +228,10 @@ async def _fill_clients(clients: Mapping[str, Any]) -> None:
         await aerostack.search.ingest("here", "kellyapi-doctor")
 
 
-async def _send(client: Any, call: LiveCall, seconds: float) -> _Answered:
+async def _send(client: Any, call: LiveCall, seconds: float) -> _Outcome:
     bodies: list[bytes] = []
     listener = _Listener()
-    logger = logging.Logger("kellyapi.doctor")  # of its own: nothing is shown
+    logger = logging.Logger("kellyapi.doctor")  # without a parent: it shows nothing
     logger.addHandler(listener)
 
     def keep(request: PreparedRequest, response: Response) -> None:
@@ -247,18 +243,17 @@ async def _send(client: Any, call: LiveCall, seconds: float) -> _Answered:
         await call.send(client.with_options(timeout=seconds, retry=NO_RETRY, on_response=keep, logger=logger))
     except KellyAPIError as raised:
         error = raised
-    shapes = await asyncio.to_thread(_read_shapes, bodies)
-    return _Answered(shapes[-1] if shapes else None, error, tuple(dict.fromkeys(listener.left_out)))
+    shape = await asyncio.to_thread(_read_last_shape, bodies)
+    return _Outcome(shape, error, tuple(dict.fromkeys(listener.left_out)))
 
 
-def _read_shapes(bodies: Iterable[bytes]) -> list[JSONShape]:
-    found = []
-    for body in bodies:
+def _read_last_shape(bodies: Sequence[bytes]) -> JSONShape | None:
+    for body in reversed(bodies):
         try:
-            found.append(shape_of_json(json.loads(body.decode("utf-8-sig"))))
+            return shape_of_json(json.loads(body.decode("utf-8-sig")))
         except (ValueError, RecursionError):
             continue
-    return found
+    return None
 
 
 class _Listener(logging.Handler):
@@ -273,11 +268,11 @@ class _Listener(logging.Handler):
             self.left_out.append(f"{_safe_path(found[1])}: {found[2]}")
 
 
-def live_finding(call: LiveCall, found: _Answered, played: _Answered) -> Finding:
-    """Compare a response with what the library reads and the sandbox plays."""
+def live_finding(call: LiveCall, found: _Outcome, expected: _Outcome) -> Finding:
+    """Compare a response with what the library reads and the sandbox sends."""
     if found.error is not None and not isinstance(found.error, DecodingError):
         return _error_finding(call, found.error)
-    differences = _differences(call, found.shape, played.shape)
+    differences = _differences(call, found.shape, expected.shape)
     lost = [f"{each}; the library leaves it out of the result" for each in found.left_out]
     details = (*lost, *(str(each) for each in differences))
     if isinstance(found.error, DecodingError):
@@ -285,21 +280,21 @@ def live_finding(call: LiveCall, found: _Answered, played: _Answered) -> Finding
         message = "the library cannot read the response" + (f": {_safe_path(place[0])}" if place else "")
         return _finding(call, "problem", message, _REPORT, details)
     if not details:
-        return _finding(call, "ok", "responds as the library reads it and the sandbox plays it")
+        return _finding(call, "ok", "responds as the library reads it and the sandbox sends it")
     states = {_STATES[each.kind] for each in differences} | ({"problem"} if lost else set())
     state: State = "note" if call.untouched else next(each for each in _ORDER if each in states)
     count = f"{len(details)} difference{'s' * (len(details) > 1)}"
-    message = f"responds with {count} to what the library reads and the sandbox plays"
+    message = f"responds with {count} from what the library reads and the sandbox sends"
     return _finding(call, state, message, None if state == "note" else _REPORT, details)
 
 
-def _differences(call: LiveCall, found: JSONShape | None, played: JSONShape | None) -> list[Difference]:
-    """Return the differences. A field is missing only if the sandbox plays it, and unknown if nobody knows it."""
-    if found is None or played is None:
+def _differences(call: LiveCall, found: JSONShape | None, expected: JSONShape | None) -> list[Difference]:
+    """Return the differences. A missing field counts if the sandbox sends it; an unknown one is new to both."""
+    if found is None or expected is None:
         return []
-    played, found = (with_anything(with_keyed(each, call.keyed), call.anything) for each in (played, found))
-    known = merge(played, shape_of_type(call.reads)) if call.reads is not None else played
-    seen = frozenset(places(played))
+    expected, found = (with_anything(with_keyed(each, call.keyed), call.anything) for each in (expected, found))
+    known = merge(expected, shape_of_type(call.reads)) if call.reads is not None else expected
+    seen = frozenset(places(expected))
     return [each for each in compare(known, found) if each.kind != "missing" or each.path in seen]
 
 
@@ -311,7 +306,7 @@ def _error_finding(call: LiveCall, error: KellyAPIError) -> Finding:
             remedy = f"check that {variables}_API_KEY is the key of this provider, and that it is still valid"
             return _finding(call, "problem", f"the key is refused ({error.status})", remedy)
         case ConfigurationError():
-            return _finding(call, "problem", error.message, f"set {variables}_API_KEY and {variables}_BASE_URL right")
+            return _finding(call, "problem", error.message, f"correct {variables}_API_KEY and {variables}_BASE_URL")
         case PaymentRequiredError():
             return _finding(call, "problem", "no credits are left (402)", "buy credits at the provider")
         case RateLimitError():
@@ -321,8 +316,8 @@ def _error_finding(call: LiveCall, error: KellyAPIError) -> Finding:
         case RequestTimeoutError():
             return _finding(call, "problem", "no response in time", "allow more with --timeout SECONDS")
         case TransportError():
-            return _finding(call, "problem", "no complete response", "see what is said about the connection")
-    return _finding(call, "problem", f"failed with status {error.status}{code}", "try again, or ask the provider")
+            return _finding(call, "problem", "no complete response", "see the findings about the connection")
+    return _finding(call, "problem", f"failed with status {error.status}{code}", "try again, or contact the provider")
 
 
 def _finding(

@@ -1,4 +1,4 @@
-"""What the machine has: Python, terminal and encoding, folders, keys, and the engines of the sandbox."""
+"""The checks of the machine: Python, terminal and encoding, folders, keys, and the engines of the sandbox."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_python() -> Iterator[Finding]:
 
 
 def check_terminal() -> Iterator[Finding]:
-    """Look whether standard output can show all letters, and which encodings are used."""
+    """Check whether standard output can show all letters, and name the encodings."""
     stream = sys.stdout
     place = "terminal" if stream.isatty() else "pipe or file"
     term, columns = os.environ.get("TERM", "not set"), os.environ.get("COLUMNS", "not set")
@@ -77,7 +77,7 @@ def check_folders() -> Iterator[Finding]:
 
 
 def check_keys(clients: dict[str, Any]) -> Iterator[Finding]:
-    """Look which providers have a key, without showing it, and whether it can be one."""
+    """Check which providers have a key, and whether its form is right. No key is shown."""
     for name, client in clients.items():
         variable = f"{PROVIDERS[name].PROVIDER.variables}_API_KEY"
         if not client.configured:
@@ -132,7 +132,7 @@ async def _try_engine(api: KellyAPI, name: str, work: Callable[[KellyAPI], Await
 
 
 def silence() -> bytes:
-    """Return a WAV file with half a second of silence, the shortest that is worth a call."""
+    """Return a WAV file with half a second of silence."""
     file = io.BytesIO()
     with wave.open(file, "wb") as audio:
         audio.setnchannels(1)

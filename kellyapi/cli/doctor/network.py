@@ -1,4 +1,4 @@
-"""The way to each provider: proxy, DNS, connection, TLS, and the clock."""
+"""The check of the connection to each provider: proxy, DNS, TLS, and the clock."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ async def check_network(clients: Mapping[str, Any], seconds: float) -> list[Find
     limited = {name: client.with_options(timeout=seconds) for name, client in clients.items()}
     found = await asyncio.gather(*(client.check_connection() for client in limited.values()))
     checks = dict(zip(limited, found, strict=True))
-    nobody = not any(client.configured for client in clients.values())
+    no_keys = not any(client.configured for client in clients.values())
     findings: list[Finding] = []
     for name, check in checks.items():
-        findings += connection_findings(name, check, used=nobody or clients[name].configured)
+        findings += connection_findings(name, check, used=no_keys or clients[name].configured)
     if len(checks) > 1 and all(check.failed in ("name", "connection") for check in checks.values()):
         remedy = "check the connection of this machine; behind a proxy set HTTPS_PROXY"
         findings.append(
@@ -33,12 +33,12 @@ async def check_network(clients: Mapping[str, Any], seconds: float) -> list[Find
 
 
 def connection_findings(provider: str, check: ConnectionCheck, *, used: bool) -> Iterator[Finding]:
-    """Turn what a client found on the way to its provider into findings.
+    """Yield the findings about the connection of a client to its provider.
 
     Args:
         provider: The name of the provider.
-        check: What was found.
-        used: Whether the provider is one that the user has a key for.
+        check: What the client found.
+        used: Whether the user has a key of the provider, or no key at all.
     """
     about = PROVIDERS[provider].PROVIDER
     variable = f"{about.variables}_BASE_URL"
@@ -58,7 +58,7 @@ def connection_findings(provider: str, check: ConnectionCheck, *, used: bool) ->
     offset = check.clock_offset
     if offset is not None and abs(offset) > _CLOCK_TOLERANCE:
         message = f"the clock of this machine is {_duration(abs(offset))} {'ahead' if offset > 0 else 'behind'}"
-        remedy = "set the clock, and let the system keep it right (NTP)"
+        remedy = "set the clock, and turn on its synchronisation (NTP)"
         yield Finding(check="clock", provider=provider, state=bad, message=message, remedy=remedy)
     elif offset is not None:
         message = f"differs by {abs(offset):.0f} s at most"

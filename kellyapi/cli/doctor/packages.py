@@ -1,4 +1,4 @@
-"""Which packages and extras of the library are installed, and in which versions."""
+"""The check of the packages and extras of the library, and of their versions."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _numbers(text: str) -> list[int]:
 
 
 def check_packages() -> Iterator[Finding]:
-    """Look for the packages that the library needs, and for those of each extra."""
+    """Check the packages that the library needs, and those of each extra."""
     try:
         needed = list(read_requirements(requires("kellyapi") or ()))
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""The table of the checks, and the function that runs them at the same time, each for a limited time."""
+"""The table of the checks, and the function that runs them at the same time. Each has a time limit."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from . import live, machine, network, packages
 from .findings import Finding
 
 _ENGINE_SECONDS = 30.0
-"""Their processes start first."""
+"""The engines need more time: their processes must start first."""
 
 Check = Callable[[Mapping[str, Any], float], Awaitable[Iterable[Finding]]]
-"""Gets the clients by the names of their providers, and how long it may take in seconds."""
+"""A check takes the clients by the names of their providers, and how many seconds it may take."""
 
 
 def _in_thread(check: Callable[..., Iterable[Finding]], *, clients: bool = False) -> Check:

@@ -174,29 +174,29 @@ class Gateway(Resource):
         """
         consumer = as_secret(consumer)
         query = {"api_slug": api, **({} if days is None else {"days": str(days)})}
-        server = self._beside(_IN_CLIENTS)  # the specification has no path for it
+        server = self._with_address_of(_IN_CLIENTS)  # the specification has no path for it
         return await server._fetch("/api/gateway/me/usage", query, into=GatewayUsage, bearer=consumer)
 
     async def _send_to_known_path(self, send: Callable[[Gateway, _Paths], Awaitable[T]]) -> T:
-        """Send a call to the paths that the server knows, beginning with those that it knew before."""
+        """Send a call to the form of the paths that the server knows. The form that worked before is tried first."""
         known, address = self._connection.known_paths, self._connection.base_url
         paths, others = _IN_SPECIFICATION, _IN_CLIENTS
         if known.get(address) is others:
             paths, others = others, paths
         try:
-            return await send(self._beside(paths), paths)
+            return await send(self._with_address_of(paths), paths)
         except StatusError as missing:
             if missing.status not in (404, 405):
                 raise
             try:
-                result = await send(self._beside(others), others)
+                result = await send(self._with_address_of(others), others)
             except StatusError as error:
                 raise (missing if error.status in (404, 405) else error) from None
             known[address] = others
             return result
 
-    def _beside(self, paths: _Paths) -> Gateway:
-        """Return the gateway at the address that the paths stand below."""
+    def _with_address_of(self, paths: _Paths) -> Gateway:
+        """Return the gateway with the base address of these paths."""
         if paths is _IN_SPECIFICATION:
             return self
         return Gateway(evolve(self._connection, base_url=self._connection.base_url.removesuffix("/v1")))
@@ -212,7 +212,7 @@ class _Paths:
 
 _IN_SPECIFICATION = _Paths("/ai/gateway/{}/chat/completions", "/ai/gateway/me/wallet")
 _IN_CLIENTS = _Paths("/api/gateway/{}/v1/chat/completions", "/api/gateway/me/wallet")
-"""Beside `/v1`. The hand-written clients use them, and no public source says which form a server knows."""
+"""They are not below `/v1`. The hand-written clients use them. No public source says which form a server knows."""
 
 
 @frozen(repr=False, kw_only=True)

@@ -82,7 +82,7 @@ class PricingUnit(StrEnum):
 
 
 class PricingOperator(StrEnum):
-    """How a price that depends on the input compares a field of it with a value."""
+    """How a price rule compares a field of the input with its value."""
 
     EQUALS = "equals"
     DOUBLE_EQUALS = "=="

@@ -90,9 +90,9 @@ class ModelsResource(Resource):
     def estimate(self, model: SkytellsModel, input: Mapping[str, Any]) -> PriceEstimate | None:
         """Compute what a prediction will cost, from the price of its model. Nothing is sent.
 
-        A price per image, megapixel or prediction, and one per second of a stated duration, follows from the input. So
-        does a rule of the model for a value of the input. What the input leaves out has the model's default, if
-        `model` was requested with `fields="input_schema"`.
+        It knows prices per image, megapixel, prediction, and second of a duration that the input states, and the
+        model's price rules for values of the input. If `model` was requested with `fields="input_schema"`, the model's
+        defaults are used for what the input leaves out.
 
         Args:
             model: The model, as `get` or `list` returns it.

@@ -45,11 +45,11 @@ def compose(
     rate: int = 44_100,
     format: str = "wav",
 ) -> bytes:
-    """Compose music of one channel and 16 bits: the same for the same arguments.
+    """Compose music of one channel and 16 bits. The same arguments give the same music.
 
     Args:
         prompt: Its words choose major or minor, and its "120 bpm" the tempo, if the arguments do not.
-        lyrics: Nothing is sung, but other lyrics have another melody.
+        lyrics: They are not sung. Other lyrics give another melody.
         variant: Each variant is another melody.
         seconds: The length.
         bpm: Beats in a minute, one of `TEMPOS`.

@@ -83,7 +83,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "music": (
         _input_schema(
             {"minLength": 0, "maxLength": 2000},
-            lyrics={"type": "string", "maxLength": 3500, "description": "In the sandbox nobody sings."},
+            lyrics={"type": "string", "maxLength": 3500, "description": "In the sandbox they are not sung."},
             duration_seconds={"type": "integer", "minimum": 5, "maximum": 120, "default": 10},
             seed={"type": "integer", "description": "Each seed gives another melody, and always the same one."},
             bpm={"type": "integer", "minimum": TEMPOS[0], "maximum": TEMPOS[-1], "description": "Beats in a minute."},

@@ -201,7 +201,7 @@ def test_without_a_key_nothing_can_be_billed_and_nothing_is_asked(monkeypatch: p
     point_to(monkeypatch, "https://nowhere.invalid")
     _, out, err = run("doctor", "--spend")
     assert err == ""
-    assert "note     live: no provider has a key: nothing was asked" in out
+    assert "note     live: no provider has a key: nothing was sent" in out
 
 
 def test_a_sandbox_is_billed_without_a_question(run: Run) -> None:

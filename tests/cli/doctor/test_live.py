@@ -169,7 +169,7 @@ async def test_without_a_key_nothing_is_asked() -> None:
     async with Sandbox(keep_engines=True) as sandbox, Khaya(base_url=sandbox.urls["khaya"]) as khaya:
         (only,) = await check_live({"khaya": khaya}, 20, spend=True)
         assert sandbox.requests == []
-    assert (only.state, only.message) == ("note", "no provider has a key: nothing was asked")
+    assert (only.state, only.message) == ("note", "no provider has a key: nothing was sent")
 
 
 def test_each_billed_call_says_its_units_and_no_free_one_does() -> None:

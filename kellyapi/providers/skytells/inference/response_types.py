@@ -29,7 +29,7 @@ class OutputContent:
     refusal: str | None = None
     """Why the model refused, in a part of the type "refusal"."""
     logprobs: tuple[TokenLogprob, ...] = ()
-    """How likely the tokens of the text were, if you asked for it."""
+    """How likely the tokens of the text were, if you requested it."""
 
 
 _ItemClass: TypeAlias = "type[OutputItem]"

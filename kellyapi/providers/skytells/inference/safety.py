@@ -64,9 +64,9 @@ class SafetyTemplate:
     categories: tuple[str, ...] | None = field(default=None, converter=_as_tuple)
     """The categories that count; `None` or "all" for all of them."""
     severity_threshold: SafetySeverity | Literal["safe", "low", "medium", "high"] = SafetySeverity.SAFE
-    """The least severity that fails, if `fail_on_filtered` is set. "safe" itself never fails."""
+    """The lowest severity that fails, if `fail_on_filtered` is set. "safe" never fails."""
     fail_on_filtered: bool = False
-    """Whether a severity fails though the filter let it pass. What was filtered fails in any case."""
+    """Whether a severity fails even if the filter let it pass. What was filtered always fails."""
 
     STRICT: ClassVar[SafetyTemplate]
     MODERATE: ClassVar[SafetyTemplate]
@@ -112,7 +112,7 @@ class SafetyEvaluation(Result):
 
 
 Filtered = ChatCompletion | Choice | ModelResponse | SafetyCheck | Iterable[Choice]
-"""What has findings of the content filter."""
+"""Objects that have findings of the content filter."""
 
 
 class SafetyResource(Resource):
@@ -147,7 +147,7 @@ class SafetyResource(Resource):
         return await self._check(parts)
 
     def read_filters(self, completion: Filtered) -> SafetyCheck:
-        """Return the findings of the content filter in what has arrived already. Nothing is sent.
+        """Return the findings of the content filter in a completion or a response. Nothing is sent.
 
         Args:
             completion: A completion, one of its choices or several, a response of `skytells.responses`, or a check.
@@ -192,7 +192,7 @@ class SafetyResource(Resource):
 
 
 def read_filters(completion: Filtered) -> SafetyCheck:
-    """Return the findings of the content filter in what has arrived already."""
+    """Return the findings of the content filter in a completion or a response."""
     match completion:
         case SafetyCheck():
             return completion
@@ -226,7 +226,7 @@ def _worse(found: list[dict[str, FilterResult]]) -> dict[str, FilterResult]:
 
 
 def _rank(severity: str | None) -> int:
-    """Return the place of a severity among the known ones; an unknown one is the least."""
+    """Return the rank of a severity. An unknown one is the lowest."""
     return _SEVERITIES.index(SafetySeverity(severity)) if severity in _SEVERITIES else 0
 
 

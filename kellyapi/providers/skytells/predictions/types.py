@@ -83,13 +83,13 @@ class Metadata:
 
 
 class PredictionModel(str):
-    """The model of a prediction: a string, which is its name, with its type."""
+    """The model of a prediction: its slug as a string, with a `type`."""
 
     type: ModelType | str | None
     """The kind of its output; `None` if the provider does not send it."""
 
     def __new__(cls, name: str, type: ModelType | str | None = None) -> Self:
-        """Make a name with a type."""
+        """Make the string from a slug and a type."""
         self = super().__new__(cls, name)
         self.type = ModelType(type) if type in _MODEL_TYPES else type
         return self

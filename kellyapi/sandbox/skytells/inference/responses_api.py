@@ -54,10 +54,8 @@ async def create(request: web.Request) -> web.StreamResponse:
     tokens = {"input_tokens": count_turn_tokens(prompt), "output_tokens": reply.tokens}
     id = f"resp_{uuid.uuid4().hex}"
     if body.get("store"):
-        answer: Turn = {"role": "assistant", "content": text}
-        await store.put(
-            _RESPONSES, id, [*turns, {**answer, "tool_calls": list(reply.calls)} if reply.calls else answer]
-        )
+        turn: Turn = {"role": "assistant", "content": text}
+        await store.put(_RESPONSES, id, [*turns, {**turn, "tool_calls": list(reply.calls)} if reply.calls else turn])
     output = [] if reply.finish_reason == "content_filter" else _make_output(reply, status, body)
     response = {
         "id": id,
