@@ -48,7 +48,7 @@ class FunctionCall:
 
     name: str
     arguments: str = ""
-    """The arguments: JSON text as the model wrote it, which may be invalid."""
+    """The arguments: JSON text as the model wrote it, which may be invalid. For a custom tool its input, any text."""
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
@@ -64,13 +64,19 @@ class ToolCall:
     """
 
     id: str
+    """If the server sends none, "call_0", "call_1", …, by the place of the call in its message."""
     function: FunctionCall
+    """The function; of a custom tool its name and its input."""
     type: str = "function"
+    """"function", "custom", or another string."""
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
-        """Read a call without an id, which some servers send, as one with an empty id."""
-        return {**value, "id": ""} if isinstance(value, dict) and value.get("id") is None else value
+        """Find the function where some servers have it, and accept a number as the id."""
+        if not isinstance(value, dict):
+            return value
+        id = value.get("id")
+        return {**value, "id": str(id) if type(id) is int else id, "function": _function_of(value)}
 
 
 @frozen
@@ -138,9 +144,13 @@ class CompletionMessage(Result):
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
-        """Join a content that comes in parts."""
-        content = _dict(value).get("content")
-        return {**value, "content": _joined_parts(content)} if isinstance(content, list) else value
+        """Join a content that comes in parts, and name the tool calls that have no id."""
+        changes: dict[str, Any] = {}
+        if isinstance(content := _dict(value).get("content"), list):
+            changes["content"] = _joined_parts(content)
+        if calls := _list(_dict(value).get("tool_calls")):
+            changes["tool_calls"] = [_with_id(call, place) for place, call in enumerate(calls)]
+        return {**value, **changes} if changes else value
 
 
 @frozen
@@ -155,6 +165,13 @@ class Choice:
     """By category: "hate", "violence", "sexual", "self_harm", …."""
     logprobs: Logprobs | None = None
     """How likely the tokens were, if you passed `logprobs=True`."""
+
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Accept that a blocked choice has no message."""
+        if _dict(value).get("finish_reason") == BLOCKED and value.get("message") is None:
+            return {**value, "message": {"content": None}}
+        return value
 
 
 @frozen
@@ -208,6 +225,11 @@ class ToolCallDelta:
     type: str | None = None
     function: FunctionCallDelta = FunctionCallDelta()
 
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Find the function where some servers have it."""
+        return {**value, "function": _function_of(value)} if isinstance(value, dict) else value
+
 
 @frozen
 class MessageDelta(Result):
@@ -219,7 +241,11 @@ class MessageDelta(Result):
     tool_calls: tuple[ToolCallDelta, ...] = ()
     annotations: tuple[Annotation, ...] = ()
 
-    prepare_json = staticmethod(CompletionMessage.prepare_json)
+    @staticmethod
+    def prepare_json(value: Any) -> Any:
+        """Join a content that comes in parts."""
+        content = _dict(value).get("content")
+        return {**value, "content": _joined_parts(content)} if isinstance(content, list) else value
 
 
 @frozen
@@ -335,15 +361,30 @@ class _ChoiceAccumulator:
 
     def add_call(self, call: dict[str, Any], place: int) -> None:
         """Add a fragment of a tool call. The first one has its name, and each one has a part of its arguments."""
-        index = _index(call.get("index"), place)
+        index = self._place_of(call, place)
         if index is None:
             return
-        kept = self.calls.setdefault(index, {"id": "", "name": "", "type": "function", "arguments": []})
-        function = _dict(call.get("function"))
+        kept = self.calls.setdefault(index, {"id": None, "name": "", "type": "function", "arguments": []})
+        function = _dict(_function_of(call))
         for name, value in (("id", call.get("id")), ("type", call.get("type")), ("name", function.get("name"))):
             kept[name] = value or kept[name]
         if isinstance(arguments := json_text(function.get("arguments")), str):
             kept["arguments"].append(arguments)
+
+    def _place_of(self, call: dict[str, Any], place: int) -> int | None:
+        """Return the place of the call that a fragment belongs to.
+
+        Some servers send no index, or the same index for each call: there another id begins another call.
+        """
+        index, id = _index(call.get("index"), place), call.get("id")
+        if index is None:
+            return None
+        if id and self.calls.get(index, {}).get("id") not in (None, id):
+            known = (each for each, kept in self.calls.items() if kept["id"] == id)
+            return next(known, max(self.calls) + 1)
+        if id or call.get("index") is not None or not self.calls:
+            return index
+        return max(index, *self.calls)
 
     def whole(self) -> dict[str, Any]:
         """Return the choice as it stands in a completion that is not streamed."""
@@ -385,10 +426,14 @@ def write_completion_message(message: CompletionMessage) -> dict[str, Any]:
 
 def write_tool_call(call: ToolCall) -> dict[str, Any]:
     """Return a tool call as it is sent back."""
-    function = {"name": call.function.name, "arguments": call.function.arguments}
-    return {"id": call.id, "type": call.type, "function": function}
+    name, arguments = call.function.name, call.function.arguments
+    if call.type == "custom":
+        return {"id": call.id, "type": call.type, "custom": {"name": name, "input": arguments}}
+    return {"id": call.id, "type": call.type, "function": {"name": name, "arguments": arguments}}
 
 
+BLOCKED = "content_filter"
+"""The finish reason of a choice that the content filter blocked."""
 _GATHERED = frozenset(("role", "content", "tool_calls", "annotations"))
 _TOP_LEVEL_FIELDS = ("id", "model", "created", "usage", "system_fingerprint", "prompt_filter_results")
 
@@ -406,6 +451,18 @@ def _dict(value: Any) -> dict[str, Any]:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _function_of(call: dict[str, Any]) -> Any:
+    """Return name and arguments of a tool call: of its function, of its custom tool, or in the call itself."""
+    if isinstance(custom := call.get("custom"), dict):
+        return {"name": custom.get("name"), "arguments": custom.get("input")}
+    return call if "name" in call and not call.get("function") else call.get("function")
+
+
+def _with_id(call: Any, place: int) -> Any:
+    """Return a tool call with an id: without one its result could not be sent back."""
+    return {**call, "id": f"call_{place}"} if isinstance(call, dict) and call.get("id") in (None, "") else call
 
 
 def json_text(arguments: Any) -> Any:

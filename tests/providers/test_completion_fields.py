@@ -31,6 +31,8 @@ from .event_streams import CHATS, DONE, asked, chunk, each_chat, events, streame
 
 LOOK = {"id": "t1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
 LOOKED = ToolCall("t1", FunctionCall("look", '{"at": 1}'))
+DRAW = {"id": "t2", "type": "custom", "custom": {"name": "draw", "input": "a fox"}}
+DRAWN = ToolCall("t2", FunctionCall("draw", "a fox"), "custom")
 TOKEN = {"token": "Hi", "logprob": -0.5, "bytes": [72, 105], "top_logprobs": [{"token": "Ho", "logprob": -2}]}
 A_TOKEN = TokenLogprob("Hi", -0.5, (72, 105), (TopLogprob("Ho", -2.0),))
 CITED = {
@@ -102,7 +104,11 @@ async def test_an_optional_field_of_a_wrong_type_costs_no_paid_completion(
 @pytest.mark.parametrize(
     ("call", "read"),
     [
-        ({**LOOK, "id": None}, ToolCall("", LOOKED.function)),
+        ({**LOOK, "id": None}, ToolCall("call_0", LOOKED.function)),
+        ({**LOOK, "id": ""}, ToolCall("call_0", LOOKED.function)),
+        ({**LOOK, "id": 7}, ToolCall("7", LOOKED.function)),
+        ({"name": "look", "arguments": {"at": 1}}, ToolCall("call_0", FunctionCall("look", '{"at":1}'))),
+        (DRAW, DRAWN),
         (
             {**LOOK, "function": {"name": "look", "arguments": {"at": 1}}},
             ToolCall("t1", FunctionCall("look", '{"at":1}')),
@@ -144,6 +150,50 @@ async def test_a_stream_gathers_every_field(name: str) -> None:
     assert (reply.message, reply.tool_calls) == (choice.message, (LOOKED,))
 
 
+A, B = ToolCall("a", FunctionCall("f", "{}")), ToolCall("b", FunctionCall("g", "{}"))
+
+
+def fragment(arguments: str, name: str | None = None, **fields: Any) -> dict[str, Any]:
+    """Make a fragment of a tool call."""
+    return {**fields, "function": {"arguments": arguments, **({"name": name} if name else {})}}
+
+
+@pytest.mark.parametrize(
+    ("fragments", "calls"),
+    [
+        ([[fragment("{}", "f", id="a")], [fragment("{}", "g", id="b")]], (A, B)),
+        ([[fragment("{}", "f", id="a", index=0)], [fragment("{}", "g", id="b", index=0)]], (A, B)),
+        ([[fragment("{", "f", id="a")], [fragment("}")], [fragment("{", "g", id="b")], [fragment("}")]], (A, B)),
+        ([[fragment("{", "f", id="a"), fragment("{", "g", id="b")], [fragment("}", id="a"), fragment("}")]], (A, B)),
+        ([[fragment("{", "g", id="b")], [fragment("{}", "f", id="a")], [fragment("}", id="b")]], (B, A)),
+        ([[fragment("{}", "g", id="b", index=1)], [fragment("{}", "f", id="a", index=0)]], (A, B)),
+        ([[{"index": 0, **DRAW}]], (DRAWN,)),
+        ([[{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]], "numbered"),
+    ],
+)
+async def test_a_stream_keeps_the_calls_of_tools_apart(fragments: Any, calls: Any) -> None:
+    if calls == "numbered":
+        calls = tuple(ToolCall(f"call_{place}", each.function) for place, each in enumerate((A, B)))
+    chunks = [chunk(delta={"tool_calls": each}) for each in fragments]
+    async with asked("aerostack chat", streamed(events(*chunks, chunk(finish_reason="tool_calls")), DONE)) as (make, _):
+        assert (await make().finish()).tool_calls == calls
+
+
+async def test_a_delta_of_a_custom_tool_is_typed() -> None:
+    fragments = {"tool_calls": [{"index": 0, **DRAW}]}
+    async with asked("skytells chat", streamed(events(chunk(delta=fragments), chunk(finish_reason="x")))) as (make, _):
+        chunks = [each async for each in make().chunks()]
+    delta = ToolCallDelta(0, "t2", "custom", FunctionCallDelta("draw", "a fox"))
+    assert chunks[0].choices[0].delta.tool_calls == (delta,)
+
+
+async def test_a_blocked_choice_may_have_no_message() -> None:
+    body = {"choices": [{"message": None, "finish_reason": "content_filter"}]}
+    async with Server(as_json(body)) as server, client("skytells", server) as skytells:
+        completion = await skytells.chat.create("gpt-5", "Hi")
+    assert (completion.text, completion.choices[0].finish_reason) == ("", "content_filter")
+
+
 async def test_the_chunks_of_a_stream_are_typed_and_none_is_left_out() -> None:
     async with asked("skytells chat", streamed(events(*CHUNKS), DONE)) as (make, _):
         stream = make()
@@ -176,6 +226,7 @@ async def test_a_completion_that_came_whole_is_one_chunk() -> None:
         (CompletionMessage("Hi"), {"role": "assistant", "content": "Hi"}),
         (CompletionMessage("Hi", annotations=(A_CITATION,)), {"role": "assistant", "content": "Hi"}),
         (CompletionMessage(None, tool_calls=(LOOKED,)), {"role": "assistant", "tool_calls": [LOOK]}),
+        (CompletionMessage(None, tool_calls=(DRAWN,)), {"role": "assistant", "tool_calls": [DRAW]}),
         (CompletionMessage("a", tool_calls=(LOOKED,)), {"role": "assistant", "content": "a", "tool_calls": [LOOK]}),
         (CompletionMessage(None, refusal="no"), {"role": "assistant", "content": "", "refusal": "no"}),
         (Message("tool", "24", tool_call_id="t1"), {"role": "tool", "content": "24", "tool_call_id": "t1"}),

@@ -109,7 +109,9 @@ def test_choices_checks_and_responses_are_read_too(given: Any, filtered: bool, s
         ({"content_filters": [{"blocked": True, "content_filter_results": {"hate": FOUND}}]}, False),
         ({"content_filters": [{"blocked": True}]}, False),
         ({"incomplete_details": {"reason": "content_filter"}}, False),
+        ({"incomplete_details": {"reason": "content_filter", "since": None}}, False),
         ({"incomplete_details": {"reason": "max_output_tokens"}}, True),
+        ({"incomplete_details": "content_filter"}, True),
         ({"content_filters": [{"blocked": False, "content_filter_results": {"hate": finding("safe")}}]}, True),
     ],
 )
@@ -132,9 +134,19 @@ def test_a_template_of_your_own_has_its_categories_and_its_severity(categories: 
     assert SafetyTemplate("all", "all") == SafetyTemplate("all")
 
 
-def test_a_finding_that_cannot_be_read_is_an_error() -> None:
+UNREADABLE = {"content_filters": [{"content_filter_results": {"hate": "bad"}}]}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        completion({"hate": "bad"}),
+        decode({"id": "r", "status": "completed", **UNREADABLE}, ModelResponse),
+    ],
+)
+def test_a_finding_that_cannot_be_read_is_an_error(given: Any) -> None:
     with pytest.raises(DecodingError, match="'hate' cannot be read"):
-        safety.evaluate(completion({"hate": "bad"}))
+        safety.evaluate(given)
 
 
 @pytest.mark.parametrize(

@@ -18,14 +18,12 @@ from ...._data.decoding import Shape
 from ...._data.media import MediaSource, open_media, to_base64
 from ...._data.result import Result, with_origin_of
 from ....errors import DecodingError
-from ....services.openai_completions import ChatCompletion, Choice, FilterResult
+from ....services.openai_completions import BLOCKED, ChatCompletion, Choice, FilterResult
 from ..enums import SafetySeverity
 from .response_types import ModelResponse
 
 SAFETY_MODEL = "deepbrain-router"
 MAX_TOKENS = 16
-_BLOCKED = "content_filter"
-"""The finish reason of a choice that the filter blocked."""
 _SEVERITIES = tuple(SafetySeverity)
 """From the least to the most severe."""
 
@@ -199,18 +197,20 @@ def read_filters(completion: Filtered) -> SafetyCheck:
         case ChatCompletion():
             prompts = [each.content_filter_results for each in completion.prompt_filter_results]
             found = prompts + [each.content_filter_results for each in completion.choices]
-            blocked = any(each.finish_reason == _BLOCKED for each in completion.choices)
-            read = [category for each in found for category in each]
-            if completion.raw and (unread := Counter(_categories(completion.raw)) - Counter(read)):
-                raise DecodingError(f"the finding of the content filter for {min(unread)!r} cannot be read")
+            blocked = any(each.finish_reason == BLOCKED for each in completion.choices)
         case ModelResponse():
             found = [each.content_filter_results for each in completion.content_filters]
             blocked = any(each.blocked for each in completion.content_filters)
-            blocked = blocked or completion.incomplete_details == {"reason": _BLOCKED}
+            reason = completion.incomplete_details
+            blocked = blocked or (isinstance(reason, dict) and reason.get("reason") == BLOCKED)
         case _:
             choices = [completion] if isinstance(completion, Choice) else list(completion)
             found = [each.content_filter_results for each in choices]
-            blocked = any(each.finish_reason == _BLOCKED for each in choices)
+            blocked = any(each.finish_reason == BLOCKED for each in choices)
+    if isinstance(completion, Result) and completion.raw:
+        read = Counter(category for each in found for category in each)
+        if unread := Counter(_categories(completion.raw)) - read:
+            raise DecodingError(f"the finding of the content filter for {min(unread)!r} cannot be read")
     check = SafetyCheck(_worse(found), blocked)
     return with_origin_of(completion, check) if isinstance(completion, Result) else check
 
@@ -231,9 +231,9 @@ def _rank(severity: str | None) -> int:
 
 
 def _categories(raw: dict[str, Any]) -> list[str]:
-    """Return the category of each finding in the JSON of a completion, whether it can be read or not."""
+    """Return the category of each finding in the JSON of a completion or response, whether it can be read or not."""
     categories: list[str] = []
-    for name in ("prompt_filter_results", "choices"):
+    for name in ("prompt_filter_results", "choices", "content_filters"):
         for each in raw.get(name) or ():
             findings = each.get("content_filter_results") if isinstance(each, dict) else each
             if isinstance(findings, dict):
