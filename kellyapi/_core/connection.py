@@ -335,13 +335,13 @@ class Connection:
         if self.logger.isEnabledFor(logging.DEBUG):
             id = read_request_id(response.headers, request.headers)
             sent = len(request.body) if isinstance(request.body, bytes) else None
-            facts = (request.method, request.url, response.status, (_now() - sent_at) * 1000, sent, size, id)
+            facts = (request.method, request.shown_url, response.status, (_now() - sent_at) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
             if self.log_bodies:
                 body = response.body if isinstance(response, Response) else response.chunks
                 sent_and_received = (request.body, request.headers), (body, response.headers)
                 shown = [describe_body(*each, request.headers) for each in sent_and_received]
-                self.logger.debug("%s %s was sent %s and responded with %s", request.method, request.url, *shown)
+                self.logger.debug("%s %s was sent %s and responded with %s", request.method, request.shown_url, *shown)
         if self.provider.read_rate_limit and (found := self.provider.read_rate_limit(response.headers)):
             self.limits.server.learn(*found, _now())
 
@@ -376,7 +376,7 @@ async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Respo
         outcome = (
             f"got a response with status {response.status}: {body}" if response.status else f"failed: {response.error}"
         )
-        error.add_note(f"{request.method} {request.url} {outcome}")
+        error.add_note(f"{request.method} {request.shown_url} {outcome}")
         if isinstance(error, KellyAPIError):
             raise RaisedByUser(error) from None
         raise

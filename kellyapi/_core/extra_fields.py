@@ -53,8 +53,12 @@ def add_extra(connection: Connection, call: Call, extra: ExtraFields) -> tuple[C
     sent = call.query.items() if isinstance(call.query, Mapping) else call.query
     body = extra.get("extra_body") or {}
     streamed = call.json.get("stream", False)
-    if body.get("stream", streamed) != streamed:  # its response would be paid for and not be understood
-        raise ValueError("extra_body must not change 'stream': the method chooses whether the response is streamed")
+    for name, given, right in (
+        ("extra_body", body, streamed),
+        ("extra_query", dict(added), as_text(streamed)),
+    ):
+        if given.get("stream", right) != right:  # its response would be paid for and not be understood
+            raise ValueError(f"{name} must not change 'stream': the method chooses whether the response is streamed")
     call = evolve(
         call,
         json={**call.json, **body},

@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from .._data.arguments import NotNegative, Positive, checked
 from .._data.media import Chunks
+from .._data.secret_names import without_secret_parameters
 from .._data.text import excerpt
 from ..errors import KellyAPIError
 from .secrets import Key
@@ -95,7 +96,7 @@ class PreparedRequest:
     """One request of a call as it is sent: with its address, its key, its body and the time that is left."""
 
     call: Call = field(repr=False)
-    url: str
+    url: str = field(repr=lambda url: repr(without_secret_parameters(url)))
     headers: Headers
     body: bytes | Chunks | tuple[FormField, ...] | None = field(default=None, repr=False)
     timeout: Timeout = DEFAULT_TIMEOUT
@@ -106,6 +107,11 @@ class PreparedRequest:
     def method(self) -> str:
         """The HTTP method."""
         return self.call.method
+
+    @property
+    def shown_url(self) -> str:
+        """The address for logs and errors, without the secrets in its query."""
+        return without_secret_parameters(self.url)
 
 
 @frozen(kw_only=True)

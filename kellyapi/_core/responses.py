@@ -47,7 +47,7 @@ def read_response(
     """
     if not 200 <= response.status < 300:
         raise _status_error(provider, response)
-    if into is NoneType or (into is object and response.status == 204):
+    if into is NoneType or (into is object and not response.body):
         return None  # type: ignore[return-value]  # T is None or object here
     id, value = read_request_id(response.headers, sent), None
     try:

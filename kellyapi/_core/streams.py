@@ -237,7 +237,7 @@ class EventStream(Stream[T]):
             raise TransportError("the stream broke off: it ended before its last event")
 
     def _read(self, events: Iterator[ServerSentEvent], *, last: bool = False) -> Iterator[Any]:
-        """Yield the values of events. The `last` one, which may be cut, counts only if it is a whole JSON object."""
+        """Yield the values of events. The `last` one, which may be cut, counts only if it is an object or an array."""
         for event in events:
             text = event.data.strip()
             if text == "[DONE]":
@@ -253,7 +253,7 @@ class EventStream(Stream[T]):
                         return
                     raise DecodingError(f"an event is not JSON: {excerpt(text)}") from None
                 value = {"error": text}
-            if last and not isinstance(value, dict):
+            if last and not isinstance(value, (dict, list)):
                 return
             self._check(value, event.type)
             yield value
@@ -298,6 +298,11 @@ class JSONEventStream(EventStream[T]):
         super().__init__(source)
         self._into = into
         self._count = 0
+
+    def _check(self, value: Any, type: str = "") -> None:
+        """Accept any JSON but null, which is no event."""
+        if value is None or isinstance(value, dict):
+            super()._check(value, type)
 
     def _handle_event(self, value: Any) -> T:
         connection = self._source.connection

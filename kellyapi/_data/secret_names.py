@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
 SHORTEST_KEY = 8
 """Characters. A shorter key is a word, such as `sandbox`, which may be in any text."""
 _HEADER = re.compile(r"(?!.*rate-?limit).*(?:auth|cookie|key|secret|token)", re.IGNORECASE)
-_FIELD = re.compile(r"password|secret|credential|authorization|cookie|api[_-]?key|(?:token|otp|jwt)$", re.IGNORECASE)
+_FIELD = re.compile(
+    r"passw(?:or)?d|passphrase|secret|credential|authorization|bearer|cookie"
+    r"|(?:api|private|access|subscription)[_-]?key|(?:token|otp|jwt|pwd)$",
+    re.IGNORECASE,
+)
+_PARAMETER = re.compile(r"(?<=[?&;])([^=&;]*)=([^&;]*)")
 
 
 def is_secret_header(name: str) -> bool:
@@ -18,3 +24,8 @@ def is_secret_header(name: str) -> bool:
 def is_secret_field(name: str) -> bool:
     """Return whether a field of JSON or of a form holds a secret."""
     return _FIELD.search(name) is not None
+
+
+def without_secret_parameters(url: str) -> str:
+    """Return a URL or a path with "***" in place of the secrets in its query."""
+    return _PARAMETER.sub(lambda each: f"{each[1]}=***" if is_secret_field(unquote(each[1])) else each[0], url)

@@ -31,7 +31,7 @@ from kellyapi import (
 )
 
 from .._data.files import save_file
-from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header
+from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header, without_secret_parameters
 from .frontend import ApiError
 
 _JSON_FIELD = re.compile(rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)', re.DOTALL)
@@ -120,7 +120,7 @@ class Recorder:
         keys = [*_secret_headers(request), self._client.api_key]
         recording = Recording(
             method=request.method,
-            path=without_secrets(request.raw_path.encode(), keys).decode(),
+            path=_shown_path(request, keys),
             content_type=kind,
             body=without_secrets(body, keys),
             status=found.status,
@@ -184,7 +184,7 @@ class Player:
     async def respond(self, request: web.Request) -> web.StreamResponse:
         """Respond as the provider did to an equal request."""
         keys = _secret_headers(request)
-        path = without_secrets(request.raw_path.encode(), keys).decode()
+        path = _shown_path(request, keys)
         body = without_secrets(await request.read(), keys)
         waiting = self._waiting.get(request_key(request.method, path, request.headers.get("Content-Type", ""), body))
         if not waiting:
@@ -217,6 +217,10 @@ def without_secrets(data: bytes, values: Iterable[object]) -> bytes:
         if len(key) >= SHORTEST_KEY:
             data = data.replace(key.encode(errors="replace"), b"***")
     return _JSON_FIELD.sub(_hide_secret_value, data)
+
+
+def _shown_path(request: web.Request, keys: Iterable[object]) -> str:
+    return without_secret_parameters(without_secrets(request.raw_path.encode(), keys).decode())
 
 
 def _hide_secret_value(field: re.Match[bytes]) -> bytes:

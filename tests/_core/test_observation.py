@@ -65,6 +65,20 @@ async def test_each_request_is_logged_at_debug_without_key_or_body(caplog: pytes
     assert not [record for record in caplog.records if KEY in record.getMessage() or "a body" in record.getMessage()]
 
 
+async def test_the_secrets_of_a_query_are_in_no_log_and_no_note(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(request: PreparedRequest, response: Response) -> None:
+        assert "hidden-1" in request.url
+        assert "hidden-1" not in repr(request)
+        raise LookupError("mine")
+
+    caplog.set_level(logging.DEBUG)
+    async with asked(make_response(), on_response=fail, log_bodies=True) as (shop, _):
+        with pytest.raises(LookupError) as caught:
+            await shop.request("GET", "/a?token=hidden-1", query={"subscription-key": "hidden-1"})
+    assert ["?token=***&subscription-key=***" in text for text in (caplog.text, *caught.value.__notes__)] == [True] * 2
+    assert "hidden-1" not in caplog.text + str(caught.value.__notes__)
+
+
 async def test_the_logger_can_be_replaced(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "mine")
     async with asked(OK, logger=logging.getLogger("mine")) as (shop, _):

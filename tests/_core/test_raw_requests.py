@@ -214,12 +214,16 @@ async def test_a_type_that_no_json_can_be_read_into_is_refused(into: Any, method
 
 async def test_head_and_no_content_have_no_json() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\nX-Count: 7\r\n\r\n"
-    async with asked(head, head, b"HTTP/1.1 204 No Content\r\n\r\n") as (shop, server):
+    nothing = (b"HTTP/1.1 204 No Content\r\n\r\n", make_response(body=b""))
+    async with asked(head, head, *nothing, make_response(body=b"")) as (shop, server):
         assert await shop.request("HEAD", "/a") is None
         response = await shop.request("HEAD", "/a", into=Response)
         assert (response.status, response.headers["X-Count"], response.body) == (200, "7", b"")
-        assert await shop.request("DELETE", "/a") is None
-        assert [seen.method for seen in server.requests] == ["HEAD", "HEAD", "DELETE"]
+        for _ in nothing:
+            assert await shop.request("DELETE", "/a") is None
+        assert [seen.method for seen in server.requests] == ["HEAD", "HEAD", "DELETE", "DELETE"]
+        with pytest.raises(DecodingError, match="instead of JSON: nothing"):
+            await shop.request("GET", "/a", into=dict[str, str])
 
 
 async def test_a_part_that_was_asked_for_is_accepted() -> None:

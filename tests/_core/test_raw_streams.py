@@ -50,6 +50,21 @@ async def test_the_stream_may_end_without_done_and_may_come_whole() -> None:
                 assert [event async for event in stream] == [{"n": expected}]
 
 
+async def test_an_event_may_be_any_json_but_null() -> None:
+    async with asked(events([1], "a", 2), make_response(body=b"[1, 2]"), events([1], [2], end=b""), events(None)) as (
+        shop,
+        _,
+    ):
+        async with shop.stream("GET", "/a") as stream:
+            assert [event async for event in stream] == [[1], "a", 2]
+        for values in ([[1, 2]], [[1], [2]]):
+            async with shop.stream("GET", "/a", into=list[int]) as numbers:
+                assert [each async for each in numbers] == values
+        with pytest.raises(DecodingError, match="not a JSON object: None"):
+            async with shop.stream("GET", "/a") as stream:
+                await anext(stream)
+
+
 async def test_bytes_of_any_response_are_streamed() -> None:
     async with asked(make_response(body=b"RIFF", kind="audio/wav")) as (shop, server):
         async with shop.stream("POST", "/a", data=iter([b"up", b"load"]), into=bytes) as stream:

@@ -166,8 +166,9 @@ async def test_an_extra_parameter_replaces_that_of_the_operation_and_an_extra_he
 async def test_a_response_that_the_operation_could_not_read_is_not_requested(operation: str) -> None:
     streamed = "stream" in operation
     async with Server(make_response(body=b"{}")) as server:
-        with pytest.raises(ValueError, match="extra_body must not change 'stream'"):
-            await use(operation, {"extra_body": {"stream": not streamed}}, server)
+        for name in ("extra_body", "extra_query"):
+            with pytest.raises(ValueError, match=f"{name} must not change 'stream'"):
+                await use(operation, {name: {"stream": not streamed}}, server)
         assert server.requests == []
-        await use(operation, {"extra_body": {"stream": streamed}}, server)
+        await use(operation, {"extra_body": {"stream": streamed}, "extra_query": {"stream": streamed}}, server)
         assert len(server.requests) == 1

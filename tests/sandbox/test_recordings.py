@@ -95,6 +95,16 @@ async def test_passwords_and_tokens_are_not_recorded(provider: Sandbox, tmp_path
     assert (replayed.token, replayed.user) == ("***", live.user)
 
 
+async def test_secrets_in_a_query_are_not_recorded(provider: Sandbox, tmp_path: Path) -> None:
+    async def session(api: KellyAPI) -> Any:
+        return await api.khaya.request("GET", "/v1/languages", query={"subscription-key": PASSWORD})
+
+    live = await in_session(Sandbox(record=tmp_path, upstream="khaya"), session)
+    (text,) = texts(tmp_path)
+    assert PASSWORD not in text
+    assert await in_session(Sandbox(replay=tmp_path), session) == live
+
+
 async def test_a_recording_names_what_was_asked(provider: Sandbox, tmp_path: Path) -> None:
     async def session(api: KellyAPI) -> Any:
         return await api.khaya.languages("translation")
