@@ -114,8 +114,8 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.chat import Message as Message
     from .services.images import Description as Description
     from .services.images import Image as Image
+    from .services.openai_chunks import ChatChunk as ChatChunk
     from .services.openai_completions import Annotation as Annotation
-    from .services.openai_completions import ChatChunk as ChatChunk
     from .services.openai_completions import ChatCompletion as ChatCompletion
     from .services.openai_completions import Choice as Choice
     from .services.openai_completions import CompletionMessage as CompletionMessage
@@ -183,7 +183,8 @@ _MODULES = {
     "sandbox.faults": "Fault",
     "services.chat": "ChatReply ChatStream Message",
     "services.images": "Description Image",
-    "services.openai_completions": "Annotation ChatChunk ChatCompletion Choice CompletionMessage FilterResult "
+    "services.openai_chunks": "ChatChunk",
+    "services.openai_completions": "Annotation ChatCompletion Choice CompletionMessage FilterResult "
     "FunctionCall Logprobs PromptFilter TokenLogprob ToolCall Usage",
     "services.routing": "ProviderName",
     "services.synthesize": "Speech",

@@ -17,10 +17,9 @@ from .._data.decoding import decode
 from .._data.result import with_origin_of
 from .._data.text import not_blank
 from ..errors import DecodingError
+from .openai_chunks import ChatChunk, ChunkAccumulator
 from .openai_completions import (
-    ChatChunk,
     ChatCompletion,
-    ChunkAccumulator,
     CompletionMessage,
     ToolCall,
     Usage,

@@ -25,7 +25,8 @@ from kellyapi import (
     ToolCall,
 )
 from kellyapi.services.chat import write_messages
-from kellyapi.services.openai_completions import FunctionCallDelta, ToolCallDelta, TopLogprob
+from kellyapi.services.openai_chunks import FunctionCallDelta, ToolCallDelta
+from kellyapi.services.openai_completions import TopLogprob
 
 from .event_streams import CHATS, DONE, asked, chunk, each_chat, events, streamed
 
