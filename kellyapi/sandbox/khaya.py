@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
 
 from .._data.text import is_blank
-from ..languages import SYNTHESIS, TRANSCRIPTION, VOICES, find
+from ..languages import SYNTHESIS, TRANSCRIPTION, VOICES, Language, find
 from .engines.errors import BadInput
 from .engines.language import translation
 from .frontend import CONTEXT, ApiError, Frontend, Handler, Route, note_header, read_json_object, run_engine
@@ -53,6 +54,14 @@ def _key_error(wrong: bool) -> ApiError:
     return ApiError(401, "", f"Access denied due to {reason} subscription key.")
 
 
+def _find_language(code: str, languages: Iterable[Language]) -> Language:
+    """Return the language with this code if it is one of `languages`. They may have another name for it."""
+    language = find(code)
+    if language is None or language.code not in {each.code for each in languages}:
+        raise _invalid_field("UNSUPPORTED_LANGUAGE", f"Language {code!r} is not supported", "language")
+    return language
+
+
 async def _translate(request: web.Request) -> web.Response:
     body = await read_json_object(request)
     text, pair = body.get("in"), body.get("lang")
@@ -80,9 +89,7 @@ def _transcriber(version: str) -> Handler:
     async def transcribe(request: web.Request) -> web.Response:
         requested_code = request.query.get("language", "")
         timestamps = request.query.get("timestamps")
-        language = find(requested_code)
-        if language not in TRANSCRIPTION:
-            raise _invalid_field("UNSUPPORTED_LANGUAGE", f"Language {requested_code!r} is not supported", "language")
+        language = _find_language(requested_code, TRANSCRIPTION)
         if timestamps not in (None, "word", "segment"):
             raise _invalid_field("INVALID_TIMESTAMPS", "timestamps must be 'word' or 'segment'", "timestamps")
         if timestamps is not None and version == "v1":
@@ -124,8 +131,7 @@ async def _synthesize(request: web.Request, *, version: int) -> web.StreamRespon
         raise _invalid_field("EMPTY_TEXT", "The text to speak is empty", "text")
     if not isinstance(language, str) or not language:
         raise _invalid_field("MISSING_LANGUAGE", "The language is missing", "language")
-    if find(language) not in SYNTHESIS:  # the engine has more of them
-        raise _invalid_field("UNSUPPORTED_LANGUAGE", f"Language {language!r} is not supported", "language")
+    _find_language(language, SYNTHESIS)  # the engine has more of them
     if voice is not None and voice not in VOICES:
         raise _invalid_field("INVALID_SPEAKER", f"speaker_id must be one of {', '.join(VOICES)}", "speaker_id")
     if format not in _FORMATS:

@@ -256,6 +256,12 @@ class TestSynthesis:
         assert "Content-Length" in whole.headers
         assert streamed.headers["X-Sandbox-Note"] == whole.headers["X-Sandbox-Note"]
 
+    async def test_every_language_that_is_listed_is_spoken(self, khaya: Send) -> None:
+        listed = (await khaya("GET", "/tts/v1/languages")).json["languages"]
+        for code in (*listed.values(), "tw"):
+            response = await khaya("POST", "/tts/v1/tts", json={"text": "hello", "language": code})
+            assert response.body == f"RIFF {code} None hello".encode()
+
     async def test_a_note_is_one_line_of_ascii(self, khaya: Send) -> None:
         response = await khaya("POST", "/tts/v1/tts", json={"text": "hello", "language": "ewe"})
         assert response.headers["X-Sandbox-Note"] == "spoken by the Swahili voice, not by an ?wegbe one"
