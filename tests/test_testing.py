@@ -68,16 +68,9 @@ async def test_it_again_without_the_past(kelly_api, kelly_sandbox):
 async def test_a_page_that_holds_the_loop(kelly_sandbox):
     assert bot.page("Good morning") == "Maakye"
 """
-# pytest warns that `-p asyncio` names a module that is imported already.
-ASYNCIO = [
-    "-W",
-    "ignore:Module already imported",
-    "-p",
-    "asyncio",
-    "-o",
-    "asyncio_default_fixture_loop_scope=function",
-    "-o",
-]
+ASYNCIO = ["-p", "asyncio", "-o", "asyncio_default_fixture_loop_scope=function", "-o"]
+# pytest warns that it cannot rewrite the library, and asyncio, which `-p` names: both are imported already.
+WARNINGS = ("-W", "error", "-W", "ignore:Module already imported")
 Run = Callable[..., pytest.RunResult]
 PYTEST = "import sys, pytest; sys.exit(pytest.main())"
 
@@ -98,7 +91,7 @@ def run(pytester: pytest.Pytester, python: ForkingPython) -> Run:
     def run(*arguments: str, plugin: bool = True) -> pytest.RunResult:
         given = [*(["-p", "kellyapi.testing"] if plugin else []), *arguments]
         given += [f"-pno:{name}" for name in ("asyncio", "anyio") if name not in arguments]
-        code, out, err = python.execute(PYTEST, "-W", "error", "--strict-markers", *given)
+        code, out, err = python.execute(PYTEST, *WARNINGS, "--strict-markers", *given)
         return pytest.RunResult(code, out.splitlines(), err.splitlines(), 0)
 
     return run
