@@ -122,8 +122,9 @@ def run(path: str, synchronous: str, sql: str, params: list[Any], most: int = MA
     except MemoryError:
         raise BadInput("sql", f"The statement takes more than {_MAX_HEAP >> 20} MiB of memory") from None
     except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as error:
-        interrupted = next(checks, None) is None and "interrupted" in str(error)
-        problem = "interrupted: the statement takes too long" if interrupted else str(error)
+        problem = str(error)
+        if problem == "interrupted":  # by the handler
+            problem = "interrupted: the statement takes too long"
         if problem.endswith("within a transaction"):  # BEGIN and VACUUM, which the authorizer does not see in time
             problem = _REFUSED
         raise BadInput("sql", authorizer.refusal or problem) from None

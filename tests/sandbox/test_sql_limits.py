@@ -150,6 +150,12 @@ async def test_a_limit_ends_in_an_error_and_changes_nothing(post: Any, sql: str,
     assert after.json["results"] == [{"n": 1}]
 
 
+async def test_a_column_that_does_not_exist_is_named_whatever_it_is_called(post: Any) -> None:
+    response = await post("/v1/db/query", json={"sql": "SELECT interrupted FROM notes"})
+    assert "no such column: interrupted" in response.json["message"]
+    assert "too long" not in response.json["message"]
+
+
 async def test_a_statement_that_does_not_end_is_ended_with_its_process(tmp_path: Path) -> None:
     sql = SqlProcess(tmp_path / "a.db", "OFF", time_limit=1)
     await sql.run("SELECT 1", [])
