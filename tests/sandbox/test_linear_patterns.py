@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import kellyapi.sandbox
+from kellyapi._data import secret_names
 from kellyapi.sandbox import access, sql_statements, sse, tool_calls
 from kellyapi.sandbox.aerostack import auth, storage
 from kellyapi.sandbox.engines.language import chat_rules, translation
@@ -93,6 +94,8 @@ COMPILED = {
     "numbers": tool_calls._NUMBERS,
     "quoted": tool_calls._QUOTED,
     "jailbreak": content_filter._JAILBREAK,
+    "name of a header": secret_names._HEADER,
+    "name of a field": secret_names._FIELD,
     **{f"rule {number}": pattern for number, (pattern, _) in enumerate(chat_rules._RULES)},
     **{f"code in {name}": re.compile(hint, re.MULTILINE | re.IGNORECASE) for name, hint in code_image.HINTS.items()},
     "harm": re.compile(rf"\b(?:{'|'.join(content_filter._WORDS_BY_CATEGORY['violence']['medium'])})\b", re.IGNORECASE),
@@ -110,15 +113,14 @@ INLINE = (
     r"\w+",
     r"[^\W_]+",
     r"\\u[dD][89a-fA-F]",
-    "auth|cookie|key|secret|token(?!s)",
-    r'("(?:access_?token|api_?key|password|refresh_?token|secret|token)"\s*:\s*")(?:[^"\\]|\\.)*',
+    r'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)',
     r"[^\w.-]+",
     r'boundary="?([^";]+)',
     r"\b(sad|dark|minor|melanchol\w*|slow|rain\w*|night|lonely|blues?)\b",
     r"\b([1-9][0-9]{1,2}) ?bpm\b",
     r"(?i)https?://|data:",
 )
-WHOLE = {"address", "media type", "output", "host", "name of a tool", *INLINE[4:6], *INLINE[7:9]}
+WHOLE = {"address", "media type", "output", "host", "name of a tool", "name of a header", *INLINE[4:6], *INLINE[7:9]}
 """Patterns that the sandbox compares with a whole text; it searches for the others."""
 NOT_OF_CLIENTS = {
     r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)",  # the routes of a test's faults
