@@ -37,10 +37,11 @@ from .messages import (
     Timeout,
     time_left,
 )
+from .observation import show_outcome
 from .provider import Problem, Provider
 from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
-from .secrets import HiddenString, Key, Secret, WrongSecret, as_secret, redact_error, redact_text
+from .secrets import HiddenString, Key, Secret, WrongSecret, as_secret, redact_error
 
 if TYPE_CHECKING:  # it imports aiohttp, which the first client does
     from .transport import IncomingResponse, Transport
@@ -180,12 +181,12 @@ class Connection:
                 redact_error(error, request.headers)
                 if self.on_response is not None:
                     self.annotate_error(error, call)
-                    await self._show_outcome(self.on_response, request, incoming, error)
+                    await show_outcome(self.on_response, request, incoming, error)
             raise
         else:
             if self.on_response is not None:
                 try:
-                    await self._show_outcome(self.on_response, request, incoming)
+                    await show_outcome(self.on_response, request, incoming)
                 except BaseException:
                     del result  # a traceback may show it, and a server may repeat the key in it
                     raise
@@ -219,26 +220,11 @@ class Connection:
             read_response(self.provider, head, FromResponse(_raise_not_a_stream), request.headers, self.warn)
         return incoming
 
-    async def _show_outcome(
-        self,
-        hook: OnResponse,
-        request: PreparedRequest,
-        incoming: IncomingResponse | None,
-        error: KellyAPIError | None = None,
-    ) -> None:
-        """Call `on_response` with what has arrived, and with the error if there is one."""
-        try:
-            await _call_hook(hook, request, _outcome(incoming, error))
-        except BaseException:
-            if incoming is not None:  # a stream is still open
-                incoming.close()
-            raise
-
     async def report_broken_off(self, incoming: IncomingResponse, error: KellyAPIError) -> None:
         """Call `on_response` with the error that ended a stream or a download after its head had arrived."""
         if self.on_response is not None:
             try:
-                await self._show_outcome(self.on_response, incoming.request, incoming, error)
+                await show_outcome(self.on_response, incoming.request, incoming, error)
             except RaisedByUser as raised:
                 raise raised.error from None
 
@@ -357,29 +343,6 @@ def _without_compression(call: Call) -> Call:
     download would be of compressed bytes.
     """
     return evolve(call, headers={"Accept-Encoding": "identity", **call.headers})
-
-
-def _outcome(incoming: IncomingResponse | None, error: KellyAPIError | None) -> Response:
-    if incoming is None:
-        return Response(status=0, headers={}, body=b"", error=error)
-    return Response(status=incoming.status, headers=incoming.headers, body=incoming.received, error=error)
-
-
-async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Response) -> None:
-    """Call the `on_response` hook; an error of it gets a note with the response, which may hold a paid id."""
-    try:
-        waiting = hook(request, response)
-        if inspect.isawaitable(waiting):
-            await waiting
-    except BaseException as error:
-        body = redact_text(response.beginning, request.headers)
-        outcome = (
-            f"got a response with status {response.status}: {body}" if response.status else f"failed: {response.error}"
-        )
-        error.add_note(f"{request.method} {request.shown_url} {outcome}")
-        if isinstance(error, KellyAPIError):
-            raise RaisedByUser(error) from None
-        raise
 
 
 async def _call_for_key(source: Key | None, seconds: float | None) -> Any:

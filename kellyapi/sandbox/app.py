@@ -8,13 +8,11 @@ for.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from http import HTTPStatus
 from types import TracebackType
 from typing import Annotated, Any, Self
 
@@ -22,20 +20,19 @@ from aiohttp import web
 from attrs import define, evolve
 
 from kellyapi import PROVIDERS, KellyAPI, ProviderName
-from kellyapi._data.hosts import is_loopback, read_address
-from kellyapi._data.threads import serving_loops
 
 from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
-from .._data.files import find_folder
+from .._data.hosts import is_loopback, read_address
+from .._data.threads import serving_loops
 from . import kelly, khaya
 from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
-from .engines.errors import BadInput, EngineMissing
+from .api_errors import http_error, to_api_error
 from .engines.supervisor import EngineSupervisor, count_cores
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
-from .frontend import CONTEXT, ApiError, Frontend, Handler, Hearing, SandboxContext
-from .recordings import Player, Recorder, Tape
+from .frontend import CONTEXT, Frontend, Handler, Hearing, SandboxContext
+from .recordings import Tape, tape_factory
 from .request_log import LOGGER, RequestLogger
 from .skytells import routes as skytells
 from .skytells.outgoing_webhooks import WEBHOOK_HOSTS, WEBHOOK_RETRIES
@@ -48,18 +45,6 @@ MAX_REQUESTS, MAX_RECORDED = 10_000, 32 * 2**20
 # Those of Authorization come last: some clients of Skytells and Aerostack send it beside the key's own header.
 _FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, skytells.INFERENCE, kelly.FRONTEND)
 ROUTES = (*kelly.ROUTES, *khaya.ROUTES, *skytells.ROUTES, *aerostack.ROUTES)
-_ERROR_CODES = {
-    400: "VALIDATION_ERROR",
-    402: "INSUFFICIENT_CREDITS",
-    403: "FORBIDDEN",
-    404: "ENDPOINT_NOT_FOUND",
-    405: "METHOD_NOT_ALLOWED",
-    413: "PAYLOAD_TOO_LARGE",
-    422: "VALIDATION_ERROR",
-    429: "RATE_LIMIT_EXCEEDED",
-    500: "INTERNAL_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-}
 _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
 _SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie", *(frontend.key_header for frontend in _FRONTENDS))
 
@@ -163,7 +148,8 @@ class Sandbox:
         self._recorded = 0
         self._frontend_of: dict[web.AbstractResource | None, Frontend] = {}
         self._is_closing = False
-        self._new_tape = _find_tape(record, upstream, replay)
+        base_paths = {frontend.provider: frontend.base_path for frontend in _FRONTENDS}
+        self._new_tape = tape_factory(record, upstream, replay, base_paths)
         self._tape: Tape | None = None
 
     @property
@@ -318,7 +304,7 @@ class Sandbox:
             return await handler(request)
 
         def error_response(status: int) -> web.Response:
-            return frontend.error_response(frontend.key_error(True) if status == 401 else _http_error(status))
+            return frontend.error_response(frontend.key_error(True) if status == 401 else http_error(status))
 
         try:
             return await inject_fault(
@@ -359,7 +345,7 @@ class Sandbox:
         except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
             response = web.Response(status=499)
         except Exception as error:  # broad: every client must be able to read the error
-            response = frontend.error_response(_to_api_error(error, frontend))
+            response = frontend.error_response(to_api_error(error, frontend))
         if request.content.exception() is not None:  # aiohttp would read on before the next request
             request.content.feed_eof()
             response.force_close()
@@ -373,22 +359,6 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
-
-
-def _find_tape(
-    record: FilePath | None, upstream: ProviderName | None, replay: FilePath | None
-) -> Callable[[], Tape] | None:
-    """Return a function that makes the recorder or the player; `None` if the sandbox responds by itself."""
-    if (record is None) != (upstream is None):
-        raise ValueError("record and upstream belong together: the folder, and the provider that is recorded")
-    if record is not None and replay is not None:
-        raise ValueError("record and replay cannot be used together")
-    if replay is not None:
-        return partial(Player, find_folder(replay))
-    if record is None or upstream is None:
-        return None
-    paths = {frontend.provider: frontend.base_path for frontend in _FRONTENDS}
-    return partial(Recorder, find_folder(record), upstream, paths[upstream])
 
 
 async def _record_status(request: web.Request, response: web.StreamResponse) -> None:
@@ -405,32 +375,6 @@ async def _meet_expectation(request: web.Request) -> None:
     if request.headers["Expect"].lower() == "100-continue" and request.version >= (1, 1):
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # what is counted is the response
-
-
-def _to_api_error(error: Exception, frontend: Frontend) -> ApiError:
-    """Return the provider's error for what a handler or aiohttp raised."""
-    match error:
-        case ApiError():
-            return error
-        case BadInput():
-            return frontend.input_error(error)
-        case web.HTTPException():
-            return _http_error(error.status, error.reason)
-        case web.RequestPayloadError():  # for example, a body that is called gzip and is not
-            return _http_error(400, f"The body cannot be read: {' '.join(str(error).split())}")
-        case EngineMissing():
-            return _http_error(503, str(error))
-        case RuntimeError():  # EngineSupervisor.run raises it when an engine fails
-            return _http_error(500, f"the sandbox's engine failed: {error}")
-        case OSError() | sqlite3.Error():  # for example, a full disk
-            return _http_error(500, f"The sandbox cannot store this: {error}")
-    LOGGER.error("a request failed", exc_info=error)
-    return _http_error(500, f"The sandbox failed: {type(error).__name__}")
-
-
-def _http_error(status: int, message: str | None = None) -> ApiError:
-    phrases = {each.value: each.phrase for each in HTTPStatus}
-    return ApiError(status, _ERROR_CODES.get(status, "HTTP_ERROR"), message or phrases.get(status, f"Status {status}"))
 
 
 @asynccontextmanager

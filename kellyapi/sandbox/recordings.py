@@ -11,7 +11,8 @@ import base64
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +31,8 @@ from kellyapi import (
     Timeout,
 )
 
-from .._data.files import save_file
+from .._data.arguments import FilePath
+from .._data.files import find_folder, save_file
 from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header, without_secret_parameters
 from .frontend import ApiError
 
@@ -194,6 +196,25 @@ class Player:
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+def tape_factory(
+    record: FilePath | None, upstream: ProviderName | None, replay: FilePath | None, base_paths: Mapping[str, str]
+) -> Callable[[], Tape] | None:
+    """Return a function that makes the recorder or the player; `None` if the sandbox responds by itself.
+
+    Raises:
+        ValueError: The arguments do not fit together.
+    """
+    if (record is None) != (upstream is None):
+        raise ValueError("record and upstream belong together: the folder, and the provider that is recorded")
+    if record is not None and replay is not None:
+        raise ValueError("record and replay cannot be used together")
+    if replay is not None:
+        return partial(Player, find_folder(replay))
+    if record is None or upstream is None:
+        return None
+    return partial(Recorder, find_folder(record), upstream, base_paths[upstream])
 
 
 def request_key(method: str, path: str, content_type: str, body: bytes) -> RequestKey:
