@@ -84,9 +84,14 @@ def hide_signature(
     return ("", None) if inspect.isclass(value) and issubclass(value, ours) else None
 
 
+_RULES = re.compile(
+    r"~?(?:\w+\.)*Annotated\[((?:(?!Annotated)[^<>])*?)(?:, (?:<[^<>]*>|\w+\([^()]*\)))+\]"
+)
+
+
 def without_rules(signature: str) -> str:
-    """Leave out the rules of arguments, which stand as `Annotated[str, <function not_blank at 0x7f…>]`."""
-    return re.sub(r"(?:\w+\.)*Annotated\[([^<>]*?)(?:, <[^<>]*>)+\]", r"\1", signature)
+    """Leave out the rules of arguments, as in `Annotated[str, <function not_blank at 0x7f…>]`."""
+    return _RULES.sub(r"\1", signature)
 
 
 def show_types(
