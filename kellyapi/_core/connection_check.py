@@ -45,6 +45,7 @@ _CERTIFICATE_REMEDIES = {
 }
 """By the codes of https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/"""
 _REMEDIES: dict[Step, str] = {
+    "address": "correct base_url and allow_http, or the variables of the provider that set them",
     "proxy": "check HTTP_PROXY, HTTPS_PROXY and NO_PROXY, and whether the proxy runs",
     "name": "check the network and its DNS; behind a proxy set HTTPS_PROXY",
     "connection": "check the network and the firewall; behind a proxy set HTTPS_PROXY",
@@ -86,7 +87,7 @@ async def check_connection(
         seconds: How long all steps may take together.
     """
     if wrong is not None:
-        return ConnectionCheck("", failed="address", problem=wrong.message, remedy=wrong.remedy)
+        return ConnectionCheck("", failed="address", problem=wrong.message, remedy=wrong.remedy or _REMEDIES["address"])
     target = urlsplit(address)
     found = ConnectionCheck(f"{target.scheme}://{target.netloc}")
     try:

@@ -123,4 +123,7 @@ def parse_json(text: str) -> object:
     def refuse(constant: str) -> NoReturn:
         raise ValueError(f"{constant} is Python's, not JSON's")
 
-    return json.loads(text, parse_constant=refuse)
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None

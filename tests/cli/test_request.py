@@ -87,6 +87,8 @@ def test_a_terminal_gets_json_with_indents_and_the_name_of_a_file_with_bytes(
         (["khaya", "GET", "https://elsewhere.example/x"], "path must"),
         (["khaya", "POST", "/x", "--json", "{"], "--json must be JSON"),
         (["khaya", "POST", "/x", "--json", "NaN"], "--json must be JSON: NaN is Python's, not JSON's"),
+        (["khaya", "POST", "/x", "--json", "null"], "--json must not be null"),
+        (["khaya", "POST", "/x", "--json", "[" * 100_000], "--json must be JSON: it is nested too deeply"),
         (["khaya", "GET", "/x", "--query", "x"], "'x' is not NAME=VALUE"),
     ],
 )

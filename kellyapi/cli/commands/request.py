@@ -58,9 +58,12 @@ def _read_json(text: str) -> object:
     from ..arguments import parse_json
 
     try:
-        return parse_json(text)
+        body = parse_json(text)
     except ValueError as error:
         raise ValueError(f"--json must be JSON: {error}") from None
+    if body is None:
+        raise ValueError("--json must not be null, which would send no body")
+    return body
 
 
 async def _send(arguments: Namespace, body: object, data: Any) -> Response:
@@ -114,5 +117,5 @@ def _as_text(response: Response) -> str | None:
         return None
     try:
         return printable(json.dumps(parse_json(text), ensure_ascii=False, indent=2))
-    except (ValueError, RecursionError):
+    except ValueError:
         return None if "\0" in text else printable(text)

@@ -24,7 +24,8 @@ async def check_network(clients: Mapping[str, Any], seconds: float) -> list[Find
     findings: list[Finding] = []
     for name, check in checks.items():
         findings += connection_findings(name, check, used=no_keys or clients[name].configured)
-    if len(checks) > 1 and all(check.failed in ("name", "connection") for check in checks.values()):
+    tried = [check for check in checks.values() if check.failed != "address"]
+    if len(tried) > 1 and all(check.failed in ("name", "connection") for check in tried):
         remedy = "check the connection of this machine; behind a proxy set HTTPS_PROXY"
         findings.append(
             Finding(check="network", state="problem", message="no provider can be reached: no network", remedy=remedy)

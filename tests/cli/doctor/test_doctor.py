@@ -76,6 +76,18 @@ def test_without_a_network_the_name_of_each_provider_cannot_be_found(monkeypatch
     assert out.endswith("5 problems found\n")
 
 
+def test_a_wrong_address_has_a_remedy_and_does_not_hide_that_there_is_no_network(
+    monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    point_to(monkeypatch, "https://nowhere.invalid")
+    monkeypatch.setenv("KHAYA_BASE_URL", "https://ama:hidden-1@nowhere.invalid")
+    _, out, _ = run("doctor", "--json")
+    (wrong,) = (each for each in find(out, provider="khaya") if each["check"] == "settings")
+    assert wrong["remedy"].startswith("correct base_url")
+    assert '"no provider can be reached: no network"' in out
+    assert "hidden-1" not in out
+
+
 def test_a_provider_without_a_key_that_cannot_be_reached_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, khaya: Server, run: Run
 ) -> None:
