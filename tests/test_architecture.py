@@ -144,6 +144,7 @@ def test_only_the_transport_and_its_sessions_import_aiohttps_client(module: str)
         "AbstractAccessLogger",
         "BodyPartReader",
         "HttpProcessingError",
+        "StreamReader",
         "AbstractStreamWriter",
         "make_mocked_request",
     }

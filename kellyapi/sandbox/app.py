@@ -16,7 +16,7 @@ from functools import partial
 from types import TracebackType
 from typing import Annotated, Any, Self
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from attrs import define, evolve
 
 from kellyapi import PROVIDERS, KellyAPI, ProviderName
@@ -40,6 +40,8 @@ from .skytells.predictions import PREDICTION_TIME
 from .store import Store
 
 MAX_BODY = 256 * 2**20
+BODY_IDLE = 60.0
+"""Seconds in which something of a request's body must arrive."""
 MAX_REQUESTS, MAX_RECORDED = 10_000, 32 * 2**20
 """Limits of `Sandbox.requests`: requests, and characters of their paths and headers. One request may have a million."""
 # Those of Authorization come last: some clients of Skytells and Aerostack send it beside the key's own header.
@@ -341,7 +343,8 @@ class Sandbox:
             if request.headers.get("Content-Encoding", "identity").lower() not in _ENCODINGS:
                 raise web.HTTPUnsupportedMediaType
             frontend.check_key(request)
-            response = await handler(request)
+            async with _body_deadline(request.content):
+                response = await handler(request)
         except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
             response = web.Response(status=499)
         except Exception as error:  # broad: every client must be able to read the error
@@ -359,6 +362,29 @@ class Sandbox:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+@asynccontextmanager
+async def _body_deadline(content: StreamReader) -> AsyncIterator[None]:
+    """While a handler runs, let its reading of the body fail with a 408 if nothing of it arrives for a while.
+
+    aiohttp 3.14 never ends the body of some requests, for example of large ones that are called deflate and are not.
+    """
+
+    async def watch() -> None:
+        arrived = -1
+        while not content.is_eof() and arrived < content.total_bytes:
+            arrived = content.total_bytes
+            await asyncio.sleep(BODY_IDLE)
+        if not content.is_eof():
+            content.set_exception(web.HTTPRequestTimeout())
+
+    watching = None if content.is_eof() else asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        if watching:
+            watching.cancel()
 
 
 async def _record_status(request: web.Request, response: web.StreamResponse) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import json
@@ -12,7 +13,8 @@ import pytest
 from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 from http_client import Send
 
-from kellyapi.sandbox import json_body
+from kellyapi import Sandbox
+from kellyapi.sandbox import app, json_body
 from kellyapi.sandbox.app import ROUTES
 from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.json_body import MAX_DEPTH, MAX_VALUES, parse_object
@@ -78,6 +80,35 @@ async def test_every_route_refuses_a_body_that_is_not_encoded_as_it_says(send: S
         assert response.json, path
         if "/cancel" not in path:
             assert response.status in (400, 415), path
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "data"),
+    [
+        ("/v1/cache/get", "application/json", b'{"key"'),
+        ("/v1/storage/upload", "multipart/form-data; boundary=x", b"--x\r\n"),
+        ("/asr/v3/transcribe?language=eng", "audio/wav", b"RIFF"),
+    ],
+)
+async def test_a_body_that_stops_arriving_is_a_408(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, path: str, kind: str, data: bytes
+) -> None:
+    monkeypatch.setattr(app, "BODY_IDLE", 0.01)
+    reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+    key = "X-Aerostack-Key: k\r\nOcp-Apim-Subscription-Key: k"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\n{key}\r\nContent-Type: {kind}\r\nContent-Length: 100\r\n\r\n"
+    writer.write(head.encode() + data)
+    response = await reader.read()
+    assert response.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(response.partition(b"\r\n\r\n")[2])["message"] == "Request Timeout"
+    writer.close()
+
+
+async def test_a_large_body_that_is_not_deflate_gets_a_response(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "BODY_IDLE", 0.1)
+    headers = {"X-Aerostack-Key": "key", "Content-Type": "application/json", "Content-Encoding": "deflate"}
+    response = await send("POST", "/v1/cache/get", headers=headers, data=b'{"a":' * 100_000)
+    assert (response.status, set(response.json)) == (408, {"code", "message"})
 
 
 async def test_a_body_that_is_gzip_is_read(send: Send) -> None:
