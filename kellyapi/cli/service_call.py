@@ -8,12 +8,18 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from kellyapi import Image, KellyAPI, Options, Speech, Timeout, save_file
+from kellyapi import PROVIDERS, Image, KellyAPI, Options, Speech, Timeout, save_file
 
 from .arguments import utf8
 from .formatting import ServiceResult, result_text
 from .output import Output
 from .output_files import STANDARD_STREAM, save_media
+
+
+def check_provider(name: str, argument: str) -> None:
+    """Refuse a name that no provider has."""
+    if name not in PROVIDERS:
+        raise ValueError(f"{argument} must be one of {', '.join(PROVIDERS)}, not {name!r}")
 
 
 def call_service(

@@ -82,7 +82,7 @@ def test_a_terminal_gets_json_with_indents_and_the_name_of_a_file_with_bytes(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nobody", "GET", "/x"], "invalid choice: 'nobody'"),
+        (["nobody", "GET", "/x"], "PROVIDER must be one of kelly, khaya, skytells, aerostack, not 'nobody'"),
         (["khaya", "FETCH", "/x"], "method must be one of GET"),
         (["khaya", "GET", "https://elsewhere.example/x"], "path must"),
         (["khaya", "POST", "/x", "--json", "{"], "--json must be JSON"),

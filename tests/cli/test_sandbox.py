@@ -90,6 +90,10 @@ def test_a_port_in_use_is_an_error(run: Run) -> None:
     [
         (["--record", "calls"], "record and upstream belong together"),
         (["--record", "calls", "--upstream", "khaya"], "recording khaya needs its key: set KHAYA_API_KEY"),
+        (
+            ["--record", "calls", "--upstream", "nobody"],
+            "upstream must be 'kelly', 'khaya'",
+        ),
         (["--replay", "calls"], "calls has no recordings"),
     ],
 )

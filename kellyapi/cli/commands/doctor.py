@@ -41,14 +41,12 @@ def run(arguments: Namespace, output: ReportOutput) -> int:
     """Run the checks at the same time, show the findings, and return the exit code."""
     import asyncio
 
-    from kellyapi import PROVIDERS
-
     from ..doctor.findings import count_problems
-    from ..service_call import call_options
+    from ..service_call import call_options, check_provider
 
     call_options(arguments)  # refuses a timeout of 0
-    if arguments.provider not in (None, *PROVIDERS):
-        raise ValueError(f"--provider must be one of {', '.join(PROVIDERS)}, not {arguments.provider!r}")
+    if arguments.provider is not None:
+        check_provider(arguments.provider, "--provider")
     with output.spinner("doctor"):
         findings = asyncio.run(_check(arguments, spend=arguments.spend and _may_spend(arguments, output)))
     output.report(findings)

@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 HELP = "Send a request to any path of a provider"
 OPTIONS = ("output", "force", "timeout", "sandbox")
-_PROVIDERS = ("kelly", "khaya", "skytells", "aerostack")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the provider, the method, the path, the body and the query."""
-    parser.add_argument("to", metavar="PROVIDER", choices=_PROVIDERS, help=", ".join(_PROVIDERS))
+    parser.add_argument("to", metavar="PROVIDER", help="khaya, kelly, skytells or aerostack")
     parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS")
     parser.add_argument("path", metavar="PATH", help="below the address of the provider, such as /models")
     parser.add_argument("--json", dest="body", metavar="JSON", help="the body of the request, - for standard input")
@@ -44,8 +43,9 @@ def run(arguments: Namespace, output: Output) -> None:
     from pathlib import Path
 
     from ..output_files import check_output_file
-    from ..service_call import read_text
+    from ..service_call import check_provider, read_text
 
+    check_provider(arguments.to, "PROVIDER")
     check_output_file(arguments)
     body = None if arguments.body is None else _read_json(read_text(arguments.body))
     data = None if arguments.data is None else Path(arguments.data)
