@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
-from attrs import frozen
+from attrs import evolve, frozen
 
 from kellyapi import (
     NO_RETRY,
     PROVIDERS,
+    Aerostack,
     ConfigurationError,
     KellyAPIError,
     PreparedRequest,
@@ -34,7 +35,7 @@ from kellyapi import (
 from .._data.arguments import FilePath
 from .._data.files import find_folder, save_file
 from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header, without_secret_parameters
-from .frontend import ApiError
+from .frontend import ApiError, bearer_key
 
 _JSON_FIELD = re.compile(rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)', re.DOTALL)
 """A field whose value is a string, or a number."""
@@ -79,6 +80,12 @@ class Recording:
         return request_key(self.method, self.path, self.content_type, self.body)
 
 
+class _GatewayConsumer(Aerostack):
+    """A client with the key of a consumer of the gateway, which is sent in another header than that of a project."""
+
+    PROVIDER = evolve(PROVIDERS["aerostack"].PROVIDER, key_header="Authorization", key_prefix="Bearer ")
+
+
 class Recorder:
     """Passes requests on to a provider, and records them with their responses.
 
@@ -91,6 +98,7 @@ class Recorder:
     def __init__(self, folder: Path, upstream: ProviderName, base_path: str) -> None:
         self._folder, self._base_path = folder, base_path
         self._client = PROVIDERS[upstream](retry=NO_RETRY, timeout=_TIMEOUT)
+        self._consumers = _GatewayConsumer(retry=NO_RETRY, timeout=_TIMEOUT)
         self._upstream = upstream
         self._numbers: Iterator[int] = count(1)
 
@@ -105,7 +113,8 @@ class Recorder:
             raise ValueError(f"recording {self._upstream} needs its key: set {variables}_API_KEY")
         await asyncio.to_thread(self._folder.mkdir, mode=0o700, parents=True, exist_ok=True)
         names = await asyncio.to_thread(lambda: [path.name for path in self._folder.glob("*.json")])
-        self._numbers = count(1 + max((int(name.partition("-")[0]) for name in names if name[:1].isdigit()), default=0))
+        numbers = [int(found[0]) for name in names if (found := re.match("[0-9]+(?=-)", name))]
+        self._numbers = count(1 + max(numbers, default=0))
 
     def check_address(self, url: str) -> None:
         """Raise `ValueError` if the address of the provider is that of the sandbox."""
@@ -143,8 +152,8 @@ class Recorder:
 
         names = ("Content-Type", "Accept")
         headers = {name: request.headers[name] for name in names if name in request.headers}
-        client: Any = self._client.with_options(on_response=keep)
-        path = request.raw_path.removeprefix(self._base_path)
+        client, path = self._client_for(request)
+        client = client.with_options(on_response=keep)
         try:
             found: Response = await client.request(
                 request.method, path, data=body or None, headers=headers, into=Response
@@ -160,9 +169,25 @@ class Recorder:
             raise ApiError(400, "VALIDATION_ERROR", str(error)) from None
         return found
 
+    def _client_for(self, request: web.Request) -> tuple[Any, str]:
+        """Return the client that sends a request, and the path of the request below its address.
+
+        The consumers of Aerostack's gateway have keys of their own, and some of its paths are not below `/v1`.
+        """
+        client: Any = self._client
+        base_path = self._base_path
+        if self._upstream == "aerostack":
+            if Aerostack.PROVIDER.key_header not in request.headers and (consumer := bearer_key(request)):
+                client = self._consumers.with_access(api_key=consumer)
+            if not request.raw_path.startswith(f"{base_path}/"):
+                base_path = base_path.removesuffix("/v1")
+                client = client.with_access(base_url=client.base_url.removesuffix("/v1"))
+        return client, request.raw_path.removeprefix(base_path)
+
     async def close(self) -> None:
         """Close the connections to the provider."""
         await self._client.close()
+        await self._consumers.close()
 
 
 class Player:
