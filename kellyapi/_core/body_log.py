@@ -1,4 +1,4 @@
-"""Bodies of requests and responses as the debug log shows them: without keys and media."""
+"""Bodies of requests and responses in the form of the debug log: without keys and media."""
 
 from __future__ import annotations
 

@@ -120,13 +120,13 @@ class ProviderClient(RawRequests):
         return self._connection.key is not None
 
     async def check_connection(self) -> ConnectionCheck:
-        """Find out whether the provider can be reached: its name, the proxy, TLS and the clock.
+        """Check whether the provider can be reached: DNS, the proxy, TLS and the clock.
 
         No key is sent, and nothing is billed. The steps may take as long as `Timeout.connect` allows, 10 s by default.
-        A connection of its own is used, also by a client with a session of yours.
+        It opens a connection of its own, also if the client has a session of yours.
 
         Returns:
-            What was found. A failure is not raised: `failed` is the step, and `problem` says what is wrong.
+            The findings. A failure is not raised: `failed` is the step, and `problem` says what is wrong.
 
         Example::
 

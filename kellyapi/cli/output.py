@@ -26,7 +26,7 @@ class ProgressDisplay(Protocol):
 
 
 class ReportOutput(Protocol):
-    """Show what `kellyapi doctor` found."""
+    """Show the findings of `kellyapi doctor`."""
 
     def spinner(self, what: str) -> AbstractContextManager[object]:
         """Show that the command is at work."""

@@ -163,19 +163,19 @@ class Kelly(ProviderClient):
         return await self._post_json("/image/description", data, into=_DESCRIPTION, extra=extra)
 
     async def upscale_image(self, image: MediaSource, **extra: Unpack[ExtraFields]) -> Image:
-        """Enlarge an image, up to four times. `extra` has `ExtraFields`."""
+        """Enlarge an image, up to four times. For `extra`, see `ExtraFields`."""
         return await self._draw("/image/upscale", extra, image_data=await to_base64(image, "image"))
 
     async def remove_background(self, image: MediaSource, **extra: Unpack[ExtraFields]) -> Image:
-        """Return the image with its background made transparent. `extra` has `ExtraFields`."""
+        """Return the image with its background made transparent. For `extra`, see `ExtraFields`."""
         return await self._draw("/image/removebg", extra, image_data=await to_base64(image, "image"))
 
     async def write_notes(self, text: NotBlank, **extra: Unpack[ExtraFields]) -> Image:
-        """Return a PNG image of a text as handwriting on paper. `extra` has `ExtraFields`."""
+        """Return a PNG image of a text as handwriting on paper. For `extra`, see `ExtraFields`."""
         return await self._draw("/write/notes", extra, code=text)
 
     async def render_code(self, code: NotBlank, **extra: Unpack[ExtraFields]) -> Image:
-        """Return an image of source code with syntax highlighting. `extra` has `ExtraFields`."""
+        """Return an image of source code with syntax highlighting. For `extra`, see `ExtraFields`."""
         return await self._draw("/write/code", extra, code=code)
 
     async def chat(

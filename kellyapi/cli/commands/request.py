@@ -84,7 +84,7 @@ async def _send(arguments: Namespace, body: object, data: Any) -> Response:
 
 
 async def _show(response: Response, arguments: Namespace, output: Output) -> None:
-    """Write the body as it is, except to a terminal, which gets printable text and no bytes of a file."""
+    """Write the body unchanged. A terminal gets printable text, or the name of the file that the body is saved in."""
     import sys
     from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`Finding`: what a check of `kellyapi doctor` found, and how findings are shown."""
+"""`Finding`: the result of a check of `kellyapi doctor`, and how findings are shown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ State = Literal["ok", "note", "warning", "problem"]
 
 @frozen(kw_only=True)
 class Finding:
-    """What a check found. It has no key, no password, no name of a user and no text that a provider sent."""
+    """The result of a check. It has no key, no password, no name of a user and no text that a provider sent."""
 
     check: str
     """Such as "proxy"."""

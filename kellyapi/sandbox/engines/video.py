@@ -53,7 +53,7 @@ def film(prompt: str, width: int, height: int, seconds: float, fps: int, negativ
 
 
 def _see(landscape: Image.Image, width: int, height: int, share: float) -> Image.Image:
-    """Return what the camera sees after a share of its way: from the left at the top to the middle, and nearer."""
+    """Return the frame after a share of the way: from the top left to the middle, while the camera comes nearer."""
     zoom = 1 - 0.3 * share
     across, down = landscape.width * 0.9 * zoom, landscape.height * 0.9 * zoom
     left, top = (landscape.width - across) * share / 2, (landscape.height - down) * (0.2 + 0.6 * share)
