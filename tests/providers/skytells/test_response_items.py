@@ -181,6 +181,47 @@ async def test_a_last_event_without_output_does_not_lose_what_was_streamed(type:
     assert (response.output, response.status, response.raw["id"]) == (gathered, type, "r1")
 
 
+WITHOUT_INDEX = [
+    [event("output_item.added", item={**BEGUN, "id": "f"}), event("output_item.added", item={**BEGUN, "id": "g"})],
+    [event("function_call_arguments.delta", item_id=id, delta="{}") for id in "gf"],
+]
+OF_BOTH = [("f", "{}"), ("g", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("parts", "calls"),
+    [
+        ([*WITHOUT_INDEX[0], *WITHOUT_INDEX[1]], OF_BOTH),
+        (
+            [
+                event("output_item.added", output_index=1, item={**BEGUN, "id": "g"}),
+                event("output_item.added", output_index=0, item={**BEGUN, "id": "f"}),
+                *WITHOUT_INDEX[1],
+            ],
+            OF_BOTH,
+        ),
+        ([*EVENTS[5:6], event("function_call_arguments.done", output_index=1, arguments="{}")], [("f", "{}")]),
+        ([EVENTS[9], EVENTS[8], EVENTS[6]], [("f", CALL["arguments"])]),
+    ],
+)
+async def test_a_stream_keeps_the_items_of_servers_apart_that_send_no_index_or_no_deltas(
+    parts: Any, calls: Any
+) -> None:
+    last = event("completed", response={**RESPONSE, "output": []})
+    async with asked("skytells responses", streamed(events(*parts, last))) as (make, _):
+        response = await make().finish()
+    assert [(each.id, each.arguments) for each in response.function_calls] == calls
+
+
+async def test_the_whole_text_of_a_part_counts_without_deltas() -> None:
+    parts = [
+        event("output_text.done", output_index=0, text="Hi"),
+        event("completed", response={**RESPONSE, "output": []}),
+    ]
+    async with asked("skytells responses", streamed(events(*parts))) as (make, _):
+        assert (await make().finish()).text == "Hi"
+
+
 async def test_the_items_of_a_response_that_came_whole_are_events() -> None:
     whole = make_response(body=json.dumps(RESPONSE).encode())
     async with asked("skytells responses", whole) as (make, _), make() as stream:

@@ -182,17 +182,37 @@ class _OutputAccumulator:
     """The JSON of the items, by their places in the output."""
     _deltas: dict[int, dict[tuple[_Place, int], list[str]]] = field(factory=dict)
     """The deltas of the items that have not ended yet."""
+    _ended: set[int] = field(factory=set)
+    _places: dict[str, int] = field(factory=dict)
+    """The places of the items by their ids."""
 
     def add(self, event: ResponseEvent) -> None:
         """Add an event."""
-        index = event.output_index or 0
+        index = self._place_of(event)
+        name, _, step = event.type.rpartition(".")
         if event.item is not None:
             self._items[index] = event.item.raw
-            if event.type.endswith(".done"):
+            if step == "done":
                 self._deltas.pop(index, None)
-        elif event.delta is not None and (place := _DELTAS.get(event.type)):
-            part = _of_type(int, event.data.get(place.index)) or 0
-            self._deltas.setdefault(index, {}).setdefault((place, part), []).append(event.delta)
+                self._ended.add(index)
+        elif index not in self._ended and (place := _DELTAS.get(f"{name}.delta")):
+            text = event.delta if step == "delta" else _of_type(str, event.data.get(place.field))
+            if text is not None:
+                part = _of_type(int, event.data.get(place.index)) or 0
+                pieces = self._deltas.setdefault(index, {}).setdefault((place, part), [])
+                if step == "done":  # it has the whole text
+                    pieces.clear()
+                pieces.append(text)
+
+    def _place_of(self, event: ResponseEvent) -> int:
+        """Return the place of the item of an event; some servers send only its id."""
+        id = event.item_id or (event.item.id if event.item else None)
+        index = event.output_index
+        if index is None and id:
+            index = self._places.get(id, max((*self._items, *self._deltas), default=-1) + 1)
+        if id:
+            self._places[id] = index or 0
+        return index or 0
 
     def items(self) -> tuple[OutputItem, ...]:
         """Return what has arrived so far."""
