@@ -366,7 +366,7 @@ class Sandbox:
 
 @asynccontextmanager
 async def _body_deadline(content: StreamReader) -> AsyncIterator[None]:
-    """While a handler runs, let its reading of the body fail with a 408 if nothing of it arrives for a while.
+    """Let a handler's reading of the body fail with a 408 if nothing of the body arrives for a while.
 
     aiohttp 3.14 never ends the body of some requests, for example of large ones that are called deflate and are not.
     """

@@ -123,6 +123,7 @@ INLINE = (
 WHOLE = {"address", "media type", "output", "host", "name of a tool", "name of a header", *INLINE[4:6], *INLINE[7:9]}
 """Patterns that the sandbox compares with a whole text; it searches for the others."""
 NOT_OF_CLIENTS = {
+    "[0-9]+(?=-)",  # the names of recordings
     r"(?:(?P<method>[A-Z]+) )?(?P<path>\*|/[^?#\s]*)",  # the routes of a test's faults
     "[a-z]{2,3}-[a-z]{2,3}",  # the names of Apertium's modes
     r"(\w\w):(\w{3})",  # a constant
