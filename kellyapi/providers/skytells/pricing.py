@@ -89,6 +89,8 @@ def estimate_price(pricing: Pricing, input: Mapping[str, Any]) -> PriceEstimate 
     if terms is None:
         return None
     total = sum((reduce(mul, (number for number, _ in term)) for term in terms), Decimal())
+    if total < 0:
+        return None
     reason = "".join(f"; {rule.field} is {_as_text(rule.value)}" for rule in rules[:1])
     return PriceEstimate(float(total), pricing.currency, " + ".join(map(_explain, terms)) + reason)
 
@@ -98,10 +100,11 @@ def _unit_terms(amount: Decimal, unit: str, input: Mapping[str, Any]) -> list[_F
     price = (amount, f"per {unit}")
     if unit in ("prediction", "video"):
         return [(price,)]
-    if unit == "image":
-        return [(_count(input), price)]
-    if unit in ("image_megapixel", "megapixel") and (pixels := _megapixels(input)) is not None:
-        return [(_count(input), (pixels, "megapixels"), price)]
+    count = _count(input)
+    if unit == "image" and count is not None:
+        return [(count, price)]
+    if unit in ("image_megapixel", "megapixel") and count is not None and (pixels := _megapixels(input)) is not None:
+        return [(count, (pixels, "megapixels"), price)]
     if unit in _SECONDS and (seconds := _find_number(input, _DURATIONS)) is not None:
         length, name = _SECONDS[unit]
         return [((seconds / length, name), price)]
@@ -117,8 +120,9 @@ def _formula_terms(formula: Mapping[str, Any], input: Mapping[str, Any]) -> list
             return None
         kind, key = str(term.get("megapixel_type")), str(term.get("megapixels_key"))
         rate, pixels = _find_number(variables, [str(term.get("rate_key"))]), _find_number(input, [key])
-        if pixels is None and kind == "output" and (pixels := _megapixels(input)) is not None:
-            pixels *= _count(input)[0]
+        if pixels is None and kind == "output":
+            pixels, count = _megapixels(input), _count(input)
+            pixels = None if pixels is None or count is None else pixels * count[0]
         elif pixels is None and kind == "input" and not _has_link(input):
             pixels = Decimal()
         if rate is None or pixels is None:
@@ -128,12 +132,14 @@ def _formula_terms(formula: Mapping[str, Any], input: Mapping[str, Any]) -> list
 
 
 def _explain(factors: _Factors) -> str:
-    return " × ".join(f"{_plain(number)} {name}" for number, name in factors)
+    return " × ".join(f"{_plain(Decimal(f'{number:.10g}'))} {name}" for number, name in factors)
 
 
-def _count(input: Mapping[str, Any]) -> tuple[Decimal, str]:
-    found = _find_number(input, _COUNTS)
-    return (Decimal(1), "image") if found is None or found == 1 else (found, "images")
+def _count(input: Mapping[str, Any]) -> tuple[Decimal, str] | None:
+    """Return how many images are wanted, one by default; `None` if the number cannot be read."""
+    stated = [name for name in _COUNTS if input.get(name) is not None]
+    found = _find_number(input, stated) if stated else Decimal(1)
+    return None if found is None else (found, "image" if found == 1 else "images")
 
 
 def _megapixels(input: Mapping[str, Any]) -> Decimal | None:

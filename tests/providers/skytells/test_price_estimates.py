@@ -45,6 +45,7 @@ def estimate(
         ("audio_second", {"duration_seconds": 3}, (0.3, "3 seconds × 0.1 per audio_second")),
         ("5 seconds", {"duration": 10}, (0.2, "2 × 5 seconds × 0.1 per 5 seconds")),
         ("minute", {"duration": 90}, (0.15, "1.5 minutes × 0.1 per minute")),
+        ("minute", {"duration": 10}, (pytest.approx(0.1 / 6), "0.1666666667 minutes × 0.1 per minute")),
     ],
 )
 def test_a_price_per_unit_is_multiplied_by_what_the_input_states(
@@ -61,6 +62,10 @@ def test_rules_of_the_same_price_are_explained_by_the_first() -> None:
     )
 
 
+def test_a_price_below_zero_has_no_estimate() -> None:
+    assert estimate({}, amount=-0.1) is None
+
+
 @pytest.mark.parametrize("unit", ["token", "million_token", "gpu", "computing_second", "parsec", None])
 def test_a_unit_that_is_counted_during_the_work_has_no_estimate(unit: str | None) -> None:
     assert estimate({"prompt": "a fox", "duration": 4}, unit=unit) is None
@@ -70,6 +75,9 @@ def test_a_unit_that_is_counted_during_the_work_has_no_estimate(unit: str | None
     ("unit", "input"),
     [
         ("second", {}),
+        ("image", {"num_outputs": "3"}),
+        ("image", {"n": -1}),
+        ("megapixel", {**SQUARE, "num_images": "3"}),
         ("second", {"duration": "long"}),
         ("second", {"duration": True}),
         ("second", {"duration": float("nan")}),
