@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import plain_types  # noqa: F401  before any other module imports the library
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.addnodes import pending_xref
@@ -84,29 +85,6 @@ def hide_signature(
     return ("", None) if inspect.isclass(value) and issubclass(value, ours) else None
 
 
-_RULES = re.compile(
-    r"~?(?:\w+\.)*Annotated\[((?:(?!Annotated)[^<>])*?)(?:, (?:<[^<>]*>|\w+\([^()]*\)))+\]"
-)
-
-
-def without_rules(signature: str) -> str:
-    """Leave out the rules of arguments, as in `Annotated[str, <function not_blank at 0x7f…>]`."""
-    return _RULES.sub(r"\1", signature)
-
-
-def show_types(
-    app: Sphinx,
-    what: str,
-    name: str,
-    value: Any,
-    options: Any,
-    signature: str | None,
-    result: str | None,
-) -> tuple[str | None, str | None]:
-    """Show the types of a signature without the rules of arguments."""
-    return signature and without_rules(signature), result and without_rules(result)
-
-
 def operations(resource: type) -> Iterator[tuple[str, Any]]:
     """Yield the public methods of a group of operations, in the order of the source."""
     for kind in reversed(resource.__mro__):
@@ -135,10 +113,8 @@ class ResourceDirective(SphinxDirective):
         resource = dict(resources(getattr(kellyapi, client)))[name]
         lines = [".. py:currentmodule:: kellyapi", ""]
         for operation, function in operations(resource):
-            shown = without_rules(
-                stringify_signature(
-                    signature(function, bound_method=True), unqualified_typehints=True
-                )
+            shown = stringify_signature(
+                signature(function, bound_method=True), unqualified_typehints=True
             )
             lines += [f".. py:method:: {client}.{name}.{operation}{shown}"]
             lines += ["   :async:"] if inspect.iscoroutinefunction(function) else []
@@ -230,7 +206,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("command-help", CommandHelp)
     app.connect("autodoc-process-docstring", process_docstring)
     app.connect("autodoc-process-signature", hide_signature)
-    app.connect("autodoc-process-signature", show_types, priority=501)
     app.connect("include-read", move_links)
     app.connect("doctree-read", drop_comments)
     app.connect("env-check-consistency", missing_names)
