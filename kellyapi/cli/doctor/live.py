@@ -46,6 +46,7 @@ from .shapes import (
 )
 
 _REPORT = "attach the output of this command with --json to an issue of kellyapi; .raw of a result has the whole value"
+_NOT_JSON = "check the address, and whether a proxy or a login page of the network responds in place of the provider"
 _LEFT_OUT = re.compile(r"see its \.raw: (\$\S*): (expected [a-z]+(?: [a-z]+)*)")
 _NEEDED = re.compile(r"\$[^\s:]*(?=: (?:missing|expected))")
 _STATES: dict[str, State] = {"type": "problem", "missing": "warning", "unknown": "note"}
@@ -272,6 +273,8 @@ def live_finding(call: LiveCall, found: _Outcome, expected: _Outcome) -> Finding
     """Compare a response with what the library reads and the sandbox sends."""
     if found.error is not None and not isinstance(found.error, DecodingError):
         return _error_finding(call, found.error)
+    if isinstance(found.error, DecodingError) and found.shape is None:
+        return _finding(call, "problem", "the response is not JSON", _NOT_JSON)
     differences = _differences(call, found.shape, expected.shape)
     lost = [f"{each}; the library leaves it out of the result" for each in found.left_out]
     details = (*lost, *(str(each) for each in differences))

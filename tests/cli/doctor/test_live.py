@@ -158,7 +158,19 @@ async def test_a_server_that_is_down_is_a_problem() -> None:
     assert (found.state, found.message) == ("problem", "no complete response")
 
 
-async def test_a_page_in_place_of_json_is_a_problem() -> None:
+async def test_a_page_in_place_of_json_is_named_with_its_remedy() -> None:
+    async def respond(_: web.Request) -> web.Response:
+        return web.Response(text=f"<title>{SECRET}</title>", content_type="text/html")
+
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", respond)
+    async with TestServer(app) as server:
+        found = await ask(Skytells("key", base_url=str(server.make_url("/v1"))), "models.list")
+    assert (found.state, found.message) == ("problem", "the response is not JSON")
+    assert "login page" in str(found.remedy)
+
+
+async def test_a_text_in_place_of_a_list_is_a_problem() -> None:
     async with changed_sandbox("/v1/models", lambda _: SECRET) as url:
         found = await ask(Skytells("key", base_url=f"{url}/v1"), "models.list")
     assert found.state == "problem"
