@@ -87,6 +87,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.inference.response_types import ResponseFilter as ResponseFilter
     from .providers.skytells.inference.responses_api import ResponseEvent as ResponseEvent
     from .providers.skytells.inference.responses_api import ResponseStream as ResponseStream
+    from .providers.skytells.inference.safety import Filtered as Filtered
     from .providers.skytells.inference.safety import SafetyCheck as SafetyCheck
     from .providers.skytells.inference.safety import SafetyEvaluation as SafetyEvaluation
     from .providers.skytells.inference.safety import SafetyTemplate as SafetyTemplate
@@ -171,7 +172,7 @@ _MODULES = {
     "providers.skytells.inference.response_types": "FunctionCallItem ModelResponse OutputContent OutputItem "
     "OutputMessage ReasoningItem ResponseFilter",
     "providers.skytells.inference.responses_api": "ResponseEvent ResponseStream",
-    "providers.skytells.inference.safety": "SafetyCheck SafetyEvaluation SafetyTemplate",
+    "providers.skytells.inference.safety": "Filtered SafetyCheck SafetyEvaluation SafetyTemplate",
     "providers.skytells.models": "SkytellsModel",
     "providers.skytells.predictions.requests": "PredictionRequest Webhook WebhookEvent",
     "providers.skytells.predictions.types": "Prediction PredictionModel PredictionPage PredictionStatus",

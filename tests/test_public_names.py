@@ -38,7 +38,7 @@ def test_each_public_name_exists_and_is_listed(name: str) -> None:
     assert value is not None
     assert name in dir(kellyapi)
     module = getattr(value, "__module__", None)
-    assert module is None or module.startswith(("kellyapi.", "typing"))
+    assert module is None or module.startswith(("kellyapi.", "typing", "types"))
 
 
 def test_an_unknown_name_is_an_attribute_error() -> None:

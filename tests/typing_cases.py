@@ -14,6 +14,7 @@ from kellyapi import (
     Base64,
     ByteStream,
     ChatCompletion,
+    Filtered,
     FunctionCallItem,
     Image,
     JSONEventStream,
@@ -133,7 +134,10 @@ async def messages_go_back_and_answers_are_typed(skytells: Skytells, ai: AI) -> 
 async def findings_are_measured_by_a_template(skytells: Skytells, completion: ChatCompletion) -> None:
     found: SafetyEvaluation = skytells.safety.evaluate(completion, "moderate")
     skytells.safety.evaluate(completion.choices[0], SafetyTemplate("mine", ["hate"], "low", fail_on_filtered=True))
-    filtered: bool = skytells.safety.was_filtered(await skytells.responses.create("m", "a"))
+    some: Filtered = completion.choices
+    filtered: bool = skytells.safety.was_filtered(some) or skytells.safety.was_filtered(
+        await skytells.responses.create("m", "a")
+    )
     print(found.failed, filtered, skytells.safety.read_filters(completion).results["hate"].severity)
     skytells.safety.evaluate(completion, "lax")  # type: ignore[arg-type]  # it is no template
     SafetyTemplate("mine", ["hate"], "hihg")  # type: ignore[arg-type]  # it is no severity
