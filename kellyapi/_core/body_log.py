@@ -62,6 +62,8 @@ def _describe_bytes(body: bytes, kind: str, sent: Headers) -> str:
 def _without_secrets(value: Any) -> Any:
     """Return parsed JSON without the values of secret fields, and without media."""
     if isinstance(value, dict):
+        if "logprob" in value:  # its "token" is a piece of a model's text
+            return value
         return {name: "***" if _is_secret(name, each) else _without_secrets(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_without_secrets(each) for each in value]

@@ -37,8 +37,10 @@ from .._data.files import find_folder, save_file
 from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header, without_secret_parameters
 from .frontend import ApiError, bearer_key
 
-_JSON_FIELD = re.compile(rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)', re.DOTALL)
-"""A field whose value is a string, or a number."""
+_JSON_FIELD = re.compile(
+    rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?+|-?\d[\d.eE+-]*+)(?!\s*+,\s*+"logprob")', re.DOTALL
+)
+"""A field whose value is a string, or a number. A "token" before a "logprob" is a piece of a model's text."""
 _TIMEOUT = Timeout(total=600)
 
 RequestKey = tuple[str, str, str]

@@ -35,6 +35,7 @@ def shown(value: Any, kind: str = "application/json") -> str:
         ({"id": "a" * 36, "word": "translation-api"}, f'{{"id":"{"a" * 36}","word":"translation-api"}}'),
         ({"email": "a@b.c", "password": "p", "pin_otp": 5}, '{"email":"a@b.c","password":"***","pin_otp":"***"}'),
         ({"user": {"accessToken": "t", "api_key": ["k"]}}, '{"user":{"accessToken":"***","api_key":"***"}}'),
+        ({"token": "He", "logprob": -0.1}, '{"token":"He","logprob":-0.1}'),
         ({"max_tokens": 5, "key": "greeting", "token": None}, '{"max_tokens":5,"key":"greeting","token":null}'),
         ({"echo": "it is the-secret-key."}, '{"echo":"it is ***."}'),
         (b"", "nothing"),
