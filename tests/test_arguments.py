@@ -119,7 +119,7 @@ KINDS: list[tuple[str, Accepts]] = [
     ("audio image file", is_media),
     ("path folder", is_path),
     (
-        "width height limit max_tokens dimensions page n max_output_tokens max_tool_calls max_connections"
+        "width height limit max_tokens dimensions page n days max_output_tokens max_tool_calls max_connections"
         " max_concurrency max_response_bytes",
         lambda value: is_whole(value) and value >= 1,
     ),
