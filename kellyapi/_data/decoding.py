@@ -12,7 +12,7 @@ whose JSON comes in several forms has a static method `prepare_json(value)` that
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
 from math import isfinite
@@ -235,8 +235,8 @@ def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     def read_array(value: Any, dropped: list[str]) -> Any:
         if not isinstance(value, list):
             raise _unexpected("an array", value)
-        items = _read_items(((f"[{i}]", item) for i, item in enumerate(value)), read, dropped, keep_others)
-        return make(item for _, item in items)
+        items = _read_items(enumerate(value), "[{}]", read, dropped, keep_others)
+        return make([item for _, item in items])
 
     return read_array
 
@@ -251,30 +251,32 @@ def _mapping_hook(cls: Any, *, keep_others: bool = False) -> Reader:
             raise _unexpected("an object", value)
         if kind is object:
             return value
-        names = {f"[{name!r}]": name for name in value}
-        items = _read_items(zip(names, value.values(), strict=True), read, dropped, keep_others)
-        return {names[place]: item for place, item in items}
+        return dict(_read_items(value.items(), "[{!r}]", read, dropped, keep_others))
 
     return read_mapping
 
 
 def _read_items(
-    items: Iterable[tuple[str, Any]], read: Reader, dropped: list[str], keep_others: bool
-) -> Iterator[tuple[str, Any]]:
-    """Yield the place and the value of each item; a wrong one is left out, or raised if the others need not stay."""
-    for place, item in items:
+    items: Iterable[tuple[Any, Any]], place: str, read: Reader, dropped: list[str], keep_others: bool
+) -> list[tuple[Any, Any]]:
+    """Return the key and the value of each item; a wrong one is left out, or raised if the others need not stay.
+
+    `place` is the format of a key in paths.
+    """
+    found = []
+    for key, item in items:
         before = len(dropped)
         try:
-            result = read(item, dropped)
+            found.append((key, read(item, dropped)))
         except _WrongValue as error:
-            error.path = f"{place}{error.path}"
+            error.path = f"{place.format(key)}{error.path}"
             if not keep_others:
                 raise
             dropped[before:] = [f"{error.path}: {error.problem}"]
         else:
             if len(dropped) > before:
-                dropped[before:] = [f"{place}{each}" for each in dropped[before:]]
-            yield place, result
+                dropped[before:] = [f"{place.format(key)}{each}" for each in dropped[before:]]
+    return found
 
 
 def _open_enum_hook(cls: Any) -> Reader:
