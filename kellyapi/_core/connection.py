@@ -250,9 +250,8 @@ class Connection:
 
     def _prepare(self, call: Call, key: Mapping[str, str], timeout: Timeout) -> PreparedRequest:
         """Make the request of one attempt: its address and body, the key of this moment, the time that is left."""
-        url, body, headers = call.url, call.body, {**call.headers, **key}
-        if not call.keyless:
-            url, headers = self.base_url + url, {**self._own_headers, **headers}
+        base, own = ("", {}) if call.keyless else (self.base_url, self._own_headers)
+        url, body, headers = base + call.url, call.body, {**own, **call.headers, **key}
         if call.json is not None:
             headers.setdefault("Content-Type", "application/json")
             body = dumps(call.json)

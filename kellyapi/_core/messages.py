@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
@@ -56,7 +55,7 @@ TRANSFER_TIMEOUT = Timeout(total=None, idle=60.0)
 TRANSCRIPTION_TIMEOUT = Timeout(total=None, idle=60.0, head=600.0)
 """For speech recognition, whose server reads the whole recording before it responds: Khaya's own tools wait 600 s."""
 
-_EMPTY: Mapping[str, str] = MappingProxyType({})
+_EMPTY: Mapping[str, str] = {}  # a read-only proxy takes 0.5 us longer to merge
 
 
 def time_left(timeout: Timeout, seconds: float) -> Timeout:
