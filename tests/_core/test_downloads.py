@@ -167,6 +167,7 @@ async def main():
             print(errno.errorcode[error.errno], error.filename)
 
 asyncio.run(main())
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))  # for a coverage file
 """
 
 
