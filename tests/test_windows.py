@@ -25,8 +25,9 @@ for module in walk_packages(kellyapi.__path__, "kellyapi."):
     if not module.name.endswith("__main__"):
         try:
             import_module(module.name)
-        except ModuleNotFoundError as error:  # an extra that is not installed
-            if error.name in MODULES:
+        except Exception as error:
+            cause = error.__cause__ or error  # an engine names the extra instead
+            if not isinstance(cause, ModuleNotFoundError) or cause.name in MODULES:
                 raise
 
 async def translate():

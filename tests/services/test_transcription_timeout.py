@@ -98,14 +98,14 @@ def test_a_slow_connection_is_not_a_silent_one(source: Callable[..., Any], tmp_p
     async def slow(exchange: Exchange) -> None:
         left = int(exchange.seen.headers.get("content-length", len(LARGE)))
         while left > 0:
-            left -= len(await exchange.reader.read(2**16))
+            left -= len(await exchange.reader.read(2**17))  # a socket may ask for more only when a third is read
             await asyncio.sleep(1)
         await asyncio.sleep(500)
         await exchange.write(HEARD["khaya"])
 
     result, seconds = transcribe("khaya", source(LARGE, tmp_path), slow)
     assert isinstance(result, Transcript), result
-    assert seconds > 700
+    assert seconds > 600
 
 
 @each_provider
