@@ -146,18 +146,18 @@ class _Call:
 
     def __init__(self, awaitable: Awaitable[Any], loop: asyncio.AbstractEventLoop) -> None:
         self._awaitable = awaitable
-        self._loop = loop
+        self._background = loop
         self._result: Future[Any] = Future()
         self._task: asyncio.Task[Any] | None = None
 
     def wait(self) -> Any:
         """Return the result. If the wait is interrupted, as by Ctrl-C, cancel the call and wait for its end."""
         try:
-            self._loop.call_soon_threadsafe(self._start)
+            self._background.call_soon_threadsafe(self._start)
             return self._result.result()
         except BaseException:
             if not self._result.done():
-                self._loop.call_soon_threadsafe(self._cancel)
+                self._background.call_soon_threadsafe(self._cancel)
                 wait([self._result], _END_TIMEOUT)
             raise
         finally:

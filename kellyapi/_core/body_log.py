@@ -62,16 +62,14 @@ def _describe_bytes(body: bytes, kind: str, sent: Headers) -> str:
 def _without_secrets(value: Any) -> Any:
     """Return parsed JSON without the values of secret fields, and without media."""
     if isinstance(value, dict):
-        if "logprob" in value:  # its "token" is a piece of a model's text
-            return value
-        return {name: "***" if _is_secret(name, each) else _without_secrets(each) for name, each in value.items()}
+        return {name: "***" if _is_secret(name, value) else _without_secrets(value[name]) for name in value}
     if isinstance(value, list):
         return [_without_secrets(each) for each in value]
     return _without_media(value) if isinstance(value, str) else value
 
 
-def _is_secret(name: str, value: Any) -> bool:
-    return value is not None and not isinstance(value, bool) and is_secret_field(name)
+def _is_secret(name: str, value: dict[str, Any]) -> bool:
+    return value[name] is not None and not isinstance(value[name], bool) and is_secret_field(name, value)
 
 
 def _without_media(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from urllib.parse import unquote
 
 SHORTEST_KEY = 8
@@ -21,9 +22,12 @@ def is_secret_header(name: str) -> bool:
     return _HEADER.match(name) is not None
 
 
-def is_secret_field(name: str) -> bool:
-    """Return whether a field of JSON or of a form holds a secret."""
-    return _FIELD.search(name) is not None
+def is_secret_field(name: str, others: Container[str] = ()) -> bool:
+    """Return whether a field of JSON or of a form holds a secret.
+
+    `others` are the names of fields in the same object: a "token" with a "logprob" is a piece of a model's text.
+    """
+    return _FIELD.search(name) is not None and not (name == "token" and "logprob" in others)
 
 
 def without_secret_parameters(url: str) -> str:

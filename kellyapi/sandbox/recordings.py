@@ -37,10 +37,9 @@ from .._data.files import find_folder, save_file
 from .._data.secret_names import SHORTEST_KEY, is_secret_field, is_secret_header, without_secret_parameters
 from .frontend import ApiError, bearer_key
 
-_JSON_FIELD = re.compile(
-    rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?+|-?\d[\d.eE+-]*+)(?!\s*+,\s*+"logprob")', re.DOTALL
-)
-"""A field whose value is a string, or a number. A "token" before a "logprob" is a piece of a model's text."""
+_JSON_FIELD = re.compile(rb'("([^"\\]{1,100})"\s*:\s*)("[^"\\]*+(?:\\.[^"\\]*+)*+"?|-?\d[\d.eE+-]*)', re.DOTALL)
+"""A field whose value is a string, or a number."""
+_NEXT_NAME = re.compile(rb'\s{0,9},\s{0,99}"([^"\\]{1,100})"')
 _TIMEOUT = Timeout(total=600)
 
 RequestKey = tuple[str, str, str]
@@ -272,7 +271,9 @@ def _shown_path(request: web.Request, keys: Iterable[object]) -> str:
 
 
 def _hide_secret_value(field: re.Match[bytes]) -> bytes:
-    return field[1] + b'"***"' if is_secret_field(field[2].decode("latin-1")) else field[0]
+    following = _NEXT_NAME.match(field.string, field.end())
+    others = [following[1].decode("latin-1")] if following else []
+    return field[1] + b'"***"' if is_secret_field(field[2].decode("latin-1"), others) else field[0]
 
 
 def _is_kept(name: str) -> bool:

@@ -36,6 +36,7 @@ def shown(value: Any, kind: str = "application/json") -> str:
         ({"email": "a@b.c", "password": "p", "pin_otp": 5}, '{"email":"a@b.c","password":"***","pin_otp":"***"}'),
         ({"user": {"accessToken": "t", "api_key": ["k"]}}, '{"user":{"accessToken":"***","api_key":"***"}}'),
         ({"token": "He", "logprob": -0.1}, '{"token":"He","logprob":-0.1}'),
+        ({"password": "He", "logprob": -0.1}, '{"password":"***","logprob":-0.1}'),
         ({"max_tokens": 5, "key": "greeting", "token": None}, '{"max_tokens":5,"key":"greeting","token":null}'),
         ({"echo": "it is the-secret-key."}, '{"echo":"it is ***."}'),
         (b"", "nothing"),

@@ -207,6 +207,7 @@ def test_requests_are_equal_whatever_the_order_of_fields_and_the_boundary_of_a_f
         (b'{"text": "\\"password\\": no", "password": "cut o', b'{"text": "\\"password\\": no", "password": "***"'),
         (b'{"total_tokens": 5, "token": null}', b'{"total_tokens": 5, "token": null}'),
         (b'{"token": "He", "logprob": -0.1}', b'{"token": "He", "logprob": -0.1}'),
+        (b'{"password": "He", "logprob": -0.1}', b'{"password": "***", "logprob": -0.1}'),
         (b"a-long-secret in a text", b"*** in a text"),
         (b"a sandbox in a text", b"a sandbox in a text"),
     ],
