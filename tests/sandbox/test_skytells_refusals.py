@@ -69,6 +69,7 @@ async def test_predictions_accept_no_bearer_key(send: Send) -> None:
         ({"max_completion_tokens": 2, "max_tokens": 5}, 2, "length"),
         ({"max_completion_tokens": 5, "max_tokens": 2}, 2, "length"),
         ({"max_completion_tokens": 999, "max_tokens": None}, None, "stop"),
+        ({"max_output_tokens": "a limit of the Responses API"}, None, "stop"),
     ],
 )
 async def test_max_completion_tokens_limits_a_reply(

@@ -24,19 +24,20 @@ from .conversation import (
 )
 
 MAX_CHOICES = 8
+_LIMITS = ("max_tokens", "max_completion_tokens")
 
 
 async def create(request: web.Request) -> web.StreamResponse:
     """Handle POST /chat/completions."""
     body = await read_json_object(request)
     model = find_usable_model("chat", body)
-    check_parameters(body, "max_tokens", "max_completion_tokens", "n")
+    check_parameters(body, *_LIMITS, "n")
     turns = await read_turns(request, body.get("messages"), "messages")
     choices = body.get("n") or 1
     if choices > MAX_CHOICES:
         raise parameter_error("n", f"must be at most {MAX_CHOICES}.")
     prompt_filter = content_filter.check_prompt(joined_text(turns))
-    reply = await make_reply(request, model, turns, prompt_filter, body)
+    reply = await make_reply(request, model, turns, prompt_filter, body, _LIMITS)
     prompt_tokens, reply_tokens = count_turn_tokens(turns), choices * reply.tokens
     message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
     if reply.calls:

@@ -156,9 +156,14 @@ async def read_turn(request: web.Request, message: Any, param: str) -> Turn:
 
 
 async def make_reply(
-    request: web.Request, model: str, turns: list[Turn], prompt_filter: dict[str, Any], body: dict[str, Any]
+    request: web.Request,
+    model: str,
+    turns: list[Turn],
+    prompt_filter: dict[str, Any],
+    body: dict[str, Any],
+    limits: Sequence[str],
 ) -> Reply:
-    """Return the reply to a conversation."""
+    """Return the reply to a conversation. `limits` names the parameters that limit its tokens."""
     options = read_tool_options(body, parameter_error)
     if content_filter.is_blocked(prompt_filter):
         return Reply(None, "content_filter")
@@ -175,8 +180,7 @@ async def make_reply(
         if isinstance(end, str) and end:
             text = text.partition(end)[0]
     words = split_words(text.rstrip())
-    limits = [body[name] for name in ("max_tokens", "max_completion_tokens", "max_output_tokens") if body.get(name)]
-    most = min(limits, default=None)
+    most = min((body[name] for name in limits if body.get(name)), default=None)
     if most is None or len(words) <= most:
         return Reply(text, "stop")
     return Reply("".join(words[:most]), "length")

@@ -26,6 +26,7 @@ from .conversation import (
 )
 
 _RESPONSES = "response"
+_LIMITS = ("max_output_tokens",)
 _SUMMARY = "[sandbox] There is no model that reasons here."
 _INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """The reason of a response that is incomplete, by the finish reason of a chat."""
@@ -35,7 +36,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     """Handle POST /responses. With `store`, the conversation is kept for a later `previous_response_id`."""
     body = await read_json_object(request)
     model = find_usable_model("chat", body)
-    check_parameters(body, "max_output_tokens")
+    check_parameters(body, *_LIMITS)
     store, previous_id = request.app[CONTEXT].store, body.get("previous_response_id")
     earlier_turns = await store.get(_RESPONSES, str(previous_id)) if previous_id is not None else []
     if earlier_turns is None:
@@ -47,7 +48,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     instructions = body.get("instructions")
     prompt = [{"role": "system", "content": instructions}, *turns] if isinstance(instructions, str) else turns
     prompt_filter = content_filter.check_prompt(joined_text(prompt))
-    reply = await make_reply(request, model, prompt, prompt_filter, body)
+    reply = await make_reply(request, model, prompt, prompt_filter, body, _LIMITS)
     text = reply.text or ""
     incomplete_reason = _INCOMPLETE.get(reply.finish_reason)
     status = "completed" if incomplete_reason is None else "incomplete"
