@@ -20,12 +20,13 @@ from .providers.aerostack.client import Aerostack
 from .providers.kelly import Kelly
 from .providers.khaya import Khaya
 from .providers.skytells.client import Skytells
-from .services.chat import Chat
+from .services.chat import CHAT, CHAT_STREAM, Chat
 from .services.circuit import Circuit
-from .services.images import Images
-from .services.synthesize import Synthesize
-from .services.transcribe import Transcribe
-from .services.translate import Translate
+from .services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE, Images
+from .services.routing import Service
+from .services.synthesize import SYNTHESIZE, Synthesize
+from .services.transcribe import TRANSCRIBE, Transcribe
+from .services.translate import TRANSLATE, Translate
 
 if TYPE_CHECKING:
     from ._core.transport import SessionSource
@@ -39,6 +40,19 @@ PROVIDERS: Mapping[str, type[ProviderClient]] = MappingProxyType(
 Type checkers need the names again in `ProviderName`, and the clients in the attributes of `KellyAPI`. A test compares
 the three.
 """
+SERVICES: tuple[Service[Any, Any], ...] = (
+    TRANSLATE,
+    TRANSCRIBE,
+    SYNTHESIZE,
+    GENERATE_IMAGE,
+    EDIT_IMAGE,
+    DESCRIBE_IMAGE,
+    UPSCALE_IMAGE,
+    REMOVE_BACKGROUND,
+    CHAT,
+    CHAT_STREAM,
+)
+"""The services that any provider may answer."""
 
 
 class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Legacy):

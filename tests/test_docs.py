@@ -13,7 +13,7 @@ import kellyapi
 from kellyapi import KellyAPIError, Options, errors, services
 from kellyapi.cli import commands
 from kellyapi.providers.skytells.inference.parameters import ChatParameters, ResponseParameters
-from kellyapi.services.routing import Route
+from kellyapi.services.routing import Route, Service
 
 ROOT = Path(__file__).parent.parent
 TEXTS = [ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "examples/README.md")]
@@ -34,9 +34,9 @@ def read(name: str) -> str:
 def services_table() -> str:
     lines = ["| service | provider | arguments | defaults | languages |", "| --- " * 5 + "|"]
     for module in pkgutil.iter_modules(services.__path__):
-        for name, routes in vars(import_module(f"kellyapi.services.{module.name}")).items():
-            if isinstance(routes, tuple) and routes and isinstance(routes[0], Route):
-                lines += [row(name.lower(), route) for route in routes]
+        for service in vars(import_module(f"kellyapi.services.{module.name}")).values():
+            if isinstance(service, Service):
+                lines += [row(service.name, route) for route in service.routes]
     return "\n".join(lines)
 
 

@@ -45,7 +45,10 @@ CHANGES = {
         ("    aerostack: Aerostack\n", "    aerostack: Aerostack\n    lugha: Lugha\n"),
     ],
     "services/routing.py": [('"skytells", "aerostack"]', '"skytells", "aerostack", "lugha"]')],
-    "services/translate.py": [("TRANSLATE = (\n", "@ROUTE@\n\nTRANSLATE = (\n    _LUGHA,\n")],
+    "services/translate.py": [
+        ("TRANSLATE = Service(\n", "@ROUTE@\n\nTRANSLATE = Service(\n"),
+        ("    routes=(\n", "    routes=(\n        _LUGHA,\n"),
+    ],
 }
 """The changes of the guide, by file: a piece of the text, and its replacement."""
 

@@ -26,7 +26,7 @@ from .openai_completions import (
     write_completion_message,
     write_tool_call,
 )
-from .routing import Fallback, ProviderName, Route, RoutedService
+from .routing import Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 
@@ -197,16 +197,26 @@ def _stream_from_aerostack(client: HasLanguageModels, given: ChatArguments) -> C
     return client.ai.chat_stream(given.prompt, model=given.model)
 
 
-CHAT = (
-    Route(
-        provider="kelly",
-        call=_call_kelly,
-        accepts=("prompt", "model", "character"),
-        defaults={"model": "chatgpt"},
+CHAT = Service(
+    name="chat",
+    arguments=ChatArguments,
+    result=ChatReply,
+    routes=(
+        Route(
+            provider="kelly",
+            call=_call_kelly,
+            accepts=("prompt", "model", "character"),
+            defaults={"model": "chatgpt"},
+        ),
+        Route(provider="aerostack", call=_call_aerostack, accepts=("prompt", "model")),
     ),
-    Route(provider="aerostack", call=_call_aerostack, accepts=("prompt", "model")),
 )
-CHAT_STREAM = (Route(provider="aerostack", call=_stream_from_aerostack, accepts=("prompt", "model")),)
+CHAT_STREAM = Service(
+    name="chat_stream",
+    arguments=ChatArguments,
+    result=ChatStream,
+    routes=(Route(provider="aerostack", call=_stream_from_aerostack, accepts=("prompt", "model")),),
+)
 
 
 class Chat(RoutedService):

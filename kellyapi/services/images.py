@@ -13,7 +13,7 @@ from .._data.files import save
 from .._data.media import MediaSource
 from .._data.media_types import image_size
 from .notebook import fits, media_html
-from .routing import Fallback, ProviderName, Route, RoutedService
+from .routing import Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 
@@ -181,30 +181,55 @@ def _remove_background_with_kelly(client: KellyImages, given: ImageArguments) ->
     return client.remove_background(given.image)
 
 
-GENERATE_IMAGE = (
-    Route(
-        provider="kelly",
-        call=_generate_with_kelly,
-        accepts=("prompt", "negative_prompt", "model", "width", "height"),
-        defaults={"model": "PhotoPerfect"},
-    ),
-    Route(
-        provider="skytells",
-        call=_generate_with_skytells,
-        accepts=("prompt", "model"),
-        defaults={"model": "truefusion-pro"},
-    ),
-)
-EDIT_IMAGE = (
-    Route(
-        provider="kelly",
-        call=_edit_with_kelly,
-        accepts=("image", "prompt", "negative_prompt", "width", "height"),
+GENERATE_IMAGE = Service(
+    name="generate_image",
+    arguments=GenerateImageArguments,
+    result=Image,
+    routes=(
+        Route(
+            provider="kelly",
+            call=_generate_with_kelly,
+            accepts=("prompt", "negative_prompt", "model", "width", "height"),
+            defaults={"model": "PhotoPerfect"},
+        ),
+        Route(
+            provider="skytells",
+            call=_generate_with_skytells,
+            accepts=("prompt", "model"),
+            defaults={"model": "truefusion-pro"},
+        ),
     ),
 )
-DESCRIBE_IMAGE = (Route(provider="kelly", call=_describe_with_kelly, accepts=("image", "prompt")),)
-UPSCALE_IMAGE = (Route(provider="kelly", call=_upscale_with_kelly, accepts=("image",)),)
-REMOVE_BACKGROUND = (Route(provider="kelly", call=_remove_background_with_kelly, accepts=("image",)),)
+EDIT_IMAGE = Service(
+    name="edit_image",
+    arguments=EditImageArguments,
+    result=Image,
+    routes=(
+        Route(
+            provider="kelly",
+            call=_edit_with_kelly,
+            accepts=("image", "prompt", "negative_prompt", "width", "height"),
+        ),
+    ),
+)
+DESCRIBE_IMAGE = Service(
+    name="describe_image",
+    arguments=DescribeImageArguments,
+    result=Description,
+    routes=(Route(provider="kelly", call=_describe_with_kelly, accepts=("image", "prompt")),),
+)
+UPSCALE_IMAGE = Service(
+    name="upscale_image",
+    arguments=ImageArguments,
+    result=Image,
+    routes=(Route(provider="kelly", call=_upscale_with_kelly, accepts=("image",)),),
+)
+REMOVE_BACKGROUND = Service(
+    name="remove_background",
+    arguments=ImageArguments,
+    result=Image,
+    routes=(Route(provider="kelly", call=_remove_background_with_kelly, accepts=("image",)),),
+)
 
 
 class Images(RoutedService):

@@ -1,7 +1,7 @@
 """Routes: which provider answers a service.
 
-Each service module has a tuple of routes. A route names a provider, the arguments that it accepts, its defaults and its
-languages, and holds the function that calls it. Providers are tried in the order of the tuple.
+Each service module has a `Service` with its routes. A route names a provider, the arguments that it accepts, its
+defaults and its languages, and holds the function that calls it. Providers are tried in the order of the routes.
 """
 
 from __future__ import annotations
@@ -73,14 +73,26 @@ class Route(Generic[A, C]):
         return f"{self.provider} has no {unknown[0]}" if unknown else None
 
 
+@frozen(kw_only=True)
+class Service(Generic[A, C]):
+    """A service: its method, what the method takes and returns, and the routes to the providers."""
+
+    name: str
+    """The method of `KellyAPI`."""
+    arguments: type[A]
+    result: type[Any]
+    routes: tuple[Route[A, C], ...]
+    """In the order in which providers are tried."""
+
+
 def given_names(arguments: Any) -> list[str]:
     """Return the names of the arguments that were passed, which means that they are not `None`."""
     return [each.name for each in attrs.fields(type(arguments)) if getattr(arguments, each.name) is not None]
 
 
-def default_of(routes: Sequence[Route[Any, Any]], provider: ProviderName, name: str) -> str:
+def default_of(service: Service[Any, Any], provider: ProviderName, name: str) -> str:
     """Return a default of a provider, such as its default model."""
-    (default,) = [route.defaults[name] for route in routes if route.provider == provider]
+    (default,) = [route.defaults[name] for route in service.routes if route.provider == provider]
     return default
 
 
@@ -106,7 +118,7 @@ class RoutedService(Checked):
 
     async def _route(
         self,
-        routes: Sequence[Route[A, Awaitable[R]]],
+        service: Service[A, Awaitable[R]],
         arguments: A,
         provider: ProviderName | None,
         fallback: Fallback,
@@ -115,7 +127,7 @@ class RoutedService(Checked):
 
         With `fallback` the next provider is tried if it fails, and a provider that keeps failing is skipped.
         """
-        chosen = self._choose_routes(routes, arguments, provider, fallback)
+        chosen = self._choose_routes(service, arguments, provider, fallback)
         failures: list[KellyAPIError] = []
         for place, route in enumerate(chosen):
             try:
@@ -151,10 +163,10 @@ class RoutedService(Checked):
         return result
 
     def _choose_routes(
-        self, routes: Sequence[Route[A, C]], arguments: A, provider: ProviderName | None, fallback: Fallback
+        self, service: Service[A, C], arguments: A, provider: ProviderName | None, fallback: Fallback
     ) -> list[Route[A, C]]:
         """Return the routes to try, in order: one, or with `fallback` all that support the arguments."""
-        allowed = _allowed_routes(routes, provider, fallback)
+        allowed = _allowed_routes(service.routes, provider, fallback)
         refusals = [route.refusal(arguments) for route in allowed]
         able = [route for route, refusal in zip(allowed, refusals, strict=True) if refusal is None]
         if not able or (provider is not None and refusals[0]):

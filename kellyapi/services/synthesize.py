@@ -12,7 +12,7 @@ from .._data.arguments import FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media_types import wav_shape
 from .notebook import media_html
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 Format = Literal["wav", "mp3", "ogg"]
@@ -87,14 +87,19 @@ def _call_kelly(client: EnglishSpeaker, given: SynthesizeArguments) -> Awaitable
     return client.synthesize(given.text, voice=given.voice)
 
 
-SYNTHESIZE = (
-    Route(provider="khaya", call=_call_khaya, accepts=("text", "language", "voice", "format")),
-    Route(
-        provider="kelly",
-        call=_call_kelly,
-        accepts=("text", "voice"),
-        defaults={"voice": "en-US_LisaExpressive"},
-        languages=ENGLISH,
+SYNTHESIZE = Service(
+    name="synthesize",
+    arguments=SynthesizeArguments,
+    result=Speech,
+    routes=(
+        Route(provider="khaya", call=_call_khaya, accepts=("text", "language", "voice", "format")),
+        Route(
+            provider="kelly",
+            call=_call_kelly,
+            accepts=("text", "voice"),
+            defaults={"voice": "en-US_LisaExpressive"},
+            languages=ENGLISH,
+        ),
     ),
 )
 

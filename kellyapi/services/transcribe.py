@@ -11,7 +11,7 @@ from attrs import frozen
 from .._data.arguments import NotBlank
 from .._data.media import MediaSource, open_reusable_media
 from .notebook import table_html
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService
+from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 Timestamps = Literal["word", "segment"]
@@ -95,9 +95,14 @@ def _call_kelly(client: EnglishTranscriber, given: TranscribeArguments) -> Await
     return client.transcribe(given.audio)
 
 
-TRANSCRIBE = (
-    Route(provider="khaya", call=_call_khaya, accepts=("audio", "language", "timestamps")),
-    Route(provider="kelly", call=_call_kelly, accepts=("audio",), languages=ENGLISH),
+TRANSCRIBE = Service(
+    name="transcribe",
+    arguments=TranscribeArguments,
+    result=Transcript,
+    routes=(
+        Route(provider="khaya", call=_call_khaya, accepts=("audio", "language", "timestamps")),
+        Route(provider="kelly", call=_call_kelly, accepts=("audio",), languages=ENGLISH),
+    ),
 )
 
 

@@ -13,7 +13,7 @@ from .._data.arguments import NotBlank
 from .._data.result import Origin, stamp
 from .._data.text import is_blank, letter_ends
 from .._data.threads import run_off_loop
-from .routing import Fallback, ProviderName, Route, RoutedService
+from .routing import Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 MAX_CHARACTERS = 1000
@@ -65,11 +65,16 @@ def _call_khaya(client: Translator, given: TranslateArguments) -> Awaitable[Tran
     return client.translate(given.text, given.pair, source=given.source, target=given.target, split=bool(given.split))
 
 
-TRANSLATE = (
-    Route(
-        provider="khaya",
-        call=_call_khaya,
-        accepts=("text", "pair", "source", "target", "split"),
+TRANSLATE = Service(
+    name="translate",
+    arguments=TranslateArguments,
+    result=Translation,
+    routes=(
+        Route(
+            provider="khaya",
+            call=_call_khaya,
+            accepts=("text", "pair", "source", "target", "split"),
+        ),
     ),
 )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import pkgutil
 import wave
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from exchanges import respond
 from PIL import Image as Picture
 
 from kellyapi import (
+    PROVIDERS,
     ChatReply,
     ConfigurationError,
     Description,
@@ -24,15 +27,12 @@ from kellyapi import (
     Speech,
     Transcript,
     Translation,
+    services,
 )
+from kellyapi.client import SERVICES
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.kelly import Kelly
-from kellyapi.services.chat import CHAT, CHAT_STREAM
-from kellyapi.services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE
-from kellyapi.services.routing import Route
-from kellyapi.services.synthesize import SYNTHESIZE
-from kellyapi.services.transcribe import TRANSCRIBE
-from kellyapi.services.translate import TRANSLATE
+from kellyapi.services.routing import Service
 
 KEYS = {
     "kelly": {"api_key": "k1"},
@@ -203,29 +203,20 @@ async def test_a_blank_key_is_an_error_that_says_so(asked: Any) -> None:
     assert caught.value.provider == "khaya"
 
 
-ROWS = [
-    ("translate", TRANSLATE),
-    ("transcribe", TRANSCRIBE),
-    ("synthesize", SYNTHESIZE),
-    ("generate_image", GENERATE_IMAGE),
-    ("edit_image", EDIT_IMAGE),
-    ("describe_image", DESCRIBE_IMAGE),
-    ("upscale_image", UPSCALE_IMAGE),
-    ("remove_background", REMOVE_BACKGROUND),
-    ("chat", CHAT),
-    ("chat_stream", CHAT_STREAM),
-]
+def test_the_list_of_services_is_complete() -> None:
+    modules = [import_module(f"kellyapi.services.{each.name}") for each in pkgutil.iter_modules(services.__path__)]
+    found = {value.name: value for each in modules for value in vars(each).values() if isinstance(value, Service)}
+    assert {service.name: service for service in SERVICES} == found
 
 
-@pytest.mark.parametrize(("service", "routes"), ROWS)
-def test_the_routes_of_a_service_accept_exactly_its_arguments(
-    service: str, routes: tuple[Route[Any, Any], ...]
-) -> None:
-    offered = set(signature(getattr(KellyAPI, service)).parameters) - {"self", "provider", "fallback"}
-    for route in routes:
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
+def test_the_routes_of_a_service_accept_exactly_its_arguments(service: Service[Any, Any]) -> None:
+    offered = set(signature(getattr(KellyAPI, service.name)).parameters) - {"self", "provider", "fallback"}
+    for route in service.routes:
+        assert route.provider in PROVIDERS
         assert set(route.accepts) <= offered
         assert set(route.defaults) <= set(route.accepts)
-    assert offered - {"language"} == {name for route in routes for name in route.accepts} - {"language"}
+    assert offered - {"language"} == {name for route in service.routes for name in route.accepts} - {"language"}
 
 
 # Results
