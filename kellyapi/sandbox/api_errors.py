@@ -36,7 +36,7 @@ def to_api_error(error: Exception, frontend: Frontend) -> ApiError:
         case web.HTTPException():
             return http_error(error.status, error.reason)
         case web.RequestPayloadError():  # for example, a body that is called gzip and is not
-            return http_error(400, f"The body cannot be read: {' '.join(str(error).split())}")
+            return http_error(400, f"The body cannot be read: {error}")
         case EngineMissing():
             return http_error(503, str(error))
         case RuntimeError():  # EngineSupervisor.run raises it when an engine fails
@@ -48,6 +48,7 @@ def to_api_error(error: Exception, frontend: Frontend) -> ApiError:
 
 
 def http_error(status: int, message: str | None = None) -> ApiError:
-    """Return the error for a status of HTTP; its phrase is the message by default."""
+    """Return the error for a status of HTTP; its phrase is the message by default. The message becomes one line."""
     phrases = {each.value: each.phrase for each in HTTPStatus}
-    return ApiError(status, _ERROR_CODES.get(status, "HTTP_ERROR"), message or phrases.get(status, f"Status {status}"))
+    message = " ".join((message or phrases.get(status, f"Status {status}")).split())
+    return ApiError(status, _ERROR_CODES.get(status, "HTTP_ERROR"), message)

@@ -28,6 +28,7 @@ from . import kelly, khaya
 from .access import Host, normalize_host, refuse_stranger
 from .aerostack import routes as aerostack
 from .api_errors import http_error, to_api_error
+from .connection import Connection
 from .engines.supervisor import EngineSupervisor, count_cores
 from .fault_injection import BodyRecorder, ClientGone, inject_fault
 from .faults import Fault, FaultQueue
@@ -145,6 +146,7 @@ class Sandbox:
         self._webhook_retries = tuple(map(float, webhook_retries))
         self._new_store = partial(Store, data, schema=schema, clock=clock)
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
         self._faults = FaultQueue(faults, seed)
         self._received: deque[tuple[int, ReceivedRequest]] = deque()
         self._recorded = 0
@@ -263,14 +265,15 @@ class Sandbox:
         app.cleanup_ctx.append(context.store.cleanup_context)
         # on_shutdown runs before the server waits for open responses, so none of them waits for an engine.
         app.on_shutdown.append(stop)
-        self._runner = web.AppRunner(app, access_log=LOGGER, access_log_class=RequestLogger, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, shutdown_timeout=1)
         try:
             if self._new_tape is not None:
                 self._tape = self._new_tape()
                 await self._tape.start()
             await self._runner.setup()
-            await web.TCPSite(self._runner, self.host, self.port).start()
-            self.port = self._runner.addresses[0][1]
+            assert self._runner.server is not None
+            self._listener = await self._listen(self._runner.server)
+            self.port = self._listener.sockets[0].getsockname()[1]
             if self._tape is not None:
                 self._tape.check_address(self.url)
         except BaseException:
@@ -284,9 +287,17 @@ class Sandbox:
         tape, self._tape = self._tape, None
         if tape is not None:
             await tape.close()
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
+
+    async def _listen(self, server: web.Server) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        new_connection = partial(Connection, server, loop=loop, access_log=LOGGER, access_log_class=RequestLogger)
+        return await loop.create_server(new_connection, self.host, self.port, backlog=128)
 
     @web.middleware
     async def _receive(self, request: web.Request, handler: Handler) -> web.StreamResponse:

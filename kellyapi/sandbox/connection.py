@@ -1,0 +1,27 @@
+"""A client's connection to the sandbox."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from . import kelly
+from .api_errors import http_error
+
+
+class Connection(web.RequestHandler):
+    """A connection that also refuses with JSON what aiohttp cannot read as a request.
+
+    The provider is not known then. The error has Kelly AI's form, as for an unknown path.
+    """
+
+    __slots__ = ()
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        """Log the error as aiohttp does, and return the response."""
+        super().handle_error(request, status, exc, message)
+        response = kelly.FRONTEND.error_response(http_error(status, message))
+        response.force_close()
+        return response
+
