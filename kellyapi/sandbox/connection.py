@@ -24,4 +24,3 @@ class Connection(web.RequestHandler):
         response = kelly.FRONTEND.error_response(http_error(status, message))
         response.force_close()
         return response
-

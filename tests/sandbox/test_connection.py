@@ -33,4 +33,5 @@ async def test_a_request_that_is_no_http_is_refused_with_json(sandbox: Sandbox, 
     assert head.split()[1] == b"400"
     assert b"Content-Type: application/json" in head
     detail = json.loads(body)["detail"]
-    assert detail and "\n" not in detail
+    assert detail
+    assert "\n" not in detail
