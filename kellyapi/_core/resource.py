@@ -29,7 +29,7 @@ from .messages import (
     Response,
     Timeout,
 )
-from .request_bodies import form_fields, media_fields
+from .request_bodies import embed_files, form_fields, media_fields
 from .secrets import Key
 from .streams import ByteStream, EventStream, StreamRequest, is_event_stream
 from .unpicklable import Unpicklable
@@ -68,16 +68,18 @@ class Resource(Unpicklable, Checked):
         bearer: Key | None = None,
         timeout: Timeout = DEFAULT_TIMEOUT,
         extra: ExtraFields | None = None,
+        files: Mapping[str, Media] = {},
     ) -> Coroutine[Any, Any, T]:
         """POST a JSON body. What may be billed is not `repeatable`. `bearer` is sent in place of the provider's key.
 
-        `timeout` holds if the client was given none. `extra` is what the user adds.
+        `timeout` holds if the client was given none. `extra` is what the user adds. `files` are sent in place of the
+        tokens that stand for them in the JSON.
         """
         call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer, timeout=timeout)
         connection = self._connection
         if extra:
             connection, call = add_extra(connection, call, extra)
-        return connection.call(call, into)
+        return connection.call(embed_files(call, files) if files else call, into)
 
     def _post_form(
         self,

@@ -17,15 +17,16 @@ import stat
 import sys
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path, PureWindowsPath
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar, cast
 
+import attrs
 from attrs import evolve, frozen
 
 from .base64_text import Base64, b64decode, b64encode, from_base64, is_data_url, is_media_type, read_data_url
 from .media_types import is_enough_to_sniff, sniff
 from .result import Result
 from .text import clip
-from .threads import open_in_thread, run_off_loop
+from .threads import call_off_loop, open_in_thread, run_off_loop
 
 Pieces = AsyncGenerator[bytes, None]
 _CHUNK_SIZE = 256 * 2**10
@@ -54,6 +55,15 @@ class PillowImage(Protocol):
     @property
     def mode(self) -> str: ...
     def save(self, fp: IO[bytes], format: str | None = None) -> None: ...
+
+
+class PixelArray(Protocol):
+    """A NumPy array of pixels."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> Any: ...
 
 
 class SpeechResult(Protocol):
@@ -86,12 +96,26 @@ class Media:
     name: str | None = None
     """The file's own name."""
 
-    async def read(self) -> bytes:
-        """Read the whole source into memory."""
+    async def read(self, most: int | None = None) -> bytes:
+        """Read the whole source into memory. Of one with more than `most` bytes, a beginning that is too long."""
         if not callable(self.body):
             return self.body
-        pieces = [piece async for piece in self.body()]
-        return await run_off_loop(b"".join, pieces, size=sum(map(len, pieces)))
+        pieces, size = [], 0
+        async for piece in self.body():
+            pieces.append(piece)
+            size += len(piece)
+            if most is not None and size > most:
+                break
+        return await run_off_loop(b"".join, pieces, size=size)
+
+    async def pieces(self) -> Pieces:
+        """Yield the source in pieces of some 100 KiB, from its beginning."""
+        if callable(self.body):
+            async for piece in self.body():
+                yield piece
+            return
+        for at in range(0, len(self.body), _CHUNK_SIZE):
+            yield self.body[at : at + _CHUNK_SIZE]
 
 
 MediaSource = (
@@ -107,17 +131,19 @@ MediaSource = (
     | AsyncIterable[bytes]
     | Iterator[bytes]
     | PillowImage
+    | PixelArray
     | SpeechResult
     | ImageResult
     | Media
 )
 """What is accepted as audio, image or file: a path, bytes, a binary file, an upload of a web framework, an iterator of
-bytes, an image of Pillow, a `Speech` or `Image`, a `data:` URL or `Base64(text)`.
+bytes, an image of Pillow, an array of NumPy with the pixels of an image, a `Speech`, an `Image` or another result that
+is a file, a `data:` URL or `Base64(text)`.
 """
 
 _KINDS = (
-    "a path, bytes, a binary file, an iterator of bytes, an upload of a web framework, an image of Pillow, a Speech or "
-    "Image, a data: URL or Base64(text)"
+    "a path, bytes, a binary file, an iterator of bytes, an upload of a web framework, an image of Pillow or NumPy, "
+    "a Speech or Image, a data: URL or Base64(text)"
 )
 
 
@@ -136,6 +162,13 @@ async def open_media(source: MediaSource, what: str) -> Media:
             return await open(source, what)
     hint = "; await it first" if inspect.isawaitable(source) else ""
     raise TypeError(f"the {what} must be {_KINDS}, not {type(source).__name__}{hint}")
+
+
+def is_media(value: object) -> bool:
+    """Return whether a value stands for a file, where a plain `str` stands for text."""
+    if isinstance(value, str):
+        return isinstance(value, Base64)
+    return any(accepts(value) for accepts, _ in _OPENERS)
 
 
 async def open_reusable_media(source: MediaSource, what: str) -> Media:
@@ -195,13 +228,30 @@ async def _open_data_url(source: str, what: str) -> Media:
 
 
 async def _open_result(source: Any, what: str) -> Media:
-    return _in_memory(_bytes_of_result(source), what, source.mime)
+    return _in_memory(_bytes_of_result(source) or b"", what, source.mime)
 
 
 async def _open_pillow_image(source: Any, what: str) -> Media:
     if 0 in source.size:
         raise ValueError(f"the {what} is empty")
     return _in_memory(await asyncio.to_thread(_encode_png, source), what, "image/png")
+
+
+async def _open_array(source: Any, what: str) -> Media:
+    right = f"(height, width) or (height, width, 3 or 4) and uint8, not {source.shape} and {source.dtype}"
+    if what == "audio":
+        raise ValueError("the audio is an array, which does not say its rate: pass the bytes of an audio file")
+    if source.dtype != "uint8" or source.ndim not in (2, 3) or source.shape[2:] not in ((), (3,), (4,)):
+        raise ValueError(f"the {what} must be an array of the shape {right}")
+    if 0 in source.shape:
+        raise ValueError(f"the {what} is empty")
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ModuleNotFoundError(
+            f'the {what} is an array, which needs Pillow: pip install "kellyapi[sandbox]"'
+        ) from None
+    return await _open_pillow_image(await asyncio.to_thread(Image.fromarray, source), what)
 
 
 def _in_memory(data: bytes, what: str, declared: str | None = None, name: str | None = None) -> Media:
@@ -233,10 +283,12 @@ async def _open_file(source: Any, what: str) -> Media:
     inner = getattr(source, "file", None)
     wrapped = _can_read(inner) and (hasattr(source, "filename") or not _can_read(source))
     file: Any = inner if wrapped else source
+    if getattr(file, "closed", False) is True:
+        raise ValueError(f"the {what} is a file that is closed")
     declared = _declared_type(source)
     name = _own_name(source)
     if not _takes_size(file.read):  # all or nothing, and the second time perhaps all again
-        return _in_memory(_as_bytes(await _call(file.read), what), what, declared, name)
+        return _in_memory(_as_bytes(await call_off_loop(file.read), what), what, declared, name)
     start = await _position(file)
     state = None if start is None else await asyncio.to_thread(_file_state, file)
     size = None if start is None or state is None else state.size - start
@@ -370,8 +422,8 @@ async def _read_path(path: Path, state: _FileState, what: str) -> Pieces:
 
 async def _read_file(file: Any, start: int | None, state: _FileState | None, what: str) -> Pieces:
     if start is not None:
-        await _call(file.seek, start)
-    while piece := _as_bytes(await _call(file.read, _CHUNK_SIZE), what):
+        await call_off_loop(file.seek, start)
+    while piece := _as_bytes(await call_off_loop(file.read, _CHUNK_SIZE), what):
         yield piece
     if state is not None and state != await asyncio.to_thread(_file_state, file):
         raise SourceChangedError(f"the {what} was changed while it was read")
@@ -380,21 +432,13 @@ async def _read_file(file: Any, start: int | None, state: _FileState | None, wha
 async def _position(file: Any) -> int | None:
     """Return where a file stands; `None` if it cannot be set back there."""
     try:
-        if hasattr(file, "seek") and (not hasattr(file, "seekable") or await _call(file.seekable)):
-            position = await _call(file.tell)
-            await _call(file.seek, position)  # which writes what is in its buffer
+        if hasattr(file, "seek") and (not hasattr(file, "seekable") or await call_off_loop(file.seekable)):
+            position = await call_off_loop(file.tell)
+            await call_off_loop(file.seek, position)  # which writes what is in its buffer
             return position if isinstance(position, int) else None
     except (AttributeError, OSError):
         pass
     return None
-
-
-async def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of a file: in a thread, unless it is async."""
-    if inspect.iscoroutinefunction(function):
-        return await function(*arguments)
-    result = await asyncio.to_thread(function, *arguments)
-    return await result if inspect.isawaitable(result) else result
 
 
 def _can_read(source: Any) -> bool:
@@ -452,13 +496,22 @@ def _as_bytes(piece: Any, what: str) -> bytes:
     return bytes(piece)
 
 
-def _bytes_of_result(source: Any) -> Any:
-    return getattr(source, "audio", getattr(source, "data", None))
+def _bytes_of_result(source: Any) -> bytes | None:
+    """Return the file that a result is, whatever its field is called; `None` if it is none."""
+    if not (isinstance(source, Result) and isinstance(getattr(source, "mime", None), str)):
+        return None
+    fields = (getattr(source, each.name) for each in attrs.fields(cast(Any, type(source))))
+    return next((each for each in fields if isinstance(each, bytes)), None)
 
 
-def _is_pillow_image(source: Any) -> bool:
-    module = sys.modules.get("PIL.Image")  # an image of Pillow exists only if it is imported
-    return module is not None and isinstance(source, module.Image)
+def _is_of(module: str, name: str) -> Callable[[Any], bool]:
+    """Return whether a value is of a class of another package, of which there are none before it is imported."""
+
+    def accepts(source: Any) -> bool:
+        imported = sys.modules.get(module)
+        return imported is not None and isinstance(source, getattr(imported, name, ()))
+
+    return accepts
 
 
 _PNG_MODES = frozenset({"1", "L", "LA", "I;16", "P", "RGB", "RGBA"})
@@ -483,8 +536,9 @@ _OPENERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Awaitable[Medi
     (lambda source: isinstance(source, Base64), _open_base64),
     (lambda source: isinstance(source, str) and is_data_url(source), _open_data_url),
     (lambda source: isinstance(source, (str, os.PathLike)), _open_path),
-    (lambda source: isinstance(source, Result) and isinstance(_bytes_of_result(source), bytes), _open_result),
-    (_is_pillow_image, _open_pillow_image),
+    (lambda source: _bytes_of_result(source) is not None, _open_result),
+    (_is_of("PIL.Image", "Image"), _open_pillow_image),
+    (_is_of("numpy", "ndarray"), _open_array),
     (lambda source: _can_read(source) or _can_read(getattr(source, "file", None)), _open_file),
     (lambda source: isinstance(source, AsyncIterable), _open_async_iterator),
     (lambda source: isinstance(source, Iterator), _open_iterator),

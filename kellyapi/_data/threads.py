@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import inspect
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +46,14 @@ async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
     if size < OFF_LOOP_SIZE:
         return work(*arguments)
     return await asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
+
+
+async def call_off_loop(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function of a user's object, such as `read` of a file: in a thread, unless it is async."""
+    if inspect.iscoroutinefunction(function):
+        return await function(*arguments)
+    result = await asyncio.to_thread(function, *arguments)
+    return await result if inspect.isawaitable(result) else result
 
 
 class _Closable(Protocol):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import sys
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image as Picture
 
@@ -168,3 +170,16 @@ async def test_nothing_is_sent_of_a_source_that_is_refused() -> None:
         for source in ("https://example.com/a.wav", PNG_TEXT, io.StringIO("a"), "", b"", None):
             with pytest.raises((TypeError, ValueError), match="the audio"):
                 await khaya.transcribe(source, "twi")  # type: ignore[arg-type]  # the wrong types are the point
+
+
+async def test_an_array_is_no_audio(read: Any) -> None:
+    with pytest.raises(ValueError, match="does not say its rate: pass the bytes of an audio file"):
+        await read(np.zeros((16, 16), np.uint8), "audio")
+
+
+async def test_an_array_without_pillow_is_an_error_that_names_the_extra(
+    read: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(ModuleNotFoundError, match=r'the image is an array.*"kellyapi\[sandbox\]"'):
+        await read(np.zeros((16, 16), np.uint8), "image")

@@ -53,7 +53,7 @@ async def test_one_failure_does_not_lose_the_ids_of_the_others(wire: Responses, 
     [
         (("", {}), ValueError),
         (("m", {"seed": float("nan")}), ValueError),
-        (("m", {"image": b"bytes"}), TypeError),
+        (("m", {"image": object()}), TypeError),
         (("m", None), TypeError),
         (("m",), TypeError),
         (PredictionRequest("m", {}, webhook={"uri": "https://h.example"}), TypeError),

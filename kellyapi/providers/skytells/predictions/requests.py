@@ -11,7 +11,9 @@ from attrs import field, frozen
 from ...._core.extra_fields import ExtraFields, QueryValue
 from ...._core.secrets import hide_headers
 from ...._data.arguments import NotBlank, NotNegative, build, checked
+from ...._data.embedded_files import EmbeddedFiles, has_files
 from ...._data.links import encode_url
+from ...._data.media import Media
 from .types import Prediction
 
 
@@ -114,3 +116,18 @@ def creation_body(
     if stream:
         data["stream"] = True
     return data
+
+
+async def open_files(body: dict[str, Any], files: EmbeddedFiles | None = None, name: str = "") -> Mapping[str, Media]:
+    """Open the files in the input of a body, which gets tokens in their places, and return them by token.
+
+    Args:
+        body: A body of `creation_body`.
+        files: The files of other requests: what is there is not opened again.
+        name: What stands before `input` in errors.
+    """
+    if not has_files(body["input"]):
+        return {}
+    files = EmbeddedFiles() if files is None else files
+    body["input"], found = await files.replace(body["input"], f"{name}input")
+    return found

@@ -13,20 +13,25 @@ from math import inf
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, Unpack
 
+from attrs import evolve
+
 from ...._core.downloads import OnBytes
 from ...._core.extra_fields import ExtraFields, check_added_headers
+from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
 from ...._core.resource import Resource, drop_none
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
 from ...._data.arguments import Count, FilePath, NotBlank, NotNegative, Range, build
+from ...._data.embedded_files import EmbeddedFiles
 from ...._data.files import find_folder
 from ...._data.json_text import dumps
+from ...._data.media import Media
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
 from .cancel_on_exit import cancel_abandoned, create_or_cancel
 from .outputs import save_outputs
 from .polling import OnState, Pace, PredictionPoller, read_pace
-from .requests import PredictionRequest, Webhook, creation_body
+from .requests import PredictionRequest, Webhook, creation_body, open_files
 from .types import CHANGED_PREDICTION, PREDICTION, Prediction, PredictionPage, prediction_id, require_success
 
 
@@ -66,19 +71,27 @@ class PredictionsResource(Resource):
 
         Args:
             model: The slug of a model, such as "truefusion-pro".
-            input: The input of the model. `models.get(model, fields=["input_schema"])` returns its JSON Schema.
+            input: The input of the model. `models.get(model, fields=["input_schema"])` returns its JSON Schema. Files
+                anywhere in it are sent as `data:` URLs: bytes, a `Path`, a binary file, an upload of a web framework,
+                an image of Pillow, an array of NumPy with the pixels of an image, an `Image` or `Speech`. A `str` is
+                text. A file may have 10 MiB, all together 20 MiB.
             wait: Let the server respond only when the prediction has ended. A timeout then loses the id of a paid
                 prediction, so prefer `run`, or `wait` or `follow` after `create`.
             webhook: An https URL, which is called for all events, or `Webhook(url, events)`.
             stream: Let the server stream the output; see `stream_info`.
             **extra: See `ExtraFields`.
 
+        Raises:
+            ValueError: A file is empty or too large. Nothing was sent.
+            OSError: A file cannot be read. Nothing was sent.
+
         Example::
 
             wolf = await skytells.predictions.create("truefusion-pro", {"prompt": "A wolf"})
             print(wolf.id, wolf.status)
         """
-        return await self._create(creation_body(model, input, wait=wait, webhook=webhook, stream=stream), extra)
+        body = creation_body(model, input, wait=wait, webhook=webhook, stream=stream)
+        return await self._create(body, extra, await open_files(body))
 
     async def create_many(
         self, requests: Iterable[PredictionRequest | tuple[NotBlank, Mapping[str, Any]] | Mapping[str, Any]]
@@ -98,16 +111,15 @@ class PredictionsResource(Resource):
                 that names the predictions that were created.
         """
         prepared = [_read_request(each, f"requests[{place}]") for place, each in enumerate(requests)]
-        bodies = [
-            creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream)
-            | dict(each.extra_body or {})
-            for each in prepared
-        ]
-        dumps(bodies)  # raises for a value that JSON cannot hold, before the first request is sent and paid for
+        bodies = [creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream) for each in prepared]
+        files = EmbeddedFiles()  # one that several requests have is opened once
+        opened = [await open_files(body, files, f"requests[{place}].") for place, body in enumerate(bodies)]
+        # raises for a value that JSON cannot hold, before the first request is sent and paid for
+        dumps([body | dict(each.extra_body or {}) for body, each in zip(bodies, prepared, strict=True)])
         extras = [each.extra for each in prepared]
         for each in prepared:
             check_added_headers(each.extra_headers or {}, self._connection.provider, "extra_headers")
-        done = await asyncio.gather(*map(self._create, bodies, extras), return_exceptions=True)
+        done = await asyncio.gather(*map(self._create, bodies, extras, opened), return_exceptions=True)
         ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
         if len(ours) == len(done):
             return ours
@@ -154,9 +166,11 @@ class PredictionsResource(Resource):
             print(fox.outputs, fox.credits_used)
         """
         pace = read_pace(interval, timeout)
-        body = creation_body(model, input, webhook=webhook, stream=stream)
         started = asyncio.get_running_loop().time()
-        creating = PredictionsResource(self._connection.limited_to(pace.timeout or inf))._create(body, extra)
+        body = creation_body(model, input, webhook=webhook, stream=stream)
+        files = await open_files(body)
+        limited = PredictionsResource(self._connection.limited_to(pace.timeout or inf))
+        creating = limited._create(body, extra, files, pace.timeout or None)
         if cancel_on_exit:
             created = await create_or_cancel(creating, self.cancel, self._connection.logger, self._unfinished)
         else:
@@ -318,8 +332,11 @@ class PredictionsResource(Resource):
     def _unfinished(self) -> UnfinishedWork:
         return self._connection.transport.unfinished
 
-    def _create(self, body: dict[str, Any], extra: ExtraFields) -> Coroutine[Any, Any, Prediction]:
-        return self._post_json("/predict", body, into=PREDICTION, extra=extra)
+    def _create(
+        self, body: dict[str, Any], extra: ExtraFields, files: Mapping[str, Media], seconds: float | None = None
+    ) -> Coroutine[Any, Any, Prediction]:
+        timeout = evolve(TRANSFER_TIMEOUT, total=seconds) if files else DEFAULT_TIMEOUT
+        return self._post_json("/predict", body, into=PREDICTION, timeout=timeout, extra=extra, files=files)
 
     def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
         return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
