@@ -110,9 +110,9 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.webhooks.verification import verify_webhook as verify_webhook
     from .sandbox.app import Sandbox as Sandbox
     from .sandbox.faults import Fault as Fault
-    from .services.chat import ChatReply as ChatReply
-    from .services.chat import ChatStream as ChatStream
-    from .services.chat import Message as Message
+    from .services.chat_messages import Message as Message
+    from .services.chat_replies import ChatReply as ChatReply
+    from .services.chat_replies import ChatStream as ChatStream
     from .services.images import Description as Description
     from .services.images import Image as Image
     from .services.openai_chunks import ChatChunk as ChatChunk
@@ -182,7 +182,8 @@ _MODULES = {
     "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",
-    "services.chat": "ChatReply ChatStream Message",
+    "services.chat_messages": "Message",
+    "services.chat_replies": "ChatReply ChatStream",
     "services.images": "Description Image",
     "services.openai_chunks": "ChatChunk",
     "services.openai_completions": "Annotation ChatCompletion Choice CompletionMessage FilterResult "

@@ -36,7 +36,7 @@ from kellyapi import (
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.aerostack.cache import Cache
 from kellyapi.providers.skytells.enums import SkytellsErrorId
-from kellyapi.services.chat import CharacterChat, LanguageModels
+from kellyapi.services.chat import CharacterChat, ChatCompletions, LanguageModels
 from kellyapi.services.images import ImageGenerator, KellyImages
 from kellyapi.services.synthesize import EnglishSpeaker, KhayaSpeaker
 from kellyapi.services.transcribe import EnglishTranscriber, KhayaTranscriber
@@ -159,6 +159,7 @@ def clients_fit_their_routes(kelly: Kelly, khaya: Khaya, skytells: Skytells, ai:
     """Each client has what the routes of the services call."""
     kelly_chat: CharacterChat = kelly
     aerostack_chat: LanguageModels = ai
+    skytells_chat: ChatCompletions = skytells.chat
     images: KellyImages = kelly
     generator: ImageGenerator = skytells
     kelly_speech: EnglishSpeaker = kelly
@@ -166,4 +167,15 @@ def clients_fit_their_routes(kelly: Kelly, khaya: Khaya, skytells: Skytells, ai:
     english: EnglishTranscriber = kelly
     transcriber: KhayaTranscriber = khaya
     translator: Translator = khaya
-    print(kelly_chat, aerostack_chat, images, generator, kelly_speech, khaya_speech, english, transcriber, translator)
+    print(
+        kelly_chat,
+        aerostack_chat,
+        skytells_chat,
+        images,
+        generator,
+        kelly_speech,
+        khaya_speech,
+        english,
+        transcriber,
+        translator,
+    )

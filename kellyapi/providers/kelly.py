@@ -18,7 +18,8 @@ from .._data.decoding import Shape
 from .._data.media import MediaSource, to_base64
 from .._data.media_types import sniff
 from ..errors import DecodingError
-from ..services.chat import CHAT, ChatReply
+from ..services.chat import CHAT
+from ..services.chat_replies import ChatReply
 from ..services.images import GENERATE_IMAGE, Description, Image
 from ..services.routing import default_of
 from ..services.synthesize import SYNTHESIZE, Speech

@@ -1,163 +1,63 @@
-"""Chat: messages, replies, streams of replies, and the routes to the providers.
-
-`openai_completions` reads the format of chat completions and of their chunks.
-"""
+"""Chat: the routes to the providers, and the service."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Protocol, Self, TypedDict, Unpack, cast
 
-from attrs import Factory, field, frozen
+from attrs import frozen
 
-from .._core.streams import EventStream, StreamRequest
-from .._data.arguments import NotBlank, checked
-from .._data.decoding import decode
-from .._data.result import with_origin_of
-from .._data.text import not_blank
-from ..errors import DecodingError
-from .openai_chunks import ChatChunk, ChunkAccumulator
-from .openai_completions import (
-    ChatCompletion,
-    CompletionMessage,
-    ToolCall,
-    Usage,
-    write_completion_message,
-    write_tool_call,
-)
+from .._data.arguments import Count, NotBlank, NotNegative, Share
+from ..errors import KellyAPIError
+from .chat_messages import Messages, write_messages
+from .chat_replies import ChatReply, ChatStream, as_chat_stream, to_reply
+from .openai_completions import ChatCompletion
 from .routing import Fallback, ProviderName, Route, RoutedService, Service
-from .service_result import ServiceResult, provider_fields_last
 
 
-@checked
-@frozen
-class Message:
-    """One message of a conversation."""
+class ChatOptions(TypedDict, total=False):
+    """The optional parameters that OpenAI-compatible providers have under the same names."""
 
-    role: NotBlank
-    """The author: "system", "user", "assistant" or "tool"."""
-    content: str
-    """The text, or the result of a tool."""
-    tool_call_id: NotBlank | None = None
-    """The `id` of the tool call whose result this is, if the role is "tool"."""
-
-
-Messages = NotBlank | Iterable[Message | CompletionMessage | Mapping[str, Any]]
-"""`Message(role, content)` objects, messages of earlier completions, or dicts. A string is one message of the user."""
-
-
-@frozen(kw_only=True, field_transformer=provider_fields_last)
-class ChatReply(ServiceResult):
-    """The reply of a language model."""
-
-    text: str
-    model: str | None = None
-    """The model that replied; `None` if it is not known."""
-    finish_reason: str | None = None
-    """Why the reply ended: "stop", "length", "content_filter", …; `None` if the provider does not send it."""
-    usage: Usage | None = None
-    """The tokens that the call used; `None` if the provider does not send them."""
-    message: CompletionMessage = field(
-        default=Factory(lambda self: CompletionMessage(content=self.text), takes_self=True), eq=False, repr=False
-    )
-    """The whole message, which can be an item of `messages` in the next call. Comparisons leave it out."""
-
-    @property
-    def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tools that the model asks you to call."""
-        return self.message.tool_calls
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class ChatStream(EventStream[str]):
-    """A reply that arrives piece by piece.
-
-    Iteration yields the pieces of the text, and `chunks()` all that arrives. `text`, `completion` and `reply` hold what
-    has arrived so far. After the last piece they are complete, and include the tokens that the call used. If there are
-    several choices, the text is that of the first one, and `completion` has all of them.
-
-    If you leave the `async with` block early, the stream ends. If the stream breaks off, `error.partial` is a
-    `ChatCompletion` with what had arrived.
-
-    Example::
-
-        async with api.chat_stream("Tell me a story.") as stream:
-            async for piece in stream:
-                print(piece, end="")
-        print(stream.reply.usage)
-    """
-
-    def __init__(self, source: StreamRequest) -> None:
-        super().__init__(source)
-        self._accumulator = ChunkAccumulator()
-        self._completion: ChatCompletion | None = None
-        self._chunks: deque[ChatChunk] | None = None
-        """The chunks that `chunks` has not yielded yet; `None` if it is not used."""
-
-    @property
-    def text(self) -> str:
-        """The text that has arrived so far."""
-        return "".join(self._accumulator.texts)
-
-    @property
-    def completion(self) -> ChatCompletion:
-        """What has arrived so far, including tool calls and the findings of the content filter."""
-        return self._completion or self._accumulator.completion()
-
-    @property
-    def reply(self) -> ChatReply:
-        """What has arrived so far, as a `ChatReply`."""
-        return to_reply(self.completion, self._source.connection.provider.name)
-
-    async def chunks(self) -> AsyncIterator[ChatChunk]:
-        """Enter the stream, and yield each chunk: text, parts of tool calls, findings of the content filter, usage."""
-        self._chunks = deque()
-        async with self:
-            async for _ in self:
-                yield self._chunks.popleft()
-
-    async def finish(self) -> ChatReply:
-        """Read the stream to its end, and return the complete reply."""
-        async for _ in self:
-            pass
-        return self.reply
-
-    def _handle_event(self, value: Any) -> str | None:
-        if "choices" not in value:
-            self._raise_reported_error(value)
-            if isinstance(value.get("response"), str):  # the older API of Aerostack sends only a text
-                value = {"choices": [{"delta": {"content": value["response"]}}]}
-        piece = self._accumulator.add(value)
-        if self._chunks is None:
-            return piece or None
-        self._chunks.append(decode(value, ChatChunk, self._source.connection.warn))
-        return piece
-
-    def _is_complete(self) -> bool:
-        return self._accumulator.finished
-
-    def _check_complete(self) -> None:
-        self._completion = self._accumulator.completion(self._source.connection.warn)
-        if not self._completion.choices:
-            raise DecodingError("the stream has no choices")
-
-    def _partial(self) -> ChatCompletion | None:
-        try:
-            return self.completion
-        except DecodingError:
-            return None
+    temperature: float
+    max_tokens: int
+    top_p: float
+    tools: Sequence[Mapping[str, Any]]
+    tool_choice: str | Mapping[str, Any]
 
 
 @frozen(kw_only=True)
 class ChatArguments:
     """The arguments of `chat` and `chat_stream`; `None` means that it was not passed."""
 
-    prompt: str
+    prompt: str | None = None
+    """The message of the user, if it is the only one. All providers take it."""
+    messages: Sequence[Mapping[str, Any]] | None = None
+    """Any other conversation, as JSON objects."""
     model: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    tools: Sequence[Mapping[str, Any]] | None = None
+    tool_choice: str | Mapping[str, Any] | None = None
     character: str | None = None
+
+    @property
+    def conversation(self) -> Messages:
+        """The prompt or the messages."""
+        return self.prompt or self.messages or ()
+
+    @property
+    def options(self) -> ChatOptions:
+        """The `ChatOptions` that were passed."""
+        names = ChatOptions.__annotations__
+        return cast(ChatOptions, {name: value for name in names if (value := getattr(self, name)) is not None})
+
+
+_CONVERSATION_ACCEPTS = ("prompt", "messages", "model", *ChatOptions.__annotations__)
+
+StartedChat = ChatStream | Awaitable[ChatReply] | AsyncIterable[str]
+"""How a provider may reply to a streamed chat: as a stream, as a whole reply, or as pieces of text."""
 
 
 class CharacterChat(Protocol):
@@ -170,10 +70,14 @@ class CharacterChat(Protocol):
 class LanguageModels(Protocol):
     """A resource that replies to messages."""
 
-    def chat(self, messages: Messages, *, model: str | None = None) -> Awaitable[ChatReply]:
+    def chat(
+        self, messages: Messages, *, model: str | None = None, **options: Unpack[ChatOptions]
+    ) -> Awaitable[ChatReply]:
         """Return the reply to messages."""
 
-    def chat_stream(self, messages: Messages, *, model: str | None = None) -> ChatStream:
+    def chat_stream(
+        self, messages: Messages, *, model: str | None = None, **options: Unpack[ChatOptions]
+    ) -> ChatStream:
         """Return the reply to messages as a stream."""
 
 
@@ -185,37 +89,77 @@ class HasLanguageModels(Protocol):
         """The resource."""
 
 
+class ChatCompletions(Protocol):
+    """A resource that completes chats."""
+
+    def create(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> Awaitable[ChatCompletion]:
+        """Return the completion of messages."""
+
+    def stream(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> ChatStream:
+        """Return the completion of messages as a stream."""
+
+
+class HasChatCompletions(Protocol):
+    """A client with a `ChatCompletions` resource."""
+
+    @property
+    def chat(self) -> ChatCompletions:
+        """The resource."""
+
+
 def _call_kelly(client: CharacterChat, given: ChatArguments) -> Awaitable[ChatReply]:
-    return client.chat(given.prompt, model=given.model, character=given.character)
+    return client.chat(given.prompt or "", model=given.model, character=given.character)
 
 
 def _call_aerostack(client: HasLanguageModels, given: ChatArguments) -> Awaitable[ChatReply]:
-    return client.ai.chat(given.prompt, model=given.model)
+    return client.ai.chat(given.conversation, model=given.model, **given.options)
 
 
 def _stream_from_aerostack(client: HasLanguageModels, given: ChatArguments) -> ChatStream:
-    return client.ai.chat_stream(given.prompt, model=given.model)
+    return client.ai.chat_stream(given.conversation, model=given.model, **given.options)
 
+
+async def _call_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatReply:
+    completion = await client.chat.create(_skytells_model(given), given.conversation, **given.options)
+    return to_reply(completion, "skytells")
+
+
+def _stream_from_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatStream:
+    return client.chat.stream(_skytells_model(given), given.conversation, **given.options)
+
+
+def _skytells_model(given: ChatArguments) -> str:
+    return given.model or _SKYTELLS_DEFAULTS["model"]
+
+
+_KELLY_DEFAULTS = {"model": "chatgpt"}
+_SKYTELLS_DEFAULTS = {"model": "deepbrain-router"}
+_KELLY_ACCEPTS = ("prompt", "model", "character")
 
 CHAT = Service(
     name="chat",
     arguments=ChatArguments,
     result=ChatReply,
     routes=(
-        Route(
-            provider="kelly",
-            call=_call_kelly,
-            accepts=("prompt", "model", "character"),
-            defaults={"model": "chatgpt"},
-        ),
-        Route(provider="aerostack", call=_call_aerostack, accepts=("prompt", "model")),
+        Route(provider="kelly", call=_call_kelly, accepts=_KELLY_ACCEPTS, defaults=_KELLY_DEFAULTS),
+        Route(provider="aerostack", call=_call_aerostack, accepts=_CONVERSATION_ACCEPTS),
+        Route(provider="skytells", call=_call_skytells, accepts=_CONVERSATION_ACCEPTS, defaults=_SKYTELLS_DEFAULTS),
     ),
 )
-CHAT_STREAM = Service(
+CHAT_STREAM = Service[ChatArguments, StartedChat](
     name="chat_stream",
     arguments=ChatArguments,
     result=ChatStream,
-    routes=(Route(provider="aerostack", call=_stream_from_aerostack, accepts=("prompt", "model")),),
+    routes=(
+        Route(provider="kelly", call=_call_kelly, accepts=_KELLY_ACCEPTS, defaults=_KELLY_DEFAULTS),
+        Route(provider="aerostack", call=_stream_from_aerostack, accepts=_CONVERSATION_ACCEPTS),
+        Route(
+            provider="skytells",
+            call=_stream_from_skytells,
+            accepts=_CONVERSATION_ACCEPTS,
+            defaults=_SKYTELLS_DEFAULTS,
+        ),
+    ),
 )
 
 
@@ -223,23 +167,36 @@ class Chat(RoutedService):
     """The chat service of `KellyAPI`.
 
     Source: https://github.com/NotReallyPrince/Kelly-API, https://github.com/aerostackdev/sdk-python
-    (aerostack/api/ai_api.py)
+    (aerostack/api/ai_api.py), https://github.com/Skytells/ts-sdk (src/chat.ts)
     """
 
     async def chat(
         self,
-        prompt: NotBlank,
+        prompt: Messages,
         *,
         model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
         character: NotBlank | None = None,
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> ChatReply:
-        """Send a prompt to a language model.
+        """Send a prompt or a conversation to a language model.
 
         Args:
-            prompt: The message to the model.
+            prompt: The message to the model: a string, which all providers take. Or a conversation: a list of
+                `Message(role, content)` objects, messages of earlier replies, and dicts. Kelly AI takes one message of
+                the user.
             model: A model of the provider. If you pass none, the provider's default is used.
+            temperature: How random the reply is, from 0 to 2.
+            max_tokens: The maximum length of the reply, in tokens.
+            top_p: Nucleus sampling, from 0 to 1.
+            tools: The tools that the model may call, as in OpenAI's API. The calls are in the `tool_calls` of the
+                reply.
+            tool_choice: "auto", "none", "required", or the tool to call.
             character: The character that the model plays. Only Kelly AI has characters.
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
@@ -252,75 +209,166 @@ class Chat(RoutedService):
 
             reply = await api.chat("Name three rivers of Ghana.")
             print(reply.text)
+
+            talk = [Message("user", "Name a river."), reply.message, Message("user", "Where does it end?")]
+            print(await api.chat(talk, max_tokens=100))
         """
-        arguments = ChatArguments(prompt=prompt, model=model, character=character)
+        arguments = _read_conversation(
+            prompt,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            tools=tools,
+            tool_choice=tool_choice,
+            character=character,
+        )
         return await self._route(CHAT, arguments, provider, fallback)
 
     def chat_stream(
-        self, prompt: NotBlank, *, model: NotBlank | None = None, provider: ProviderName | None = None
+        self,
+        prompt: Messages,
+        *,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        character: NotBlank | None = None,
+        provider: ProviderName | None = None,
+        fallback: Fallback = False,
     ) -> ChatStream:
-        """Send a prompt to a language model, and receive the reply while it is written.
+        """Send a prompt or a conversation to a language model, and receive the reply while it is written.
 
-        Only providers that can stream are used. Errors of the provider are raised when the `async with` block is
-        entered.
+        The arguments are those of `chat`. The reply of Kelly AI, which does not stream, comes as one piece. Errors of
+        the provider are raised when the `async with` block is entered.
 
-        Args:
-            prompt: The message to the model.
-            model: A model of the provider. If you pass none, the provider's default is used.
-            provider: The provider to use. By default the first one that has a key and can stream.
+        With `fallback`, the first piece is read when the block is entered. Until it has arrived, the next provider is
+        tried if one fails.
 
         Example::
 
-            async with api.chat_stream("Tell me a story.") as stream:
+            async with api.chat_stream("Tell me a story.", fallback=True) as stream:
                 async for piece in stream:
                     print(piece, end="")
+            print(stream.reply.provider)
         """
-        arguments = ChatArguments(prompt=prompt, model=model)
-        (route,) = self._choose_routes(CHAT_STREAM, arguments, provider, False)
-        return route.call(self._client(route.provider), arguments)
+        arguments = _read_conversation(
+            prompt,
+            model=model,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            top_p=top_p,
+            tools=tools,
+            tool_choice=tool_choice,
+            character=character,
+        )
+        routes = self._choose_routes(CHAT_STREAM, arguments, provider, fallback)
+        return RoutedChatStream(self, routes, arguments)
 
 
-def write_messages(messages: Messages, name: str = "messages") -> list[dict[str, Any]]:
-    """Return messages as a list of JSON objects. A string is one message of the user."""
-    if isinstance(messages, str):
-        messages = [Message("user", messages)]
-    return check_written([write_message(message) for message in messages], name)
+def _read_conversation(prompt: Messages, **others: Any) -> ChatArguments:
+    """Return the arguments of the service: one message of the user is a prompt, anything else are messages."""
+    match messages := write_messages(prompt, "prompt"):
+        case [{"role": "user", "content": str(text), **rest}] if not rest:
+            return ChatArguments(prompt=text, **others)
+    return ChatArguments(messages=messages, **others)
 
 
-def write_message(message: Message | CompletionMessage | Mapping[str, Any]) -> dict[str, Any]:
-    """Return a message as a JSON object."""
-    if isinstance(message, CompletionMessage):
-        return write_completion_message(message)
-    if isinstance(message, Message):
-        written = {"role": message.role, "content": message.content}
-        return written if message.tool_call_id is None else {**written, "tool_call_id": message.tool_call_id}
-    written = dict(message)
-    calls = written.get("tool_calls")
-    if isinstance(calls, (list, tuple)):
-        written["tool_calls"] = [write_tool_call(call) if isinstance(call, ToolCall) else call for call in calls]
-    return written
+class RoutedChatStream(ChatStream):
+    """The stream of the provider that replies: of the only one, or of the first that sends a piece."""
 
+    def __init__(
+        self, service: RoutedService, routes: Sequence[Route[ChatArguments, StartedChat]], arguments: ChatArguments
+    ) -> None:
+        self._service = service
+        self._routes = routes
+        self._arguments = arguments
+        self._stream: ChatStream | None = None
+        """The stream of the provider, once it is open."""
+        self._tried: tuple[str, ...] = ()
+        self._begun: deque[str] = deque()
+        """What was read of it when it was opened, and is not yielded yet."""
+        self._end: Callable[[KellyAPIError | None], None] | None = None
+        """Notes for the circuit breaker how the stream ended; `None` once that is done."""
 
-def check_written(written: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    """Return JSON objects of messages if they can be sent: none is empty, and the last has a text if it is a user's."""
-    if not written or not all(written):
-        raise ValueError(f"{name} must not be empty")
-    content = written[-1].get("content")
-    if written[-1].get("role") == "user" and isinstance(content, str):
-        not_blank(content, f"last of the {name}")
-    return written
+    @property
+    def text(self) -> str:
+        """The text that has arrived so far."""
+        return self._stream.text if self._stream else ""
 
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has arrived so far, including tool calls and the findings of the content filter."""
+        return self._stream.completion if self._stream else ChatCompletion(choices=())
 
-def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
-    """Return the first choice of a completion as a reply."""
-    if not completion.choices:
-        raise DecodingError("the completion has no choices")
-    reply = ChatReply(
-        text=completion.text,
-        model=completion.model,
-        finish_reason=completion.choices[0].finish_reason,
-        usage=completion.usage,
-        message=completion.choices[0].message,
-        provider=provider,
-    )
-    return with_origin_of(completion, reply)
+    @property
+    def reply(self) -> ChatReply:
+        """What has arrived so far, as a `ChatReply`."""
+        if self._stream is None:
+            return to_reply(self.completion, self._routes[0].provider)
+        reply = self._stream.reply
+        object.__setattr__(reply, "tried", self._tried)
+        return reply
+
+    async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def __anext__(self) -> str:
+        stream = await self._open()
+        if self._begun:
+            return self._begun.popleft()
+        try:
+            return await anext(stream)
+        except StopAsyncIteration:
+            self._note_end(None)
+            raise
+        except KellyAPIError as error:
+            if error.partial is None and stream.text:
+                error.partial = stream.completion
+            self._note_end(error)
+            raise
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        if self._stream is not None:
+            if self._stream.text:
+                self._note_end(None)
+            await self._stream.aclose()
+
+    async def _open(self) -> ChatStream:
+        if self._stream is not None:
+            return self._stream
+        stream, self._tried = await self._service._try_each(self._routes, self._arguments, self._begin)
+        self._stream = stream
+        return stream
+
+    async def _begin(self, route: Route[ChatArguments, StartedChat], arguments: ChatArguments) -> ChatStream:
+        """Open the stream of a provider. If another one could be tried, wait for the first piece of the text."""
+        end = self._service._enter_circuit(route)
+        stream = as_chat_stream(route.call(self._service._client(route.provider), arguments), route.provider)
+        stream._chunks = self._chunks
+        try:
+            await stream.__aenter__()
+            if len(self._routes) > 1:
+                async for piece in stream:
+                    self._begun.append(piece)
+                    if piece:
+                        break
+        except BaseException as error:
+            if isinstance(error, KellyAPIError):
+                end(error)
+            self._begun.clear()
+            if self._chunks is not None:
+                self._chunks.clear()
+            await stream.aclose()
+            raise
+        self._end = end
+        return stream
+
+    def _note_end(self, error: KellyAPIError | None) -> None:
+        if self._end is not None:
+            end, self._end = self._end, None
+            end(error)

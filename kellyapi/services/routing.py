@@ -38,6 +38,7 @@ Fallback = bool | Sequence[ProviderName]
 A = TypeVar("A")
 C = TypeVar("C", covariant=True)
 R = TypeVar("R", bound=ServiceResult)
+T = TypeVar("T")
 
 ENGLISH = frozenset({"en", "eng"})
 
@@ -128,10 +129,22 @@ class RoutedService(Checked):
         With `fallback` the next provider is tried if it fails, and a provider that keeps failing is skipped.
         """
         chosen = self._choose_routes(service, arguments, provider, fallback)
+        result, tried = await self._try_each(chosen, arguments, self._call_with_circuit)
+        object.__setattr__(result, "tried", tried)  # `evolve` would lose `raw` and `request_id`
+        return result
+
+    async def _try_each(
+        self,
+        routes: Sequence[Route[A, C]],
+        arguments: A,
+        attempt: Callable[[Route[A, C], A], Awaitable[T]],
+    ) -> tuple[T, tuple[str, ...]]:
+        """Try the routes in order until one succeeds; return its result, and the providers that were tried."""
         failures: list[KellyAPIError] = []
+        chosen = self._skip_resting(routes)
         for place, route in enumerate(chosen):
             try:
-                result = await self._call_with_circuit(route, arguments)
+                result = await attempt(route, arguments)
             except KellyAPIError as error:
                 if place == len(chosen) - 1 or not is_outage(error):
                     for failure in failures:
@@ -142,25 +155,39 @@ class RoutedService(Checked):
                 _log.info("%s failed, the next provider is tried: %s", route.provider, error)
                 arguments = _without_specific_names(arguments)
             else:
-                tried = tuple(each.provider for each in chosen[: place + 1])
-                object.__setattr__(result, "tried", tried)  # `evolve` would lose `raw` and `request_id`
-                return result
+                return result, tuple(each.provider for each in chosen[: place + 1])
         raise AssertionError  # `_choose_routes` returns at least one route
 
     async def _call_with_circuit(self, route: Route[A, Awaitable[R]], arguments: A) -> R:
-        circuit, clock = self._circuits[route.provider], asyncio.get_running_loop().time
-        started = clock()
-        circuit.enter(started)
+        end = self._enter_circuit(route)
         try:
             result = await route.call(self._client(route.provider), arguments)
         except KellyAPIError as error:
-            if is_outage(error):
+            end(error)
+            raise
+        end(None)
+        return result
+
+    def _enter_circuit(self, route: Route[Any, Any]) -> Callable[[KellyAPIError | None], None]:
+        """Note that a call of a provider starts; return a function that notes how it ended."""
+        circuit, clock = self._circuits[route.provider], asyncio.get_running_loop().time
+        started = clock()
+        circuit.enter(started)
+
+        def end(error: KellyAPIError | None) -> None:
+            if error is not None and is_outage(error):
                 circuit.fail(started, clock())
             else:
                 circuit.succeed()
-            raise
-        circuit.succeed()
-        return result
+
+        return end
+
+    def _skip_resting(self, routes: Sequence[Route[A, C]]) -> Sequence[Route[A, C]]:
+        """Leave out the providers that keep failing, if there are others."""
+        if len(routes) == 1:
+            return routes
+        now = asyncio.get_running_loop().time()
+        return [route for route in routes if self._circuits[route.provider].is_closed(now)] or routes
 
     def _choose_routes(
         self, service: Service[A, C], arguments: A, provider: ProviderName | None, fallback: Fallback
@@ -170,17 +197,15 @@ class RoutedService(Checked):
         refusals = [route.refusal(arguments) for route in allowed]
         able = [route for route, refusal in zip(allowed, refusals, strict=True) if refusal is None]
         if not able or (provider is not None and refusals[0]):
-            raise ValueError("; ".join(filter(None, refusals)))
+            others = [route.provider for route in service.routes if route.refusal(arguments) is None]
+            remedy = f": only {' or '.join(others)} can do this" if others else ""
+            raise ValueError("; ".join(filter(None, refusals)) + remedy)
         with_key = [route for route in able if self._client(route.provider).configured]
         if not with_key:
             variables = tuple(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
             remedy = f"set {' or '.join(variables)}, pass the key, or use KellyAPI.sandbox(), which needs none"
             raise ConfigurationError("no API key for this", remedy=remedy, variables=variables)
-        if not fallback:
-            return with_key[:1]
-        now = asyncio.get_running_loop().time()
-        closed = [route for route in with_key if self._circuits[route.provider].is_closed(now)]
-        return closed or with_key
+        return with_key if fallback else with_key[:1]
 
 
 def _allowed_routes(

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from servers import KEY, Exchange, Script, Server, asked, make_response
 
-from kellyapi import NO_RETRY, Aerostack, ChatStream, KellyAPIError, StatusError
+from kellyapi import NO_RETRY, Aerostack, KellyAPIError, StatusError
 from kellyapi._core.secrets import Secret, redact_error
+from kellyapi.services.chat_replies import ChatEventStream
 
 from .shown_secrets import ECHO, secrets_in, shown
 
@@ -70,7 +71,7 @@ STREAMED = {
 async def test_an_error_event_is_raised_without_the_key(events: str) -> None:
     async with asked(make_response(body=events.encode(), kind="text/event-stream", X_Request_Id=KEY)) as (shop, _):
         with pytest.raises(KellyAPIError) as caught:
-            [piece async for piece in shop._stream_events("/chat", {}, into=ChatStream)]
+            [piece async for piece in shop._stream_events("/chat", {}, into=ChatEventStream)]
         assert "***" in str(caught.value)
         assert KEY not in f"{caught.value} {caught.value!r} {vars(caught.value)}"
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from servers import Shop, asked, make_response
 
-from kellyapi import ChatStream, ResponseStream
+from kellyapi import ResponseStream
+from kellyapi.services.chat_replies import ChatEventStream
 
 from .cancelled_calls import tasks_but_the_servers, unfinished
 
@@ -51,7 +52,7 @@ LEAVINGS = (
 )  # fmt: skip
 OPENINGS: dict[str, Callable[[Shop], Any]] = {
     "bytes": lambda shop: shop.listen(),
-    "chat": lambda shop: shop._stream_events("/chat/completions", {}, into=ChatStream),
+    "chat": lambda shop: shop._stream_events("/chat/completions", {}, into=ChatEventStream),
     "a response": lambda shop: shop._stream_events("/responses", {}, into=ResponseStream),
 }
 

@@ -24,7 +24,7 @@ from kellyapi import (
     TokenLogprob,
     ToolCall,
 )
-from kellyapi.services.chat import write_messages
+from kellyapi.services.chat_messages import write_messages
 from kellyapi.services.openai_chunks import FunctionCallDelta, ToolCallDelta
 from kellyapi.services.openai_completions import TopLogprob
 

@@ -172,6 +172,6 @@ async def test_speech_without_a_byte_is_a_decoding_error() -> None:
 
 async def test_the_service_streams_the_same_as_its_provider() -> None:
     async with Server(HELLO) as server, KellyAPI("key", aerostack=Aerostack("key", base_url=server.url)) as api:
-        async with api.chat_stream("hi") as stream:
+        async with api.chat_stream("hi", provider="aerostack") as stream:
             assert [piece async for piece in stream] == ["Hel", "lo"]
         assert stream.reply == ChatReply(text="Hello", finish_reason="stop", provider="aerostack")

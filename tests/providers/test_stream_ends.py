@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,17 +34,32 @@ COMPLETED = {"type": "response.completed", "response": {"id": "r1", "status": "c
 CHAT_BEGUN = events(chunk("Hel"), chunk("lo"))
 RESPONSE_BEGUN = events(delta("Hel"), delta("lo"))
 
-STREAMS: dict[str, tuple[Callable[[dict[str, Any]], Any], bytes]] = {
-    "skytells chat": (lambda to: Skytells("key", **to).chat.stream("gpt-5", "hi"), CHAT_BEGUN),
-    "skytells responses": (lambda to: Skytells("key", **to).responses.stream("gpt-5", "hi"), RESPONSE_BEGUN),
-    "aerostack chat": (lambda to: Aerostack("key", **to).ai.chat_stream("hi"), CHAT_BEGUN),
+
+def with_kelly_out_of_reach(**to: Any) -> KellyAPI:
+    return KellyAPI("key", "http://127.0.0.1:9", aerostack=Aerostack("key", **to), retry=AT_ONCE)
+
+
+STREAMS: dict[str, tuple[Callable[..., Any], Callable[[Any], Any], bytes]] = {
+    "skytells chat": (partial(Skytells, "key"), lambda it: it.chat.stream("gpt-5", "hi"), CHAT_BEGUN),
+    "skytells responses": (partial(Skytells, "key"), lambda it: it.responses.stream("gpt-5", "hi"), RESPONSE_BEGUN),
+    "aerostack chat": (partial(Aerostack, "key"), lambda it: it.ai.chat_stream("hi"), CHAT_BEGUN),
     "aerostack gateway": (
-        lambda to: Aerostack("key", **to).gateway.chat_stream("api", "hi", consumer="ask_live_1"),
+        partial(Aerostack, "key"),
+        lambda it: it.gateway.chat_stream("api", "hi", consumer="ask_live_1"),
         CHAT_BEGUN,
     ),
-    "the service": (lambda to: KellyAPI(aerostack=Aerostack("key", **to)).chat_stream("hi"), CHAT_BEGUN),
+    "the service": (
+        lambda **to: KellyAPI(skytells=Skytells("key", **to)),
+        lambda it: it.chat_stream("hi"),
+        CHAT_BEGUN,
+    ),
+    "the service, the second provider": (
+        with_kelly_out_of_reach,
+        lambda it: it.chat_stream("hi", fallback=True),
+        CHAT_BEGUN,
+    ),
 }
-"""A function that makes each stream, with the options of its client, and the events of its text."""
+"""A function that makes the client with its options, one that makes the stream, and the events of its text."""
 each = pytest.mark.parametrize("name", STREAMS)
 
 
@@ -58,10 +74,11 @@ def streamed(*parts: bytes) -> bytes:
 @asynccontextmanager
 async def opened(name: str, script: Script, **options: Any) -> AsyncIterator[Any]:
     async with Server(script) as server:
-        stream = STREAMS[name][0]({**at(server.url), **options})
-        yield stream
-        await stream.aclose()
-        await stream._source.connection.transport.close()
+        make_client, make_stream, _ = STREAMS[name]
+        async with make_client(**{**at(server.url), **options}) as client:
+            stream = make_stream(client)
+            yield stream
+            await stream.aclose()
 
 
 # Without the last blank line
@@ -107,7 +124,7 @@ CUT_EVENTS = [
 @each
 @pytest.mark.parametrize("last", CUT_EVENTS)
 async def test_an_event_that_is_cut_does_not_count(name: str, last: bytes) -> None:
-    async with opened(name, streamed(STREAMS[name][1], last)) as stream:
+    async with opened(name, streamed(STREAMS[name][2], last)) as stream:
         with pytest.raises(TransportError, match="broke off") as caught:
             await stream.finish()
         assert caught.value.partial.text == "Hello"
@@ -116,7 +133,7 @@ async def test_an_event_that_is_cut_does_not_count(name: str, last: bytes) -> No
 @each
 async def test_an_error_without_its_last_line_end_is_that_error(name: str) -> None:
     for last in (b'data: {"error": {"message": "busy"}}', b"event: error\ndata: busy\n"):
-        async with opened(name, streamed(STREAMS[name][1], last)) as stream:
+        async with opened(name, streamed(STREAMS[name][2], last)) as stream:
             with pytest.raises(KellyAPIError, match="busy") as caught:
                 await stream.finish()
             assert caught.value.partial.text == "Hello"
@@ -182,7 +199,7 @@ BREAKS: dict[str, Callable[[bytes], Script]] = {
 @each
 @pytest.mark.parametrize("case", BREAKS)
 async def test_an_error_after_text_has_arrived_holds_the_text(name: str, case: str) -> None:
-    async with opened(name, BREAKS[case](STREAMS[name][1])) as stream:
+    async with opened(name, BREAKS[case](STREAMS[name][2])) as stream:
         with pytest.raises(KellyAPIError) as caught:
             await stream.finish()
         assert (caught.value.partial.text, stream.text) == ("Hello", "Hello")
@@ -194,7 +211,7 @@ async def test_an_error_after_text_has_arrived_holds_the_text(name: str, case: s
 @each
 @pytest.mark.parametrize("size", [300, 100_000])
 async def test_a_stream_above_the_limit_holds_the_text_up_to_it(name: str, size: int) -> None:
-    begun = STREAMS[name][1]
+    begun = STREAMS[name][2]
     long = streamed(begun, b": filling\n\n" * 20_000)
     async with opened(name, long, max_response_bytes=size) as stream:
         with pytest.raises(DecodingError, match=f"max_response_bytes={size}") as caught:
@@ -204,7 +221,7 @@ async def test_a_stream_above_the_limit_holds_the_text_up_to_it(name: str, size:
 
 @each
 async def test_a_cancelled_stream_keeps_its_text(name: str) -> None:
-    async with opened(name, pausing(chunked(STREAMS[name][1]))) as stream:
+    async with opened(name, pausing(chunked(STREAMS[name][2]))) as stream:
         task = asyncio.create_task(stream.finish())
         async with asyncio.timeout(10):
             while stream.text != "Hello":  # noqa: ASYNC110  nothing else says how much was read
@@ -224,7 +241,7 @@ async def test_a_broken_chunk_after_text_is_an_error_that_holds_the_text(
 
     async def script(exchange: Exchange) -> None:
         await exchange.read()
-        await exchange.write(chunked(STREAMS[name][1]))
+        await exchange.write(chunked(STREAMS[name][2]))
         await read.wait()
         await exchange.write(b"nonsense\r\n")
         await exchange.left()

@@ -89,7 +89,22 @@ async def test_a_stream_sends_its_request_when_it_is_opened_and_not_before(
             ),
             {"messages": HI, "model": "m", "temperature": 1, "max_tokens": 2, **COUNTED},
         ),
-        (lambda it: it.chat_stream("hi", model="m"), {"messages": HI, "model": "m", **COUNTED}),
+        (
+            lambda it: it.chat_stream("hi", model="m", temperature=1, max_tokens=2, top_p=0.5, tool_choice="none"),
+            {
+                "messages": HI,
+                "model": "m",
+                "temperature": 1,
+                "max_tokens": 2,
+                "top_p": 0.5,
+                "tool_choice": "none",
+                **COUNTED,
+            },
+        ),
+        (
+            lambda it: it.chat_stream([Message("user", "hi")], provider="skytells", max_tokens=2),
+            {"messages": HI, "model": "deepbrain-router", "max_tokens": 2, **COUNTED},
+        ),
     ],
 )
 async def test_parameters_are_sent_under_their_own_names(make: Any, sent: Any) -> None:
@@ -113,7 +128,8 @@ async def test_parameters_are_sent_under_their_own_names(make: Any, sent: Any) -
         (lambda it: it.aerostack.ai.chat_stream([]), ValueError),
         (lambda it: it.aerostack.gateway.chat_stream("", "hi", consumer="c"), ValueError),
         (lambda it: it.chat_stream(""), ValueError),
-        (lambda it: it.chat_stream("hi", provider="kelly"), ValueError),
+        (lambda it: it.chat_stream([]), ValueError),
+        (lambda it: it.chat_stream("hi", provider="kelly", temperature=1), ValueError),
     ],
 )
 async def test_wrong_arguments_are_refused_before_anything_is_sent(make: Any, error: type[Exception]) -> None:
@@ -126,9 +142,9 @@ async def test_unknown_parameters_are_refused_without_a_stream_too() -> None:
         await Skytells("key").chat.create("m", "hi", heat=1)  # type: ignore[call-arg]  # the wrong name is the point
 
 
-async def test_a_provider_that_cannot_stream_gets_no_request() -> None:
-    with pytest.raises(ConfigurationError, match="set AEROSTACK_API_KEY,"):
-        KellyAPI("key").chat_stream("hi")
+async def test_a_provider_that_takes_no_conversation_gets_no_request() -> None:
+    with pytest.raises(ConfigurationError, match="set AEROSTACK_API_KEY or SKYTELLS_API_KEY,"):
+        KellyAPI("key").chat_stream([Message("system", "Be brief."), Message("user", "hi")])
 
 
 # Results of chunks

@@ -142,7 +142,7 @@ async def test_providers_are_tried_in_the_given_order(
     [
         ("kelly", TypeError, "fallback must be True or False or a list of 'kelly', "),
         (1.5, TypeError, "fallback must be True or False or a list of 'kelly', "),
-        (["khaya"], ValueError, "provider='khaya' cannot do this: only kelly or aerostack can"),
+        (["khaya"], ValueError, "provider='khaya' cannot do this: only kelly or aerostack or skytells can"),
     ],
 )
 async def test_a_wrong_order_is_refused_before_anything_is_sent(

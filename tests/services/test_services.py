@@ -23,6 +23,7 @@ from kellyapi import (
     Image,
     KellyAPI,
     Khaya,
+    Message,
     Skytells,
     Speech,
     Transcript,
@@ -32,6 +33,8 @@ from kellyapi import (
 from kellyapi.client import SERVICES
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.kelly import Kelly
+from kellyapi.providers.skytells.inference.chat import ChatResource
+from kellyapi.services.openai_completions import ChatCompletion, Choice
 from kellyapi.services.routing import Service
 
 KEYS = {
@@ -55,12 +58,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     def note(owner: type[Any], name: str, provider: str) -> None:
         parameters = signature(getattr(owner, name))
 
-        async def method(*given: Any, **named: Any) -> ChatReply:
+        async def method(*given: Any, **named: Any) -> ChatReply | ChatCompletion:
             arguments = parameters.bind(*given, **named).arguments
             del arguments["self"]
             defaults = {each.name: each.default for each in parameters.parameters.values()}
             calls.append((provider, {each: value for each, value in arguments.items() if value != defaults[each]}))
-            return ChatReply(text="", provider=provider)
+            reply = ChatReply(text="", provider=provider)
+            return reply if owner is not ChatResource else ChatCompletion(choices=(Choice(reply.message),))
 
         monkeypatch.setattr(owner, name, method)
 
@@ -79,6 +83,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         note(Khaya, name, "khaya")
     note(Skytells, "generate_image", "skytells")
     note(AI, "chat", "aerostack")
+    note(ChatResource, "create", "skytells")
     return calls
 
 
@@ -87,6 +92,10 @@ ALL = ("kelly", "khaya", "skytells", "aerostack")
 
 TWI = {"language": "twi"}
 SPEECH = {**TWI, "voice": "female", "format": "mp3"}
+SAMPLING = {"temperature": 0.5, "max_tokens": 9, "top_p": 0.1, "tools": [{}], "tool_choice": "none"}
+BRIEF, HI = Message("system", "Be brief."), Message("user", "hi")
+BRIEF_SENT, HI_SENT = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}
+ROUTER = "deepbrain-router"
 SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
 
 
@@ -133,6 +142,24 @@ SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
             {"messages": "x", "model": "m"},
         ),
         (["aerostack"], "chat", {"prompt": "x"}, "aerostack", {"messages": "x"}),
+        (ALL, "chat", {"prompt": "x", **SAMPLING}, "aerostack", {"messages": "x", **SAMPLING}),
+        (ALL, "chat", {"prompt": [HI]}, "kelly", {"prompt": "hi"}),
+        (ALL, "chat", {"prompt": [{**HI_SENT, "name": "a"}]}, "aerostack", {"messages": [{**HI_SENT, "name": "a"}]}),
+        (ALL, "chat", {"prompt": iter([BRIEF, HI])}, "aerostack", {"messages": [BRIEF_SENT, HI_SENT]}),
+        (
+            ["kelly", "skytells"],
+            "chat",
+            {"prompt": [BRIEF, HI]},
+            "skytells",
+            {"model": ROUTER, "messages": [BRIEF_SENT, HI_SENT]},
+        ),
+        (
+            ["skytells"],
+            "chat",
+            {"prompt": "x", "model": "m", **SAMPLING},
+            "skytells",
+            {"model": "m", "messages": "x", "parameters": SAMPLING},
+        ),
     ],
 )
 async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
@@ -159,7 +186,12 @@ async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
         (ALL, "synthesize", ["x"], {"provider": "kelly", "format": "mp3"}, "kelly has no format"),
         (ALL, "generate_image", ["x"], {"provider": "skytells", "width": 8}, "skytells has no width"),
         (ALL, "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
-        ([], "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
+        ([], "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character: only kelly can"),
+        (ALL, "chat", [[BRIEF, HI]], {"provider": "kelly"}, "kelly has no messages: only aerostack or skytells can do"),
+        (ALL, "chat", [[BRIEF]], {"character": "c"}, "kelly has no messages; aerostack has no character; skytells"),
+        (ALL, "chat", ["x"], {"provider": "kelly", "top_p": 1}, "kelly has no top_p: only aerostack or skytells can"),
+        (ALL, "chat", [[]], {}, "prompt must not be empty"),
+        (ALL, "chat", [[Message("user", " ")]], {}, "last of the prompt is empty"),
     ],
 )
 async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_value_error(
@@ -183,7 +215,7 @@ async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_valu
         (["skytells"], "generate_image", ["x"], {"width": 8}, "KELLYAI_API_KEY"),
         (["kelly"], "generate_image", ["x"], {"provider": "skytells"}, "SKYTELLS_API_KEY"),
         (["aerostack"], "chat", ["x"], {"character": "c"}, "KELLYAI_API_KEY"),
-        ([], "chat", ["x"], {}, "KELLYAI_API_KEY or AEROSTACK_API_KEY"),
+        ([], "chat", ["x"], {}, "KELLYAI_API_KEY or AEROSTACK_API_KEY or SKYTELLS_API_KEY"),
     ],
 )
 async def test_without_a_key_the_error_names_the_variables_and_the_sandbox(
@@ -209,9 +241,14 @@ def test_the_list_of_services_is_complete() -> None:
     assert {service.name: service for service in SERVICES} == found
 
 
+NAMES_IN_ROUTES = {"chat": {"messages"}, "chat_stream": {"messages"}}
+"""What the routes call a `prompt` that is more than one message of the user."""
+
+
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_the_routes_of_a_service_accept_exactly_its_arguments(service: Service[Any, Any]) -> None:
     offered = set(signature(getattr(KellyAPI, service.name)).parameters) - {"self", "provider", "fallback"}
+    offered |= NAMES_IN_ROUTES.get(service.name, set())
     for route in service.routes:
         assert route.provider in PROVIDERS
         assert set(route.accepts) <= offered

@@ -11,7 +11,8 @@ from ..._core.extra_fields import ExtraFields
 from ..._core.resource import Resource, drop_none
 from ..._data.arguments import Count, NotBlank, NotNegative, Share
 from ..._data.decoding import Shape
-from ...services.chat import ChatReply, ChatStream, Messages, to_reply, write_messages
+from ...services.chat_messages import Messages, write_messages
+from ...services.chat_replies import ChatEventStream, ChatReply, ChatStream, to_reply
 from ...services.openai_completions import ChatCompletion
 
 
@@ -94,7 +95,7 @@ class AI(Resource):
             tool_choice=tool_choice,
         )
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
-        return self._stream_events("/ai/chat", data, into=ChatStream, extra=extra)
+        return self._stream_events("/ai/chat", data, into=ChatEventStream, extra=extra)
 
 
 @frozen(kw_only=True)

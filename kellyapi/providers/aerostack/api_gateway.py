@@ -17,7 +17,8 @@ from ..._data.arguments import Count, NotBlank, NotNegative
 from ..._data.decoding import Shape, json_name
 from ..._data.result import Result
 from ...errors import StatusError
-from ...services.chat import ChatStream, Messages, write_messages
+from ...services.chat_messages import Messages, write_messages
+from ...services.chat_replies import ChatEventStream, ChatStream
 from ...services.openai_completions import ChatCompletion
 from .response_types import whole_number
 
@@ -154,7 +155,7 @@ class Gateway(Resource):
         data = {"messages": write_messages(messages), **options, "stream_options": {"include_usage": True}}
         request = partial(_ChatRequest, gateway=self, api=api)
         path = encode_path(_IN_SPECIFICATION.chat, api)
-        return self._stream_events(path, data, into=ChatStream, bearer=consumer, extra=extra, request=request)
+        return self._stream_events(path, data, into=ChatEventStream, bearer=consumer, extra=extra, request=request)
 
     async def wallet(self, api: NotBlank, *, consumer: Key) -> Wallet:
         """Return the balance of a consumer for an API of the gateway, named by its slug."""

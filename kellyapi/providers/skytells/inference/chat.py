@@ -7,7 +7,8 @@ from typing import Any, Unpack
 from ...._core.extra_fields import take_extra
 from ...._core.resource import Resource, drop_none
 from ...._data.arguments import NotBlank
-from ....services.chat import ChatStream, Messages, write_messages
+from ....services.chat_messages import Messages, write_messages
+from ....services.chat_replies import ChatEventStream, ChatStream
 from ....services.openai_completions import ChatCompletion
 from .parameters import ChatParameters
 
@@ -51,7 +52,7 @@ class ChatResource(Resource):
         """
         extra = take_extra(parameters)
         data = {**_chat_body(model, messages, parameters), "stream_options": {"include_usage": True}}
-        return self._stream_events("/chat/completions", data, into=ChatStream, extra=extra)
+        return self._stream_events("/chat/completions", data, into=ChatEventStream, extra=extra)
 
 
 def _chat_body(model: NotBlank, messages: Messages, parameters: ChatParameters) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from attrs import asdict, field, frozen
 
 from ...._data.arguments import NotBlank
 from ...._data.result import Result
-from ....services.chat import Message, check_written, write_message
+from ....services.chat_messages import Message, check_written, write_message
 from ....services.openai_completions import Annotation, CompletionMessage, FilterResult, TokenLogprob, json_text
 
 
