@@ -21,6 +21,8 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from ._core.options import Options as Options
     from ._core.retry import NO_RETRY as NO_RETRY
     from ._core.retry import RetryPolicy as RetryPolicy
+    from ._core.run_many import ManyResults as ManyResults
+    from ._core.run_many import run_many as run_many
     from ._core.streams import ByteStream as ByteStream
     from ._core.streams import JSONEventStream as JSONEventStream
     from ._data.base64_text import Base64 as Base64
@@ -144,6 +146,7 @@ _MODULES = {
     "_core.messages": "NO_TIMEOUT PreparedRequest Response Timeout",
     "_core.options": "Options",
     "_core.retry": "NO_RETRY RetryPolicy",
+    "_core.run_many": "ManyResults run_many",
     "_core.streams": "ByteStream JSONEventStream",
     "_data.base64_text": "Base64",
     "_data.files": "check_path save_file",

@@ -66,7 +66,9 @@ class KellyAPIError(Exception):
         self.prediction = prediction
         """The last known state of the prediction that the call was about, if any: it may still run."""
         self.partial: Any = None
-        """What had arrived of a stream that failed: a `ChatCompletion`, a `ModelResponse`, or the number of bytes."""
+        """What had arrived of a stream that failed: a `ChatCompletion`, a `ModelResponse`, or the number of bytes. Of
+        `run_many`: the results and errors that were not received, in order.
+        """
         self.outcome_unknown = False
         """True if the call may have been carried out and billed although it failed."""
 

@@ -21,8 +21,9 @@ _FOR_EVER = 1.0
 class FakeClockLoop(asyncio.SelectorEventLoop):
     """Advances its clock instead of waiting. A loop waits in only one call, `select` of its selector."""
 
-    def __init__(self) -> None:
+    def __init__(self, moment: float = _A_MOMENT) -> None:
         self.now = 1000.0
+        self.moment = moment
         self.threads = 0
         super().__init__(_FakeClockSelector(self))
 
@@ -54,7 +55,7 @@ class _FakeClockSelector(selectors.DefaultSelector):
             return super().select(0)
         if self._loop.threads:
             return super().select(None)
-        found = super().select(_A_MOMENT if timeout is not None else _FOR_EVER)
+        found = super().select(self._loop.moment if timeout is not None else _FOR_EVER)
         if not found and timeout is None:
             raise RuntimeError("nothing will ever happen")
         if not found:
@@ -62,7 +63,7 @@ class _FakeClockSelector(selectors.DefaultSelector):
         return found
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in its own loop, whose clock begins at 1000."""
-    with asyncio.Runner(loop_factory=FakeClockLoop) as runner:
+def run(main: Coroutine[Any, Any, T], *, moment: float = _A_MOMENT) -> T:
+    """Run a coroutine in its own loop, whose clock begins at 1000. Without sockets the moment can be 0."""
+    with asyncio.Runner(loop_factory=lambda: FakeClockLoop(moment)) as runner:
         return runner.run(main)

@@ -20,8 +20,10 @@ from kellyapi import (
     JSONEventStream,
     Kelly,
     KellyAPI,
+    KellyAPIError,
     Khaya,
     Logprobs,
+    ManyResults,
     Message,
     Prediction,
     ProviderName,
@@ -32,6 +34,7 @@ from kellyapi import (
     Speech,
     ToolCall,
     Translation,
+    run_many,
 )
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.aerostack.cache import Cache
@@ -48,6 +51,15 @@ async def providers_are_named_by_literals(api: KellyAPI, name: ProviderName) -> 
     await api.chat(result.text, provider=name)
     await api.translate("a", "en-tw", provider="openai")  # type: ignore[arg-type]  # it is no provider
     await api.translate("a", "en-tw", fallback=("khaya", "openai"))  # type: ignore[arg-type]  # nor here
+
+
+async def many_calls_have_the_type_of_one(api: KellyAPI, texts: list[str], rows: AsyncIterator[str]) -> None:
+    done: tuple[Translation | KellyAPIError, ...] = await run_many(lambda text: api.translate(text, "en-tw"), texts)
+    many: ManyResults[Speech] = run_many(api.synthesize, rows, window=4, on_progress=print)
+    async for speech in many:
+        if not isinstance(speech, KellyAPIError):
+            print(speech.audio, done)
+    run_many(len, texts)  # type: ignore[arg-type]  # it is not async
 
 
 def clients_are_attributes(api: KellyAPI) -> tuple[Kelly, Khaya, Skytells]:

@@ -81,7 +81,7 @@ def hide_signature(
 ) -> tuple[str, None] | None:
     """Show no constructor of results, streams and errors, which users do not create."""
     streams = (kellyapi.ByteStream, kellyapi.JSONEventStream)
-    ours = (kellyapi.Result, kellyapi.KellyAPIError, *streams)
+    ours = (kellyapi.Result, kellyapi.KellyAPIError, kellyapi.ManyResults, *streams)
     return ("", None) if inspect.isclass(value) and issubclass(value, ours) else None
 
 

@@ -424,7 +424,7 @@ def _collection(base: type[Any], item: _Kind) -> _Kind:
                 return error
         return None
 
-    reads_iterators = issubclass(Iterator, base)
+    reads_iterators = issubclass(Iterator, base) and item is not _SIMPLE[Any]  # otherwise there is nothing to check
     right = f"a list of {item.plural}"
     return _Kind(right, find_error, plural=right, reads_iterators=reads_iterators)
 
