@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import math
 import os
-from collections.abc import Collection
-from typing import NoReturn
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 COMMON_OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 """Options that may stand before or after the command. Each command lists the ones that it accepts."""
@@ -22,12 +22,47 @@ DEFAULTS = {
 }
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps the paragraphs of descriptions and epilogs, and keeps lines that are indented."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        fill = super()._fill_text
+        paragraphs = text.strip("\n").split("\n\n")
+        return "\n\n".join(each if "\n  " in f"\n{each}" else fill(each, width, indent) for each in paragraphs)
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that raises `ValueError` instead of ending the program."""
 
     def error(self, message: str) -> NoReturn:
         """Raise an error that names the help page."""
         raise ValueError(f"{message} (see {self.prog} --help)")
+
+
+def add_command(
+    commands: argparse._SubParsersAction[Any],
+    name: str,
+    help: str,
+    options: Collection[str],
+    examples: Sequence[str],
+) -> argparse.ArgumentParser:
+    """Add a command or an action, with the common options that it takes, and return its parser."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help}.",
+        epilog=describe_examples(examples),
+        allow_abbrev=False,
+        formatter_class=HelpFormatter,
+    )
+    parser.set_defaults(takes=options)
+    add_common_options(parser, options)
+    return parser
+
+
+def describe_examples(examples: Sequence[str]) -> str:
+    """Return the part of a help page that shows examples."""
+    return "\n".join(("Examples:", *(f"  {example}" for example in examples)))
 
 
 def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] = COMMON_OPTIONS) -> None:
@@ -44,7 +79,7 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "-o",
         "--output",
         metavar="FILE",
-        help="write the result to a file (demo and predictions: into a folder)",
+        help="write the result to a file (demo, predictions and several inputs: into a folder)",
     )
     add("force", "--force", action="store_true", help="overwrite files that exist")
     add("provider", "--provider", metavar="NAME", help="the provider: khaya, kelly, skytells or aerostack")
@@ -57,6 +92,11 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "run and predictions follow, how long to wait: by default 900",
     )
     add("sandbox", "--sandbox", action="store_true", help="use a sandbox that is started for this one command")
+
+
+def add_words(parser: argparse.ArgumentParser, metavar: str, help: str) -> None:
+    """Add one or more inputs as `arguments.words`. A positional argument `last` that follows is put at their end."""
+    parser.add_argument("words", nargs="+", metavar=metavar, help=help)
 
 
 def add_interval(parser: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import AttrsInstance, asdict
@@ -10,6 +10,7 @@ from attrs import AttrsInstance, asdict
 from kellyapi import (
     ChatReply,
     ConfigurationError,
+    Description,
     Image,
     KellyAPIError,
     Prediction,
@@ -20,7 +21,7 @@ from kellyapi import (
     Translation,
 )
 
-ServiceResult = Translation | Transcript | Speech | Image | ChatReply
+ServiceResult = Translation | Transcript | Speech | Image | Description | ChatReply
 
 _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
@@ -28,6 +29,11 @@ _CONTROLS = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(1
 def printable(text: str) -> str:
     """Replace the control characters of a text, which could change the state of the terminal."""
     return text.translate(_CONTROLS)
+
+
+def clip(text: str, most: int = 60) -> str:
+    """Shorten a text for a message."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def format_amount(number: float) -> str:
@@ -70,9 +76,16 @@ def result_facts(result: ServiceResult) -> str:
             known = (result.duration and f"{result.duration:.1f} s", rate, result.mime)
         case Image():
             known = (result.width and f"{result.width} × {result.height} pixels", result.mime)
-        case _:
+        case ChatReply():
             known = (result.model,)
+        case Description():
+            known = ()
     return " · ".join(str(fact) for fact in (*known, result.provider) if fact)
+
+
+def vector_line(vector: Sequence[float]) -> str:
+    """Format a vector as one line of numbers, separated by tabs."""
+    return "\t".join(map(repr, vector))
 
 
 def prediction_id(prediction: Prediction | str) -> str:

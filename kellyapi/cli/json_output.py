@@ -11,7 +11,7 @@ from typing import TextIO
 
 from attrs import asdict
 
-from kellyapi import Prediction, PredictionPage, SkytellsModel, __version__
+from kellyapi import Embeddings, Prediction, PredictionPage, SkytellsModel, __version__
 
 from .demo_steps import FinishedStep
 from .doctor.findings import Finding, count_problems
@@ -31,10 +31,25 @@ class JsonOutput:
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Print the fields of the result, without its bytes, the path and the warning."""
-        fields = plain_fields(result)
-        computed = {name: getattr(result, name) for name in _COMPUTED if hasattr(result, name)}
-        saved = {name: str(value) for name, value in {"path": path, "warning": warning}.items() if value}
-        self._print({**fields, **computed, **saved})
+        self._print(_result_fields(result, path, warning))
+
+    def input_result(self, name: str, result: ServiceResult, path: Path | None) -> None:
+        """Print one line: the input, and the fields of its result."""
+        _print_value({"input": name, **_result_fields(result, path)}, sys.stdout)
+
+    def input_failed(self, name: str, error: Exception) -> None:
+        """Print the error, with the input, on standard error."""
+        _print_error_object({"input": name, **_error_fields(error)})
+
+    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
+        """Print one line for each text: the text and its vector."""
+        saved = {"path": str(path)} if path else {}
+        for text, vector in zip(texts, found.vectors, strict=True):
+            _print_value({"input": text, "vector": vector, "model": found.model, **saved}, sys.stdout)
+
+    def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Print an array with an object for each row."""
+        self._print([dict(zip(head, row, strict=True)) for row in rows])
 
     def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
         """Print the addresses."""
@@ -96,12 +111,22 @@ class _NoProgress:
     def show_bytes(self, received: int, total: int | None) -> None: ...
 
 
+def _result_fields(result: ServiceResult, path: Path | None, warning: str | None = None) -> dict[str, object]:
+    computed = {name: getattr(result, name) for name in _COMPUTED if hasattr(result, name)}
+    saved = {name: str(value) for name, value in {"path": path, "warning": warning}.items() if value}
+    return {**plain_fields(result), **computed, **saved}
+
+
 def print_json_error(error: Exception) -> None:
     """Print an error as one JSON value on standard error."""
+    _print_error_object(_error_fields(error))
+
+
+def _error_fields(error: Exception) -> dict[str, object]:
     found = {name: getattr(error, name, None) for name in _ERROR_FIELDS}
     found["prediction"] = getattr(getattr(error, "prediction", None), "id", None)
     fields = {name: value for name, value in found.items() if value is not None}
-    _print_error_object({"type": type(error).__name__, "message": error_message(error), **fields})
+    return {"type": type(error).__name__, "message": error_message(error), **fields}
 
 
 def _print_error_object(error: dict[str, object]) -> None:

@@ -9,19 +9,37 @@ from __future__ import annotations
 import argparse
 import errno
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.util import find_spec
+from itertools import chain, starmap
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 import kellyapi
 
-from .arguments import COMMON_OPTIONS, DEFAULTS, Parser, add_common_options
+from .arguments import (
+    COMMON_OPTIONS,
+    DEFAULTS,
+    HelpFormatter,
+    Parser,
+    add_command,
+    add_common_options,
+    describe_examples,
+)
 from .commands import (
     chat,
+    code,
+    completion,
+    cutout,
     demo,
+    describe,
     doctor,
+    edit,
+    embed,
     image,
+    languages,
     models,
+    notes,
     predictions,
     request,
     run,
@@ -29,6 +47,8 @@ from .commands import (
     synthesize,
     transcribe,
     translate,
+    upscale,
+    voices,
 )
 from .streams import prepared_streams
 
@@ -36,6 +56,7 @@ if TYPE_CHECKING:
     from .output import Output
 
 _ABOUT = "Kelly AI, Khaya / GhanaNLP, Skytells and Aerostack from a shell."
+_EXAMPLES = ('kellyapi --sandbox translate "Good morning" en-tw', "kellyapi demo")
 _EPILOG = """\
 Keys come from KELLYAI_API_KEY, KHAYA_API_KEY, SKYTELLS_API_KEY and AEROSTACK_API_KEY. With --sandbox a local server
 answers, which needs no key and no network.
@@ -44,12 +65,21 @@ Exit codes: 0 done; 1 failed, or the reader of the output has ended; 2 wrong arg
 cannot be used; 130 interrupted.
 """
 _PRINTING = frozenset(
-    {"translate", "transcribe", "chat", "run", "predictions list", "predictions get", "predictions follow"}
-    | {"models list", "models show", "request", "doctor"}
+    {"translate", "transcribe", "chat", "describe", "embed", "languages", "voices", "run"}
+    | {"predictions list", "predictions get", "predictions follow", "models list", "models show"}
+    | {"request", "doctor", "completion"}
 )
 """Commands whose result is lost without standard output, unless it goes to a file."""
-_COMMANDS = (demo, sandbox, translate, transcribe, synthesize, image, chat, run, predictions, models, request, doctor)
-_WITHOUT_RICH = frozenset({"doctor"})
+_GROUPS = {
+    "texts": (translate, chat, embed, languages),
+    "speech": (transcribe, synthesize, voices),
+    "images": (image, edit, describe, upscale, cutout, notes, code),
+    "predictions and models of Skytells": (run, predictions, models),
+    "this machine": (demo, sandbox, doctor, completion),
+    "anything else": (request,),
+}
+"""The commands, in the order of the help."""
+_WITHOUT_RICH = frozenset({"doctor", "completion"})
 """Commands that print plain text where rich is missing."""
 
 
@@ -66,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str], closed: Collection[str]) -> int:
     arguments, code = argparse.Namespace(**DEFAULTS), 0
     try:
-        parser = _make_parser()
+        parser = make_parser()
         arguments = _parse(parser, words)
         if arguments.command is None:
             parser.print_help()
@@ -87,26 +117,44 @@ def _run(words: list[str], closed: Collection[str]) -> int:
     return code
 
 
-def _make_parser() -> Parser:
-    parser = Parser(prog="kellyapi", description=_ABOUT, epilog=_EPILOG, allow_abbrev=False)
+def make_parser() -> Parser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="kellyapi",
+        usage="%(prog)s [OPTIONS] COMMAND …",
+        description="\n\n".join((_ABOUT, *starmap(_describe_group, _GROUPS.items()))),
+        epilog=f"{_EPILOG}\n{describe_examples(_EXAMPLES)}",
+        allow_abbrev=False,
+        formatter_class=HelpFormatter,
+    )
     parser.add_argument("--version", action="version", version=f"kellyapi {kellyapi.__version__}")
     add_common_options(parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", parser_class=Parser)
-    for command in _COMMANDS:
-        name = command.__name__.rpartition(".")[2]
-        one = commands.add_parser(name, help=command.HELP, description=f"{command.HELP}.", allow_abbrev=False)
-        one.set_defaults(run=command.run, takes=command.OPTIONS)
-        add_common_options(one, command.OPTIONS)
+    # The description has the commands in their groups.
+    commands = parser.add_subparsers(dest="command", prog="kellyapi", parser_class=Parser, help=argparse.SUPPRESS)
+    for command in chain.from_iterable(_GROUPS.values()):
+        one = add_command(commands, _name(command), command.HELP, command.OPTIONS, command.EXAMPLES)
+        one.set_defaults(run=command.run)
         command.add_arguments(one)
     return parser
 
 
+def _describe_group(title: str, commands: Iterable[ModuleType]) -> str:
+    return "\n".join((f"{title}:", *(f"  {_name(command):13}{command.HELP}" for command in commands)))
+
+
+def _name(command: ModuleType) -> str:
+    return command.__name__.rpartition(".")[2]
+
+
 def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
-    arguments, left = parser.parse_known_args(words, argparse.Namespace(**DEFAULTS))
-    # Before Python 3.13 argparse does not see PAIR if an option stands between TEXT and PAIR:
+    arguments, left = parser.parse_known_args(words, argparse.Namespace(**DEFAULTS, parser=parser))
+    # If an option stands between positional arguments, argparse leaves those after it behind:
     # https://github.com/python/cpython/issues/59317
-    if len(left) == 1 and getattr(arguments, "pair", "") is None and not left[0].startswith("-"):
-        arguments.pair = left.pop()
+    if hasattr(arguments, "words"):
+        last = getattr(arguments, "last", None)
+        arguments.words = [*arguments.words, *([] if last is None else [last])]
+        if not any(word.startswith("-") and word != "-" for word in left):
+            arguments.words, left = [*arguments.words, *left], []
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     for name in COMMON_OPTIONS if arguments.command else ():

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from kellyapi import Prediction, PredictionPage, SkytellsModel
+    from kellyapi import Embeddings, Prediction, PredictionPage, SkytellsModel
 
     from .demo_steps import FinishedStep
     from .doctor.findings import Finding
@@ -43,6 +43,18 @@ class Output(ReportOutput, Protocol):
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Show the result of a service, and the file that holds it."""
+
+    def input_result(self, name: str, result: ServiceResult, path: Path | None) -> None:
+        """Show the result of one of several inputs, and the file that holds it."""
+
+    def input_failed(self, name: str, error: Exception) -> None:
+        """Show why one of several inputs has no result."""
+
+    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
+        """Show the vectors of texts, and the file that holds them."""
+
+    def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Show rows of texts."""
 
     def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
         """Show where a sandbox listens."""

@@ -7,7 +7,8 @@ import errno
 import io
 import os
 from argparse import Namespace
-from itertools import count
+from collections.abc import Callable
+from itertools import chain, count
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -30,6 +31,7 @@ _ENDINGS = {
     "image/bmp": (".bmp",),
     "image/tiff": (".tif", ".tiff"),
     "image/avif": (".avif",),
+    "text/plain": (".txt",),
 }
 """The endings that say what a file holds, by media type. The first one is ours."""
 _MEANINGS = {ending: mime for mime, endings in _ENDINGS.items() for ending in endings}
@@ -44,6 +46,18 @@ class SavedFile:
     path: Path
     warning: str | None = None
     """Why its name is not the one that was given."""
+
+
+def check_output(arguments: Namespace, *, media: bool = False, several: bool) -> None:
+    """Raise an error if the output file, or for several inputs the output folder, cannot be used."""
+    if not several:
+        check_output_file(arguments, media=media)
+    elif arguments.output == STANDARD_STREAM and media:
+        raise ValueError("several files cannot share standard output: give a folder with -o")
+    elif arguments.output != STANDARD_STREAM:
+        check_output_folder(arguments)
+        if media and arguments.output is None:
+            check_path(".", folder=True)
 
 
 def check_output_file(arguments: Namespace, *, media: bool = False) -> None:
@@ -78,6 +92,28 @@ def check_output_folder(arguments: Namespace) -> None:
         arguments.output = str(check_path(arguments.output, folder=True))
 
 
+class ResultFolder:
+    """The folder of the results of several inputs: no result takes the name of another one of the same command."""
+
+    def __init__(self, arguments: Namespace) -> None:
+        self.keeps_text = arguments.output not in (None, STANDARD_STREAM)
+        """Whether texts go to files too."""
+        self._folder = Path(arguments.output) if self.keeps_text else Path()
+        self._force: bool = arguments.force
+        self._taken: set[Path] = set()
+
+    def find_path(self, name: str, mime: str) -> Path:
+        """Return the path for a result, with a number if the name is taken; `--force` overwrites older files."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+
+        def is_taken(path: Path) -> bool:
+            return path in self._taken or (not self._force and os.path.lexists(path))
+
+        path = numbered_path(self._folder / f"{name}{ending_of(mime)}", is_taken)
+        self._taken.add(path)
+        return path
+
+
 async def save_media(result: Speech | Image, arguments: Namespace, default_name: str) -> SavedFile:
     """Save audio or an image under a name whose ending is true.
 
@@ -108,10 +144,13 @@ def ending_of(mime: str) -> str:
 
 def free_path(path: Path) -> Path:
     """Return a path that no file has, with a number if needed."""
-    if not os.path.lexists(path):
-        return path
+    return numbered_path(path, os.path.lexists)
+
+
+def numbered_path(path: Path, is_taken: Callable[[Path], bool]) -> Path:
+    """Return a path that is not taken, with a number if needed."""
     numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
-    return next(each for each in numbered if not os.path.lexists(each))
+    return next(each for each in chain((path,), numbered) if not is_taken(each))
 
 
 def _convert(data: bytes, mime: str) -> bytes | None:

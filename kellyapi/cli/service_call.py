@@ -1,4 +1,4 @@
-"""What the commands of services share: read standard input, call the service, and show or save the result."""
+"""What the commands of services share: call the service for one input or for several, and show or save the results."""
 
 from __future__ import annotations
 
@@ -6,14 +6,31 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import TypeVar
 
-from kellyapi import PROVIDERS, Image, KellyAPI, Options, Speech, Timeout, save_file
+from kellyapi import (
+    PROVIDERS,
+    AuthenticationError,
+    ConfigurationError,
+    Image,
+    KellyAPI,
+    KellyAPIError,
+    Options,
+    PaymentRequiredError,
+    Speech,
+    Timeout,
+    save_file,
+)
 
-from .arguments import utf8
-from .formatting import ServiceResult, result_text
+from .formatting import ServiceResult, result_text, shell_remedy
+from .inputs import Input, Inputs
+from .inputs import read_text as read_text  # chat imports it from here
 from .output import Output
-from .output_files import STANDARD_STREAM, save_media
+from .output_files import STANDARD_STREAM, ResultFolder, save_media
+
+T = TypeVar("T")
 
 
 def check_provider(name: str, argument: str) -> None:
@@ -40,14 +57,33 @@ def call_service(
     asyncio.run(_call(arguments, output, call, media_name))
 
 
+def call_for_each(
+    arguments: Namespace,
+    output: Output,
+    inputs: Inputs[T],
+    call: Callable[[KellyAPI, T], Awaitable[ServiceResult]],
+) -> int:
+    """Call a service for each input, and show or save the results in the order of the inputs.
+
+    If several inputs were given, one that fails is reported, and the others continue.
+
+    Returns:
+        The exit code: 1 if an input failed.
+    """
+    if inputs.several:
+        return asyncio.run(_call_for_each(arguments, output, inputs, call))
+    (one,) = inputs.items
+    call_service(arguments, output, lambda api: call(api, one.value), media_name=one.result_name)
+    return 0
+
+
 async def _call(
     arguments: Namespace,
     output: Output,
     call: Callable[[KellyAPI], Awaitable[ServiceResult]],
     media_name: str | None,
 ) -> None:
-    options = call_options(arguments)
-    async with KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options) as api:
+    async with open_api(arguments) as api:
         with output.spinner(arguments.command):
             result = await call(api)
     for warning in getattr(result, "warnings", ()):
@@ -61,8 +97,50 @@ async def _call(
     elif arguments.output in (None, STANDARD_STREAM):
         output.service_result(result, None)
     else:
-        path = await save_file(arguments.output, f"{result_text(result)}\n".encode(errors="replace"))
+        path = await save_file(arguments.output, _text_file(result))
         output.service_result(result, path)
+
+
+async def _call_for_each(
+    arguments: Namespace,
+    output: Output,
+    inputs: Inputs[T],
+    call: Callable[[KellyAPI, T], Awaitable[ServiceResult]],
+) -> int:
+    folder = ResultFolder(arguments)
+    failed = False
+    async with open_api(arguments) as api:
+        for place, one in enumerate(inputs.items, 1):
+            try:
+                with output.spinner(f"{arguments.command} {place} of {len(inputs.items)}"):
+                    result = await call(api, one.value)
+                await _show_one(one, result, output, folder)
+            except (AuthenticationError, ConfigurationError, PaymentRequiredError):
+                raise  # the others would fail as well
+            except (KellyAPIError, OSError, ValueError) as error:
+                failed = True
+                if isinstance(error, KellyAPIError):
+                    error.remedy = shell_remedy(error)
+                output.input_failed(one.name, error)
+    return 1 if failed else 0
+
+
+async def _show_one(one: Input[T], result: ServiceResult, output: Output, folder: ResultFolder) -> None:
+    """Print the result of one of several inputs, or save it in the folder."""
+    for warning in getattr(result, "warnings", ()):
+        output.note(f"warning: {one.name}: {warning}")
+    path: Path | None = None
+    if isinstance(result, (Speech, Image)):
+        path = await result.save(folder.find_path(one.result_name, result.mime))
+    elif folder.keeps_text:
+        path = await save_file(folder.find_path(one.result_name, "text/plain"), _text_file(result))
+    output.input_result(one.name, result, path)
+
+
+def open_api(arguments: Namespace) -> AbstractAsyncContextManager[KellyAPI]:
+    """Return a client of the providers, or of a sandbox with `--sandbox`."""
+    options = call_options(arguments)
+    return KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options)
 
 
 def call_options(arguments: Namespace) -> Options:
@@ -74,19 +152,5 @@ def call_options(arguments: Namespace) -> Options:
     return {"timeout": Timeout(total=arguments.timeout)}
 
 
-# Both functions are called before the event loop starts: inside the loop Ctrl-C would not end a read.
-
-
-def read_text(text: str) -> str:
-    """Return a text of the command line, or the text of standard input if it is `-`."""
-    if text != STANDARD_STREAM:
-        return utf8(text)
-    try:
-        return sys.stdin.buffer.read().decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise ValueError("standard input is not UTF-8 text") from None
-
-
-def read_file(name: str) -> bytes | Path:
-    """Return the path of a file of the command line, or the bytes of standard input if it is `-`."""
-    return sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name)
+def _text_file(result: ServiceResult) -> bytes:
+    return f"{result_text(result)}\n".encode(errors="replace")

@@ -22,12 +22,13 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from kellyapi import PROVIDERS, Prediction, PredictionPage, SkytellsModel, Transcript
+from kellyapi import PROVIDERS, Embeddings, Prediction, PredictionPage, SkytellsModel, Transcript
 
 from .demo_steps import FinishedStep
 from .doctor.findings import Finding, State, report_lines
 from .formatting import (
     ServiceResult,
+    clip,
     error_message,
     format_amount,
     has_ended,
@@ -39,6 +40,7 @@ from .formatting import (
     result_facts,
     result_text,
     timed_rows,
+    vector_line,
 )
 from .output import ProgressDisplay
 
@@ -72,6 +74,36 @@ class TerminalOutput:
             for start, end, said in timed_rows(result):
                 table.add_row(start, end, Text(printable(said)))
             self._out.print(table)
+
+    def input_result(self, name: str, result: ServiceResult, path: Path | None) -> None:
+        """Print one line: the path, or the text. A transcript with times has a line for each, with the input."""
+        if path is None and isinstance(result, Transcript) and (result.words or result.segments):
+            for row in timed_rows(result):
+                print("\t".join(map(_one_line, (name, *row))))
+        else:
+            print(path or _one_line(str(result)), flush=True)
+
+    def input_failed(self, name: str, error: Exception) -> None:
+        """Print one red line on standard error."""
+        print_terminal_error(error, name)
+
+    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
+        """Print the path, or a line of numbers for each text; on a terminal their beginnings in a table."""
+        if path is not None:
+            self._line(Text(str(path), "bold"))
+        elif self._out.is_terminal:
+            rows = [
+                (clip(text, 40), str(len(vector)), ", ".join(f"{number:.4f}" for number in vector[:4]) + ", …")
+                for text, vector in zip(texts, found.vectors, strict=True)
+            ]
+            self._rows(("Text", "Numbers", "Vector"), rows, found.model)
+        else:
+            for vector in found.vectors:
+                print(vector_line(vector))
+
+    def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+        """Print a table; in a pipe, columns separated by tabs."""
+        self._rows(tuple(name.capitalize() for name in head), rows)
 
     def sandbox_started(self, url: str, urls: Mapping[str, str]) -> None:
         """Print the address, and the shell commands that point clients to it."""
@@ -239,9 +271,9 @@ def _progress_bar(console: Console, what: str) -> Iterator[ProgressDisplay]:
         yield _ProgressBar(progress, escape(what))
 
 
-def print_terminal_error(error: Exception) -> None:
-    """Print an error as one red line on standard error."""
-    line = "error: " + printable(" ".join(error_message(error).split()))
+def print_terminal_error(error: Exception, input: str | None = None) -> None:
+    """Print an error as one red line on standard error, with the input that it belongs to if there are several."""
+    line = ": ".join(_one_line(part) for part in ("error", input and clip(input), error_message(error)) if part)
     _Console(file=sys.stderr).print(Text(line, "red"), soft_wrap=True)  # FORCE_COLOR may colour it in a pipe too
 
 
@@ -255,6 +287,10 @@ class _Console(Console):
 def _console(stream: TextIO, width: int | None = None) -> Console:
     """Return a console that decorates on a terminal alone. rich itself takes FORCE_COLOR for a terminal."""
     return _Console(file=stream, force_terminal=stream.isatty(), highlight=False, width=width)
+
+
+def _one_line(text: str) -> str:
+    return printable(" ".join(text.split()))
 
 
 def _vendor(model: SkytellsModel) -> str:

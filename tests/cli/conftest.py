@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from kellyapi import PROVIDERS, Sandbox, run_sync
 from kellyapi.cli.main import main
 
 from .command import Run
 from .fake_khaya import HEARD, KEY, WAV, Handler, Server
+
+FAKE_ENGINES = Path(__file__).parents[1] / "sandbox"
 
 
 @pytest.fixture
@@ -34,6 +38,29 @@ def khaya(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture(scope="module")
+def _urls() -> Iterator[dict[str, str]]:
+    """The address of each provider in a sandbox; that of Khaya has fakes of the engines of speech."""
+    sandbox = Sandbox(prediction_time=0, keep_engines=True)
+    speaking = Sandbox(engines="fake_engines", keep_engines=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FAKE_ENGINES)
+        for each in (sandbox, speaking):
+            run_sync(each.start())
+        yield {**sandbox.urls, "khaya": speaking.urls["khaya"]}
+        for each in (sandbox, speaking):
+            run_sync(each.close())
+
+
+@pytest.fixture
+def sandbox(_urls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that all commands of a test use, which is quicker than one for each by `--sandbox`."""
+    for name, url in _urls.items():
+        variables = PROVIDERS[name].PROVIDER.variables
+        monkeypatch.setenv(f"{variables}_BASE_URL", url)
+        monkeypatch.setenv(f"{variables}_API_KEY", "sandbox")
 
 
 @pytest.fixture(autouse=True)
@@ -80,3 +107,11 @@ def run_on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int,
         return code, shown.decode().replace("\r\n", "\n")
 
     return run
+
+
+@pytest.fixture
+def _sigint_is_heard() -> Iterator[None]:
+    """A suite that runs in the background inherits a SIGINT that is ignored, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

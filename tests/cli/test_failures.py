@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,14 +99,6 @@ def test_a_closed_pipe_ends_the_command_quietly(khaya: Server, monkeypatch: pyte
         monkeypatch.setattr(sys, "stdout", nobody)
         code, _, err = run("translate", "Good morning", "en-tw")
     assert (code, err) == (1, "")
-
-
-@pytest.fixture
-def _sigint_is_heard() -> Iterator[None]:
-    """A suite that runs in the background inherits a SIGINT that is ignored, and so would its children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("_sigint_is_heard")

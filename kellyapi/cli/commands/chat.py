@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 HELP = "Send a prompt to a language model"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
+EXAMPLES = ('kellyapi --sandbox chat "Who are you?"', "kellyapi --sandbox chat - --json < texts.txt")
 
 
 def add_arguments(parser: ArgumentParser) -> None:

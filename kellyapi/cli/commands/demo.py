@@ -11,8 +11,12 @@ if TYPE_CHECKING:
     from ..demo_steps import FinishedStep
     from ..output import Output
 
-HELP = "Show what the library can do, without a key or a network, and write the results into a folder"
+HELP = "Show what the library can do, without a key or a network"
 OPTIONS = ("json", "output", "force", "sandbox")
+EXAMPLES = (
+    "kellyapi demo",
+    "kellyapi demo -o results --json",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 HELP = "Check this machine and its connection, and say what to change"
 OPTIONS = ("json", "provider", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi doctor",
+    "kellyapi --sandbox doctor --live",
+)
 _SECONDS = 10.0
 """How long a check may take by default."""
 
@@ -34,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.epilog = (
         "Each check takes at most 10 seconds, or --timeout SECONDS. The report has no key, no password and nothing "
         "that a provider stores for you, so you can attach it to an issue. The exit code is 1 if there is a problem."
+        f"\n\n{parser.epilog}"
     )
 
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 HELP = "Generate an image"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
+EXAMPLES = (
+    'kellyapi --sandbox image "A red fox in snow" -o snow.png',
+    'kellyapi --sandbox image "A red fox in snow" --width 512 --height 256 --json',
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,8 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> None:
     """Write the image to a file, or to standard output with `-o -`."""
+    from ..inputs import read_text
     from ..output_files import check_output_file
-    from ..service_call import call_service, read_text
+    from ..service_call import call_service
 
     check_output_file(arguments, media=True)
     prompt = read_text(arguments.text)

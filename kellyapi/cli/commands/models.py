@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..arguments import add_common_options
+from ..arguments import add_command
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -13,14 +13,17 @@ if TYPE_CHECKING:
 
 HELP = "List and show the models of Skytells"
 OPTIONS = ("json", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi --sandbox models list",
+    "kellyapi --sandbox models show truefusion-pro",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the actions and their arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    for name, (help, _) in _ACTIONS.items():
-        one = actions.add_parser(name, help=help, description=f"{help}.", allow_abbrev=False)
-        add_common_options(one, OPTIONS)
+    for name, (help, _, examples) in _ACTIONS.items():
+        one = add_command(actions, name, help, OPTIONS, examples)
         if name == "show":
             one.add_argument("model", metavar="MODEL")
 
@@ -60,4 +63,7 @@ def _show(arguments: Namespace, output: Output) -> None:
     asyncio.run(work())
 
 
-_ACTIONS = {"list": ("List the models", _list), "show": ("Show a model and its inputs", _show)}
+_ACTIONS = {
+    "list": ("List the models", _list, EXAMPLES[:1]),
+    "show": ("Show a model and its inputs", _show, EXAMPLES[1:]),
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_common_options, add_interval
+from ..arguments import add_command, add_interval
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -14,18 +14,20 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "List, show, follow, cancel, delete and download predictions of Skytells"
+HELP = "List, show, follow, cancel, delete and download predictions"
 OPTIONS = ("json", "output", "force", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi predictions list --status succeeded",
+    "kellyapi predictions download ID -o outputs",
+)
 _WITHOUT_FILES = ("json", "timeout", "sandbox")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the actions and their arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="actions", required=True)
-    for name, (help, _, options) in _ACTIONS.items():
-        one = actions.add_parser(name, help=help, description=f"{help}.", allow_abbrev=False)
-        one.set_defaults(takes=options)
-        add_common_options(one, options)
+    for name, (help, _, options, examples) in _ACTIONS.items():
+        one = add_command(actions, name, help, options, examples)
         if name == "list":
             one.add_argument("--page", type=int, default=1, metavar="NUMBER")
             one.add_argument("--per-page", type=int, metavar="NUMBER", help="1 to 50")
@@ -132,10 +134,25 @@ def _run(work: Any) -> None:
 
 
 _ACTIONS = {
-    "list": ("List predictions, the newest first", _list, _WITHOUT_FILES),
-    "get": ("Show a prediction", _get, _WITHOUT_FILES),
-    "follow": ("Wait for the end of a prediction, and download its outputs", _follow, OPTIONS),
-    "cancel": ("Cancel a prediction", _cancel, _WITHOUT_FILES),
-    "delete": ("Delete a prediction and its outputs", _delete, _WITHOUT_FILES),
-    "download": ("Download the outputs of a prediction", _download, OPTIONS),
+    "list": (
+        "List predictions, the newest first",
+        _list,
+        _WITHOUT_FILES,
+        ("kellyapi predictions list --status succeeded --per-page 5", "kellyapi --sandbox predictions list --json"),
+    ),
+    "get": ("Show a prediction", _get, _WITHOUT_FILES, ("kellyapi predictions get ID --json",)),
+    "follow": (
+        "Wait for the end of a prediction, and download its outputs",
+        _follow,
+        OPTIONS,
+        ("kellyapi predictions follow ID -o outputs",),
+    ),
+    "cancel": ("Cancel a prediction", _cancel, _WITHOUT_FILES, ("kellyapi predictions cancel ID",)),
+    "delete": ("Delete a prediction and its outputs", _delete, _WITHOUT_FILES, ("kellyapi predictions delete ID",)),
+    "download": (
+        "Download the outputs of a prediction",
+        _download,
+        OPTIONS,
+        ("kellyapi predictions download ID -o outputs --force",),
+    ),
 }

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 HELP = "Send a request to any path of a provider"
 OPTIONS = ("output", "force", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi --sandbox request skytells GET /models",
+    "kellyapi --sandbox request khaya POST /v1/translate --json - < body.json",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -34,6 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.epilog = (
         "The command adds the key. Only GET and HEAD are sent again if the first attempt may have been carried out."
+        f"\n\n{parser.epilog}"
     )
 
 
@@ -42,8 +47,9 @@ def run(arguments: Namespace, output: Output) -> None:
     import asyncio
     from pathlib import Path
 
+    from ..inputs import read_text
     from ..output_files import check_output_file
-    from ..service_call import check_provider, read_text
+    from ..service_call import check_provider
 
     check_provider(arguments.to, "PROVIDER")
     check_output_file(arguments)

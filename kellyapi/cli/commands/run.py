@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Create a prediction of Skytells, wait for its end, and download its outputs"
+HELP = "Create a prediction, wait for its end, and download its outputs"
 OPTIONS = ("json", "output", "force", "timeout", "sandbox")
+EXAMPLES = (
+    'kellyapi --sandbox run truefusion-pro -i prompt="a hare" -o outputs',
+    'kellyapi --sandbox run gpt-5 -i prompt="Name a river" --interval 0.1',
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 HELP = "Start a local server that responds like all four providers"
 OPTIONS = ("json", "sandbox")
+EXAMPLES = (
+    "kellyapi sandbox",
+    "kellyapi sandbox --port 0 --json",
+)
 _PORT_ADVICE = {
     errno.EADDRINUSE: "is in use: choose another with --port, or a free one with --port 0",
     errno.EACCES: "is only for the administrator: choose one above 1023 with --port, or a free one with --port 0",

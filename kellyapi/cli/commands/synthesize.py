@@ -1,8 +1,10 @@
-"""`kellyapi synthesize`: turn a text into speech, and write it to an audio file."""
+"""`kellyapi synthesize`: turn texts into speech, and write it to audio files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
+
+from ..arguments import add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -12,45 +14,53 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Turn a text into speech"
+HELP = "Turn texts into speech"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
-
+EXAMPLES = (
+    'kellyapi --sandbox synthesize "Good morning" -o morning.wav',
+    "kellyapi --sandbox synthesize --lines texts.txt --language eng -o speech",
+)
 _FORMATS: dict[str, Literal["mp3", "ogg"]] = {".mp3": "mp3", ".ogg": "ogg", ".oga": "ogg", ".opus": "ogg"}
 """The format, by the ending of the output file. Every other ending gets the default, which is WAV."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the text, its language, the voice and the format."""
-    parser.add_argument("text", metavar="TEXT", help="the text to speak, - for standard input")
+    """Add the texts, their language, the voice and the format."""
+    add_words(parser, "TEXT", "the text to speak, - for standard input; of several, each result is a file")
     parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (%(default)s)")
     parser.add_argument("--voice", metavar="NAME", help="one of the provider's voices")
     parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default the ending of FILE")
+    parser.add_argument(
+        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
+    )
 
 
-def run(arguments: Namespace, output: Output) -> None:
-    """Write the audio to a file, or to standard output with `-o -`."""
+def run(arguments: Namespace, output: Output) -> int:
+    """Write the audio to files, or that of one text to standard output with `-o -`."""
     from pathlib import Path
 
     from kellyapi import ConfigurationError
 
-    from ..output_files import check_output_file
-    from ..service_call import call_service, read_text
+    from ..inputs import read_texts
+    from ..output_files import check_output
+    from ..service_call import call_for_each
 
-    check_output_file(arguments, media=True)
-    text = read_text(arguments.text)
-    wanted = arguments.format or _FORMATS.get(Path(arguments.output or "").suffix.lower())
+    several = arguments.lines or len(arguments.words) > 1
+    check_output(arguments, media=True, several=several)
+    ending = "" if several else Path(arguments.output or "").suffix.lower()
+    wanted = arguments.format or _FORMATS.get(ending)
 
-    def synthesize(api: KellyAPI, format: Literal["wav", "mp3", "ogg"] | None) -> Awaitable[Speech]:
+    def synthesize(api: KellyAPI, text: str, format: Literal["wav", "mp3", "ogg"] | None) -> Awaitable[Speech]:
         return api.synthesize(
             text, arguments.language, voice=arguments.voice, format=format, provider=arguments.provider
         )
 
-    async def call(api: KellyAPI) -> Speech:
+    async def call(api: KellyAPI, text: str) -> Speech:
         try:
-            return await synthesize(api, wanted)
+            return await synthesize(api, text, wanted)
         except (ValueError, ConfigurationError):  # raised before anything is sent
             if arguments.format or wanted is None:
                 raise
-            return await synthesize(api, None)  # by a provider that has no choice of formats
+            return await synthesize(api, text, None)  # by a provider that has no choice of formats
 
-    call_service(arguments, output, call, media_name="speech")
+    return call_for_each(arguments, output, read_texts(arguments.words, "speech", lines=arguments.lines), call)

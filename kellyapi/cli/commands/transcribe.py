@@ -1,36 +1,43 @@
-"""`kellyapi transcribe`: recognise the speech in an audio file."""
+"""`kellyapi transcribe`: recognise the speech in audio files."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from ..arguments import add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ..output import Output
 
-HELP = "Recognise the speech in an audio file"
+HELP = "Recognise the speech in audio files"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi --sandbox transcribe hello.wav --timestamps word",
+    "kellyapi --sandbox transcribe hello.wav fox.wav --language eng -o texts",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the file, its language and the timestamps."""
-    parser.add_argument("file", metavar="FILE", help="WAV, MP3, FLAC or Ogg, - for standard input")
+    """Add the files, their language and the timestamps."""
+    add_words(parser, "FILE", "WAV, MP3, FLAC or Ogg, - for standard input; of several, each result has its own line")
     parser.add_argument("--language", metavar="CODE", default="eng", help="the spoken language (%(default)s)")
     parser.add_argument("--timestamps", choices=("word", "segment"), help="add the times of words or segments")
 
 
-def run(arguments: Namespace, output: Output) -> None:
-    """Print the transcript, or write it to a file."""
-    from ..output_files import check_output_file
-    from ..service_call import call_service, read_file
+def run(arguments: Namespace, output: Output) -> int:
+    """Print the transcripts, or write them to files."""
+    from ..inputs import read_files
+    from ..output_files import check_output
+    from ..service_call import call_for_each
 
-    check_output_file(arguments)
-    audio = read_file(arguments.file)
-    call_service(
+    check_output(arguments, several=len(arguments.words) > 1)
+    return call_for_each(
         arguments,
         output,
-        lambda api: api.transcribe(
+        read_files(arguments.words),
+        lambda api, audio: api.transcribe(
             audio, arguments.language, timestamps=arguments.timestamps, provider=arguments.provider
         ),
     )

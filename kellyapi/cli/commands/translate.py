@@ -1,39 +1,64 @@
-"""`kellyapi translate`: translate a text."""
+"""`kellyapi translate`: translate texts."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from ..arguments import add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from ..output import Output
 
-HELP = "Translate a text"
+HELP = "Translate texts"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
+EXAMPLES = (
+    'kellyapi --sandbox translate "Good morning" en-tw',
+    'kellyapi --sandbox translate Hello "Thank you" --source en --target ee',
+    "kellyapi --sandbox translate --lines texts.txt en-tw --json",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the text and its languages."""
-    parser.add_argument("text", metavar="TEXT", help="the text to translate, - for standard input")
-    parser.add_argument("pair", metavar="PAIR", nargs="?", help="the languages, such as en-tw")
+    """Add the texts and their languages."""
+    add_words(parser, "TEXT", "the text to translate, - for standard input; of several, each result is a line")
+    parser.add_argument("last", metavar="PAIR", nargs="?", help="the languages, such as en-tw")
     parser.add_argument("--source", metavar="CODE", help="the first half of PAIR")
     parser.add_argument("--target", metavar="CODE", help="the second half of PAIR")
+    parser.add_argument(
+        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
+    )
 
 
-def run(arguments: Namespace, output: Output) -> None:
-    """Print the translation, or write it to a file."""
-    from ..output_files import check_output_file
-    from ..service_call import call_service, read_text
+def run(arguments: Namespace, output: Output) -> int:
+    """Print the translations, or write them to files."""
+    from ..inputs import read_texts
+    from ..output_files import check_output
+    from ..service_call import call_for_each
 
-    if not (arguments.pair or arguments.source or arguments.target):
-        raise ValueError("translate needs the languages too: a PAIR such as en-tw, or --source and --target")
-    check_output_file(arguments)
-    text = read_text(arguments.text)
-    call_service(
+    words, pair = _split_words(arguments)
+    check_output(arguments, several=arguments.lines or len(words) > 1)
+    return call_for_each(
         arguments,
         output,
-        lambda api: api.translate(
-            text, arguments.pair, source=arguments.source, target=arguments.target, provider=arguments.provider
+        read_texts(words, "translation", lines=arguments.lines),
+        lambda api, text: api.translate(
+            text, pair, source=arguments.source, target=arguments.target, provider=arguments.provider
         ),
     )
+
+
+def _split_words(arguments: Namespace) -> tuple[list[str], str | None]:
+    """Return the texts and the pair, which is the last word unless the languages are options."""
+    *texts, last = arguments.words
+    if arguments.source or arguments.target:
+        if texts and re.fullmatch(r"[a-z]{2,3}-[a-z]{2,3}", last):
+            raise ValueError("the languages are either a PAIR, or --source and --target")
+        return arguments.words, None
+    if not texts:
+        raise ValueError("translate needs the languages too: a PAIR such as en-tw, or --source and --target")
+    if len(texts) > 1 and not re.fullmatch(r"\w+-\w+", last):
+        raise ValueError(f"the last word must be the languages, such as en-tw, not {last!r}")
+    return texts, last

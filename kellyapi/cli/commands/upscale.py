@@ -1,0 +1,39 @@
+"""`kellyapi upscale`: enlarge images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..arguments import add_words
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from ..output import Output
+
+HELP = "Enlarge images"
+OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
+EXAMPLES = (
+    "kellyapi --sandbox upscale photo.png -o large.png",
+    "kellyapi --sandbox upscale photo.png fox.png -o upscale",
+)
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the images."""
+    add_words(parser, "IMAGE", "PNG, JPEG or WebP, - for standard input; of several, each result is a file")
+
+
+def run(arguments: Namespace, output: Output) -> int:
+    """Write the images to files, or that of one image to standard output with `-o -`."""
+    from ..inputs import read_files
+    from ..output_files import check_output
+    from ..service_call import call_for_each
+
+    check_output(arguments, media=True, several=len(arguments.words) > 1)
+    return call_for_each(
+        arguments,
+        output,
+        read_files(arguments.words, "upscaled"),
+        lambda api, image: api.upscale_image(image, provider=arguments.provider),
+    )

@@ -1,0 +1,94 @@
+"""The inputs of a command: texts, the lines of files, and files. `-` stands for standard input."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from attrs import frozen
+
+from .arguments import utf8
+from .output_files import STANDARD_STREAM
+
+T = TypeVar("T", covariant=True)
+
+
+@frozen
+class Input(Generic[T]):
+    """One input."""
+
+    value: T
+    name: str
+    """The text or the name of the file, as it was given."""
+    result_name: str
+    """The name of the file with the result, without its ending, if the user gives none."""
+
+
+@frozen
+class Inputs(Generic[T]):
+    """The inputs of one command."""
+
+    items: tuple[Input[T], ...]
+    several: bool
+    """Whether the results are those of several inputs, even if there is one: each has a line or a file of its own."""
+
+
+# Everything is read before the event loop starts: inside the loop Ctrl-C would not end a read.
+
+
+def read_texts(words: Sequence[str], result_name: str, *, lines: bool = False) -> Inputs[str]:
+    """Read the texts of the command line. With `lines` the words are files, and each line of theirs is a text."""
+    check_one_standard_input(words)
+    if not lines:
+        texts = [read_text(word) for word in words]
+    else:
+        texts = [line for word in words for line in read_text_file(word).splitlines() if line.strip()]
+        if not texts:
+            raise ValueError(f"there is no text in {', '.join(map(_shown, words))}")
+    several = lines or len(words) > 1
+    items = (
+        Input(text, text, f"{result_name}-{place}" if several else result_name) for place, text in enumerate(texts, 1)
+    )
+    return Inputs(tuple(items), several)
+
+
+def read_files(words: Sequence[str], result_name: str = "") -> Inputs[bytes | Path]:
+    """Read the names of files. `result_name` is added to the name of each for its result."""
+    check_one_standard_input(words)
+    ending = f"-{result_name}" if result_name else ""
+    return Inputs(tuple(Input(read_file(word), _shown(word), _stem(word) + ending) for word in words), len(words) > 1)
+
+
+def read_text(text: str) -> str:
+    """Return a text of the command line, or the text of standard input if it is `-`."""
+    return read_text_file(text) if text == STANDARD_STREAM else utf8(text)
+
+
+def read_text_file(name: str) -> str:
+    """Return the text of a file, or of standard input if its name is `-`, without its last end of line."""
+    try:
+        data = sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name).expanduser().read_bytes()
+        return data.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise ValueError(f"{_shown(name)} is not UTF-8 text") from None
+
+
+def read_file(name: str) -> bytes | Path:
+    """Return the path of a file of the command line, or the bytes of standard input if it is `-`."""
+    return sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name)
+
+
+def check_one_standard_input(words: Sequence[str]) -> None:
+    """Refuse `-` for more than one input: standard input can be read once."""
+    if list(words).count(STANDARD_STREAM) > 1:
+        raise ValueError("- can be given once: standard input is read once")
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == STANDARD_STREAM else name
+
+
+def _stem(name: str) -> str:
+    return "stdin" if name == STANDARD_STREAM else Path(name).stem
