@@ -6,25 +6,23 @@ import asyncio
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import TypeVar
 
 from kellyapi import (
     PROVIDERS,
-    AuthenticationError,
-    ConfigurationError,
     Image,
     KellyAPI,
     KellyAPIError,
     Options,
-    PaymentRequiredError,
     Speech,
     Timeout,
+    run_many,
     save_file,
 )
 
-from .formatting import ServiceResult, result_text, shell_remedy
+from .formatting import ServiceResult, clip, result_text, shell_remedy
 from .inputs import Input, Inputs
 from .inputs import read_text as read_text  # chat imports it from here
 from .output import Output
@@ -107,28 +105,41 @@ async def _call_for_each(
     inputs: Inputs[T],
     call: Callable[[KellyAPI, T], Awaitable[ServiceResult]],
 ) -> int:
-    folder = ResultFolder(arguments)
     failed = False
+    folder = ResultFolder(arguments)
+
+    async def attempt(one: Input[T]) -> ServiceResult | OSError | ValueError:
+        try:
+            return await call(api, one.value)
+        except (OSError, ValueError) as error:  # such as a file that is missing, which is no reason to end the run
+            return error
+
     async with open_api(arguments) as api:
-        for place, one in enumerate(inputs.items, 1):
-            try:
-                with output.spinner(f"{arguments.command} {place} of {len(inputs.items)}"):
-                    result = await call(api, one.value)
-                await _show_one(one, result, output, folder)
-            except (AuthenticationError, ConfigurationError, PaymentRequiredError):
-                raise  # the others would fail as well
-            except (KellyAPIError, OSError, ValueError) as error:
-                failed = True
-                if isinstance(error, KellyAPIError):
-                    error.remedy = shell_remedy(error)
-                output.input_failed(one.name, error)
+        many = run_many(attempt, inputs.items)
+        async with aclosing(aiter(many)) as outcomes:
+            for place, one in enumerate(inputs.items):
+                try:
+                    with output.spinner(f"{arguments.command} {place + 1} of {len(inputs.items)}"):
+                        outcome = await anext(outcomes)
+                except (Exception, asyncio.CancelledError):  # whatever ends the run, what has arrived is paid for
+                    for later, arrived in zip(inputs.items[place:], many.partial, strict=False):
+                        if arrived is not None and not isinstance(arrived, Exception):
+                            await _show_result(later, arrived, output, folder)
+                    raise
+                if isinstance(outcome, Exception):
+                    failed = True
+                    if isinstance(outcome, KellyAPIError):
+                        outcome.remedy = shell_remedy(outcome)
+                    output.input_failed(one.name, outcome)
+                else:
+                    await _show_result(one, outcome, output, folder)
     return 1 if failed else 0
 
 
-async def _show_one(one: Input[T], result: ServiceResult, output: Output, folder: ResultFolder) -> None:
+async def _show_result(one: Input[T], result: ServiceResult, output: Output, folder: ResultFolder) -> None:
     """Print the result of one of several inputs, or save it in the folder."""
     for warning in getattr(result, "warnings", ()):
-        output.note(f"warning: {one.name}: {warning}")
+        output.note(f"warning: {clip(one.name)}: {warning}")
     path: Path | None = None
     if isinstance(result, (Speech, Image)):
         path = await result.save(folder.find_path(one.result_name, result.mime))

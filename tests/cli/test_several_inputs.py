@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from kellyapi import KellyAPI, Translation
 
 from .command import Run, type_in
 from .fake_khaya import HEARD, SEGMENTS, WAV, Server
@@ -145,13 +149,29 @@ def test_a_single_input_is_as_before(khaya: Server, run: Run) -> None:
 
 
 @pytest.mark.usefixtures("_sigint_is_heard")
-def test_ctrl_c_keeps_the_results_that_are_there(khaya: Server, run: Run) -> None:
-    def interrupt() -> None:
-        if len(khaya.requests) > 20:
-            khaya.before_response = lambda: None
-            os.kill(os.getpid(), signal.SIGINT)
+def test_ctrl_c_keeps_the_results_that_have_arrived(khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    translate, arrived = KellyAPI.translate, []
 
-    khaya.before_response = interrupt
-    code, out, err = run("translate", *TEXTS * 20, "en-tw")
-    assert (code, err) == (130, "")
-    assert 10 < out.count("Maakye\n") < 60
+    async def interrupted(api: KellyAPI, text: str, *arguments: Any, **options: Any) -> Translation:
+        if text == "Good morning":
+            await asyncio.Event().wait()
+        arrived.append(await translate(api, text, *arguments, **options))
+        if len(arrived) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return arrived[-1]
+
+    monkeypatch.setattr(KellyAPI, "translate", interrupted)
+    khaya.put("/v1/translate", "Maakye")
+    assert run("translate", *TEXTS, "en-tw") == (130, "Maakye\nMaakye\n", "")
+
+
+def test_a_key_that_is_refused_later_leaves_the_results_before_it(khaya: Server, run: Run) -> None:
+    def refuse() -> None:
+        if len(khaya.requests) == 11:
+            khaya.put("/v1/translate", {"statusCode": 401, "message": "Access denied"}, status=401)
+
+    khaya.before_response = refuse
+    code, out, err = run("translate", *TEXTS * 20, "en-tw", "-o", "made")
+    assert (code, err.count("\n")) == (1, 1)
+    assert "Access denied" in err
+    assert len(list(Path("made").iterdir())) == len(out.splitlines()) >= 3
