@@ -45,6 +45,7 @@ SERVICES: tuple[Service[Any, Any], ...] = (
     TRANSCRIBE,
     SYNTHESIZE,
     GENERATE_IMAGE,
+    GENERATE_IMAGES,
     EDIT_IMAGE,
     DESCRIBE_IMAGE,
     UPSCALE_IMAGE,
@@ -58,9 +59,9 @@ SERVICES: tuple[Service[Any, Any], ...] = (
 class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Legacy):
     """One client of Kelly AI, Khaya, Skytells and Aerostack, with one session.
 
-    The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `edit_image`, `describe_image`,
-    `upscale_image`, `remove_background`, `chat`, `chat_stream`) call the first provider that has a key and supports the
-    arguments. Pass `provider=` to choose one. The operations of a single provider are methods of `kelly`, `khaya`,
+    The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `generate_images`, `edit_image`,
+    `describe_image`, `upscale_image`, `remove_background`, `chat`, `chat_stream`) call the first provider that has a
+    key and supports the arguments. Pass `provider=` to choose one. The operations of a single provider are methods of `kelly`, `khaya`,
     `skytells` and `aerostack`.
 
     Example::

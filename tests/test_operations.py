@@ -116,7 +116,7 @@ TABLE: list[Operation] = [
     ("skytells", "ResponsesResource.stream", "POST", "/responses", ONCE),
     ("skytells", "SafetyResource._check", "POST", "/chat/completions", ONCE),
     ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
-    ("skytells", "Skytells.generate_image", "GET", "{done.outputs[0] if done.outputs else ''}", AGAIN),
+    ("skytells", "GenerationResource._download_output", "GET", "{url}", AGAIN),
 ]
 """Provider, function, method, path, and whether the call is retried after a failure that may have done its work."""
 

@@ -71,8 +71,9 @@ class _Deadline:
     at: float | None
     """When the call must have ended."""
 
-    def left(self, now: float) -> Timeout:
-        return time_left(self.timeout, now - self.started)
+    def left(self, now: float, grace: float = 0.0) -> Timeout:
+        left = time_left(self.timeout, now - self.started)
+        return evolve(left, total=left.total + grace) if grace and left.total else left
 
 
 @frozen(kw_only=True, slots=False)  # with slots, attrs keeps cached properties behind a `__getattr__`: 0.5 us a call
@@ -88,6 +89,8 @@ class Connection:
     limits: Limits
     retry: RetryPolicy = field(factory=RetryPolicy)
     timeout: Timeout | None = None
+    grace: float = 0.0
+    """Seconds for which the response to a request that was sent is awaited although the time of the call is over."""
     headers: Mapping[str, str] = field(factory=dict)
     proxy: str | None = None
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
@@ -169,7 +172,7 @@ class Connection:
             if key is None:
                 key = await self._fetch_key_header(call.bearer, deadline.left(sent_at).total)
                 sent_at = _now()
-            request = self._prepare(call, key, deadline.left(sent_at))
+            request = self._prepare(call, key, deadline.left(sent_at, self.grace))
             incoming = await self.transport.send(request)
             result: Any
             if isinstance(expected, _AcceptedHead):

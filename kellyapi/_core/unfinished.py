@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from . import aiohttp_compat
@@ -29,6 +30,7 @@ class UnfinishedWork:
 
     def __init__(self) -> None:
         self._guards: set[asyncio.Task[None]] = set()
+        self._on_close: dict[object, tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = {}
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Start work that the end of the loop does not cancel. It needs `finish`, or somebody who awaits it."""
@@ -38,14 +40,31 @@ class UnfinishedWork:
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
         """Wait for work. If the caller is cancelled, the work has 5 s to end, or more while the loop runs."""
+        await asyncio.shield(self.leave(work))
+
+    def leave(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Let work end although nobody waits for it but `wait` and the end of the loop, for 5 s."""
         guard = asyncio.ensure_future(_guard(self.start(work)))
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)
-        await asyncio.shield(guard)
+        return guard
+
+    @contextmanager
+    def on_close(self, call: Callable[[], None]) -> Iterator[None]:
+        """In the block, call a function when the client is closed, before `wait` looks for what was left behind."""
+        place = object()
+        self._on_close[place] = (asyncio.get_running_loop(), call)
+        try:
+            yield
+        finally:
+            del self._on_close[place]
 
     async def wait(self) -> None:
         """Wait for what tasks of the running loop have left behind, also if the caller is cancelled."""
         loop = asyncio.get_running_loop()
+        for its_loop, call in list(self._on_close.values()):
+            if its_loop is loop:
+                call()
         for guard in [guard for guard in self._guards if guard.get_loop() is loop]:
             await _wait_uncancelled(guard, FINISH_TIMEOUT)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Unpack
 
-from .._core.extra_fields import ExtraFields
+from .._core.extra_fields import ExtraFields, hide_extra
 from .._core.messages import TRANSCRIPTION_TIMEOUT, Headers
 from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
@@ -20,6 +20,7 @@ from .._data.media_types import sniff
 from ..errors import DecodingError
 from ..services.chat import CHAT
 from ..services.chat_replies import ChatReply
+from ..services.generated import gather_paid
 from ..services.images import GENERATE_IMAGE, Description, Image
 from ..services.routing import default_of
 from ..services.synthesize import SYNTHESIZE, Speech
@@ -122,6 +123,39 @@ class Kelly(ProviderClient):
             width=SIZE if width is None else width,
             height=SIZE if height is None else height,
         )
+
+    async def generate_images(
+        self,
+        prompt: NotBlank,
+        n: Count,
+        *,
+        negative_prompt: str | None = None,
+        model: NotBlank | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
+        **extra: Unpack[ExtraFields],
+    ) -> tuple[Image, ...]:
+        """Generate several images from a prompt, with as many calls at the same time.
+
+        Args:
+            prompt: What the images should show.
+            n: How many images.
+            negative_prompt: See `generate_image`.
+            model: See `generate_image`.
+            width: See `generate_image`.
+            height: See `generate_image`.
+            **extra: See `ExtraFields`.
+
+        Raises:
+            KellyAPIError: The first error, when all calls have ended. `partial` is a tuple of the images that came.
+        """
+        hide_extra(extra)
+        options: dict[str, Any] = {"negative_prompt": negative_prompt, "model": model, "width": width, "height": height}
+
+        async def one() -> tuple[Image, ...]:
+            return (await self.generate_image(prompt, **options, **extra),)
+
+        return await gather_paid(one() for _ in range(n))
 
     async def edit_image(
         self,

@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from attrs import field, frozen
+from attrs import frozen
 
-from .._data.arguments import Count, FilePath, NotBlank, checked
-from .._data.files import save
+from .._data.arguments import Count, NotBlank, Positive
 from .._data.media import MediaSource
 from .._data.media_types import image_size
+from .generated import MediaFile, OnState, WaitArguments
 from .notebook import fits, media_html
 from .routing import Fallback, ProviderName, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
-class Image(ServiceResult):
+class Image(MediaFile):
     """An image."""
-
-    data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
-    """The complete image file."""
-    mime: str
-    """The MIME type, such as "image/png"."""
 
     @property
     def width(self) -> int | None:
@@ -37,11 +31,6 @@ class Image(ServiceResult):
         """The height in pixels; `None` if the file does not say it."""
         size = image_size(self.data)
         return size and size[1]
-
-    @checked
-    async def save(self, path: FilePath) -> Path:
-        """Write the image to a file, atomically and without blocking the event loop, and return the path."""
-        return await save(path, self.data)
 
     def _repr_png_(self) -> bytes | None:
         return self.data if self.mime == "image/png" and fits(self.data) else None
@@ -67,7 +56,7 @@ class Description(ServiceResult):
 
 
 @frozen(kw_only=True)
-class GenerateImageArguments:
+class GenerateImageArguments(WaitArguments):
     """The arguments of `generate_image`; `None` means that it was not passed."""
 
     prompt: str
@@ -75,6 +64,23 @@ class GenerateImageArguments:
     model: str | None = None
     width: int | None = None
     height: int | None = None
+
+    @property
+    def picture(self) -> dict[str, Any]:
+        """The arguments that say what to draw, besides the prompt."""
+        return {
+            "negative_prompt": self.negative_prompt,
+            "model": self.model,
+            "width": self.width,
+            "height": self.height,
+        }
+
+
+@frozen(kw_only=True)
+class GenerateImagesArguments(GenerateImageArguments):
+    """The arguments of `generate_images`; `None` means that it was not passed."""
+
+    n: int
 
 
 @frozen(kw_only=True)
@@ -106,6 +112,9 @@ class ImageArguments:
 class KellyImages(Protocol):
     """A client that has all these services."""
 
+    def with_options(self, *, timeout: float) -> KellyImages:
+        """Return the same client with another time limit."""
+
     def generate_image(
         self,
         prompt: str,
@@ -116,6 +125,18 @@ class KellyImages(Protocol):
         height: int | None = None,
     ) -> Awaitable[Image]:
         """Generate an image from a prompt."""
+
+    def generate_images(
+        self,
+        prompt: str,
+        n: int,
+        *,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+    ) -> Awaitable[tuple[Image, ...]]:
+        """Generate several images from a prompt."""
 
     def edit_image(
         self,
@@ -139,24 +160,58 @@ class KellyImages(Protocol):
 
 
 class ImageGenerator(Protocol):
-    """A client that generates images with models that choose the size."""
+    """A client that generates images with predictions."""
 
-    def generate_image(self, prompt: str, *, model: str | None = None) -> Awaitable[Image]:
+    def generate_image(
+        self,
+        prompt: str,
+        *,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        timeout: float | None = ...,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+    ) -> Awaitable[Image]:
         """Generate an image from a prompt."""
+
+    def generate_images(
+        self,
+        prompt: str,
+        n: int,
+        *,
+        negative_prompt: str | None = None,
+        model: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        timeout: float | None = ...,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+    ) -> Awaitable[tuple[Image, ...]]:
+        """Generate several images from a prompt."""
+
+
+def _timed(client: KellyImages, given: WaitArguments) -> KellyImages:
+    return client if given.timeout is None else client.with_options(timeout=given.timeout)
 
 
 def _generate_with_kelly(client: KellyImages, given: GenerateImageArguments) -> Awaitable[Image]:
-    return client.generate_image(
-        given.prompt,
-        negative_prompt=given.negative_prompt,
-        model=given.model,
-        width=given.width,
-        height=given.height,
-    )
+    return _timed(client, given).generate_image(given.prompt, **given.picture)
+
+
+def _generate_several_with_kelly(client: KellyImages, given: GenerateImagesArguments) -> Awaitable[tuple[Image, ...]]:
+    return _timed(client, given).generate_images(given.prompt, given.n, **given.picture)
 
 
 def _generate_with_skytells(client: ImageGenerator, given: GenerateImageArguments) -> Awaitable[Image]:
-    return client.generate_image(given.prompt, model=given.model)
+    return client.generate_image(given.prompt, **given.picture, **given.wait_options)
+
+
+def _generate_several_with_skytells(
+    client: ImageGenerator, given: GenerateImagesArguments
+) -> Awaitable[tuple[Image, ...]]:
+    return client.generate_images(given.prompt, given.n, **given.picture, **given.wait_options)
 
 
 def _edit_with_kelly(client: KellyImages, given: EditImageArguments) -> Awaitable[Image]:
@@ -181,22 +236,30 @@ def _remove_background_with_kelly(client: KellyImages, given: ImageArguments) ->
     return client.remove_background(given.image)
 
 
+_PICTURE = ("prompt", "negative_prompt", "model", "width", "height")
+_KELLY_MODEL = {"model": "PhotoPerfect"}
+_SKYTELLS_MODEL = {"model": "truefusion-pro"}
+
 GENERATE_IMAGE = Service(
     name="generate_image",
     arguments=GenerateImageArguments,
     result=Image,
     routes=(
-        Route(
-            provider="kelly",
-            call=_generate_with_kelly,
-            accepts=("prompt", "negative_prompt", "model", "width", "height"),
-            defaults={"model": "PhotoPerfect"},
-        ),
+        Route(provider="kelly", call=_generate_with_kelly, accepts=_PICTURE, defaults=_KELLY_MODEL),
+        Route(provider="skytells", call=_generate_with_skytells, accepts=_PICTURE, defaults=_SKYTELLS_MODEL),
+    ),
+)
+GENERATE_IMAGES = Service(
+    name="generate_images",
+    arguments=GenerateImagesArguments,
+    result=tuple,
+    routes=(
+        Route(provider="kelly", call=_generate_several_with_kelly, accepts=(*_PICTURE, "n"), defaults=_KELLY_MODEL),
         Route(
             provider="skytells",
-            call=_generate_with_skytells,
-            accepts=("prompt", "model"),
-            defaults={"model": "truefusion-pro"},
+            call=_generate_several_with_skytells,
+            accepts=(*_PICTURE, "n"),
+            defaults=_SKYTELLS_MODEL,
         ),
     ),
 )
@@ -246,9 +309,12 @@ class Images(RoutedService):
         prompt: NotBlank,
         *,
         negative_prompt: str | None = None,
-        model: NotBlank | None = None,
         width: Count | None = None,
         height: Count | None = None,
+        model: NotBlank | None = None,
+        timeout: Positive | None = None,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
         provider: ProviderName | None = None,
         fallback: Fallback = False,
     ) -> Image:
@@ -256,25 +322,99 @@ class Images(RoutedService):
 
         Args:
             prompt: What the image should show.
-            negative_prompt: What the image should not show. Only Kelly AI supports it.
+            negative_prompt: What the image should not show.
+            width: Width in pixels; the default of Kelly AI is 1024. For Skytells, it and `negative_prompt` are sent
+                under the names that the model's input schema has. The schema is requested once per model.
+            height: Height in pixels, as for `width`. A model that knows only aspect ratios gets the one that has
+                exactly this ratio.
             model: A model of the provider; by default "PhotoPerfect" of Kelly AI and "truefusion-pro" of Skytells.
-            width: Width in pixels. Only Kelly AI supports it; its default is 1024.
-            height: Height in pixels. Only Kelly AI supports it; its default is 1024.
+            timeout: Seconds for the whole call; by default the time limit of the client at Kelly AI, and 900 s at
+                Skytells. With `fallback`, each provider has this time.
+            on_progress: A function, plain or async, that is called with each new state of the `Prediction`. Kelly AI
+                has no progress.
+            cancel_on_exit: Cancel the prediction if the call ends before it does: by an error, the timeout, or a
+                cancelled task, also while it is being created.
             provider: The provider to use. By default the first one that has a key and supports the arguments.
-            fallback: `True` to try the other providers if this one fails, or a list of providers to try.
+            fallback: `True` to try the other providers if this one fails, or if its model cannot draw in this size, or
+                a list of providers to try.
 
         Raises:
-            ValueError: The prompt is blank, or no provider supports the arguments.
+            ValueError: The prompt is blank, no provider supports the arguments, or the model of Skytells has no input
+                for one, or not for its value. Nothing is paid for.
+            KellyAPIError: If a prediction has succeeded and its image cannot be downloaded, `prediction` is set.
 
         Example::
 
-            fox = await api.generate_image("A red fox in snow")
+            fox = await api.generate_image("A red fox in snow", width=768, height=512)
             await fox.save("fox.png")
         """
         arguments = GenerateImageArguments(
-            prompt=prompt, negative_prompt=negative_prompt, model=model, width=width, height=height
+            prompt=prompt,
+            negative_prompt=negative_prompt,
+            model=model,
+            width=width,
+            height=height,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
         )
         return await self._route(GENERATE_IMAGE, arguments, provider, fallback)
+
+    async def generate_images(
+        self,
+        prompt: NotBlank,
+        n: Count,
+        *,
+        negative_prompt: str | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
+        model: NotBlank | None = None,
+        timeout: Positive | None = None,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+        provider: ProviderName | None = None,
+        fallback: Fallback = False,
+    ) -> tuple[Image, ...]:
+        """Generate several images from a prompt, at the same time.
+
+        Skytells makes them in one prediction if the model has an input for the number of images, up to its maximum;
+        otherwise in several. Kelly AI is called once per image.
+
+        Args:
+            prompt: What the images should show.
+            n: How many images.
+            negative_prompt: See `generate_image`.
+            width: See `generate_image`.
+            height: See `generate_image`.
+            model: See `generate_image`.
+            timeout: See `generate_image`.
+            on_progress: See `generate_image`. If there are several predictions, their ids tell them apart.
+            cancel_on_exit: See `generate_image`.
+            provider: See `generate_image`.
+            fallback: See `generate_image`. No other provider is tried if some of the images came.
+
+        Raises:
+            ValueError: See `generate_image`.
+            KellyAPIError: If some of the images came, `partial` is a tuple of them.
+
+        Example::
+
+            foxes = await api.generate_images("A red fox in snow", 4)
+            for number, fox in enumerate(foxes):
+                await fox.save(f"fox-{number}.png")
+        """
+        arguments = GenerateImagesArguments(
+            prompt=prompt,
+            n=n,
+            negative_prompt=negative_prompt,
+            model=model,
+            width=width,
+            height=height,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
+        )
+        return await self._route(GENERATE_IMAGES, arguments, provider, fallback)
 
     async def edit_image(
         self,

@@ -37,15 +37,22 @@ Fallback = bool | Sequence[ProviderName]
 
 A = TypeVar("A")
 C = TypeVar("C", covariant=True)
-R = TypeVar("R", bound=ServiceResult)
+R = TypeVar("R", bound=ServiceResult | tuple[ServiceResult, ...])
 T = TypeVar("T")
 
 ENGLISH = frozenset({"en", "eng"})
+
+_NEVER_CHOOSING = frozenset({"timeout", "on_progress", "cancel_on_exit"})
+"""Arguments that say how a call waits. They never decide which provider is called."""
 
 _PROVIDER_SPECIFIC = ("model", "voice", "character")
 """Arguments whose values only one provider knows. The next provider uses its defaults instead."""
 
 _log = logging.getLogger("kellyapi")
+
+
+class UnsupportedArgument(ValueError):
+    """The model of a provider has no input for an argument, or not for its value. Nothing was paid for."""
 
 
 @frozen(kw_only=True)
@@ -87,8 +94,12 @@ class Service(Generic[A, C]):
 
 
 def given_names(arguments: Any) -> list[str]:
-    """Return the names of the arguments that were passed, which means that they are not `None`."""
-    return [each.name for each in attrs.fields(type(arguments)) if getattr(arguments, each.name) is not None]
+    """Return the names of the arguments that were passed, which means that they are not `None`.
+
+    Those that say how a call waits are left out.
+    """
+    names = (each.name for each in attrs.fields(type(arguments)))
+    return [name for name in names if getattr(arguments, name) is not None and name not in _NEVER_CHOOSING]
 
 
 def default_of(service: Service[Any, Any], provider: ProviderName, name: str) -> str:
@@ -100,9 +111,11 @@ def default_of(service: Service[Any, Any], provider: ProviderName, name: str) ->
 def is_outage(error: KellyAPIError) -> bool:
     """Return whether the provider caused the error, so that another provider may succeed.
 
-    Wrong input is not an outage. Nor is an error after a prediction was created and paid for.
+    Wrong input is not an outage. Nor is an error after a prediction was created and paid for, or after some of several
+    results came.
     """
-    if error.prediction is not None or (isinstance(error, StatusError) and error.final):
+    paid = error.prediction is not None or (isinstance(error.partial, tuple) and error.partial)
+    if paid or (isinstance(error, StatusError) and error.final):
         return False
     return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))
 
@@ -126,11 +139,13 @@ class RoutedService(Checked):
     ) -> R:
         """Call the first provider that has a key and supports the arguments.
 
-        With `fallback` the next provider is tried if it fails, and a provider that keeps failing is skipped.
+        With `fallback` the next provider is tried if it fails or cannot do it, and a provider that keeps failing is
+        skipped.
         """
         chosen = self._choose_routes(service, arguments, provider, fallback)
         result, tried = await self._try_each(chosen, arguments, self._call_with_circuit)
-        object.__setattr__(result, "tried", tried)  # `evolve` would lose `raw` and `request_id`
+        for each in result if isinstance(result, tuple) else (result,):
+            object.__setattr__(each, "tried", tried)  # `evolve` would lose `raw` and `request_id`
         return result
 
     async def _try_each(
@@ -140,23 +155,21 @@ class RoutedService(Checked):
         attempt: Callable[[Route[A, C], A], Awaitable[T]],
     ) -> tuple[T, tuple[str, ...]]:
         """Try the routes in order until one succeeds; return its result, and the providers that were tried."""
-        failures: list[KellyAPIError] = []
+        failures: list[KellyAPIError | UnsupportedArgument] = []
         chosen = self._skip_resting(routes)
         for place, route in enumerate(chosen):
             try:
                 result = await attempt(route, arguments)
-            except KellyAPIError as error:
-                if place == len(chosen) - 1 or not is_outage(error):
-                    for failure in failures:
-                        error.add_note(f"tried before: {failure}")
-                        error.outcome_unknown |= failure.outcome_unknown
-                    raise
+            except (KellyAPIError, UnsupportedArgument) as error:
                 failures.append(error)
+                goes_on = isinstance(error, UnsupportedArgument) or is_outage(error)
+                if not goes_on or place == len(chosen) - 1:
+                    break
                 _log.info("%s failed, the next provider is tried: %s", route.provider, error)
                 arguments = _without_specific_names(arguments)
             else:
                 return result, tuple(each.provider for each in chosen[: place + 1])
-        raise AssertionError  # `_choose_routes` returns at least one route
+        raise _last_error(failures)
 
     async def _call_with_circuit(self, route: Route[A, Awaitable[R]], arguments: A) -> R:
         end = self._enter_circuit(route)
@@ -220,6 +233,21 @@ def _allowed_routes(
         if name not in by_name:
             raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(by_name)} can")
     return [by_name[name] for name in dict.fromkeys(order)]
+
+
+def _last_error(failures: Sequence[KellyAPIError | UnsupportedArgument]) -> KellyAPIError | UnsupportedArgument:
+    """Return the last error, with a note for each of the others.
+
+    An error of a provider comes before one about an argument, which says nothing about what may have been paid for.
+    """
+    ours = [each for each in failures if isinstance(each, KellyAPIError)]
+    last = (ours or failures)[-1]
+    for failure in failures:
+        if failure is not last:
+            last.add_note(f"tried before: {failure}")
+    if isinstance(last, KellyAPIError):
+        last.outcome_unknown = any(each.outcome_unknown for each in ours)
+    return last
 
 
 def _without_specific_names(arguments: Any) -> Any:

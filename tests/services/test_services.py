@@ -73,6 +73,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         "synthesize",
         "transcribe",
         "generate_image",
+        "generate_images",
         "edit_image",
         "describe_image",
         "upscale_image",
@@ -81,7 +82,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         note(Kelly, name, "kelly")
     for name in ("translate", "transcribe", "synthesize"):
         note(Khaya, name, "khaya")
-    note(Skytells, "generate_image", "skytells")
+    for name in ("generate_image", "generate_images"):
+        note(Skytells, name, "skytells")
     note(AI, "chat", "aerostack")
     note(ChatResource, "create", "skytells")
     return calls
@@ -97,6 +99,7 @@ BRIEF, HI = Message("system", "Be brief."), Message("user", "hi")
 BRIEF_SENT, HI_SENT = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}
 ROUTER = "deepbrain-router"
 SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
+WAITING = {"timeout": 5, "on_progress": print, "cancel_on_exit": False}
 
 
 @pytest.mark.parametrize(
@@ -129,6 +132,17 @@ SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
         (ALL, "generate_image", {"prompt": "x", "provider": "skytells"}, "skytells", {"prompt": "x"}),
         (["skytells"], "generate_image", {"prompt": "x", "model": "m"}, "skytells", {"prompt": "x", "model": "m"}),
         (["aerostack", "skytells"], "generate_image", {"prompt": "x"}, "skytells", {"prompt": "x"}),
+        (["skytells"], "generate_image", {"prompt": "x", **SIZE}, "skytells", {"prompt": "x", **SIZE}),
+        (
+            ALL,
+            "generate_image",
+            {"prompt": "x", "on_progress": print, "cancel_on_exit": False},
+            "kelly",
+            {"prompt": "x"},
+        ),
+        (["skytells"], "generate_image", {"prompt": "x", **WAITING}, "skytells", {"prompt": "x", **WAITING}),
+        (ALL, "generate_images", {"prompt": "x", "n": 2, **SIZE}, "kelly", {"prompt": "x", "n": 2, **SIZE}),
+        (["skytells"], "generate_images", {"prompt": "x", "n": 2}, "skytells", {"prompt": "x", "n": 2}),
         (ALL, "edit_image", {"image": b"i", "prompt": "x", **SIZE}, "kelly", {"image": b"i", "prompt": "x", **SIZE}),
         (ALL, "describe_image", {"image": b"i", "prompt": "x"}, "kelly", {"image": b"i", "prompt": "x"}),
         (ALL, "upscale_image", {"image": b"i"}, "kelly", {"image": b"i"}),
@@ -184,7 +198,7 @@ async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
         (ALL, "transcribe", [b"a"], {"provider": "kelly", "timestamps": "word"}, "kelly has no timestamps"),
         (ALL, "synthesize", ["x", "twi"], {"provider": "kelly"}, "kelly knows only the language en or eng"),
         (ALL, "synthesize", ["x"], {"provider": "kelly", "format": "mp3"}, "kelly has no format"),
-        (ALL, "generate_image", ["x"], {"provider": "skytells", "width": 8}, "skytells has no width"),
+        (ALL, "generate_image", ["x"], {"provider": "khaya"}, "only kelly or skytells can"),
         (ALL, "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character"),
         ([], "chat", ["x"], {"provider": "aerostack", "character": "c"}, "aerostack has no character: only kelly can"),
         (ALL, "chat", [[BRIEF, HI]], {"provider": "kelly"}, "kelly has no messages: only aerostack or skytells can do"),
@@ -212,7 +226,7 @@ async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_valu
         (["kelly"], "transcribe", [b"a"], {"timestamps": "word"}, "KHAYA_API_KEY"),
         (["kelly"], "synthesize", ["x", "twi"], {}, "KHAYA_API_KEY"),
         ([], "generate_image", ["x"], {}, "KELLYAI_API_KEY or SKYTELLS_API_KEY"),
-        (["skytells"], "generate_image", ["x"], {"width": 8}, "KELLYAI_API_KEY"),
+        (["khaya"], "generate_images", ["x", 2], {"width": 8}, "KELLYAI_API_KEY or SKYTELLS_API_KEY"),
         (["kelly"], "generate_image", ["x"], {"provider": "skytells"}, "SKYTELLS_API_KEY"),
         (["aerostack"], "chat", ["x"], {"character": "c"}, "KELLYAI_API_KEY"),
         ([], "chat", ["x"], {}, "KELLYAI_API_KEY or AEROSTACK_API_KEY or SKYTELLS_API_KEY"),
@@ -235,6 +249,9 @@ async def test_a_blank_key_is_an_error_that_says_so(asked: Any) -> None:
     assert caught.value.provider == "khaya"
 
 
+NEVER_CHOOSING = {"self", "provider", "fallback", "timeout", "on_progress", "cancel_on_exit"}
+
+
 def test_the_list_of_services_is_complete() -> None:
     modules = [import_module(f"kellyapi.services.{each.name}") for each in pkgutil.iter_modules(services.__path__)]
     found = {value.name: value for each in modules for value in vars(each).values() if isinstance(value, Service)}
@@ -247,7 +264,7 @@ NAMES_IN_ROUTES = {"chat": {"messages"}, "chat_stream": {"messages"}}
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.name)
 def test_the_routes_of_a_service_accept_exactly_its_arguments(service: Service[Any, Any]) -> None:
-    offered = set(signature(getattr(KellyAPI, service.name)).parameters) - {"self", "provider", "fallback"}
+    offered = set(signature(getattr(KellyAPI, service.name)).parameters) - NEVER_CHOOSING
     offered |= NAMES_IN_ROUTES.get(service.name, set())
     for route in service.routes:
         assert route.provider in PROVIDERS

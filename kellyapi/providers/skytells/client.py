@@ -4,31 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
 from ..._core.downloads import OnBytes
 from ..._core.extra_fields import ExtraFields, hide_extra
+from ..._core.options import Options, hide_secrets
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
-from ..._data.arguments import FilePath, NotBlank
+from ..._core.secrets import Key, as_secret
+from ..._data.arguments import Count, FilePath, NotBlank, Positive
 from ..._data.links import encode_url
-from ..._data.media_types import sniff
-from ..._data.result import with_origin_of
 from ..._data.text import clip
-from ...errors import DecodingError, KellyAPIError
-from ...services.images import GENERATE_IMAGE, Image
+from ...services.generated import OnState
+from ...services.images import GENERATE_IMAGE, GENERATE_IMAGES, Image
 from ...services.routing import default_of
 from .error_bodies import read_error
+from .generation import Generation, GenerationResource
 from .inference.chat import ChatResource
 from .inference.embeddings import EmbeddingsResource
 from .inference.responses_api import ResponsesResource
 from .inference.safety import SafetyResource
+from .input_schemas import InputSchemas
 from .models import ModelsResource
 from .predictions.outputs import is_link
 from .predictions.requests import RunOptions
 from .predictions.resource import PredictionsResource
 from .predictions.types import Prediction
 from .ratelimit_headers import read_rate_limit
+
+if TYPE_CHECKING:
+    from ..._core.transport import SessionSource
 
 
 class Skytells(ProviderClient):
@@ -52,6 +57,27 @@ class Skytells(ProviderClient):
     PRODUCTION: ClassVar = PROVIDER.base_url
     EDGE: ClassVar = "https://edge.skytells.ai/v1"
     """An address closer to its users, with models of its own. It accepts keys of the Business and Enterprise plans."""
+
+    def __init__(
+        self,
+        api_key: Key | None = None,
+        *,
+        base_url: str | None = None,
+        session: SessionSource | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        """Create a client. Nothing is opened or sent.
+
+        Args:
+            api_key: The key, or a function that returns it; by default `SKYTELLS_API_KEY` from the environment.
+            base_url: The address; by default `SKYTELLS_BASE_URL`, otherwise the provider's own.
+            session: An `aiohttp.ClientSession`, which is never closed here, or a function that creates one.
+            **options: See `kellyapi.Options`.
+        """
+        api_key = as_secret(api_key)
+        hide_secrets(options)
+        self._input_schemas = InputSchemas()
+        super().__init__(api_key, base_url=base_url, session=session, **options)
 
     @property
     def predictions(self) -> PredictionsResource:
@@ -126,34 +152,109 @@ class Skytells(ProviderClient):
         self,
         prompt: NotBlank,
         *,
+        negative_prompt: str | None = None,
         model: NotBlank | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
         input: Mapping[str, Any] | None = None,
+        timeout: Positive | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
         **extra: Unpack[ExtraFields],
     ) -> Image:
         """Generate an image from a prompt, and download it.
 
+        `width`, `height` and `negative_prompt` are sent under the names that the input schema of the model has. The
+        schema is requested once per model, and only if one of them is passed. Models get a size as two numbers, as
+        "768x512", or as the aspect ratio that is exactly the same.
+
         Args:
             prompt: What the image should show.
+            negative_prompt: What the image should not show.
             model: The slug of a model; by default "truefusion-pro".
-            input: More inputs of the model, such as `{"aspect_ratio": "16:9"}`.
+            width: Width in pixels; by default the model's.
+            height: Height in pixels; by default the model's.
+            input: More inputs of the model by their own names, such as `{"seed": 7}`. They replace the others.
+            timeout: Seconds for the whole call. `None` waits without an end.
+            on_progress: A function, plain or async, that is called with each new state of the prediction. If it raises
+                an exception, the call ends.
+            cancel_on_exit: Cancel the prediction if the call ends before it does: by an error, the timeout, or a
+                cancelled task, also while it is being created.
             **extra: For the request that creates the prediction; see `ExtraFields`.
 
         Raises:
+            ValueError: The model has no input for an argument, or not for its value. No prediction was created.
             PredictionFailedError: The prediction failed. All errors that are raised after the prediction was created
                 have it as `.prediction`.
+            WaitTimeoutError: The prediction has not ended in time.
         """
         hide_extra(extra)
-        model = default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model
-        done = await self.run(model, {"prompt": prompt, **(input or {})}, **extra)
-        url = done.outputs[0] if done.outputs else ""
-        try:
-            if not is_link(url):
-                raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
-            response = await self._download(url)
-            mime = sniff(response.body) or response.content_type
-            if not mime.startswith("image/") or not response.body:
-                raise DecodingError(f"the output of prediction {done.id} is not an image", provider="skytells")
-        except KellyAPIError as error:
-            error.prediction = done
-            raise
-        return with_origin_of(done, Image(data=response.body, mime=mime, provider="skytells"))
+        wanted = Generation(
+            model=default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model,
+            media="image",
+            prompt=prompt,
+            arguments={"negative_prompt": negative_prompt, "width": width, "height": height},
+            input=input,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
+            extra=extra,
+        )
+        return (await self._generation.generate(wanted, Image))[0]
+
+    async def generate_images(
+        self,
+        prompt: NotBlank,
+        n: Count,
+        *,
+        negative_prompt: str | None = None,
+        model: NotBlank | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
+        input: Mapping[str, Any] | None = None,
+        timeout: Positive | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+        **extra: Unpack[ExtraFields],
+    ) -> tuple[Image, ...]:
+        """Generate several images from a prompt, and download them.
+
+        They are made in one prediction if the model has an input for their number, up to its maximum. Otherwise several
+        predictions are created at the same time.
+
+        Args:
+            prompt: What the images should show.
+            n: How many images. If a prediction has more outputs than that, all of them are returned.
+            negative_prompt: See `generate_image`.
+            model: See `generate_image`.
+            width: See `generate_image`.
+            height: See `generate_image`.
+            input: See `generate_image`.
+            timeout: See `generate_image`.
+            on_progress: See `generate_image`. The ids of the states tell several predictions apart.
+            cancel_on_exit: See `generate_image`.
+            **extra: See `generate_image`.
+
+        Raises:
+            ValueError: See `generate_image`.
+            KellyAPIError: The first error, when all predictions have ended. `partial` is a tuple of the images that
+                came, if any.
+        """
+        hide_extra(extra)
+        wanted = Generation(
+            model=default_of(GENERATE_IMAGES, "skytells", "model") if model is None else model,
+            media="image",
+            prompt=prompt,
+            arguments={"negative_prompt": negative_prompt, "width": width, "height": height},
+            input=input,
+            n=n,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
+            extra=extra,
+        )
+        return await self._generation.generate(wanted, Image)
+
+    @property
+    def _generation(self) -> GenerationResource:
+        return GenerationResource(self._connection, self._input_schemas)

@@ -273,7 +273,7 @@ async def test_generate_image_downloads_the_output_without_the_key(wire: Respons
     states(wire, {"status": "succeeded", "output": [OUTPUT]})
     fetched = respond(wire, "GET", OUTPUT, body=PNG, content_type="image/png")
     image = await skytells.generate_image("a wolf", input={"aspect_ratio": "1:1"})
-    assert image == Image(data=PNG, mime="image/png", provider="skytells")
+    assert image == Image(data=PNG, mime="image/png", prediction_id="a1", provider="skytells")
     assert (image.width, image.height) == (3, 2)
     asked = {"model": "truefusion-pro", "input": {"prompt": "a wolf", "aspect_ratio": "1:1"}, "await": False}
     assert [one.json for one in created] == [asked]

@@ -9,10 +9,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from ...._core.aiohttp_compat import is_finishing_generators
+from ...._core.messages import Timeout
 from ...._core.unfinished import FINISH_TIMEOUT, UnfinishedWork
+from ....errors import RequestTimeoutError, TransportError
 from .types import Prediction
 
 Cancel = Callable[[str], Awaitable[object]]
+
+LATE_RESPONSE = 60.0
+"""Seconds for which the response to a creation is awaited when its caller has left."""
+_OWN_ERROR = 0.05
+"""Seconds after the end of the time: the connection's own error comes first, which says that nothing was sent."""
 
 
 async def cancel_abandoned(id: str, cancel: Cancel, logger: logging.Logger, unfinished: UnfinishedWork) -> None:
@@ -24,15 +31,23 @@ async def cancel_abandoned(id: str, cancel: Cancel, logger: logging.Logger, unfi
 
 
 async def create_or_cancel(
-    creating: Coroutine[Any, Any, Prediction], cancel: Cancel, logger: logging.Logger, unfinished: UnfinishedWork
+    creating: Coroutine[Any, Any, Prediction],
+    seconds: float | None,
+    cancel: Cancel,
+    logger: logging.Logger,
+    unfinished: UnfinishedWork,
 ) -> Prediction:
-    """Create a prediction. If the task is cancelled meanwhile, cancel the prediction as soon as its id is known."""
+    """Create a prediction. If the caller leaves meanwhile, cancel the prediction as soon as its id is known.
+
+    The caller leaves if its task is cancelled, if the time is over, or if the client is closed.
+    """
     task = unfinished.start(creating)
+    closed = asyncio.get_running_loop().create_future()
 
     async def undo() -> None:
         try:
             created = await task
-        except Exception as error:  # whatever it is, the caller gets its CancelledError
+        except Exception as error:  # whatever it is, the caller has its own
             if getattr(error, "outcome_unknown", False):
                 logger.warning("a prediction whose creation failed was not cancelled: %s", error)
             return
@@ -41,11 +56,36 @@ async def create_or_cancel(
             raise
         await _cancel_and_log(created.id, cancel, logger)
 
+    def leave_at_close() -> None:
+        if not (task.done() or closed.done()):
+            closed.set_result(None)
+            unfinished.leave(undo())
+
     try:
-        return await asyncio.shield(task)
+        with unfinished.on_close(leave_at_close):
+            limit = None if seconds is None else seconds + _OWN_ERROR
+            await asyncio.wait([task, closed], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
-        await unfinished.finish(undo())
+        if not closed.done():
+            await unfinished.finish(undo())
         raise
+    if task.done() and not closed.done():
+        return task.result()
+    if not closed.done():
+        unfinished.leave(undo())
+    raise _left(seconds, closed=closed.done())
+
+
+def _left(seconds: float | None, *, closed: bool) -> TransportError:
+    """Return the error of a caller that has left while its prediction is being created."""
+    fate = "it is cancelled as soon as its id is known"
+    if closed:
+        error = TransportError(f"the client was closed while a prediction was being created; {fate}")
+    else:
+        error = RequestTimeoutError(f"the prediction was not created in time, and {fate}", limit="total")
+        error.name_limit(Timeout(total=seconds))
+    error.provider, error.outcome_unknown = "skytells", True
+    return error
 
 
 async def _cancel_and_log(id: str, cancel: Cancel, logger: logging.Logger) -> None:

@@ -28,7 +28,7 @@ from ...._data.json_text import dumps
 from ...._data.media import Media
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
-from .cancel_on_exit import cancel_abandoned, create_or_cancel
+from .cancel_on_exit import LATE_RESPONSE, cancel_abandoned, create_or_cancel
 from .outputs import save_outputs
 from .polling import OnState, Pace, PredictionPoller, read_pace
 from .requests import PredictionRequest, Webhook, creation_body, open_files
@@ -169,12 +169,15 @@ class PredictionsResource(Resource):
         started = asyncio.get_running_loop().time()
         body = creation_body(model, input, webhook=webhook, stream=stream)
         files = await open_files(body)
-        limited = PredictionsResource(self._connection.limited_to(pace.timeout or inf))
-        creating = limited._create(body, extra, files, pace.timeout or None)
+        connection = self._connection.limited_to(pace.timeout or inf)
         if cancel_on_exit:
-            created = await create_or_cancel(creating, self.cancel, self._connection.logger, self._unfinished)
+            seconds = (connection.timeout or DEFAULT_TIMEOUT).total
+            late = PredictionsResource(evolve(connection, grace=LATE_RESPONSE))
+            creating = late._create(body, extra, files, pace.timeout or None)
+            logger, unfinished = connection.logger, self._unfinished
+            created = await create_or_cancel(creating, seconds, self.cancel, logger, unfinished)
         else:
-            created = await creating
+            created = await PredictionsResource(connection)._create(body, extra, files, pace.timeout or None)
         poller = self._poller(created, pace, cancel_on_exit=cancel_on_exit)
         poller.started, poller.last = started, created
         return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)

@@ -1,0 +1,159 @@
+"""From what a user wants to the files of it: the inputs of the model, the predictions, and the downloads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from math import inf
+from typing import Any, Literal, TypeVar
+
+from attrs import evolve, frozen
+
+from ..._core.connection import Connection
+from ..._core.extra_fields import ExtraFields
+from ..._core.messages import TRANSFER_TIMEOUT, Response
+from ..._core.resource import Resource
+from ..._data.media_types import sniff
+from ..._data.result import with_origin_of
+from ...errors import DecodingError, KellyAPIError, RequestTimeoutError
+from ...services.generated import MediaFile, OnState, gather_paid
+from .input_schemas import InputSchemas, Schema
+from .model_inputs import fit_input, split_count
+from .models import ModelsResource
+from .predictions.outputs import is_link
+from .predictions.resource import PredictionsResource
+from .predictions.types import Prediction
+
+R = TypeVar("R", bound=MediaFile)
+
+_LEAST_DOWNLOAD = 1.0
+"""Seconds that a download has although the time of the call is over, since the prediction is paid for."""
+_SAVE_IT = "predictions.download(error.prediction, folder) saves the outputs, which are paid for"
+
+
+@frozen(kw_only=True)
+class Generation:
+    """What one call generates, and how it waits."""
+
+    model: str
+    media: Literal["image", "video", "audio"]
+    prompt: str
+    arguments: Mapping[str, Any]
+    """What is sent under the names of the model; `None` stands for what was not passed."""
+    input: Mapping[str, Any] | None
+    """Inputs by their own names, which replace the others."""
+    n: int | None = None
+    """How many files there must be; `None` uses the first output of one prediction."""
+    timeout: float | None
+    on_progress: OnState | None
+    cancel_on_exit: bool
+    extra: ExtraFields
+
+
+class GenerationResource(Resource):
+    """Generates files: one path for images, videos and music."""
+
+    def __init__(self, connection: Connection, schemas: InputSchemas) -> None:
+        super().__init__(connection)
+        self._schemas = schemas
+
+    async def generate(self, wanted: Generation, result: type[R]) -> tuple[R, ...]:
+        """Run the predictions that make the files, at the same time, and download them."""
+        end = inf if wanted.timeout is None else _now() + wanted.timeout
+        several = wanted.n is not None and wanted.n > 1
+        named = any(value is not None for value in wanted.arguments.values())
+        schema = await self._find_schema(wanted.model, end) if named or several else None
+        input = {"prompt": wanted.prompt, **fit_input(wanted.model, schema, **wanted.arguments)}
+        parts = split_count(schema, wanted.n) if several and wanted.n else [{}]
+
+        async def run(part: Mapping[str, int | str]) -> tuple[R, ...]:
+            done = await self._run(wanted, {**input, **part, **(wanted.input or {})}, end)
+            count = None if wanted.n is None else int(next(iter(part.values()), 1))
+            return await self._download_outputs(done, wanted.media, result, count, end)
+
+        return await (run(parts[0]) if len(parts) == 1 else gather_paid(map(run, parts)))
+
+    async def _find_schema(self, model: str, end: float) -> Schema:
+        async def fetch() -> Schema:
+            return (await ModelsResource(self._connection).get(model, fields="input_schema")).input_schema
+
+        timer = asyncio.timeout_at(None if end == inf else end)
+        try:
+            async with timer:
+                return await self._schemas.get(self._connection.base_url, model, fetch)
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            problem = f"the input schema of {model} did not come in time"
+            raise RequestTimeoutError(problem, limit="total", sent=False, provider="skytells") from None
+
+    async def _run(self, wanted: Generation, input: Mapping[str, Any], end: float) -> Prediction:
+        return await PredictionsResource(self._connection).run(
+            wanted.model,
+            input,
+            timeout=None if end == inf else max(end - _now(), 0.001),  # 0 would poll once
+            on_progress=wanted.on_progress,
+            cancel_on_exit=wanted.cancel_on_exit,
+            **wanted.extra,
+        )
+
+    async def _download_outputs(
+        self, done: Prediction, media: str, result: type[R], count: int | None, end: float
+    ) -> tuple[R, ...]:
+        """Download all outputs of a prediction, at least `count`; with `None` only the first."""
+        outputs = done.outputs[:1] if count is None else done.outputs
+        credits = None if done.credits_used is None else done.credits_used / max(len(done.outputs), 1)
+
+        async def one(output: str) -> tuple[R, ...]:
+            response = await self._download_output(output, done, end)
+            mime = _find_type(response, media)
+            if mime is None:
+                article = "an" if media[0] in "aio" else "a"
+                raise DecodingError(f"the output of prediction {done.id} is not {article} {media}", provider="skytells")
+            made = result(data=response.body, mime=mime, prediction_id=done.id, credits=credits, provider="skytells")
+            return (with_origin_of(done, made),)
+
+        try:
+            made = await gather_paid(map(one, outputs))
+            if len(made) < (count or 1):
+                raise _incomplete(done, made, count)
+        except KellyAPIError as error:
+            error.prediction = done
+            if outputs:
+                error.remedy = "; ".join(filter(None, (error.remedy, _SAVE_IT)))
+            raise
+        return made
+
+    async def _download_output(self, url: str, done: Prediction, end: float) -> Response:
+        if not is_link(url):
+            raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
+        return await Resource(_connection_until(self._connection, end))._download(url)
+
+
+def _incomplete(done: Prediction, made: tuple[MediaFile, ...], count: int | None) -> DecodingError:
+    if not made:
+        return DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
+    error = DecodingError(f"prediction {done.id} has {len(made)} outputs instead of {count}", provider="skytells")
+    error.partial = made
+    return error
+
+
+def _find_type(response: Response, media: str) -> str | None:
+    """Return the MIME type of a file, by its bytes or as it was declared, if it is of the wanted kind."""
+    types = (sniff(response.body), response.content_type) if response.body else ()
+    return next((mime for mime in types if mime and mime.startswith(f"{media}/")), None)
+
+
+def _connection_until(connection: Connection, end: float) -> Connection:
+    """Return a connection whose calls end with the time of the call, but have at least a second."""
+    if end == inf:
+        return connection
+    timeout = connection.timeout or TRANSFER_TIMEOUT
+    left = max(end - _now(), _LEAST_DOWNLOAD)
+    return evolve(
+        connection, timeout=evolve(timeout, total=left if timeout.total is None else min(left, timeout.total))
+    )
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,82 @@
+"""What generated images, videos and music have in common: a file with a price, and a call that waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from attrs import field, frozen
+
+from .._core.resource import drop_none
+from .._data.arguments import FilePath, checked
+from .._data.files import save
+from ..errors import KellyAPIError
+from .service_result import ServiceResult, provider_fields_last
+
+R = TypeVar("R")
+
+OnState = Callable[[Any], Awaitable[None] | None]
+"""Called with each new state of a prediction, a `Prediction`; plain or async."""
+
+
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class MediaFile(ServiceResult):
+    """A generated file."""
+
+    data: bytes = field(repr=lambda data: f"<{len(data)} bytes>")
+    """The complete file."""
+    mime: str
+    """The MIME type, such as "image/png"."""
+    prediction_id: str | None = None
+    """The id of the prediction that made it; `None` if the provider makes no predictions."""
+    credits: float | None = None
+    """The price in credits; `None` if the provider does not send it.
+
+    If a prediction has several outputs, it is an equal share of the price of the prediction.
+    """
+
+    @checked
+    async def save(self, path: FilePath) -> Path:
+        """Write it to a file, atomically and without blocking the event loop, and return the path."""
+        return await save(path, self.data)
+
+
+@frozen(kw_only=True)
+class WaitArguments:
+    """The arguments of a service that waits for a prediction. They do not choose the provider."""
+
+    timeout: float | None = None
+    on_progress: OnState | None = None
+    cancel_on_exit: bool = True
+
+    @property
+    def wait_options(self) -> dict[str, Any]:
+        """The arguments for a provider that makes predictions."""
+        return drop_none(timeout=self.timeout, on_progress=self.on_progress) | {"cancel_on_exit": self.cancel_on_exit}
+
+
+async def gather_paid(calls: Iterable[Awaitable[tuple[R, ...]]]) -> tuple[R, ...]:
+    """Make several calls at once, and return all their results in order.
+
+    If some fail, the others are finished before the first error is raised. Its `partial` is a tuple of the results that
+    came, which are paid for.
+    """
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    failures = [each for each in done if isinstance(each, BaseException)]
+    came = tuple(result for each in done for result in _results(each))
+    if not failures:
+        return came
+    failure = failures[0]
+    if isinstance(failure, KellyAPIError):
+        failure.partial = came or failure.partial
+        failure.outcome_unknown = any(getattr(each, "outcome_unknown", False) for each in failures)
+    elif came:
+        failure.add_note(f"{len(came)} other results came and are lost")
+    raise failure
+
+
+def _results(end: Any) -> tuple[Any, ...]:
+    came = getattr(end, "partial", None) if isinstance(end, BaseException) else end
+    return came if isinstance(came, tuple) else ()
