@@ -22,7 +22,15 @@ from .providers.khaya import Khaya
 from .providers.skytells.client import Skytells
 from .services.chat import CHAT, CHAT_STREAM, Chat
 from .services.circuit import Circuit
-from .services.images import DESCRIBE_IMAGE, EDIT_IMAGE, GENERATE_IMAGE, REMOVE_BACKGROUND, UPSCALE_IMAGE, Images
+from .services.images import (
+    DESCRIBE_IMAGE,
+    EDIT_IMAGE,
+    GENERATE_IMAGE,
+    GENERATE_IMAGES,
+    REMOVE_BACKGROUND,
+    UPSCALE_IMAGE,
+    Images,
+)
 from .services.routing import Service
 from .services.synthesize import SYNTHESIZE, Synthesize
 from .services.transcribe import TRANSCRIBE, Transcribe
@@ -61,8 +69,8 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
 
     The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `generate_images`, `edit_image`,
     `describe_image`, `upscale_image`, `remove_background`, `chat`, `chat_stream`) call the first provider that has a
-    key and supports the arguments. Pass `provider=` to choose one. The operations of a single provider are methods of `kelly`, `khaya`,
-    `skytells` and `aerostack`.
+    key and supports the arguments. Pass `provider=` to choose one. The operations of a single provider are methods of
+    `kelly`, `khaya`, `skytells` and `aerostack`.
 
     Example::
 

@@ -51,7 +51,10 @@ class Generation:
 
 
 class GenerationResource(Resource):
-    """Generates files: one path for images, videos and music."""
+    """Generates files: one path for images, videos and music.
+
+    Source: https://learn.skytells.ai/docs/api/v1/models/schemas, https://github.com/Skytells/cli (docs/predictions.md)
+    """
 
     def __init__(self, connection: Connection, schemas: InputSchemas) -> None:
         super().__init__(connection)

@@ -129,7 +129,8 @@ def _no_input(model: str, inputs: Mapping[str, Any], argument: str) -> Unsupport
     if not inputs:
         return UnsupportedArgument(f"the catalogue does not say whether {model} has an input for {argument}")
     names = excerpt(", ".join(sorted(inputs)))
-    both = f"; pass {argument} together with the other side" if argument in ("width", "height") else ""
+    alone = argument in ("width", "height") and inputs.keys() & {*_SIZES, *_RATIOS}
+    both = ": pass width and height" if alone else ""
     return UnsupportedArgument(f"{model} has no input for {argument}{both}; its inputs are {names}")
 
 
@@ -152,22 +153,25 @@ def _fit(what: str, value: Any, rules: Sequence[Rule]) -> Any:
     form = _form(value, rules)
     if form is None:
         shown = f"{len(value):,} characters" if isinstance(value, str) else value
-        raise UnsupportedArgument(f"{what} must {_problem(next(_forms(value)), rules[0])}, not {shown}")
+        raise UnsupportedArgument(f"{what} must {_problem(next(_forms(value, {})), rules[0])}, not {shown}")
     return form
 
 
 def _form(value: Any, rules: Sequence[Rule]) -> Any:
     """Return the first form of a value that one of the rules accepts; `None` if none is accepted."""
-    return next((form for form in _forms(value) if any(_problem(form, rule) is None for rule in rules)), None)
+    forms = (form for rule in rules for form in _forms(value, rule) if _problem(form, rule) is None)
+    return next(forms, None)
 
 
-def _forms(value: Any) -> Iterator[Any]:
-    """Yield a value in each form that models may want: a number also as text, a file also as a list of files."""
+def _forms(value: Any, rule: Rule) -> Iterator[Any]:
+    """Yield a value, and in other forms that a model may want: a number as text, a file as a list of files."""
     if isinstance(value, (int, float)):
-        number = int(value) if value == int(value) else value
-        yield from (number, str(number), f"{number}s")
-    else:
-        yield from (value, [value])
+        value = int(value) if value == int(value) else value
+    yield value
+    if rule.get("type") == "array":
+        yield [value]
+    elif not isinstance(value, str) and ("enum" in rule or rule.get("type") == "string"):
+        yield from (str(value), f"{value}s")
 
 
 _TYPES: Mapping[str, tuple[type, ...]] = {

@@ -17,7 +17,7 @@ from attrs import evolve
 
 from ...._core.downloads import OnBytes
 from ...._core.extra_fields import ExtraFields, check_added_headers
-from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT
+from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, Timeout
 from ...._core.resource import Resource, drop_none
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
@@ -171,7 +171,7 @@ class PredictionsResource(Resource):
         files = await open_files(body)
         connection = self._connection.limited_to(pace.timeout or inf)
         if cancel_on_exit:
-            seconds = (connection.timeout or DEFAULT_TIMEOUT).total
+            seconds = (connection.timeout or _creation_timeout(files, pace.timeout or None)).total
             late = PredictionsResource(evolve(connection, grace=LATE_RESPONSE))
             creating = late._create(body, extra, files, pace.timeout or None)
             logger, unfinished = connection.logger, self._unfinished
@@ -338,7 +338,7 @@ class PredictionsResource(Resource):
     def _create(
         self, body: dict[str, Any], extra: ExtraFields, files: Mapping[str, Media], seconds: float | None = None
     ) -> Coroutine[Any, Any, Prediction]:
-        timeout = evolve(TRANSFER_TIMEOUT, total=seconds) if files else DEFAULT_TIMEOUT
+        timeout = _creation_timeout(files, seconds)
         return self._post_json("/predict", body, into=PREDICTION, timeout=timeout, extra=extra, files=files)
 
     def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
@@ -384,6 +384,11 @@ class PredictionsResource(Resource):
         finally:
             if cancel_on_exit and not poller.ended:
                 await cancel_abandoned(id, self.cancel, self._connection.logger, self._unfinished)
+
+
+def _creation_timeout(files: Mapping[str, Media], seconds: float | None) -> Timeout:
+    """Return the time limits of a creation for a client that was given none."""
+    return evolve(TRANSFER_TIMEOUT, total=seconds) if files else DEFAULT_TIMEOUT
 
 
 def _read_request(
