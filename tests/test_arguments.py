@@ -215,6 +215,7 @@ GOOD: dict[str, Any] = {
     "embedding_model": "english",
     "ttl": 60,
     "units": 1,
+    "n": 1,
     "value": 1,
     "data": {},
     "api_key": "key",
