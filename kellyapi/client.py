@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from ._core.downloads import OnBytes
+from ._core.messages import OnBytes
 from ._core.options import Options, read_options
 from ._core.provider_client import ProviderClient, open_transport
 from ._core.secrets import Key, as_secret

@@ -133,7 +133,7 @@ KINDS: list[tuple[str, Accepts]] = [
         "split overwrite wait stream cancel_on_exit logprobs parallel_tool_calls store allow_http log_bodies",
         lambda value: isinstance(value, bool),
     ),
-    ("on_progress on_response", is_callable),
+    ("on_progress on_response on_upload", is_callable),
     ("input metadata filter response_format reasoning headers", is_dict),
     ("method", one_of(*(name for each in METHODS for name in (each, each.lower())))),
     ("form query extra_body extra_query", is_dict),

@@ -59,6 +59,7 @@ OPTIONS: dict[str, list[Any]] = {
     "max_response_bytes": [*COUNT, None],
     "allow_http": BOOL,
     "on_response": [5, "x", ["x"]],
+    "on_upload": [5, "x", ["x"]],
     "logger": [*OTHER, None],
 }
 

@@ -30,6 +30,7 @@ from .messages import (
     Call,
     FromResponse,
     Headers,
+    OnBytes,
     OnResponse,
     PreparedRequest,
     RaisedByUser,
@@ -42,6 +43,7 @@ from .provider import Problem, Provider
 from .responses import read_request_id, read_response
 from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_for_all, retry_delay
 from .secrets import HiddenString, Key, Secret, WrongSecret, as_secret, redact_error
+from .upload_progress import report_upload
 
 if TYPE_CHECKING:  # it imports aiohttp, which the first client does
     from .transport import IncomingResponse, Transport
@@ -96,6 +98,7 @@ class Connection:
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
     allow_http: bool = False
     on_response: OnResponse | None = None
+    on_upload: OnBytes | None = None
     logger: logging.Logger
     log_bodies: bool = False
     known_paths: dict[str, Any] = field(factory=dict, repr=False)
@@ -258,6 +261,8 @@ class Connection:
         if call.json is not None:
             headers.setdefault("Content-Type", "application/json")
             body = dumps(call.json)
+        if self.on_upload is not None:
+            body, headers = report_upload(body, headers, self.on_upload)
         return PreparedRequest(
             call=call,
             url=f"{url}?{urlencode(call.query)}" if call.query else url,

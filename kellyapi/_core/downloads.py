@@ -11,7 +11,6 @@ import inspect
 import os
 import random
 import re
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, closing
 from email.utils import parsedate_to_datetime
 from enum import Enum
@@ -24,14 +23,11 @@ from .._data.files import Destination, PartialFile, find_destination
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
 from .content_codings import read_codings
-from .messages import Call, Headers, media_type
+from .messages import Call, Headers, OnBytes, media_type
 from .retry import retry_delay
 
 if TYPE_CHECKING:
     from .transport import IncomingResponse
-
-OnBytes = Callable[[int, int | None], Awaitable[None] | None]
-"""Called with (bytes received, bytes of the whole file or `None`); plain or async."""
 
 
 # The plan

@@ -157,5 +157,8 @@ class RaisedByUser(Exception):
         self.error = error
 
 
+OnBytes = Callable[[int, int | None], Awaitable[None] | None]
+"""Called with (bytes that have moved, bytes of the whole or `None` if they are not known); plain or async."""
+
 OnResponse = Callable[[PreparedRequest, Response], Awaitable[None] | None]
 """The `on_response` option: called with the request of each attempt and its response; plain or async."""

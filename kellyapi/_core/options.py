@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 
 from .._data.arguments import Count, NotBlank
 from .limits import Rate
-from .messages import OnResponse, Timeout
+from .messages import OnBytes, OnResponse, Timeout
 from .proxies import proxy_problem
 from .retry import RetryPolicy
 from .secrets import as_secret, hide_headers
@@ -86,6 +86,10 @@ class Options(TypedDict, total=False):
     """
     on_response: OnResponse | None
     """Called with the request and the response of each attempt, also of one that failed; plain or async."""
+    on_upload: OnBytes | None
+    """Called while a file, or a body of more than 64 KiB, is sent: with the bytes sent, and the size in bytes or `None`
+    if it is not known; plain or async. Each attempt counts from 0. An exception ends the call.
+    """
     logger: logging.Logger
     """Used in place of the logger `kellyapi.<provider>`."""
     log_bodies: bool

@@ -17,7 +17,7 @@ from .._data.links import encode_url
 from .._data.media import Media
 from ..errors import TransportError
 from .connection import Connection
-from .downloads import OnBytes, download_to_file
+from .downloads import download_to_file
 from .extra_fields import ExtraFields, add_extra
 from .messages import (
     DEFAULT_TIMEOUT,
@@ -26,6 +26,7 @@ from .messages import (
     FormField,
     FromResponse,
     Headers,
+    OnBytes,
     Response,
     Timeout,
 )

@@ -25,6 +25,7 @@ CHANGED: dict[str, Any] = {
     "max_response_bytes": 5,
     "allow_http": True,
     "on_response": lambda request, response: None,
+    "on_upload": lambda sent, size: None,
     "logger": logging.getLogger("mine"),
 }
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Unpack
 
-from ..._core.downloads import OnBytes
 from ..._core.extra_fields import ExtraFields, hide_extra
+from ..._core.messages import OnBytes
 from ..._core.options import Options, hide_secrets
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
-from ...._core.downloads import OnBytes
+from ...._core.messages import OnBytes
 from ...._core.urls import origin
 from ...._data.files import safe_file_name
 from ....errors import KellyAPIError, StatusError

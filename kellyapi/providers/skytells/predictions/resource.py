@@ -15,9 +15,8 @@ from typing import Annotated, Any, TypedDict, Unpack
 
 from attrs import evolve
 
-from ...._core.downloads import OnBytes
 from ...._core.extra_fields import ExtraFields, check_added_headers
-from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, Timeout
+from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, OnBytes, Timeout
 from ...._core.resource import Resource, drop_none
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
