@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import TYPE_CHECKING, Any, Self, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
 
 from ._core.messages import OnBytes
 from ._core.options import Options, read_options
@@ -15,6 +15,7 @@ from ._core.provider_client import ProviderClient, open_transport
 from ._core.secrets import Key, as_secret
 from ._core.unpicklable import Unpicklable
 from ._data.arguments import FilePath, NotBlank
+from ._data.writables import Writable
 from .legacy import Legacy
 from .providers.aerostack.client import Aerostack
 from .providers.kelly import Kelly
@@ -137,20 +138,28 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
 
         return sandbox_client(cls, **options)
 
-    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path:
-        """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
+    @overload
+    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path: ...
+    @overload
+    async def download(self, url: NotBlank, path: Writable, *, on_progress: OnBytes | None = None) -> int: ...
+    async def download(
+        self, url: NotBlank, path: FilePath | Writable, *, on_progress: OnBytes | None = None
+    ) -> Path | int:
+        """Stream a link, such as one of `prediction.outputs`, to a file or an object of yours. No key is sent.
 
-        The file appears when it is complete. If a download fails, its `.part` file is kept, and the next download to
-        the same path resumes from it if the server allows.
+        A file appears when it is complete, and replaces a file of the same name. If a download fails, its `.part`
+        file is kept, and the next download to the same path resumes from it if the server allows.
 
         Args:
             url: An http or https URL.
-            path: Where to save the file. A file of the same name is replaced.
+            path: Where to save the file; or an object with `write`, plain or async, such as an open binary file or a
+                response of a server. It is never closed or emptied. If a download to it breaks off, it is resumed if
+                the server allows; otherwise `error.partial` is the number of bytes that were written.
             on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
                 bytes, or `None` if the server does not send the size.
 
         Returns:
-            The path.
+            The path; the number of bytes for an object.
         """
         return await self.skytells.download(url, path, on_progress=on_progress)
 

@@ -117,7 +117,8 @@ KINDS: list[tuple[str, Accepts]] = [
     ("prefix negative_prompt base_url filename instructions", lambda value: isinstance(value, str)),
     ("consumer api_key", lambda value: isinstance(value, str) or callable(value)),
     ("audio image file", is_media),
-    ("path folder", is_path),
+    ("path to", is_path),
+    ("index", lambda value: is_whole(value) and value >= 0),
     (
         "width height limit max_tokens dimensions page n days max_output_tokens max_tool_calls max_connections"
         " max_concurrency max_response_bytes",

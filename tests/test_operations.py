@@ -22,6 +22,7 @@ VERBS = {
     "_fetch": "GET",
     "_download": "GET",
     "_save_link": "GET",
+    "_write_link": "GET",
     "_delete": "DELETE",
     "_post_json": "POST",
     "_post_form": "POST",
@@ -115,6 +116,9 @@ TABLE: list[Operation] = [
     ("skytells", "ResponsesResource.create", "POST", "/responses", ONCE),
     ("skytells", "ResponsesResource.stream", "POST", "/responses", ONCE),
     ("skytells", "SafetyResource._check", "POST", "/chat/completions", ONCE),
+    ("skytells", "PredictionsResource._save_output", "GET", "{url}", AGAIN),
+    ("skytells", "PredictionsResource._write_output", "GET", "{url}", AGAIN),
+    ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
     ("skytells", "Skytells.download", "GET", "{url}", AGAIN),
     ("skytells", "GenerationResource._download_output", "GET", "{url}", AGAIN),
 ]
@@ -173,9 +177,9 @@ def test_a_post_is_not_repeatable_by_default(verb: str) -> None:
     assert inspect.signature(getattr(Resource, verb)).parameters["repeatable"].default is False
 
 
-@pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link"])
+@pytest.mark.parametrize("verb", ["_fetch", "_delete", "_download", "_save_link", "_write_link"])
 def test_gets_deletes_and_downloads_are_repeatable(verb: str) -> None:
-    asks = Resource._link_call if verb in ("_download", "_save_link") else getattr(Resource, verb)
+    asks = Resource._link_call if verb in ("_download", "_save_link", "_write_link") else getattr(Resource, verb)
     source = textwrap.dedent(inspect.getsource(asks))
     (words,) = [
         {word.arg: ast.unparse(word.value) for word in call.keywords}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import IO
 
 import aiohttp
+import numpy as np
 from aiohttp import web
+from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from starlette.datastructures import UploadFile
 
@@ -75,6 +79,21 @@ async def filters_and_options_are_named(skytells: Skytells) -> None:
     await skytells.run("m", {}, timeuot=5.0)  # type: ignore[call-arg]  # a misspelt option
 
 
+async def what_a_download_returns_depends_on_where_it_goes(api: KellyAPI, file: IO[bytes]) -> None:
+    path: Path = await api.download("https://d.example/a.png", "a.png")
+    size: int = await api.download("https://d.example/a.png", file)
+    paths: tuple[Path, ...] = await api.skytells.predictions.download("a1", path)
+    size = await api.skytells.predictions.download("a1", io.BytesIO(), index=0)
+    path = await api.aerostack.storage.download("key", path)
+    size += await api.aerostack.storage.download("key", file)
+    data: bytes = await api.skytells.predictions.read_output("a1") + await api.aerostack.storage.download("key")
+    async with api.skytells.predictions.stream_output("a1") as stream:
+        async for piece in stream:
+            data += piece
+    print(paths, size, data)
+    await api.download("https://d.example/a.png", 5)  # type: ignore[call-overload]  # nothing can be written to it
+
+
 async def sources_of_media_have_types(
     khaya: Khaya,
     kelly: Kelly,
@@ -86,6 +105,7 @@ async def sources_of_media_have_types(
     image: Image,
     pieces: Iterator[bytes],
     later: AsyncIterator[bytes],
+    array: NDArray[np.uint8],
 ) -> None:
     await khaya.transcribe(upload, "twi")
     await khaya.transcribe(field, "twi")
@@ -97,6 +117,7 @@ async def sources_of_media_have_types(
     await khaya.transcribe(Base64("", "audio/wav"), "twi")
     await kelly.upscale_image(picture)
     await kelly.upscale_image(image)
+    await kelly.upscale_image(array)
     await khaya.transcribe(5, "twi")  # type: ignore[arg-type]  # it is no source
     await khaya.transcribe(["a"], "twi")  # type: ignore[arg-type]  # nor is a list
 

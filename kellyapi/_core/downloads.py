@@ -1,4 +1,4 @@
-"""Downloading a link to a file: a pure plan for each response, and the loop that carries it out.
+"""Downloading a link to a file or a writable object: a pure plan for each response, and the loop that carries it out.
 
 A download that breaks off is resumed if the server allows it, and started again if not. How a file is written is in
 `_data.files`, how a request is sent in `connection`.
@@ -11,15 +11,17 @@ import inspect
 import os
 import random
 import re
-from contextlib import AsyncExitStack, closing
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
-from .._data.files import Destination, PartialFile, find_destination
+from .._data.files import PartialFile, find_destination
+from .._data.writables import WritableTarget
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
 from .content_codings import read_codings
@@ -159,12 +161,61 @@ async def download_to_file(
     `follow_links` is `False` for a name that comes from a server.
     """
     destination = await asyncio.to_thread(find_destination, path, follow_links=follow_links)
+
+    def open_part(mark: str | None) -> Awaitable[PartialFile]:
+        return PartialFile.open(destination, mark)
+
+    return await _download_in_time(connection, call, open_part, on_progress)
+
+
+async def download_to_writable(
+    connection: Connection, call: Call, target: WritableTarget, on_progress: OnBytes | None = None
+) -> int:
+    """Stream a response to an object of the user, and return the number of bytes.
+
+    What was written stays there. So a download that breaks off is resumed only if the content can be identified;
+    otherwise the error says how many bytes were written.
+    """
+    try:
+        return await _download_in_time(connection, call, target.reopen, on_progress)
+    except KellyAPIError as error:
+        if target.written:
+            error.partial = target.written
+            error.message += f"; {target.written} bytes were written"
+        raise
+    except Exception as error:  # what `write` of the object or `on_progress` raises
+        error.add_note(f"{target.written} bytes of the download were written")
+        raise
+
+
+T = TypeVar("T", covariant=True)
+
+
+class _Part(AbstractAsyncContextManager["_Part[T]"], Protocol[T]):
+    """What a download is written to: a part of a file, or an object of the user."""
+
+    size: int
+
+    @property
+    def can_be_emptied(self) -> bool: ...
+    async def write(self, data: bytes) -> bool: ...
+    async def empty(self) -> None: ...
+    async def finish(self) -> T: ...
+
+
+_OpenPart = Callable[[str | None], Awaitable[_Part[T]]]
+"""Called with a text that stands for the content, if it can be identified."""
+
+
+async def _download_in_time(
+    connection: Connection, call: Call, open_part: _OpenPart[T], on_progress: OnBytes | None
+) -> T:
     total = (connection.timeout or call.timeout).total
     timer = asyncio.timeout(total)
     try:
         try:
             async with timer:
-                return await _download(connection, call, destination, on_progress)
+                return await _download(connection, call, open_part, on_progress)
         except TimeoutError:
             if not timer.expired():
                 raise
@@ -174,8 +225,8 @@ async def download_to_file(
         raise
 
 
-async def _download(connection: Connection, call: Call, destination: Destination, on_progress: OnBytes | None) -> Path:
-    part: PartialFile | None = None
+async def _download(connection: Connection, call: Call, open_part: _OpenPart[T], on_progress: OnBytes | None) -> T:
+    part: _Part[T] | None = None
     file, failures, requests = RemoteFile(), 0, 0
     furthest = 0  # a server may send the same bytes again and again
     async with AsyncExitStack() as open_parts:
@@ -200,7 +251,8 @@ async def _download(connection: Connection, call: Call, destination: Destination
                         if part is not None and part.size:
                             await part.empty()
                         if part is None or key != file.content_key(call.url):
-                            part = await open_parts.enter_async_context(await PartialFile.open(destination, key))
+                            part = await open_part(key)
+                            await open_parts.enter_async_context(part)
                         file = found
                         # An earlier program may have left a beginning.
                         step = plan(response.status, response.headers, requested_from=0, kept=part.size, file=file)
@@ -224,8 +276,10 @@ async def _download(connection: Connection, call: Call, destination: Destination
                     raise
                 if isinstance(error, StatusError) and error.status == 416 and part is not None and kept:
                     await part.empty()  # the file has become shorter
-                elif not opened:
-                    raise  # the connection has made all its attempts
+                elif not opened or getattr(error, "final", False):
+                    raise  # the connection has made all its attempts, or another would fail in the same way
+                if part is not None and not (part.can_be_emptied or file.resumable):
+                    raise  # what was written cannot be taken back
                 arrived = part.size if part is not None and file.resumable else 0
                 has_more = enough_arrived(arrived - max(furthest, kept), file)
                 furthest = max(furthest, arrived)
@@ -259,7 +313,7 @@ def _check_is_file(url: str, response: IncomingResponse) -> None:
 
 
 async def _receive(
-    response: IncomingResponse, part: PartialFile, file: RemoteFile, on_progress: OnBytes | None
+    response: IncomingResponse, part: _Part[object], file: RemoteFile, on_progress: OnBytes | None
 ) -> None:
     await _report(on_progress, part, file)
     async for piece in response.chunks():
@@ -271,7 +325,7 @@ async def _receive(
     await _report(on_progress, part, file)
 
 
-async def _report(on_progress: OnBytes | None, part: PartialFile, file: RemoteFile) -> None:
+async def _report(on_progress: OnBytes | None, part: _Part[object], file: RemoteFile) -> None:
     if on_progress is not None:
         waiting = on_progress(part.size, file.size)
         if inspect.isawaitable(waiting):

@@ -15,9 +15,10 @@ from .._data.arguments import Checked
 from .._data.decoding import Into
 from .._data.links import encode_url
 from .._data.media import Media
+from .._data.writables import WritableTarget
 from ..errors import TransportError
 from .connection import Connection
-from .downloads import download_to_file
+from .downloads import download_to_file, download_to_writable
 from .extra_fields import ExtraFields, add_extra
 from .messages import (
     DEFAULT_TIMEOUT,
@@ -171,6 +172,14 @@ class Resource(Unpicklable, Checked):
         """GET a foreign address without the key, and stream the response to a file, resumably."""
         call = self._link_call(url)
         return await download_to_file(self._connection, call, path, on_progress, follow_links=follow_links)
+
+    async def _write_link(self, url: str, target: WritableTarget, on_progress: OnBytes | None = None) -> int:
+        """GET a foreign address without the key, and stream the response to an object of the user."""
+        return await download_to_writable(self._connection, self._link_call(url), target, on_progress)
+
+    def _stream_link(self, url: str) -> StreamRequest:
+        """GET a foreign address without the key as a stream."""
+        return StreamRequest(self._connection, self._link_call(url))
 
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET a foreign address without the key."""

@@ -48,6 +48,8 @@ class Range:
 NotBlank = Annotated[str, not_blank]
 Count = Annotated[int, Range(1)]
 """A whole number from 1."""
+Index = Annotated[int, Range(0)]
+"""A whole number from 0."""
 Positive = Annotated[float, Range(0, open=True)]
 NotNegative = Annotated[float, Range(0)]
 FilePath = NotBlank | os.PathLike[str]

@@ -14,6 +14,7 @@ import secrets
 import stat
 import sys
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterable
 from contextlib import suppress
 from itertools import pairwise
@@ -222,7 +223,41 @@ def _own_descriptor(path: Path) -> int | None:
     return None
 
 
-class PartialFile:
+class BatchedWriter(ABC):
+    """Collects small pieces, and passes them on in larger ones."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        """Bytes that have arrived, including those that are still in the buffer."""
+        self._batch = bytearray()
+        self._written_at = 0.0
+
+    async def write(self, data: bytes) -> bool:
+        """Add the next piece, and return whether the buffer was passed on."""
+        large = len(data) >= _BATCH_SIZE
+        if not large:
+            self._batch += data
+        self.size += len(data)
+        now = asyncio.get_running_loop().time()
+        if not large and len(self._batch) < _BATCH_SIZE and now < self._written_at + _LONGEST_WAIT:
+            return False
+        self._written_at = now
+        await self.flush()
+        if large:
+            await self._append(data)
+        return True
+
+    async def flush(self) -> None:
+        """Pass on what is in the buffer."""
+        batch, self._batch = self._batch, bytearray()
+        if batch:
+            await self._append(batch)
+
+    @abstractmethod
+    async def _append(self, data: bytes | bytearray) -> None: ...
+
+
+class PartialFile(BatchedWriter):
     """A file that is being written, beside the place where it will be.
 
     With a `mark`, a text that stands for its content, its name is one that a later program finds again, to append at
@@ -230,15 +265,15 @@ class PartialFile:
     What is written in place is collected in a file without a name first.
     """
 
+    can_be_emptied = True
+
     def __init__(self, destination: Destination, path: Path | None, file: IO[bytes], *, marked: bool) -> None:
+        super().__init__()
         self.size = os.fstat(file.fileno()).st_size
-        """Bytes that have arrived, including those that are still in the buffer."""
         self._destination = destination
         self._path = path
         self._file = file
         self._marked = marked
-        self._batch = bytearray()
-        self._written = 0.0
         self._finished = False
 
     @classmethod
@@ -261,27 +296,6 @@ class PartialFile:
         path = _part_path(destination.file, secrets.token_hex(6))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # which follow no link
         return cls(destination, path, os.fdopen(os.open(path, flags, mode), "wb"), marked=False)
-
-    async def write(self, data: bytes) -> bool:
-        """Add the next piece, and return whether the buffer was written to disk."""
-        large = len(data) >= _BATCH_SIZE
-        if not large:
-            self._batch += data
-        self.size += len(data)
-        now = asyncio.get_running_loop().time()
-        if not large and len(self._batch) < _BATCH_SIZE and now < self._written + _LONGEST_WAIT:
-            return False
-        self._written = now
-        await self.flush()
-        if large:
-            await self._append(data)
-        return True
-
-    async def flush(self) -> None:
-        """Write the buffer to disk. A file that cannot be written is removed: it may be what fills the disk."""
-        batch, self._batch = self._batch, bytearray()
-        if batch:
-            await self._append(batch)
 
     async def empty(self) -> None:
         """Throw away what was written."""
@@ -334,6 +348,7 @@ class PartialFile:
         return False
 
     async def _append(self, data: bytes | bytearray) -> None:
+        """Write to disk. A file that cannot be written is removed: it may be what fills the disk."""
         try:
             await asyncio.to_thread(self._append_now, data)
         except OSError as error:

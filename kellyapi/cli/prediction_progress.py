@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import warnings
@@ -93,8 +94,9 @@ async def save_outputs(
     if place is None:
         return ()
     try:
+        # With a last slash it is a folder, whatever its name ends in.
         return await skytells.predictions.download(
-            state, place, overwrite=arguments.force, on_progress=display.show_bytes
+            state, f"{place}{os.sep}", overwrite=arguments.force, on_progress=display.show_bytes
         )
     except OSError as error:
         error.prediction = state  # type: ignore[attr-defined]  # as all errors of the library have it, since the prediction was paid for

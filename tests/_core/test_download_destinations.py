@@ -77,7 +77,7 @@ async def test_an_unusable_folder_is_refused_before_anything_is_requested(tmp_pa
     (tmp_path / "file").write_bytes(b"old")
     async with delivered(Delivery()) as (skytells, _, server):
         with pytest.raises(NotADirectoryError):
-            await skytells.predictions.download("a1", tmp_path / "file")
+            await skytells.predictions.download("a1", tmp_path / "file" / "folder")
         assert server.requests == []
 
 

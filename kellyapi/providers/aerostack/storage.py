@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import overload
 
@@ -16,6 +18,7 @@ from ..._data.decoding import Shape, json_name
 from ..._data.files import find_destination, save_stream
 from ..._data.media import MediaSource, open_media
 from ..._data.result import Result
+from ..._data.writables import Writable, WritableTarget
 from .pagination import CursorPage, iterate_pages
 from .response_types import SUCCESS
 
@@ -107,15 +110,18 @@ class Storage(Resource):
     async def download(self, key: NotBlank, path: None = None) -> bytes: ...
     @overload
     async def download(self, key: NotBlank, path: FilePath) -> Path: ...
-    async def download(self, key: NotBlank, path: FilePath | None = None) -> bytes | Path:
-        """Download a file into memory, or to a path.
+    @overload
+    async def download(self, key: NotBlank, path: Writable) -> int: ...
+    async def download(self, key: NotBlank, path: FilePath | Writable | None = None) -> bytes | Path | int:
+        """Download a file into memory, to a path, or to an object of yours.
 
         Args:
             key: The key of the file.
-            path: Where to save the file. It is streamed, and replaces a file at this path when it is complete.
+            path: Where to save the file. It is streamed, and replaces a file at this path when it is complete. An
+                object with `write`, plain or async, such as an open binary file, gets the bytes as they arrive.
 
         Returns:
-            The bytes of the file, or the path that it was saved to.
+            The bytes of the file, the path that it was saved to, or the number of bytes that were written.
 
         Raises:
             NotFoundError: There is no file with this key.
@@ -125,9 +131,14 @@ class Storage(Resource):
             return await self._post_json(
                 "/storage/get", data, into=FromResponse(lambda response: response.body), repeatable=True
             )
-        destination = await asyncio.to_thread(find_destination, path)
+        if isinstance(path, (str, os.PathLike)):
+            save: Callable[[AsyncIterable[bytes]], Awaitable[Path | int]] = partial(
+                save_stream, await asyncio.to_thread(find_destination, path)
+            )
+        else:
+            save = (await WritableTarget.open(path, "path")).write_all
         async with self._stream("/storage/get", data, repeatable=True) as pieces:
-            return await save_stream(destination, pieces)
+            return await save(pieces)
 
     async def url(self, key: NotBlank) -> str:
         """Return the URL of a file."""

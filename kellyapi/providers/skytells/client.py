@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Unpack, overload
 
 from ..._core.extra_fields import ExtraFields, hide_extra
 from ..._core.messages import OnBytes
@@ -15,6 +16,7 @@ from ..._core.secrets import Key, as_secret
 from ..._data.arguments import Count, FilePath, NotBlank, Positive
 from ..._data.links import encode_url
 from ..._data.text import clip
+from ..._data.writables import Writable, WritableTarget
 from ...services.generated import OnState
 from ...services.images import GENERATE_IMAGE, GENERATE_IMAGES, Image
 from ...services.routing import default_of
@@ -129,24 +131,35 @@ class Skytells(ProviderClient):
         hide_extra(options)
         return await self.predictions.run(model, input, **options)
 
-    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path:
-        """Stream a link, such as one of `prediction.outputs`, to a file. No key is sent.
+    @overload
+    async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path: ...
+    @overload
+    async def download(self, url: NotBlank, path: Writable, *, on_progress: OnBytes | None = None) -> int: ...
+    async def download(
+        self, url: NotBlank, path: FilePath | Writable, *, on_progress: OnBytes | None = None
+    ) -> Path | int:
+        """Stream a link, such as one of `prediction.outputs`, to a file or an object of yours. No key is sent.
 
-        The file appears when it is complete, and replaces a file of the same name. If a download fails, its `.part`
+        A file appears when it is complete, and replaces a file of the same name. If a download fails, its `.part`
         file is kept, and the next download to the same path resumes from it if the server allows.
 
         Args:
             url: An http or https URL.
-            path: Where to save the file.
+            path: Where to save the file; or an object with `write`, plain or async, such as an open binary file or a
+                response of a server. It is never closed or emptied. If a download to it breaks off, it is resumed if
+                the server allows; otherwise `error.partial` is the number of bytes that were written.
             on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
                 bytes, or `None` if the server does not send the size.
 
         Returns:
-            The path.
+            The path; the number of bytes for an object.
         """
         if not is_link(url):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {clip(url, 40)!r}")
-        return await self._save_link(encode_url(url, "url"), path, on_progress)
+        link = encode_url(url, "url")
+        if not isinstance(path, (str, os.PathLike)):
+            return await self._write_link(link, await WritableTarget.open(path, "path"), on_progress)
+        return await self._save_link(link, path, on_progress)
 
     async def generate_image(
         self,

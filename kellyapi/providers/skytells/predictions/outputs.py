@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import unicodedata
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
-from ...._core.messages import OnBytes
+from attrs import define, evolve, field
+
+from ...._core.connection import Connection
+from ...._core.messages import Call, OnBytes
+from ...._core.streams import ByteStream, StreamRequest
 from ...._core.urls import origin
 from ...._data.files import safe_file_name
-from ....errors import KellyAPIError, StatusError
-from .types import Prediction
+from ....errors import DecodingError, KellyAPIError, StatusError
+from .types import Prediction, require_success
+
+T = TypeVar("T")
 
 MAX_CONCURRENT_DOWNLOADS = 4
 """How many files of one prediction are downloaded at the same time."""
@@ -22,31 +31,29 @@ GetPrediction = Callable[[Prediction], Awaitable[Prediction]]
 
 
 async def save_outputs(
-    state: Prediction,
+    links: OutputLinks,
+    urls: Sequence[str],
     folder: Path,
     on_progress: OnBytes | None,
     *,
     save: SaveLink,
-    get: GetPrediction,
     taken: Collection[str] = (),
 ) -> tuple[Path, ...]:
-    """Download each output that is a link into a folder.
+    """Download outputs that are links into a folder.
 
     If some downloads fail, the others are finished before the first error is raised.
 
     Args:
-        state: A state of the prediction that has its outputs.
+        links: Renews links that have expired.
+        urls: The outputs.
         folder: An existing folder.
         on_progress: Called with the bytes of all files: how many were received, and how many there are, or `None`.
         save: Downloads one link to a path.
-        get: Returns the current state of the prediction, whose links have not expired.
         taken: Names in the folder that are left alone.
     """
-    urls = output_links(state)
-    sizes = {file.url: file.size for file in state.metadata.storage.files}
+    sizes = {file.url: file.size for file in links.state.metadata.storage.files}
     received, totals = [0] * len(urls), [sizes.get(url) for url in urls]
-    slots, renewing = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS), asyncio.Lock()
-    renewed: list[tuple[str, ...]] = []  # empty until a link has expired: new ones are requested once
+    slots = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS)
 
     def count(number: int) -> OnBytes | None:
         def counted(got: int, size: int | None) -> Awaitable[None] | None:
@@ -57,37 +64,143 @@ async def save_outputs(
 
         return None if on_progress is None else counted
 
-    async def renewed_link(number: int) -> str | None:
-        async with renewing:
-            if not renewed:
-                try:
-                    renewed.append(output_links(await get(state)))
-                except KellyAPIError:
-                    renewed.append(())
-        fresh = renewed[0]
-        return fresh[number] if len(fresh) == len(urls) and fresh[number] != urls[number] else None
-
-    async def save_one(number: int, name: str) -> Path:
+    async def save_one(url: str, number: int, name: str) -> Path:
         async with slots:
-            try:
-                return await save(urls[number], folder / name, count(number))
-            except StatusError as error:
-                url = await renewed_link(number) if error.status in _EXPIRED_STATUSES else None
-                if url is None:
-                    raise
-            return await save(url, folder / name, count(number))
+            return await links.use(url, lambda link: save(link, folder / name, count(number)))
 
+    names = enumerate(unique_file_names(urls, taken))
     done = await asyncio.gather(
-        *(save_one(number, name) for number, name in enumerate(unique_file_names(urls, taken))), return_exceptions=True
+        *(save_one(url, number, name) for url, (number, name) in zip(urls, names, strict=True)), return_exceptions=True
     )
     failure = next((each for each in done if isinstance(each, BaseException)), None)
     if failure is None:
         return tuple(each for each in done if isinstance(each, Path))
-    if isinstance(failure, KellyAPIError):
-        failure.prediction = state
-    if isinstance(failure, StatusError) and failure.status in _EXPIRED_STATUSES:
-        failure.message += "; the links to outputs expire about five minutes after a prediction is complete"
     raise failure
+
+
+@define
+class OutputLinks:
+    """The links to the outputs of a prediction. When one has expired, new ones are requested once."""
+
+    state: Prediction
+    """A state that has the outputs."""
+    get: GetPrediction
+    """Returns the current state, whose links have not expired."""
+    _renewing: asyncio.Lock = field(factory=asyncio.Lock)
+    _renewed: Mapping[str, str] | None = None
+    """The new link of each old one."""
+
+    async def use(self, url: str, work: Callable[[str], Awaitable[T]]) -> T:
+        """Return the result of a function that is called with a link, and with the new one if it has expired.
+
+        An error gets the prediction.
+        """
+        try:
+            try:
+                return await work(url)
+            except StatusError as error:
+                fresh = await self._renewed_link(url) if error.status in _EXPIRED_STATUSES else None
+                if fresh is None or error.partial:  # what was written cannot be taken back
+                    raise
+            return await work(fresh)
+        except KellyAPIError as error:
+            error.prediction = self.state
+            if isinstance(error, StatusError) and error.status in _EXPIRED_STATUSES:
+                error.message += "; the links to outputs expire about five minutes after a prediction is complete"
+            raise
+
+    async def _renewed_link(self, url: str) -> str | None:
+        async with self._renewing:
+            if self._renewed is None:
+                new: tuple[str, ...] = ()
+                old = output_links(self.state)
+                with suppress(KellyAPIError):
+                    new = output_links(await self.get(self.state))
+                self._renewed = dict(zip(old, new, strict=True)) if len(old) == len(new) else {}
+        fresh = self._renewed.get(url)
+        return fresh if fresh != url else None
+
+
+def pick_output(state: Prediction, index: int | None) -> str:
+    """Return one output of a prediction; `None` stands for the only one.
+
+    Raises:
+        ValueError: There is no output with this index, or there are several.
+        PredictionFailedError: The prediction failed or was cancelled.
+        KellyAPIError: It has not ended, or has no outputs.
+    """
+    outputs = state.outputs
+    if not outputs and state.ended:
+        require_success(state)
+        raise DecodingError(f"prediction {state.id} succeeded without an output", provider="skytells", prediction=state)
+    if not outputs:
+        problem = f"prediction {state.id} has no outputs yet: it is {state.status}"
+        raise KellyAPIError(problem, provider="skytells", prediction=state, remedy="wait for it with predictions.wait")
+    if index is None and len(outputs) > 1:
+        raise ValueError(f"prediction {state.id} has {len(outputs)} outputs: pass index=…, or the path of a folder")
+    if index is not None and index >= len(outputs):
+        raise ValueError(f"index must be from 0 to {len(outputs) - 1} for prediction {state.id}, not {index}")
+    return outputs[index or 0]
+
+
+def is_file_path(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path stands for one file: one that exists, or one whose name ends as those of outputs do."""
+    text = os.path.expanduser(path)  # noqa: PTH111  Path's leaves out a last slash
+    if os.path.isdir(text) or text.endswith(tuple(filter(None, (os.sep, os.altsep)))):  # noqa: PTH112  as above
+        return False
+    place = Path(text)
+    return place.exists() or place.suffix.lower() in _FILE_ENDINGS
+
+
+_FILE_ENDINGS = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".heic", ".jxl", ".svg"}
+    | {".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mp3", ".wav", ".flac", ".ogg", ".oga", ".opus", ".aac"}
+    | {".m4a", ".pcm", ".mid", ".txt", ".md", ".json", ".csv", ".html", ".glb", ".zip"}
+)
+
+
+class OutputStream(ByteStream):
+    """One output of a prediction as a stream of bytes."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        find: Callable[[], Awaitable[tuple[OutputLinks, str]]],
+        link_call: Callable[[str], Call],
+    ) -> None:
+        unknown = Call(method="GET", url="", repeatable=True, keyless=True)  # until the link is known
+        super().__init__(StreamRequest(connection, unknown))
+        self._find = find
+        self._link_call = link_call
+        self._prediction: Prediction | None = None
+
+    async def _open(self) -> AsyncIterator[bytes]:
+        if self._pieces is None:
+            links, output = await self._find()
+            self._prediction = links.state
+            if not is_link(output):
+                self._pieces = _one_piece(text_bytes(output))
+                return self._pieces
+
+            async def open_link(url: str) -> AsyncIterator[bytes]:
+                self._source = evolve(self._source, call=self._link_call(url))
+                return await super(OutputStream, self)._open()
+
+            return await links.use(output, open_link)
+        return self._pieces
+
+    async def _end_with(self, error: KellyAPIError, partial: Any) -> None:
+        error.prediction = self._prediction
+        await super()._end_with(error, partial)
+
+
+async def _one_piece(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def text_bytes(output: str) -> bytes:
+    """Return an output that is text as UTF-8."""
+    return output.encode(errors="replace")
 
 
 def output_links(state: Prediction) -> tuple[str, ...]:
@@ -100,7 +213,7 @@ def is_link(output: str) -> bool:
     return origin(output).startswith(("https://", "http://"))
 
 
-def unique_file_names(urls: tuple[str, ...], reserved: Collection[str] = ()) -> list[str]:
+def unique_file_names(urls: Sequence[str], reserved: Collection[str] = ()) -> list[str]:
     """Return a file name for each link, none of them reserved.
 
     They are unique even on file systems that ignore case or how a letter is composed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping
@@ -11,24 +12,35 @@ from functools import partial
 from itertools import count
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, Unpack
+from typing import Annotated, Any, TypedDict, Unpack, overload
 
 from attrs import evolve
 
 from ...._core.extra_fields import ExtraFields, check_added_headers
 from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, OnBytes, Timeout
 from ...._core.resource import Resource, drop_none
+from ...._core.streams import ByteStream
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
-from ...._data.arguments import Count, FilePath, NotBlank, NotNegative, Range, build
+from ...._data.arguments import Count, FilePath, Index, NotBlank, NotNegative, Range, build
 from ...._data.embedded_files import EmbeddedFiles
-from ...._data.files import find_folder
+from ...._data.files import find_destination, find_folder, save_file
 from ...._data.json_text import dumps
 from ...._data.media import Media
+from ...._data.writables import Writable, WritableTarget
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
 from .cancel_on_exit import LATE_RESPONSE, cancel_abandoned, create_or_cancel
-from .outputs import save_outputs
+from .outputs import (
+    OutputLinks,
+    OutputStream,
+    is_file_path,
+    is_link,
+    output_links,
+    pick_output,
+    save_outputs,
+    text_bytes,
+)
 from .polling import OnState, Pace, PredictionPoller, read_pace
 from .requests import PredictionRequest, Webhook, creation_body, open_files
 from .types import CHANGED_PREDICTION, PREDICTION, Prediction, PredictionPage, prediction_id, require_success
@@ -296,39 +308,117 @@ class PredictionsResource(Resource):
             for prediction in current.items:
                 yield prediction
 
+    @overload
     async def download(
         self,
         prediction: Id | Prediction,
-        folder: FilePath,
+        to: FilePath,
         *,
+        index: Index | None = None,
         overwrite: bool = True,
         on_progress: OnBytes | None = None,
-    ) -> tuple[Path, ...]:
-        """Download the outputs of a prediction into a folder, and return their paths.
+    ) -> tuple[Path, ...]: ...
+    @overload
+    async def download(
+        self,
+        prediction: Id | Prediction,
+        to: Writable,
+        *,
+        index: Index | None = None,
+        overwrite: bool = True,
+        on_progress: OnBytes | None = None,
+    ) -> int: ...
+    async def download(
+        self,
+        prediction: Id | Prediction,
+        to: FilePath | Writable,
+        *,
+        index: Index | None = None,
+        overwrite: bool = True,
+        on_progress: OnBytes | None = None,
+    ) -> tuple[Path, ...] | int:
+        """Download the outputs of a prediction into a folder, or one output to a file or an object of yours.
 
-        Up to four files are downloaded at the same time. If a download fails, its
-        `.part` file is kept, and the next download to the same path resumes from it. If some downloads fail, the
-        others are finished before the first error is raised. No key is sent. The links expire about five minutes after
-        the prediction has ended; if one has expired, new links are requested once.
+        If a download to a path fails, its `.part` file is kept, and the next download to the same path resumes from it.
+        Up to four files of a folder are downloaded at the same time. If some fail, the others are finished before the
+        first error is raised. No key is sent. The links expire about five minutes after the prediction has ended; if
+        one has expired, new links are requested once.
 
         Args:
-            prediction: The id, or a state. A prediction that still runs has no outputs, and outputs that are text are
-                not files.
-            folder: Created if it is missing.
-            overwrite: Replace files of the same names; with `False` the new files get other names.
+            prediction: The id, or a state. A prediction that still runs has no outputs.
+            to: The path of a folder, which is created if it is missing; the path of a file, which exists or has an
+                ending such as ".png"; or an object with `write`, plain or async: an open binary file, `io.BytesIO`, a
+                response of a server. Outputs that are text are written to a file or an object as UTF-8, and are not
+                put into a folder.
+            index: Download this output alone; the first is 0. A file or an object takes one output.
+            overwrite: Replace files of the same names. With `False` the files of a folder get other names, and a file
+                that exists is an error.
             on_progress: A function, plain or async, that is called with the bytes received and the bytes of all files,
                 or `None` while a size is unknown.
+
+        Returns:
+            The paths of the files; the number of bytes for an object.
+
+        Raises:
+            PredictionFailedError: The prediction failed, so that there is no output for a file or an object.
+            TransportError: The download broke off. If a part was written to an object, `error.partial` is the number of
+                bytes.
 
         Example::
 
             paths = await skytells.predictions.download(wolf, "pictures")
+            await skytells.predictions.download(wolf, "wolf.png")
         """
-        place = await asyncio.to_thread(find_folder, folder)
-        state = prediction if isinstance(prediction, Prediction) and prediction.outputs else await self.get(prediction)
+        if not isinstance(to, (str, os.PathLike)):
+            return await self._write_output(prediction, await WritableTarget.open(to, "to"), index, on_progress)
+        if await asyncio.to_thread(is_file_path, to):
+            return (await self._save_output(prediction, to, index, on_progress, overwrite=overwrite),)
+        place = await asyncio.to_thread(find_folder, to)
+        links = await self._output_links(prediction)
+        urls = output_links(links.state) if index is None else (pick_output(links.state, index),)
         await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
         taken = [] if overwrite else await asyncio.to_thread(os.listdir, place)
         save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
-        return await save_outputs(state, place, on_progress, save=save, get=self.get, taken=taken)
+        return await save_outputs(links, tuple(filter(is_link, urls)), place, on_progress, save=save, taken=taken)
+
+    async def read_output(self, prediction: Id | Prediction, index: Index = 0) -> bytes:
+        """Return one output of a prediction: the bytes of its file, or its text as UTF-8.
+
+        Args:
+            prediction: The id, or a state.
+            index: The place of the output; the first is 0.
+
+        Raises:
+            PredictionFailedError: The prediction failed.
+            DecodingError: The file is larger than the option `max_response_bytes`; `download` and `stream_output` have
+                no limit.
+
+        Example::
+
+            picture = await skytells.predictions.read_output(wolf)
+        """
+        links, output = await self._find_output(prediction, index)
+        if not is_link(output):
+            return text_bytes(output)
+        return (await links.use(output, self._download)).body
+
+    def stream_output(self, prediction: Id | Prediction, index: Index = 0) -> ByteStream:
+        """Stream one output of a prediction: the bytes of its file, or its text as UTF-8.
+
+        No key is sent, and the memory used does not grow with the size of the file. If the stream breaks off,
+        `error.partial` is the number of bytes that had arrived; `download` resumes.
+
+        Args:
+            prediction: The id, or a state.
+            index: The place of the output; the first is 0.
+
+        Example::
+
+            async with skytells.predictions.stream_output(film) as pieces:
+                async for piece in pieces:
+                    await response.write(piece)
+        """
+        return OutputStream(self._connection, partial(self._find_output, prediction, index), self._link_call)
 
     @property
     def _unfinished(self) -> UnfinishedWork:
@@ -342,6 +432,40 @@ class PredictionsResource(Resource):
 
     def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
         return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
+
+    async def _output_links(self, prediction: Id | Prediction) -> OutputLinks:
+        has_outputs = isinstance(prediction, Prediction) and prediction.outputs
+        return OutputLinks(prediction if has_outputs else await self.get(prediction), self.get)  # type: ignore[arg-type]  # mypy does not join the two
+
+    async def _find_output(self, prediction: Id | Prediction, index: int | None) -> tuple[OutputLinks, str]:
+        links = await self._output_links(prediction)
+        return links, pick_output(links.state, index)
+
+    async def _write_output(
+        self, prediction: Id | Prediction, target: WritableTarget, index: int | None, on_progress: OnBytes | None
+    ) -> int:
+        links, output = await self._find_output(prediction, index)
+        if is_link(output):
+            return await links.use(output, lambda url: self._write_link(url, target, on_progress))
+        await target.write(text_bytes(output))
+        return await target.finish()
+
+    async def _save_output(
+        self,
+        prediction: Id | Prediction,
+        path: FilePath,
+        index: int | None,
+        on_progress: OnBytes | None,
+        *,
+        overwrite: bool,
+    ) -> Path:
+        place = await asyncio.to_thread(find_destination, path)
+        if not overwrite and place.status is not None:
+            raise FileExistsError(errno.EEXIST, "exists already, and overwrite is False", os.fspath(path))
+        links, output = await self._find_output(prediction, index)
+        if not is_link(output):
+            return await save_file(path, text_bytes(output))
+        return await links.use(output, lambda url: self._save_link(url, path, on_progress))
 
     def _poller(self, prediction: Id | Prediction, pace: Pace, *, cancel_on_exit: bool) -> PredictionPoller:
         once = self._connection.without_retries  # the poller itself repeats a failed poll
