@@ -41,6 +41,11 @@ def format_amount(number: float) -> str:
     return f"{number:.10f}".rstrip("0").rstrip(".")
 
 
+def format_bytes(done: int, total: int | None) -> str:
+    """Format how much of a file has moved: 1.5 of 12.0 MiB."""
+    return f"{done / 2**20:.1f} MiB" if total is None else f"{done / 2**20:.1f} of {total / 2**20:.1f} MiB"
+
+
 def plain_fields(result: AttrsInstance) -> dict[str, Any]:
     """Return the fields of a result as plain values, without its bytes."""
     return asdict(result, filter=lambda _, value: not isinstance(value, bytes))

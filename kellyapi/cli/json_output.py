@@ -16,7 +16,7 @@ from kellyapi import Embeddings, Prediction, PredictionPage, SkytellsModel, __ve
 from .demo_steps import FinishedStep
 from .doctor.findings import Finding, count_problems
 from .formatting import ServiceResult, error_message, interruption_message, plain_fields, prediction_id
-from .output import ProgressDisplay
+from .output import NoProgress, ProgressDisplay, UploadDisplay
 
 _COMPUTED = ("sample_rate", "duration", "width", "height")
 _ERROR_FIELDS = ("code", "provider", "status", "request_id", "retry_after")
@@ -25,9 +25,9 @@ _ERROR_FIELDS = ("code", "provider", "status", "request_id", "retry_after")
 class JsonOutput:
     """Print one JSON value on standard output."""
 
-    def spinner(self, what: str) -> AbstractContextManager[object]:
+    def spinner(self, what: str) -> AbstractContextManager[UploadDisplay]:
         """Show nothing."""
-        return nullcontext()
+        return nullcontext(NoProgress())
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Print the fields of the result, without its bytes, the path and the warning."""
@@ -61,7 +61,7 @@ class JsonOutput:
 
     def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
         """Show nothing."""
-        return nullcontext(_NoProgress())
+        return nullcontext(NoProgress())
 
     def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
         """Print an error that names the prediction."""
@@ -102,13 +102,6 @@ class JsonOutput:
     def _print(self, value: object) -> None:
         indent = 2 if sys.stdout.isatty() else None
         _print_value(value, sys.stdout, indent)
-
-
-class _NoProgress:
-    """Show no progress."""
-
-    def show_state(self, state: Prediction) -> None: ...
-    def show_bytes(self, received: int, total: int | None) -> None: ...
 
 
 def _result_fields(result: ServiceResult, path: Path | None, warning: str | None = None) -> dict[str, object]:

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from .formatting import ServiceResult
 
 
-class ProgressDisplay(Protocol):
+class UploadDisplay(Protocol):
+    """Show the progress of an upload."""
+
+    def show_upload(self, sent: int, size: int | None) -> None:
+        """Show how many bytes of a file were sent."""
+
+
+class ProgressDisplay(UploadDisplay, Protocol):
     """Show the progress of a prediction."""
 
     def show_state(self, state: Prediction) -> None:
@@ -23,6 +30,14 @@ class ProgressDisplay(Protocol):
 
     def show_bytes(self, received: int, total: int | None) -> None:
         """Show how many bytes of the outputs were downloaded."""
+
+
+class NoProgress:
+    """Shows no progress."""
+
+    def show_upload(self, sent: int, size: int | None) -> None: ...
+    def show_state(self, state: Prediction) -> None: ...
+    def show_bytes(self, received: int, total: int | None) -> None: ...
 
 
 class ReportOutput(Protocol):
@@ -40,6 +55,9 @@ class ReportOutput(Protocol):
 
 class Output(ReportOutput, Protocol):
     """Show the results of a command."""
+
+    def spinner(self, what: str) -> AbstractContextManager[UploadDisplay]:
+        """Show that the command is at work, and the progress of its uploads."""
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Show the result of a service, and the file that holds it."""

@@ -66,6 +66,7 @@ async def _watch(arguments: Namespace, output: Output, what: str, wait: Wait, la
                 latest[:] = [state]
                 display.show_state(state)
 
+            skytells = skytells.with_options(on_upload=display.show_upload)
             patience = _PATIENCE if arguments.timeout is None else arguments.timeout
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "timeout=.* is in seconds")  # which --timeout SECONDS says

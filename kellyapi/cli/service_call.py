@@ -25,7 +25,7 @@ from kellyapi import (
 from .formatting import ServiceResult, clip, result_text, shell_remedy
 from .inputs import Input, Inputs
 from .inputs import read_text as read_text  # chat imports it from here
-from .output import Output
+from .output import NoProgress, Output, UploadDisplay
 from .output_files import STANDARD_STREAM, ResultFolder, save_media
 
 T = TypeVar("T")
@@ -82,8 +82,8 @@ async def _call(
     media_name: str | None,
 ) -> None:
     async with open_api(arguments) as api:
-        with output.spinner(arguments.command):
-            result = await call(api)
+        with output.spinner(arguments.command) as display:
+            result = await call(api.with_options(on_upload=display.show_upload))
     for warning in getattr(result, "warnings", ()):
         output.note(f"warning: {warning}")
     if isinstance(result, (Speech, Image)):
@@ -108,9 +108,11 @@ async def _call_for_each(
     failed = False
     folder = ResultFolder(arguments)
 
+    uploads = _Uploads()
+
     async def attempt(one: Input[T]) -> ServiceResult | OSError | ValueError:
         try:
-            return await call(api, one.value)
+            return await call(api.with_options(on_upload=uploads.count()), one.value)
         except (OSError, ValueError) as error:  # such as a file that is missing, which is no reason to end the run
             return error
 
@@ -119,7 +121,7 @@ async def _call_for_each(
         async with aclosing(aiter(many)) as outcomes:
             for place, one in enumerate(inputs.items):
                 try:
-                    with output.spinner(f"{arguments.command} {place + 1} of {len(inputs.items)}"):
+                    with output.spinner(f"{arguments.command} {place + 1} of {len(inputs.items)}") as uploads.display:
                         outcome = await anext(outcomes)
                 except (Exception, asyncio.CancelledError):  # whatever ends the run, what has arrived is paid for
                     for later, arrived in zip(inputs.items[place:], many.partial, strict=False):
@@ -134,6 +136,28 @@ async def _call_for_each(
                 else:
                     await _show_result(one, outcome, output, folder)
     return 1 if failed else 0
+
+
+class _Uploads:
+    """Add up the uploads of several calls for one display."""
+
+    def __init__(self) -> None:
+        self.display: UploadDisplay = NoProgress()
+        self._counts: list[tuple[int, int | None]] = []
+
+    def count(self) -> Callable[[int, int | None], None]:
+        """Return a function that counts one more upload."""
+        place = len(self._counts)
+        self._counts.append((0, 0))
+
+        def show(sent: int, size: int | None) -> None:
+            self._counts[place] = sent, size
+            sizes = [size for _, size in self._counts if size is not None]
+            self.display.show_upload(
+                sum(sent for sent, _ in self._counts), sum(sizes) if len(sizes) == len(self._counts) else None
+            )
+
+        return show
 
 
 async def _show_result(one: Input[T], result: ServiceResult, output: Output, folder: ResultFolder) -> None:

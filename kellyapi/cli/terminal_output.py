@@ -19,6 +19,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
@@ -31,6 +32,7 @@ from .formatting import (
     clip,
     error_message,
     format_amount,
+    format_bytes,
     has_ended,
     interruption_message,
     model_inputs,
@@ -42,7 +44,7 @@ from .formatting import (
     timed_rows,
     vector_line,
 )
-from .output import ProgressDisplay
+from .output import NoProgress, ProgressDisplay, UploadDisplay
 
 _STYLES: dict[State, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
 _LEAST_WIDTH = 8
@@ -55,10 +57,10 @@ class TerminalOutput:
     def __init__(self) -> None:
         self._out = _console(sys.stdout)
 
-    def spinner(self, what: str) -> AbstractContextManager[object]:
-        """Show a spinner if standard error is a terminal."""
+    def spinner(self, what: str) -> AbstractContextManager[UploadDisplay]:
+        """Show a spinner and the progress of uploads, if standard error is a terminal."""
         errors = _console(sys.stderr)
-        return errors.status(Text(printable(what), "dim")) if errors.is_terminal else nullcontext()
+        return _spinner(errors, printable(what)) if errors.is_terminal else nullcontext(NoProgress())
 
     def service_result(self, result: ServiceResult, path: Path | None, warning: str | None = None) -> None:
         """Print the text or the path, and on a terminal also the facts; the warning goes to standard error."""
@@ -230,6 +232,28 @@ class _ProgressLines:
     def show_bytes(self, received: int, total: int | None) -> None:
         """Print nothing: the paths are printed at the end."""
 
+    def show_upload(self, sent: int, size: int | None) -> None:
+        """Print nothing."""
+
+
+class _Spinner:
+    """Show the progress of uploads beside a spinner."""
+
+    def __init__(self, status: Status, what: str) -> None:
+        self._status = status
+        self._what = what
+
+    def show_upload(self, sent: int, size: int | None) -> None:
+        """Show bytes and percent."""
+        percent = f", {100 * sent / size:.0f} %" if size else ""
+        self._status.update(Text(f"{self._what}: sent {format_bytes(sent, size)}{percent}", "dim"))
+
+
+@contextmanager
+def _spinner(console: Console, what: str) -> Iterator[UploadDisplay]:
+    with console.status(Text(what, "dim")) as status:
+        yield _Spinner(status, what)
+
 
 class _ProgressBar:
     """Show the state of a prediction in one line: status, percent, time, credits."""
@@ -253,7 +277,12 @@ class _ProgressBar:
     def show_bytes(self, received: int, total: int | None) -> None:
         """Show the download in place of the state."""
         done = 100 * received / total if total else 0
-        self._progress.update(self._task, description=f"fetching {received / 2**20:.1f} MiB", completed=done)
+        self._progress.update(self._task, description=f"fetching {format_bytes(received, total)}", completed=done)
+
+    def show_upload(self, sent: int, size: int | None) -> None:
+        """Show the upload in place of the state."""
+        done = 100 * sent / size if size else 0
+        self._progress.update(self._task, description=f"sending {format_bytes(sent, size)}", completed=done)
 
 
 @contextmanager

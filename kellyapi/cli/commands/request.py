@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from kellyapi import Response
 
-    from ..output import Output
+    from ..output import Output, UploadDisplay
 
 HELP = "Send a request to any path of a provider"
 OPTIONS = ("output", "force", "timeout", "sandbox")
@@ -55,8 +55,8 @@ def run(arguments: Namespace, output: Output) -> None:
     check_output_file(arguments)
     body = None if arguments.body is None else _read_json(read_text(arguments.body))
     data = None if arguments.data is None else Path(arguments.data)
-    with output.spinner(arguments.path):
-        response = asyncio.run(_send(arguments, body, data))
+    with output.spinner(arguments.path) as display:
+        response = asyncio.run(_send(arguments, body, data, display))
     asyncio.run(_show(response, arguments, output))
 
 
@@ -72,7 +72,7 @@ def _read_json(text: str) -> object:
     return body
 
 
-async def _send(arguments: Namespace, body: object, data: Any) -> Response:
+async def _send(arguments: Namespace, body: object, data: Any, display: UploadDisplay) -> Response:
     from kellyapi import KellyAPI, Response
 
     from ..service_call import call_options
@@ -82,7 +82,7 @@ async def _send(arguments: Namespace, body: object, data: Any) -> Response:
         query.setdefault(name, []).append(value)
     options = call_options(arguments)
     async with KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options) as api:
-        client = getattr(api, arguments.to)
+        client = getattr(api, arguments.to).with_options(on_upload=display.show_upload)
         response: Response = await client.request(
             arguments.method, arguments.path, json=body, data=data, query=query, into=Response
         )

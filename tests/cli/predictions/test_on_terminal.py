@@ -24,6 +24,8 @@ def test_a_terminal_shows_a_progress_bar_and_then_the_outputs(on_terminal: Calla
     assert re.search(rf"prediction {ID}", terminal.shown)
     assert "━" in terminal.shown
     assert "0:00:0" in terminal.shown
+    assert re.search(r"fetching \d+\.\d of \d+\.\d MiB", terminal.shown)
+    assert "100%" in terminal.shown
     assert "succeeded · truefusion" in terminal.shown
     assert "0.03 credits" in terminal.shown
     assert str(path) in terminal.shown
