@@ -67,6 +67,8 @@ def test_a_picture_goes_to_a_file(run: Run) -> None:
     facts = json.loads(out)
     assert facts == {
         "mime": "image/png",
+        "prediction_id": None,
+        "credits": None,
         "provider": "kelly",
         "tried": ["kelly"],
         "width": 64,
