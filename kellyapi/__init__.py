@@ -130,6 +130,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.openai_completions import ToolCall as ToolCall
     from .services.openai_completions import Usage as Usage
     from .services.routing import ProviderName as ProviderName
+    from .services.service_provider import ServiceProvider as ServiceProvider
     from .services.synthesize import Speech as Speech
     from .services.transcribe import Segment as Segment
     from .services.transcribe import Transcript as Transcript
@@ -192,6 +193,7 @@ _MODULES = {
     "services.openai_completions": "Annotation ChatCompletion Choice CompletionMessage FilterResult "
     "FunctionCall Logprobs PromptFilter TokenLogprob ToolCall Usage",
     "services.routing": "ProviderName",
+    "services.service_provider": "ServiceProvider",
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",
     "services.translate": "Translation",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -32,7 +32,9 @@ from .services.images import (
     UPSCALE_IMAGE,
     Images,
 )
-from .services.routing import Service
+from .services.own_providers import OwnProvider, read_providers, routes_with
+from .services.routing import A, C, ProviderChoice, ProviderName, Route, Service
+from .services.service_provider import ServiceProvider
 from .services.synthesize import SYNTHESIZE, Synthesize
 from .services.transcribe import TRANSCRIBE, Transcribe
 from .services.translate import TRANSLATE, Translate
@@ -85,6 +87,10 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
     khaya: Khaya
     skytells: Skytells
     aerostack: Aerostack
+    _own: Mapping[str, OwnProvider] = MappingProxyType({})
+    """The providers of the user's own, by name."""
+    _order: Sequence[str] = ()
+    """The names of `providers=`."""
 
     def __init__(
         self,
@@ -95,6 +101,7 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
         khaya: Key | Khaya | None = None,
         skytells: Key | Skytells | None = None,
         aerostack: Key | Aerostack | None = None,
+        providers: Iterable[ProviderName | ServiceProvider] = (),
         **options: Unpack[Options],
     ) -> None:
         """Create the clients. Nothing is opened or sent.
@@ -108,6 +115,9 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
                 the session of `KellyAPI` unless it has one of its own. By default `KHAYA_API_KEY`.
             skytells: A key or a client, as for `khaya`; by default `SKYTELLS_API_KEY`.
             aerostack: A key or a client, as for `khaya`; by default `AEROSTACK_API_KEY`.
+            providers: Providers of your own, and names of the four: the order in which they are tried. Providers that
+                are not named follow in their own order. So `[mine]` calls yours first, and
+                `["kelly", "khaya", "skytells", "aerostack", mine]` calls it last. See `ServiceProvider`.
             **options: See `kellyapi.Options`.
         """
         api_key = as_secret(api_key)
@@ -115,7 +125,9 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
         options = cast(Options, read_options(options))  # here and not in each client, so that it warns once
         self._transport = open_transport(session, options.pop("max_connections", None))
 
-        self._circuits = {name: Circuit() for name in PROVIDERS}
+        self._own, self._order = read_providers(providers, SERVICES, PROVIDERS, options)
+        self._routes = {service.name: routes_with(service, self._own, self._order) for service in SERVICES}
+        self._circuits = {name: Circuit() for name in (*PROVIDERS, *self._own)}
         given: dict[str, Any] = {"khaya": khaya, "skytells": skytells, "aerostack": aerostack}
         given["kelly"] = Kelly(api_key, base_url=api or None, **options)
         for name, kind in PROVIDERS.items():
@@ -174,6 +186,7 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
         sibling = copy.copy(self)
         for name in PROVIDERS:
             setattr(sibling, name, self._client(name).with_options(**options))
+        sibling._own = {name: own.with_options(options) for name, own in self._own.items()}
         return sibling
 
     async def close(self) -> None:
@@ -189,11 +202,25 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
         await self.close()
 
     def __repr__(self) -> str:
-        configured = [name for name in PROVIDERS if hasattr(self, name) and self._client(name).configured]
-        return f"KellyAPI({', '.join(configured) or 'no key'})"
+        made = [name for name in dict.fromkeys((*self._order, *PROVIDERS)) if name in self._own or hasattr(self, name)]
+        return f"KellyAPI({', '.join(name for name in made if self._client(name).configured) or 'no key'})"
 
     def _client(self, provider: str) -> Any:
-        return getattr(self, provider)
+        return self._own.get(provider) or getattr(self, provider)
+
+    def _routes_of(self, service: Service[A, C]) -> Sequence[Route[A, C]]:
+        return self._routes[service.name]
+
+    def _name_of(self, provider: ProviderChoice, argument: str) -> str:
+        names = (*PROVIDERS, *self._own)
+        if isinstance(provider, str):
+            if provider not in names:
+                raise ValueError(f"{argument} must be one of {', '.join(names)}, not {provider!r}")
+            return provider
+        for own in self._own.values():
+            if own.given is provider:
+                return own.name
+        raise ValueError(f"{argument} has a provider {provider.name!r} that this client was not given in providers=")
 
 
 def _key_or_client(value: Any) -> Any:

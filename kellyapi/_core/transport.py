@@ -7,10 +7,14 @@ of a body belong to the connection.
 from __future__ import annotations
 
 import asyncio
+import errno
 import io
 import os
 import re
+import socket
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -21,12 +25,20 @@ from yarl import URL
 
 from .._data.media import SourceChangedError
 from .._data.text import excerpt, without_credentials
-from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError, TransportError
+from ..errors import (
+    ConfigurationError,
+    DecodingError,
+    KellyAPIError,
+    RequestTimeoutError,
+    TransportError,
+    status_error,
+)
 from . import aiohttp_compat
 from .content_codings import make_decoder
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout, time_left
 from .proxies import EnvironmentProxies, split_proxy
 from .redirects import redirected_request
+from .retry import read_retry_after
 from .secrets import Secret
 from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, USER_AGENT, SessionHolder, keep_open, make_session
 from .unfinished import UnfinishedWork
@@ -42,6 +54,10 @@ _CHECK_INTERVAL = 1.0
 """Seconds after which the wait for a silent body begins anew, which fails if the connection is closed."""
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
+_CONNECTION_ERRNOS = frozenset(
+    {errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.ENOTCONN}
+)
+"""Errors of the network for which Python has no class of its own."""
 _RESENT_BY_AIOHTTP = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
@@ -337,6 +353,27 @@ def map_error(
     if isinstance(error, (aiohttp.ClientError, OSError, _SentOnce)):
         return TransportError(_error_text(error), sent=sent)
     return None
+
+
+def map_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
+    """Return the error of ours that stands for one that code of the user's raised; `None` if it is none of connections.
+
+    `raise_for_status` of aiohttp becomes the error of the status.
+    """
+    if type(error) is aiohttp.ClientResponseError and error.status >= 400 and error.__cause__ is None:
+        headers: Headers = error.headers or {}
+        return status_error(error.status)(
+            excerpt(error.message) or f"HTTP status {error.status}",
+            status=error.status,
+            headers=headers,
+            retry_after=read_retry_after(headers, datetime.now(UTC)),
+        )
+    if isinstance(error, TimeoutError) and not isinstance(error, aiohttp.ClientError):
+        return RequestTimeoutError(excerpt(str(error)) or "there was no response in time")
+    of_connections = (aiohttp.ClientError, ConnectionError, socket.gaierror, ssl.SSLError)
+    if not isinstance(error, of_connections) and getattr(error, "errno", 0) not in _CONNECTION_ERRNOS:
+        return None
+    return map_error(error, timeout, elapsed)
 
 
 def cut_frames(error: BaseException) -> None:

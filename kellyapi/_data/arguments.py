@@ -293,8 +293,11 @@ def _compile(hint: Any) -> _Kind:
     if getattr(kind, "_is_protocol", False):  # `isinstance` needs `runtime_checkable`, which looks at the same names
         members = [name for name in vars(kind) if not name.startswith("_")]
         words = f"an object with {' and '.join(members)}"
+        plural = f"objects with {' and '.join(members)}"
         return _simple(
-            words, lambda value: not inspect.isclass(value) and all(hasattr(value, each) for each in members)
+            words,
+            lambda value: not inspect.isclass(value) and all(hasattr(value, each) for each in members),
+            plural=plural,
         )
     return _simple(words, lambda value: isinstance(value, kind), plural=f"{kind.__name__} objects")
 

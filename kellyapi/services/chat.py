@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, Self, TypedDict, Unpack, cast
+from typing import Any, ClassVar, Protocol, Self, TypedDict, Unpack, cast
 
 from attrs import frozen
 
+from .._core.messages import TRANSFER_TIMEOUT
 from .._data.arguments import Count, NotBlank, NotNegative, Share
 from ..errors import KellyAPIError
 from .chat_messages import Messages, write_messages
 from .chat_replies import ChatReply, ChatStream, as_chat_stream, to_reply
 from .openai_completions import ChatCompletion
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 
 
 class ChatOptions(TypedDict, total=False):
@@ -29,6 +30,9 @@ class ChatOptions(TypedDict, total=False):
 @frozen(kw_only=True)
 class ChatArguments:
     """The arguments of `chat` and `chat_stream`; `None` means that it was not passed."""
+
+    STAND_INS: ClassVar[Mapping[str, Sequence[str]]] = {"messages": ("prompt", "messages")}
+    """A provider of the user's own may take a prompt as a message too."""
 
     prompt: str | None = None
     """The message of the user, if it is the only one. All providers take it."""
@@ -46,6 +50,11 @@ class ChatArguments:
     def conversation(self) -> Messages:
         """The prompt or the messages."""
         return self.prompt or self.messages or ()
+
+    @property
+    def as_messages(self) -> list[dict[str, Any]]:
+        """The prompt or the messages, as JSON objects."""
+        return write_messages(self.conversation)
 
     @property
     def options(self) -> ChatOptions:
@@ -150,6 +159,7 @@ CHAT_STREAM = Service[ChatArguments, StartedChat](
     name="chat_stream",
     arguments=ChatArguments,
     result=ChatStream,
+    timeout=TRANSFER_TIMEOUT,
     routes=(
         Route(provider="kelly", call=_call_kelly, accepts=_KELLY_ACCEPTS, defaults=_KELLY_DEFAULTS),
         Route(provider="aerostack", call=_stream_from_aerostack, accepts=_CONVERSATION_ACCEPTS),
@@ -181,7 +191,7 @@ class Chat(RoutedService):
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         character: NotBlank | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> ChatReply:
         """Send a prompt or a conversation to a language model.
@@ -236,7 +246,7 @@ class Chat(RoutedService):
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         character: NotBlank | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> ChatStream:
         """Send a prompt or a conversation to a language model, and receive the reply while it is written.
@@ -309,6 +319,7 @@ class RoutedChatStream(ChatStream):
         if self._stream is None:
             return to_reply(self.completion, self._routes[0].provider)
         reply = self._stream.reply
+        object.__setattr__(reply, "provider", self._tried[-1])  # a user's own may have a stream of another
         object.__setattr__(reply, "tried", self._tried)
         return reply
 

@@ -12,7 +12,7 @@ from .._data.media import MediaSource
 from .._data.media_types import image_size
 from .generated import MediaFile, OnState, WaitArguments
 from .notebook import fits, media_html
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 
@@ -315,7 +315,7 @@ class Images(RoutedService):
         timeout: Positive | None = None,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = True,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Image:
         """Generate an image from a prompt.
@@ -372,7 +372,7 @@ class Images(RoutedService):
         timeout: Positive | None = None,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = True,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> tuple[Image, ...]:
         """Generate several images from a prompt, at the same time.
@@ -424,7 +424,7 @@ class Images(RoutedService):
         negative_prompt: str | None = None,
         width: Count | None = None,
         height: Count | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Image:
         """Generate an image from another image and a prompt.
@@ -445,7 +445,7 @@ class Images(RoutedService):
         return await self._route(EDIT_IMAGE, arguments, provider, fallback)
 
     async def describe_image(
-        self, image: MediaSource, prompt: NotBlank, *, provider: ProviderName | None = None, fallback: Fallback = False
+        self, image: MediaSource, prompt: NotBlank, *, provider: ProviderChoice | None = None, fallback: Fallback = False
     ) -> Description:
         """Describe an image, or answer a question about it.
 
@@ -459,7 +459,7 @@ class Images(RoutedService):
         return await self._route(DESCRIBE_IMAGE, arguments, provider, fallback)
 
     async def upscale_image(
-        self, image: MediaSource, *, provider: ProviderName | None = None, fallback: Fallback = False
+        self, image: MediaSource, *, provider: ProviderChoice | None = None, fallback: Fallback = False
     ) -> Image:
         """Enlarge an image, up to four times.
 
@@ -472,7 +472,7 @@ class Images(RoutedService):
         return await self._route(UPSCALE_IMAGE, arguments, provider, fallback)
 
     async def remove_background(
-        self, image: MediaSource, *, provider: ProviderName | None = None, fallback: Fallback = False
+        self, image: MediaSource, *, provider: ProviderChoice | None = None, fallback: Fallback = False
     ) -> Image:
         """Return the image with its background made transparent.
 

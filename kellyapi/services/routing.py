@@ -10,12 +10,14 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import attrs
 from attrs import field, frozen
 
-from .._data.arguments import Checked
+from .._core.messages import DEFAULT_TIMEOUT, Timeout
+from .._data.arguments import Checked, NotBlank
+from .._data.language_codes import LanguagePairs, find_code
 from ..errors import (
     ConfigurationError,
     DecodingError,
@@ -27,12 +29,18 @@ from ..errors import (
     TransportError,
 )
 from .circuit import Circuit
+from .service_provider import ServiceProvider
 from .service_result import ServiceResult
 
 ProviderName = Literal["kelly", "khaya", "skytells", "aerostack"]
 """The names of the providers, for `provider=` and `fallback=`. `kellyapi.PROVIDERS` has their clients."""
 
-Fallback = bool | Sequence[ProviderName]
+if TYPE_CHECKING:
+    ProviderChoice = ProviderName | ServiceProvider
+else:  # at run time, the name of a provider of the user's own chooses it too
+    ProviderChoice = NotBlank | ServiceProvider
+
+Fallback = bool | Sequence[ProviderChoice]
 """The providers to try if one fails: `False` for none, `True` for all in the order of the routes, or a sequence."""
 
 A = TypeVar("A")
@@ -62,7 +70,7 @@ class Route(Generic[A, C]):
     `A` is the attrs class of the arguments of the service, and `C` is the type that the call returns.
     """
 
-    provider: ProviderName
+    provider: str
     call: Callable[[Any, A], C]
     """Calls the client of the provider with the arguments."""
     accepts: Collection[str]
@@ -71,14 +79,22 @@ class Route(Generic[A, C]):
     """The model or the voice that is used if none is passed."""
     languages: frozenset[str] | None = None
     """The languages that the provider supports; `None` if its server decides."""
+    pairs: LanguagePairs | None = None
+    """The pairs of languages that the provider translates; `None` if its server decides."""
 
-    def refusal(self, arguments: A) -> str | None:
+    def refusal(self, arguments: Any) -> str | None:
         """Return why the provider cannot be called with these arguments, or `None` if it can."""
-        language = str(getattr(arguments, "language", None) or "").lower().partition("-")[0]
-        if language and self.languages is not None and language not in self.languages:
+        language = getattr(arguments, "language", None)
+        if language and self.languages is not None and find_code(language, self.languages) is None:
             return f"{self.provider} knows only the language {' or '.join(sorted(self.languages))}"
+        if self.pairs is not None and self.pairs.exclude(arguments.source, arguments.target):
+            return f"{self.provider} does not translate {arguments.source}-{arguments.target}, only {self.pairs}"
         unknown = [name for name in given_names(arguments) if name not in self.accepts and name != "language"]
         return f"{self.provider} has no {unknown[0]}" if unknown else None
+
+    def is_unsure(self, arguments: Any) -> bool:
+        """Return whether the provider lists its pairs of languages without the one of these arguments."""
+        return self.pairs is not None and self.pairs.find(arguments.source, arguments.target) is None
 
 
 @frozen(kw_only=True)
@@ -91,6 +107,8 @@ class Service(Generic[A, C]):
     result: type[Any]
     routes: tuple[Route[A, C], ...]
     """In the order in which providers are tried."""
+    timeout: Timeout = DEFAULT_TIMEOUT
+    """The limits of a call of a user's own provider, if neither the call nor the client has one."""
 
 
 def given_names(arguments: Any) -> list[str]:
@@ -130,11 +148,22 @@ class RoutedService(Checked):
     def _client(self, provider: str) -> Any:
         """Return the client of a provider, whether it has a key or not."""
 
+    @abstractmethod
+    def _routes_of(self, service: Service[A, C]) -> Sequence[Route[A, C]]:
+        """Return the routes of a service in the order in which they are tried, those of the user's providers too."""
+
+    @abstractmethod
+    def _name_of(self, provider: ProviderChoice, argument: str) -> str:
+        """Return the name of a provider, given by its name or as the user's object.
+
+        `argument` is named in errors.
+        """
+
     async def _route(
         self,
         service: Service[A, Awaitable[R]],
         arguments: A,
-        provider: ProviderName | None,
+        provider: ProviderChoice | None,
         fallback: Fallback,
     ) -> R:
         """Call the first provider that has a key and supports the arguments.
@@ -203,16 +232,18 @@ class RoutedService(Checked):
         return [route for route in routes if self._circuits[route.provider].is_closed(now)] or routes
 
     def _choose_routes(
-        self, service: Service[A, C], arguments: A, provider: ProviderName | None, fallback: Fallback
+        self, service: Service[A, C], arguments: A, provider: ProviderChoice | None, fallback: Fallback
     ) -> list[Route[A, C]]:
         """Return the routes to try, in order: one, or with `fallback` all that support the arguments."""
-        allowed = _allowed_routes(service.routes, provider, fallback)
+        allowed = self._allowed_routes(service, provider, fallback)
         refusals = [route.refusal(arguments) for route in allowed]
         able = [route for route, refusal in zip(allowed, refusals, strict=True) if refusal is None]
         if not able or (provider is not None and refusals[0]):
-            others = [route.provider for route in service.routes if route.refusal(arguments) is None]
+            others = [route.provider for route in self._routes_of(service) if route.refusal(arguments) is None]
             remedy = f": only {' or '.join(others)} can do this" if others else ""
             raise ValueError("; ".join(filter(None, refusals)) + remedy)
+        if provider is None and isinstance(fallback, bool):
+            able.sort(key=lambda route: route.is_unsure(arguments))
         with_key = [route for route in able if self._client(route.provider).configured]
         if not with_key:
             variables = tuple(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
@@ -220,19 +251,21 @@ class RoutedService(Checked):
             raise ConfigurationError("no API key for this", remedy=remedy, variables=variables)
         return with_key if fallback else with_key[:1]
 
-
-def _allowed_routes(
-    routes: Sequence[Route[A, C]], provider: ProviderName | None, fallback: Fallback
-) -> list[Route[A, C]]:
-    """Return the routes that `provider` and `fallback` allow, that of `provider` first."""
-    by_name: dict[str, Route[A, C]] = {route.provider: route for route in routes}
-    order: list[str] = list(by_name) if isinstance(fallback, bool) or not fallback else list(fallback)
-    if provider is not None:
-        order = [provider, *order] if fallback else [provider]
-    for name in order:
-        if name not in by_name:
-            raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(by_name)} can")
-    return [by_name[name] for name in dict.fromkeys(order)]
+    def _allowed_routes(
+        self, service: Service[A, C], provider: ProviderChoice | None, fallback: Fallback
+    ) -> list[Route[A, C]]:
+        """Return the routes that `provider` and `fallback` allow, that of `provider` first."""
+        by_name: dict[str, Route[A, C]] = {route.provider: route for route in self._routes_of(service)}
+        order = list(by_name)
+        if fallback and not isinstance(fallback, bool):
+            order = [self._name_of(each, "fallback") for each in fallback]
+        if provider is not None:
+            first = self._name_of(provider, "provider")
+            order = [first, *order] if fallback else [first]
+        for name in order:
+            if name not in by_name:
+                raise ValueError(f"provider={name!r} cannot do this: only {' or '.join(by_name)} can")
+        return [by_name[name] for name in dict.fromkeys(order)]
 
 
 def _last_error(failures: Sequence[KellyAPIError | UnsupportedArgument]) -> KellyAPIError | UnsupportedArgument:

@@ -18,7 +18,7 @@ def provider_fields_last(_: type[Any], fields: list[Attribute[Any]]) -> list[Att
 class ServiceResult(Result):
     """The base class of all results of services."""
 
-    provider: str
-    """The provider that returned the result: "khaya", "kelly", "skytells" or "aerostack"."""
+    provider: str = ""
+    """The provider that returned the result: "khaya", "kelly", "skytells", "aerostack", or one of your own."""
     tried: tuple[str, ...] = Factory(lambda self: (self.provider,), takes_self=True)
     """The providers that were tried, in order. The last one returned the result."""

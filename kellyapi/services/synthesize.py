@@ -12,7 +12,7 @@ from .._data.arguments import FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media_types import wav_shape
 from .notebook import media_html
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, Service
+from .routing import ENGLISH, Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 Format = Literal["wav", "mp3", "ogg"]
@@ -117,7 +117,7 @@ class Synthesize(RoutedService):
         *,
         voice: NotBlank | None = None,
         format: Format | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Speech:
         """Turn a text into speech.

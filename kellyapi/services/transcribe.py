@@ -8,10 +8,11 @@ from typing import Literal, Protocol
 
 from attrs import frozen
 
+from .._core.messages import TRANSCRIPTION_TIMEOUT
 from .._data.arguments import NotBlank
 from .._data.media import MediaSource, open_reusable_media
 from .notebook import table_html
-from .routing import ENGLISH, Fallback, ProviderName, Route, RoutedService, Service
+from .routing import ENGLISH, Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 Timestamps = Literal["word", "segment"]
@@ -99,6 +100,7 @@ TRANSCRIBE = Service(
     name="transcribe",
     arguments=TranscribeArguments,
     result=Transcript,
+    timeout=TRANSCRIPTION_TIMEOUT,
     routes=(
         Route(provider="khaya", call=_call_khaya, accepts=("audio", "language", "timestamps")),
         Route(provider="kelly", call=_call_kelly, accepts=("audio",), languages=ENGLISH),
@@ -118,7 +120,7 @@ class Transcribe(RoutedService):
         language: NotBlank = "eng",
         *,
         timestamps: Timestamps | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Transcript:
         """Recognise the speech in an audio file.

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from typing import ClassVar, Protocol
 
 from attrs import evolve, frozen
 
 from .._data.arguments import NotBlank
-from .._data.result import Origin, stamp
+from .._data.language_codes import LanguagePairs, same_language
+from .._data.result import Origin, stamp, with_origin_of
 from .._data.text import is_blank, letter_ends
 from .._data.threads import run_off_loop
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from ..errors import ConfigurationError, DecodingError, KellyAPIError
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 MAX_CHARACTERS = 1000
@@ -36,6 +38,8 @@ class Translation(ServiceResult):
     """The code as you passed it, such as "tw" or "twi"."""
     warnings: tuple[str, ...] = ()
     """Why the text may be no translation: the sandbox says here what it could not translate."""
+    intermediate: Translation | None = None
+    """The first of two translations, into the language of `via=`; `None` if there was only one."""
 
     def __str__(self) -> str:
         return self.text
@@ -45,25 +49,42 @@ class Translation(ServiceResult):
 class TranslateArguments:
     """The arguments of `translate`; `None` means that it was not passed."""
 
+    STAND_INS: ClassVar[Mapping[str, Sequence[str]]] = {"pair": ("source", "target")}
+    """A provider of the user's own may take the languages as a pair."""
+
     text: str
-    pair: str | None = None
-    source: str | None = None
-    target: str | None = None
+    source: str
+    target: str
     split: bool | None = None
+
+    @property
+    def as_pair(self) -> str:
+        """The languages as a pair, such as "en-tw"."""
+        return f"{self.source}-{self.target}"
 
 
 class Translator(Protocol):
     """A client that translates."""
 
     def translate(
-        self, text: str, pair: str | None = None, *, source: str | None = None, target: str | None = None, split: bool
+        self, text: str, *, source: str | None = None, target: str | None = None, split: bool
     ) -> Awaitable[Translation]:
         """Translate a text."""
 
 
 def _call_khaya(client: Translator, given: TranslateArguments) -> Awaitable[Translation]:
-    return client.translate(given.text, given.pair, source=given.source, target=given.target, split=bool(given.split))
+    return client.translate(given.text, source=given.source, target=given.target, split=bool(given.split))
 
+
+_KHAYA_PAIRS = LanguagePairs(
+    tuple(
+        pair
+        for code in ("tw", "ee", "gaa", "fat", "yo", "dag", "ki", "gur", "luo", "mer", "kus")
+        for pair in (("en", code), (code, "en"))
+    ),
+    complete=False,  # Khaya may add languages
+)
+"""The pairs of `kellyapi.languages.SHORT_PAIRS`."""
 
 TRANSLATE = Service(
     name="translate",
@@ -74,6 +95,7 @@ TRANSLATE = Service(
             provider="khaya",
             call=_call_khaya,
             accepts=("text", "pair", "source", "target", "split"),
+            pairs=_KHAYA_PAIRS,
         ),
     ),
 )
@@ -92,8 +114,9 @@ class Translate(RoutedService):
         *,
         source: NotBlank | None = None,
         target: NotBlank | None = None,
+        via: NotBlank | None = None,
         split: bool = False,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Translation:
         """Translate a text.
@@ -103,21 +126,74 @@ class Translate(RoutedService):
             pair: The languages, such as "en-tw", with codes of two letters or of ISO 639-3.
             source: The language of the text, if you pass no pair.
             target: The language to translate into, if you pass no pair.
+            via: A language, such as "en", to translate through if no provider has the pair. These are two calls, and
+                each is billed. If a provider has the pair, there is one.
             split: Cut a longer text at sentences and translate its parts concurrently. Each part is billed.
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
         Raises:
-            ValueError: The text is blank, or the languages are incomplete.
+            ValueError: The text is blank, the languages are incomplete, or no provider has the pair.
             BadRequestError: The provider does not support this pair of languages.
+            KellyAPIError: If the second of two calls fails, `partial` is the first `Translation`, which is paid for.
 
         Example::
 
             hello = await api.translate("Good morning", "en-tw")
             print(hello.text)
+
+            ewe = await api.translate("Maakye", "tw-ee", via="en")
+            print(ewe.text, ewe.intermediate.text)
         """
-        arguments = TranslateArguments(text=text, pair=pair, source=source, target=target, split=split or None)
-        return await self._route(TRANSLATE, arguments, provider, fallback)
+        source, target = read_pair(pair, source, target)
+        arguments = TranslateArguments(text=text, source=source, target=target, split=split or None)
+        legs = None if via is None else self._legs(via, arguments, provider, fallback)
+        if legs is not None:
+            return await self._translate_twice(*legs, provider, fallback)
+        try:
+            return await self._route(TRANSLATE, arguments, provider, fallback)
+        except ValueError as error:
+            possible = via is None and not same_language(source, target)
+            legs = self._legs("en", arguments, provider, fallback) if possible else None
+            if legs is not None and all(self._has_pair(leg, provider, fallback) for leg in legs):
+                raise ValueError(f'{error}; with via="en" it is translated through English, in two calls') from None
+            raise
+
+    def _legs(
+        self, via: str, arguments: TranslateArguments, provider: ProviderChoice | None, fallback: Fallback
+    ) -> tuple[TranslateArguments, TranslateArguments] | None:
+        """Return the arguments of two translations through a language; `None` if one is better, or all there is."""
+        if same_language(via, arguments.source) or same_language(via, arguments.target):
+            return None
+        if self._has_pair(arguments, provider, fallback):
+            return None
+        return evolve(arguments, target=via), evolve(arguments, source=via)
+
+    def _has_pair(self, arguments: TranslateArguments, provider: ProviderChoice | None, fallback: Fallback) -> bool:
+        """Return whether the provider that would be called has a pair of languages, as far as it says so."""
+        try:
+            routes = self._choose_routes(TRANSLATE, arguments, provider, fallback)
+        except (ValueError, ConfigurationError):
+            return False
+        return not routes[0].is_unsure(arguments)
+
+    async def _translate_twice(
+        self, first: TranslateArguments, second: TranslateArguments, provider: ProviderChoice | None, fallback: Fallback
+    ) -> Translation:
+        """Translate a text, and its translation."""
+        self._choose_routes(TRANSLATE, second, provider, fallback)  # raises before the first call is paid for
+        between = await self._route(TRANSLATE, first, provider, fallback)
+        try:
+            if is_blank(between.text):
+                raise DecodingError(f"the translation into {first.target} is blank", provider=between.provider)
+            result = await self._route(TRANSLATE, evolve(second, text=between.text), provider, fallback)
+        except KellyAPIError as error:
+            error.partial = between
+            raise
+        warnings = tuple(dict.fromkeys((*between.warnings, *result.warnings)))
+        tried = (*between.tried, *result.tried)
+        whole = evolve(result, source_language=first.source, intermediate=between, warnings=warnings, tried=tried)
+        return with_origin_of(result, whole)
 
 
 def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:

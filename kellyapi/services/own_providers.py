@@ -1,0 +1,376 @@
+"""Providers of the user's own: checked when they are given, and called like the others.
+
+The parameters of a method say which arguments its route accepts. A call has the limits of the client, its errors become
+those of the library, and a plain value becomes the result of the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import inspect
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, get_args, get_origin
+
+import attrs
+from attrs import evolve, frozen
+
+from .._core.limits import Limits
+from .._core.messages import Call, Timeout
+from .._core.retry import outcome_unknown
+from .._data.language_codes import LanguagePairs, find_code
+from .._data.media_types import sniff
+from .._data.text import not_blank
+from ..errors import DecodingError, KellyAPIError, RequestTimeoutError
+from .routing import Route, Service
+from .service_provider import ServiceProvider
+from .service_result import ServiceResult
+
+_CALL = Call(method="POST", url="", repeatable=False)
+"""Stands for any call: it may be billed, and is not made twice."""
+_FIELDS_OF_ARGUMENTS = {"source_language": "source", "target_language": "target", "language": "language"}
+"""The fields of results that repeat an argument, and the argument."""
+
+
+@frozen(kw_only=True)
+class OwnProvider:
+    """A provider of the user's own, as one client calls it."""
+
+    given: ServiceProvider
+    name: str
+    routes: Mapping[str, Route[Any, Any]]
+    """By the name of the service."""
+    timeout: Timeout | None
+    limits: Limits
+    configured: bool = True
+
+    def with_options(self, options: Mapping[str, Any]) -> OwnProvider:
+        """Return the provider with other options of the client."""
+        limits = {name: options[name] for name in ("max_concurrency", "rate") if name in options}
+        return evolve(
+            self,
+            timeout=options.get("timeout", self.timeout),
+            limits=self.limits.vary(**limits) if limits else self.limits,
+        )
+
+    async def call(self, method: _Method, arguments: Any) -> Any:
+        """Call a method, and return its result."""
+        async with self._attempt(method, arguments):
+            found = method.call(arguments)
+            if not inspect.isawaitable(found):
+                raise DecodingError(f"{method.title} must be an async function: it returned {_type_name(found)}")
+            value = await found
+            return as_result(method, value, arguments)
+
+    @asynccontextmanager
+    async def _attempt(self, method: _Method, arguments: Any) -> AsyncIterator[None]:
+        """Wait for a turn, limit the time, and turn errors of connections into ours."""
+        timeout = self._timeout_of(method, arguments)
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        deadline = None if timeout.total is None else started + timeout.total
+        timer = asyncio.timeout_at(deadline)
+        sent = False
+        try:
+            async with timer:
+                if not self.limits.enter(started):
+                    await self.limits.acquire(deadline)
+                sent = True
+                try:
+                    yield
+                finally:
+                    self.limits.release()
+        except KellyAPIError as error:
+            self._annotate(error)
+            raise
+        except Exception as error:  # any, to find those of connections
+            if isinstance(error, TimeoutError) and (timer.expired() or not sent):
+                raise self._annotate(_too_late(timeout, sent=sent)) from None
+            ours = _map_error(error, timeout, clock() - started)
+            if ours is None:
+                raise
+            raise self._annotate(ours) from error
+
+    def _timeout_of(self, method: _Method, arguments: Any) -> Timeout:
+        """Return the time limit of a call: its own, that of the client, or the default of the service."""
+        own = getattr(arguments, "timeout", None)
+        return Timeout(total=own) if own is not None else self.timeout or method.service.timeout
+
+    def _annotate(self, error: KellyAPIError) -> KellyAPIError:
+        """Name the provider in an error that names none, and note whether the call may have been carried out."""
+        if error.provider is None:
+            error.provider = self.name
+            error.outcome_unknown |= outcome_unknown(error, _CALL)
+        return error
+
+
+@frozen(kw_only=True)
+class _Method:
+    """A method of a provider of the user's own, and the service that it answers."""
+
+    provider: ServiceProvider
+    name: str
+    """The name of the provider."""
+    service: Service[Any, Any]
+    parameters: Sequence[inspect.Parameter]
+    """Those that are arguments of the service."""
+    stand_ins: Collection[str]
+    """The names of those that stand for several arguments."""
+    languages: frozenset[str] | None
+    pairs: LanguagePairs | None
+
+    @property
+    def title(self) -> str:
+        """The name for errors."""
+        return f"{self.name}.{self.service.name}"
+
+    def call(self, arguments: Any) -> Any:
+        """Call the method with those of the arguments that it takes."""
+        given = self._in_own_codes(arguments)
+        positional, named = [], {}
+        for parameter in self.parameters:
+            value = getattr(given, f"as_{parameter.name}" if parameter.name in self.stand_ins else parameter.name)
+            use_default = value is None and parameter.default is not parameter.empty
+            if parameter.kind is parameter.POSITIONAL_ONLY:
+                positional.append(parameter.default if use_default else value)
+            elif not use_default:
+                named[parameter.name] = value
+        return getattr(self.provider, self.service.name)(*positional, **named)
+
+    def _in_own_codes(self, arguments: Any) -> Any:
+        """Put the codes that the provider lists in place of others for the same languages."""
+        if self.pairs is not None and (pair := self.pairs.find(arguments.source, arguments.target)):
+            return evolve(arguments, source=pair[0], target=pair[1])
+        language = getattr(arguments, "language", None)
+        if self.languages is not None and language:
+            return evolve(arguments, language=find_code(language, self.languages) or language)
+        return arguments
+
+
+def _too_late(timeout: Timeout, *, sent: bool) -> RequestTimeoutError:
+    what = "result" if sent else "turn"
+    error = RequestTimeoutError(f"there was no {what} in time", limit="total", sent=sent)
+    error.name_limit(timeout)
+    return error
+
+
+def _map_error(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
+    from .._core.transport import map_error_of_user  # it imports aiohttp, which the first client does
+
+    return map_error_of_user(error, timeout, elapsed)
+
+
+def read_providers(
+    given: Iterable[str | ServiceProvider],
+    services: Iterable[Service[Any, Any]],
+    built_in: Collection[str],
+    options: Mapping[str, Any],
+) -> tuple[dict[str, OwnProvider], tuple[str, ...]]:
+    """Check the `providers` of a client.
+
+    Args:
+        given: Objects of the user's, and names of built-in providers.
+        services: All services.
+        built_in: The names of the built-in providers.
+        options: The options of the client, after their check.
+
+    Returns:
+        The providers of the user's own by name, and the names of all that were given, in order.
+    """
+    own: dict[str, OwnProvider] = {}
+    order: list[str] = []
+    for place, each in enumerate(given):
+        where = f"providers[{place}]"
+        name = each if isinstance(each, str) else _read_name(each, where, built_in)
+        if name in order:
+            raise ValueError(f"{where} is a second provider {name!r}: each has a name of its own")
+        order.append(name)
+        if not isinstance(each, str):
+            own[name] = OwnProvider(
+                given=each,
+                name=name,
+                routes=_derive_routes(each, name, services),
+                timeout=options.get("timeout"),
+                limits=Limits(options.get("max_concurrency"), options.get("rate")),
+            )
+    return own, tuple(order)
+
+
+def routes_with(
+    service: Service[Any, Any], own: Mapping[str, OwnProvider], order: Sequence[str]
+) -> tuple[Route[Any, Any], ...]:
+    """Return the routes of a service: those of the providers that are named in `order`, then the others."""
+    added = [each.routes[service.name] for each in own.values() if service.name in each.routes]
+    places = {name: place for place, name in enumerate(order)}
+    return tuple(sorted((*added, *service.routes), key=lambda route: places.get(route.provider, len(places))))
+
+
+def _read_name(provider: ServiceProvider, where: str, built_in: Collection[str]) -> str:
+    name: Any = provider.name
+    if not isinstance(name, str):
+        raise TypeError(f"{where}.name must be a string, not {type(name).__name__}")
+    not_blank(name, f"name of {where}")
+    if name in built_in:
+        raise ValueError(f"{where}.name must be none of {', '.join(built_in)}, not {name!r}")
+    return name
+
+
+def _derive_routes(
+    provider: ServiceProvider, name: str, services: Iterable[Service[Any, Any]]
+) -> dict[str, Route[Any, Any]]:
+    """Return the routes to a provider by the names of the services, which its methods have."""
+    services = tuple(services)
+    languages = _read_codes(provider, name)
+    pairs = _read_pairs(provider, name)
+    found = {
+        service.name: _derive_route(provider, name, service, languages, pairs)
+        for service in services
+        if callable(getattr(provider, service.name, None))
+    }
+    if not found:
+        known = ", ".join(service.name for service in services)
+        raise TypeError(f"the provider {name!r} has no method of a service: {known}")
+    return found
+
+
+def _derive_route(
+    provider: ServiceProvider,
+    name: str,
+    service: Service[Any, Any],
+    languages: frozenset[str] | None,
+    pairs: LanguagePairs | None,
+) -> Route[Any, Any]:
+    """Return the route that a method of a provider makes, from its parameters."""
+    fields = attrs.fields_dict(service.arguments)
+    possible: Mapping[str, Sequence[str]] = getattr(service.arguments, "STAND_INS", {})
+    title = f"{name}.{service.name}"
+    taken = _read_parameters(getattr(provider, service.name), title, service, list(dict.fromkeys([*fields, *possible])))
+    stand_ins = {each: covered for each, covered in possible.items() if set(covered) - {each} - taken.keys()}
+    parameters = [each for each in taken.values() if each.name in fields or each.name in stand_ins]
+    accepts = dict.fromkeys(covered for each in parameters for covered in stand_ins.get(each.name, (each.name,)))
+    needed = [each for each, about in fields.items() if about.default is attrs.NOTHING]
+    for each in needed:
+        if each not in accepts and not (each == "language" and languages is not None):
+            either = " or the provider an attribute languages" if each == "language" else ""
+            raise TypeError(f"{title} needs a parameter {each}{either}")
+    method = _Method(
+        provider=provider,
+        name=name,
+        service=service,
+        parameters=parameters,
+        stand_ins=stand_ins.keys(),
+        languages=languages if "language" in fields else None,
+        pairs=pairs if "source" in fields else None,
+    )
+    return Route(
+        provider=name,
+        call=lambda client, arguments: client.call(method, arguments),
+        accepts=tuple(accepts),
+        languages=method.languages,
+        pairs=method.pairs,
+    )
+
+
+def _read_parameters(
+    function: Any, title: str, service: Service[Any, Any], known: Sequence[str]
+) -> dict[str, inspect.Parameter]:
+    """Return the parameters of a method that are arguments of the service; refuse a method that cannot be called."""
+    inner = inspect.unwrap(function)
+    if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
+        raise TypeError(f"{title} must be an async function, not a generator")
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        raise TypeError(f"{title} must be a function whose parameters are known") from None
+    returned = getattr(signature.return_annotation, "__name__", signature.return_annotation)
+    plain = (inspect.isfunction(inner) or inspect.ismethod(inner)) and not inspect.iscoroutinefunction(inner)
+    if plain and returned in ("str", "bytes", getattr(service.result, "__name__", "")):
+        raise TypeError(f"{title} must be an async function")
+    taken: dict[str, inspect.Parameter] = {}
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD and "Unpack[" not in str(parameter.annotation):
+            for name in attrs.fields_dict(service.arguments):
+                taken.setdefault(name, inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None))
+        elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        elif parameter.name in known:
+            taken[parameter.name] = parameter
+        elif parameter.default is parameter.empty:
+            raise TypeError(
+                f"{title} has a parameter {parameter.name!r} without a default, which is no argument of the service; "
+                f"its arguments are {', '.join(known)}"
+            )
+    return taken
+
+
+def _read_codes(provider: ServiceProvider, name: str) -> frozenset[str] | None:
+    given: Any = getattr(provider, "languages", None)
+    if given is None or callable(given):  # a client of ours has a method of this name
+        return None
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name}.languages must be a list of codes, not {type(given).__name__}")
+    return frozenset(_read_code(code, f"code in {name}.languages") for code in given)
+
+
+def _read_pairs(provider: ServiceProvider, name: str) -> LanguagePairs | None:
+    given: Any = getattr(provider, "pairs", None)
+    if given is None or callable(given):
+        return None
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise TypeError(f"{name}.pairs must be a list of pairs such as 'en-tw', not {type(given).__name__}")
+    pairs = []
+    for each in given:
+        codes = each.split("-") if isinstance(each, str) else each
+        if not isinstance(codes, (tuple, list)) or len(codes) != 2:
+            raise TypeError(f"each of {name}.pairs must be a pair such as 'en-tw' or ('pt-BR', 'en'), not {each!r}")
+        source, target = (_read_code(code, f"code in {name}.pairs") for code in codes)
+        pairs.append((source, target))
+    return LanguagePairs(tuple(pairs))
+
+
+def _read_code(code: Any, where: str) -> str:
+    if not isinstance(code, str):
+        raise TypeError(f"each {where} must be a string, not {type(code).__name__}")
+    not_blank(code, where)
+    return code
+
+
+def as_result(method: _Method, value: Any, arguments: Any) -> Any:
+    """Return what a method returned as the result of its service."""
+    kind = method.service.result
+    if get_origin(kind) is not tuple:
+        return _one_result(method, kind, value, arguments)
+    item = get_args(kind)[0]
+    if not isinstance(value, (tuple, list)):
+        raise DecodingError(f"{method.title} must return a list of {item.__name__}, not {_type_name(value)}")
+    return tuple(_one_result(method, item, each, arguments) for each in value)
+
+
+def _one_result(method: _Method, kind: type[Any], value: Any, arguments: Any) -> Any:
+    if isinstance(value, kind):
+        result = copy.copy(value)  # it gets `tried` too, and may be one that the provider keeps
+        if isinstance(result, ServiceResult):
+            object.__setattr__(result, "provider", method.name)
+        return result
+    fields = attrs.fields_dict(kind)
+    if isinstance(value, str) and "text" in fields:
+        facts: dict[str, Any] = {"text": value}
+    elif isinstance(value, (bytes, bytearray, memoryview)) and (name := _bytes_field(fields)):
+        if not len(value):
+            raise DecodingError(f"{method.title} returned no bytes")
+        data = bytes(value)
+        facts = {name: data, "mime": sniff(data) or "application/octet-stream"}
+    else:
+        plain = " or str" if "text" in fields else " or bytes" if _bytes_field(fields) else ""
+        raise DecodingError(f"{method.title} must return {kind.__name__}{plain}, not {_type_name(value)}")
+    repeated = {field: getattr(arguments, name) for field, name in _FIELDS_OF_ARGUMENTS.items() if field in fields}
+    return kind(**facts, **repeated, provider=method.name)
+
+
+def _bytes_field(fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
+    return next((name for name, about in fields.items() if about.type in (bytes, "bytes")), None)
+
+
+def _type_name(value: Any) -> str:
+    return "None" if value is None else type(value).__name__
