@@ -109,8 +109,8 @@ def is_media(value: Any) -> bool:
 
 KINDS: list[tuple[str, Accepts]] = [
     (
-        "text prompt language pair source target model voice character code key api api_id consumer_id metric content"
-        " content_type email password name id type status cursor sql url user previous_response_id"
+        "text prompt language pair source target via model voice character code key api api_id consumer_id metric"
+        " content content_type email password name id type status cursor sql url user previous_response_id"
         " service_tier truncation prompt_cache_key prompt_cache_retention image_data proxy",
         is_text,
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from attrs import AttrsInstance, asdict
+from attrs import Attribute, AttrsInstance, asdict
 
 from kellyapi import (
     ChatReply,
@@ -48,7 +48,11 @@ def format_bytes(done: int, total: int | None) -> str:
 
 def plain_fields(result: AttrsInstance) -> dict[str, Any]:
     """Return the fields of a result as plain values, without its bytes."""
-    return asdict(result, filter=lambda _, value: not isinstance(value, bytes))
+    return asdict(result, filter=_is_shown)
+
+
+def _is_shown(field: Attribute[Any], value: Any) -> bool:
+    return not isinstance(value, bytes) and not (field.name == "intermediate" and value is None)
 
 
 def result_text(result: ServiceResult) -> str:

@@ -9,12 +9,23 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+import math
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from typing import Any, get_args, get_origin
 
 import attrs
-from attrs import evolve, frozen
+from attrs import define, evolve, frozen
 
 from .._core.limits import Limits
 from .._core.messages import Call, Timeout
@@ -23,6 +34,7 @@ from .._data.language_codes import LanguagePairs, find_code
 from .._data.media_types import sniff
 from .._data.text import not_blank
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError
+from .chat_replies import ChatReply, ChatStream
 from .routing import Route, Service
 from .service_provider import ServiceProvider
 from .service_result import ServiceResult
@@ -54,54 +66,104 @@ class OwnProvider:
             limits=self.limits.vary(**limits) if limits else self.limits,
         )
 
-    async def call(self, method: _Method, arguments: Any) -> Any:
-        """Call a method, and return its result."""
-        async with self._attempt(method, arguments):
-            found = method.call(arguments)
-            if not inspect.isawaitable(found):
-                raise DecodingError(f"{method.title} must be an async function: it returned {_type_name(found)}")
-            value = await found
-            return as_result(method, value, arguments)
+    def call(self, method: _Method, arguments: Any) -> Any:
+        """Call a method; return an awaitable of its result, or what `chat_stream` returns."""
+        if not hasattr(method.service.result, "__aiter__"):
+            return self._call(method, arguments)
+        if method.starts_later:
+            return self._pieces(method, partial(method.call, arguments), arguments)
+        found = method.call(arguments)
+        return found if isinstance(found, ChatStream) else self._pieces(method, lambda: found, arguments)
 
-    @asynccontextmanager
-    async def _attempt(self, method: _Method, arguments: Any) -> AsyncIterator[None]:
-        """Wait for a turn, limit the time, and turn errors of connections into ours."""
-        timeout = self._timeout_of(method, arguments)
-        clock = asyncio.get_running_loop().time
-        started = clock()
-        deadline = None if timeout.total is None else started + timeout.total
-        timer = asyncio.timeout_at(deadline)
-        sent = False
-        try:
-            async with timer:
-                if not self.limits.enter(started):
-                    await self.limits.acquire(deadline)
-                sent = True
-                try:
-                    yield
-                finally:
-                    self.limits.release()
-        except KellyAPIError as error:
-            self._annotate(error)
-            raise
-        except Exception as error:  # any, to find those of connections
-            if isinstance(error, TimeoutError) and (timer.expired() or not sent):
-                raise self._annotate(_too_late(timeout, sent=sent)) from None
-            ours = _map_error(error, timeout, clock() - started)
-            if ours is None:
-                raise
-            raise self._annotate(ours) from error
+    async def _call(self, method: _Method, arguments: Any) -> Any:
+        call = _OwnCall.start(self, method, arguments)
+        async with call.step():
+            await call.take_turn()
+            try:
+                found = method.call(arguments)
+                if not inspect.isawaitable(found):
+                    raise DecodingError(f"{method.title} must be an async function: it returned {_type_name(found)}")
+                return as_result(method, await found, arguments)
+            finally:
+                self.limits.release()
 
-    def _timeout_of(self, method: _Method, arguments: Any) -> Timeout:
-        """Return the time limit of a call: its own, that of the client, or the default of the service."""
-        own = getattr(arguments, "timeout", None)
-        return Timeout(total=own) if own is not None else self.timeout or method.service.timeout
+    async def _pieces(self, method: _Method, begin: Callable[[], Any], arguments: Any) -> AsyncGenerator[str, None]:
+        """Yield the texts of a stream. It gives its turn back when the first one has arrived."""
+        call = _OwnCall.start(self, method, arguments)
+        async with aclosing(_texts(method, begin)) as texts:
+            async with call.step():
+                await call.take_turn()
+            try:
+                async with call.step():
+                    piece = await anext(texts, None)
+            finally:
+                self.limits.release()
+            while piece is not None:
+                yield piece
+                async with call.step():
+                    piece = await anext(texts, None)
 
-    def _annotate(self, error: KellyAPIError) -> KellyAPIError:
+    def annotate(self, error: KellyAPIError) -> KellyAPIError:
         """Name the provider in an error that names none, and note whether the call may have been carried out."""
         if error.provider is None:
             error.provider = self.name
             error.outcome_unknown |= outcome_unknown(error, _CALL)
+        return error
+
+
+@define(kw_only=True)
+class _OwnCall:
+    """One call: its time, and its errors."""
+
+    provider: OwnProvider
+    timeout: Timeout
+    started: float
+    sent: bool = False
+
+    @classmethod
+    def start(cls, provider: OwnProvider, method: _Method, arguments: Any) -> _OwnCall:
+        """Start the time: that of the call, of the client, or the default of the service."""
+        seconds = getattr(arguments, "timeout", None)
+        own = provider.timeout or method.service.timeout
+        timeout = own if seconds is None else Timeout(total=seconds)
+        return cls(provider=provider, timeout=timeout, started=asyncio.get_running_loop().time())
+
+    async def take_turn(self) -> None:
+        """Wait for a turn; the limits must be released after it."""
+        limits = self.provider.limits
+        if not limits.enter(self.started):
+            await limits.acquire(self._deadline)
+        self.sent = True
+
+    @asynccontextmanager
+    async def step(self) -> AsyncIterator[None]:
+        """Limit the time of one step, and turn errors of connections into ours."""
+        now = asyncio.get_running_loop().time()
+        ends = {"total": self._deadline, "idle": self.timeout.idle and now + self.timeout.idle if self.sent else None}
+        limit, end = min(ends.items(), key=lambda each: math.inf if each[1] is None else each[1])
+        timer = asyncio.timeout_at(end)
+        try:
+            async with timer:
+                yield
+        except KellyAPIError as error:
+            self.provider.annotate(error)
+            raise
+        except Exception as error:  # any, to find those of connections
+            if isinstance(error, TimeoutError) and (timer.expired() or not self.sent):
+                raise self.provider.annotate(self._too_late(limit)) from None
+            ours = _map_error(error, self.timeout, now - self.started)
+            if ours is None:
+                raise
+            raise self.provider.annotate(ours) from error
+
+    @property
+    def _deadline(self) -> float | None:
+        return None if self.timeout.total is None else self.started + self.timeout.total
+
+    def _too_late(self, limit: str) -> RequestTimeoutError:
+        what = "result" if self.sent else "turn"
+        error = RequestTimeoutError(f"there was no {what} in time", limit=limit, sent=self.sent)
+        error.name_limit(self.timeout)
         return error
 
 
@@ -124,6 +186,12 @@ class _Method:
     def title(self) -> str:
         """The name for errors."""
         return f"{self.name}.{self.service.name}"
+
+    @property
+    def starts_later(self) -> bool:
+        """Whether the method is an async function, which does nothing before its result is awaited."""
+        function = inspect.unwrap(getattr(self.provider, self.service.name))
+        return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
     def call(self, arguments: Any) -> Any:
         """Call the method with those of the arguments that it takes."""
@@ -148,11 +216,24 @@ class _Method:
         return arguments
 
 
-def _too_late(timeout: Timeout, *, sent: bool) -> RequestTimeoutError:
-    what = "result" if sent else "turn"
-    error = RequestTimeoutError(f"there was no {what} in time", limit="total", sent=sent)
-    error.name_limit(timeout)
-    return error
+async def _texts(method: _Method, begin: Callable[[], Any]) -> AsyncGenerator[str, None]:
+    """Yield the texts of what `chat_stream` returned: an iterator of texts, or a whole reply, now or later."""
+    found = begin()
+    if inspect.isawaitable(found):
+        found = await found
+    if isinstance(found, (str, ChatReply)):
+        yield str(found)
+        return
+    if not isinstance(found, AsyncIterable):
+        raise DecodingError(f"{method.title} must return an async iterator of texts, not {_type_name(found)}")
+    try:
+        async for piece in found:
+            if not isinstance(piece, str):
+                raise DecodingError(f"{method.title} must yield texts, not {_type_name(piece)}")
+            yield piece
+    finally:
+        if hasattr(found, "aclose"):
+            await found.aclose()
 
 
 def _map_error(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
@@ -223,11 +304,13 @@ def _derive_routes(
     services = tuple(services)
     languages = _read_codes(provider, name)
     pairs = _read_pairs(provider, name)
-    found = {
-        service.name: _derive_route(provider, name, service, languages, pairs)
-        for service in services
-        if callable(getattr(provider, service.name, None))
-    }
+    found = {}
+    for service in services:
+        answered = (
+            each for each in (service, service.otherwise) if each and callable(getattr(provider, each.name, None))
+        )
+        if (method := next(answered, None)) is not None:
+            found[service.name] = _derive_route(provider, name, method, languages, pairs)
     if not found:
         known = ", ".join(service.name for service in services)
         raise TypeError(f"the provider {name!r} has no method of a service: {known}")
@@ -277,7 +360,8 @@ def _read_parameters(
 ) -> dict[str, inspect.Parameter]:
     """Return the parameters of a method that are arguments of the service; refuse a method that cannot be called."""
     inner = inspect.unwrap(function)
-    if inspect.isasyncgenfunction(inner) or inspect.isgeneratorfunction(inner):
+    streams = hasattr(service.result, "__aiter__")
+    if inspect.isgeneratorfunction(inner) or (inspect.isasyncgenfunction(inner) and not streams):
         raise TypeError(f"{title} must be an async function, not a generator")
     try:
         signature = inspect.signature(function)

@@ -109,6 +109,8 @@ class Service(Generic[A, C]):
     """In the order in which providers are tried."""
     timeout: Timeout = DEFAULT_TIMEOUT
     """The limits of a call of a user's own provider, if neither the call nor the client has one."""
+    otherwise: Service[Any, Any] | None = None
+    """The service whose method is called if a user's own provider has none of this name."""
 
 
 def given_names(arguments: Any) -> list[str]:

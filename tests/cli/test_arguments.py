@@ -42,6 +42,14 @@ except SystemExit:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_via_translates_through_another_language(run: Run) -> None:
+    code, out, err = run("translate", "Maakye", "tw-ee", "--via", "en", "--sandbox", "--json")
+    assert (code, err) == (0, "")
+    shown = json.loads(out)
+    assert (shown["target_language"], shown["tried"]) == ("ee", ["khaya", "khaya"])
+    assert (shown["intermediate"]["text"], shown["intermediate"]["target_language"]) == ("Good morning", "en")
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -140,8 +140,8 @@ async def test_providers_are_tried_in_the_given_order(
 @pytest.mark.parametrize(
     ("fallback", "error", "message"),
     [
-        ("kelly", TypeError, "fallback must be True or False or a list of 'kelly', "),
-        (1.5, TypeError, "fallback must be True or False or a list of 'kelly', "),
+        ("kelly", TypeError, "fallback must be True or False or a list of strings or objects with name"),
+        (1.5, TypeError, "fallback must be True or False or a list of strings or objects with name"),
         (["khaya"], ValueError, "provider='khaya' cannot do this: only kelly or aerostack or skytells can"),
     ],
 )

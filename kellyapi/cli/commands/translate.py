@@ -28,6 +28,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--source", metavar="CODE", help="the first half of PAIR")
     parser.add_argument("--target", metavar="CODE", help="the second half of PAIR")
     parser.add_argument(
+        "--via", metavar="CODE", help="a language to translate through, such as en, if no provider has the pair"
+    )
+    parser.add_argument(
         "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
     )
 
@@ -45,7 +48,12 @@ def run(arguments: Namespace, output: Output) -> int:
         output,
         read_texts(words, "translation", lines=arguments.lines),
         lambda api, text: api.translate(
-            text, pair, source=arguments.source, target=arguments.target, provider=arguments.provider
+            text,
+            pair,
+            source=arguments.source,
+            target=arguments.target,
+            via=arguments.via,
+            provider=arguments.provider,
         ),
     )
 
