@@ -445,7 +445,12 @@ class Images(RoutedService):
         return await self._route(EDIT_IMAGE, arguments, provider, fallback)
 
     async def describe_image(
-        self, image: MediaSource, prompt: NotBlank, *, provider: ProviderChoice | None = None, fallback: Fallback = False
+        self,
+        image: MediaSource,
+        prompt: NotBlank,
+        *,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
     ) -> Description:
         """Describe an image, or answer a question about it.
 
