@@ -120,7 +120,7 @@ KINDS: list[tuple[str, Accepts]] = [
     ("path to", is_path),
     ("index", lambda value: is_whole(value) and value >= 0),
     (
-        "width height limit max_tokens dimensions page n days max_output_tokens max_tool_calls max_connections"
+        "window width height limit max_tokens dimensions page n days max_output_tokens max_tool_calls max_connections"
         " max_concurrency max_response_bytes",
         lambda value: is_whole(value) and value >= 1,
     ),
@@ -146,6 +146,8 @@ KINDS: list[tuple[str, Accepts]] = [
     ("tools", is_list_of(is_dict)),
     ("stop", lambda value: isinstance(value, str) or is_list_of(lambda each: isinstance(each, str))(value)),
     ("fields", lambda value: isinstance(value, str) or is_list_of(lambda each: isinstance(each, str), set)(value)),
+    ("texts", is_list_of(is_text, set)),
+    ("audios", is_list_of(is_media, set)),
     ("keys", is_list_of(is_text, set)),
     ("types", is_list_of(is_text)),
     ("params", lambda value: isinstance(value, (list, tuple, set))),
@@ -200,6 +202,8 @@ UNCHECKED = {"value", "data", "json"}
 """Any JSON value."""
 GOOD: dict[str, Any] = {
     "audio": b"RIFF",
+    "audios": [b"RIFF"],
+    "texts": ["word"],
     "image": b"\x89PNG\r\n\x1a\n",
     "file": b"data",
     "image_data": "iVBORw0KGgo=",

@@ -37,6 +37,7 @@ from kellyapi import (
     Skytells,
     Speech,
     ToolCall,
+    Transcript,
     Translation,
     run_many,
 )
@@ -59,6 +60,10 @@ async def providers_are_named_by_literals(api: KellyAPI, name: ProviderName) -> 
 
 async def many_calls_have_the_type_of_one(api: KellyAPI, texts: list[str], rows: AsyncIterator[str]) -> None:
     done: tuple[Translation | KellyAPIError, ...] = await run_many(lambda text: api.translate(text, "en-tw"), texts)
+    done = await api.translate_many(texts, "en-tw", provider="khaya", window=4)
+    spoken: tuple[Speech | KellyAPIError, ...] = await api.synthesize_many(iter(texts), "twi", format="mp3")
+    heard: tuple[Transcript | KellyAPIError, ...] = await api.transcribe_many([Path(), b"", *texts], timestamps="word")
+    print(spoken, heard)
     many: ManyResults[Speech] = run_many(api.synthesize, rows, window=4, on_progress=print)
     async for speech in many:
         if not isinstance(speech, KellyAPIError):

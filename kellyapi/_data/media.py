@@ -157,9 +157,25 @@ async def open_media(source: MediaSource, what: str) -> Media:
     `what` names it in errors: "audio", "image" or "file". An empty source raises `ValueError`, a wrong one `TypeError`,
     and a file that cannot be read the `OSError` of opening it.
     """
+    return await _opener(source, what)(source, what)
+
+
+async def check_media(source: MediaSource, what: str) -> MediaSource:
+    """Check a source that is opened later, and return it, or what was read of a pipe, which can be read only once.
+
+    Files and iterators that are open already are checked later: reading would move them.
+    """
+    open = _opener(source, what)
+    if open in (_open_file, _open_iterator, _open_async_iterator, _open_pillow_image):
+        return source
+    media = await open(source, what)
+    return media if open is _open_path and not callable(media.body) else source
+
+
+def _opener(source: MediaSource, what: str) -> _Opener:
     for accepts, open in _OPENERS:
         if accepts(source):
-            return await open(source, what)
+            return open
     hint = "; await it first" if inspect.isawaitable(source) else ""
     raise TypeError(f"the {what} must be {_KINDS}, not {type(source).__name__}{hint}")
 
@@ -530,7 +546,9 @@ async def _open_again(source: Media, what: str) -> Media:
     return source
 
 
-_OPENERS: tuple[tuple[Callable[[Any], bool], Callable[[Any, str], Awaitable[Media]]], ...] = (
+_Opener = Callable[[Any, str], Awaitable[Media]]
+
+_OPENERS: tuple[tuple[Callable[[Any], bool], _Opener], ...] = (
     (lambda source: isinstance(source, Media), _open_again),
     (lambda source: isinstance(source, (bytes, bytearray, memoryview)), _open_bytes),
     (lambda source: isinstance(source, Base64), _open_base64),

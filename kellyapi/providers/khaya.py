@@ -137,8 +137,9 @@ class Khaya(ProviderClient):
             pair: The languages, such as "en-tw".
             source: The language of the text, if you pass no pair.
             target: The language to translate into, if you pass no pair.
-            split: Cut a longer text at sentences and translate its parts concurrently. Each part is billed. The first
-                part that fails ends the call; the other parts may still be billed.
+            split: Cut a longer text at sentences and translate its parts concurrently, up to 8 at once. Each part is
+                billed. The first part that fails ends the call: the parts that run may still be billed, the others are
+                not sent. The error has the translations so far in `.partial`.
 
         Raises:
             ValueError: The text is blank, or the languages are incomplete.

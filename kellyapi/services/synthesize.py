@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from pathlib import Path
 from typing import Literal, Protocol
 
 from attrs import field, frozen
 
-from .._data.arguments import FilePath, NotBlank, checked
+from .._core.run_many import DEFAULT_WINDOW, OnCount, run_many
+from .._data.arguments import Count, FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.media_types import wav_shape
+from ..errors import KellyAPIError
 from .notebook import media_html
 from .routing import ENGLISH, Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
@@ -144,3 +146,42 @@ class Synthesize(RoutedService):
         """
         arguments = SynthesizeArguments(text=text, language=language, voice=voice, format=format)
         return await self._route(SYNTHESIZE, arguments, provider, fallback)
+
+    async def synthesize_many(
+        self,
+        texts: Iterable[NotBlank],
+        language: NotBlank = "eng",
+        *,
+        voice: NotBlank | None = None,
+        format: Format | None = None,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+        window: Count = DEFAULT_WINDOW,
+        on_progress: OnCount | None = None,
+    ) -> tuple[Speech | KellyAPIError, ...]:
+        """Turn several texts into speech at the same time.
+
+        Args:
+            texts: The texts. One that occurs twice is sent twice.
+            language: The other arguments are those of `synthesize`.
+            window: The most texts at once; see `run_many`.
+            on_progress: A function, plain or async, that is called with the number of texts that are done, and the
+                number of all.
+
+        Returns:
+            For each text, in the same order, its audio file or its error.
+
+        Raises:
+            ValueError: A text is blank, or no provider supports the arguments. Nothing was sent.
+            AuthenticationError: The key is refused, or another error that ends the run; see `run_many`.
+
+        Example::
+
+            for speech in await api.synthesize_many(["Maakye", "Medaase"], "twi"):
+                print(type(speech).__name__)
+        """
+
+        def one(text: str) -> Awaitable[Speech]:
+            return self.synthesize(text, language, voice=voice, format=format, provider=provider, fallback=fallback)
+
+        return await run_many(one, texts, window=window, on_progress=on_progress)

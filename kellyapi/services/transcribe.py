@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from itertools import chain
 from typing import Literal, Protocol
 
 from attrs import frozen
 
 from .._core.messages import TRANSCRIPTION_TIMEOUT
-from .._data.arguments import NotBlank
-from .._data.media import MediaSource, open_reusable_media
+from .._core.run_many import DEFAULT_WINDOW, OnCount, run_many
+from .._data.arguments import Count, NotBlank
+from .._data.media import MediaSource, check_media, open_reusable_media
+from ..errors import KellyAPIError
 from .notebook import table_html
 from .routing import ENGLISH, Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
@@ -152,3 +154,48 @@ class Transcribe(RoutedService):
             audio = await open_reusable_media(audio, "audio")
         arguments = TranscribeArguments(audio=audio, language=language, timestamps=timestamps)
         return await self._route(TRANSCRIBE, arguments, provider, fallback)
+
+    async def transcribe_many(
+        self,
+        audios: Iterable[MediaSource],
+        language: NotBlank = "eng",
+        *,
+        timestamps: Timestamps | None = None,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+        window: Count = DEFAULT_WINDOW,
+        on_progress: OnCount | None = None,
+    ) -> tuple[Transcript | KellyAPIError, ...]:
+        """Recognise the speech in several audio files at the same time.
+
+        Args:
+            audios: Whatever `transcribe` accepts. Each path is checked first, and opened again when its turn comes.
+            language: The other arguments are those of `transcribe`.
+            window: The most files at once; see `run_many`.
+            on_progress: A function, plain or async, that is called with the number of files that are done, and the
+                number of all.
+
+        Returns:
+            For each file, in the same order, its transcript or its error.
+
+        Raises:
+            FileNotFoundError: There is no such file. Nothing was sent.
+            ValueError: An audio is empty, or no provider supports the arguments. Nothing was sent.
+            AuthenticationError: The key is refused, or another error that ends the run; see `run_many`.
+
+        Example::
+
+            for transcript in await api.transcribe_many(["hello.wav", "hello.wav"], "twi"):
+                print(transcript)
+        """
+        sources = [await check_media(audio, f"audios[{place}]") for place, audio in enumerate(audios)]
+
+        async def one(place: int) -> Transcript:
+            sources[place] = await open_reusable_media(sources[place], f"audios[{place}]")  # once: 429 repeats the call
+            transcript = await self.transcribe(
+                sources[place], language, timestamps=timestamps, provider=provider, fallback=fallback
+            )
+            sources[place] = b""
+            return transcript
+
+        return await run_many(one, range(len(sources)), window=window, on_progress=on_progress)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import filterfalse
 from typing import ClassVar, Protocol
 
 from attrs import evolve, frozen
 
-from .._data.arguments import NotBlank
+from .._core.run_many import DEFAULT_WINDOW, ManyResults, OnCount, run_many
+from .._data.arguments import Count, NotBlank
 from .._data.language_codes import LanguagePairs, same_language
 from .._data.result import Origin, stamp, with_origin_of
 from .._data.text import is_blank, letter_ends
@@ -128,7 +129,8 @@ class Translate(RoutedService):
             target: The language to translate into, if you pass no pair.
             via: A language, such as "en", to translate through if no provider has the pair. These are two calls, and
                 each is billed. If a provider has the pair, there is one.
-            split: Cut a longer text at sentences and translate its parts concurrently. Each part is billed.
+            split: Cut a longer text at sentences and translate its parts concurrently, up to 8 at once. Each part is
+                billed. If one fails, its error has the translations of the others in `.partial`.
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
@@ -195,6 +197,49 @@ class Translate(RoutedService):
         whole = evolve(result, source_language=first.source, intermediate=between, warnings=warnings, tried=tried)
         return with_origin_of(result, whole)
 
+    async def translate_many(
+        self,
+        texts: Iterable[NotBlank],
+        pair: NotBlank | None = None,
+        *,
+        source: NotBlank | None = None,
+        target: NotBlank | None = None,
+        via: NotBlank | None = None,
+        split: bool = False,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+        window: Count = DEFAULT_WINDOW,
+        on_progress: OnCount | None = None,
+    ) -> tuple[Translation | KellyAPIError, ...]:
+        """Translate several texts at the same time.
+
+        Args:
+            texts: The texts. One that occurs twice is sent twice.
+            pair: The other arguments are those of `translate`.
+            window: The most texts at once; see `run_many`. With `split=True` each text sends several parts at once.
+            on_progress: A function, plain or async, that is called with the number of texts that are done, and the
+                number of all.
+
+        Returns:
+            For each text, in the same order, its translation or its error.
+
+        Raises:
+            ValueError: A text is blank, or the languages are incomplete. Nothing was sent.
+            AuthenticationError: The key is refused, or another error that ends the run; see `run_many`.
+
+        Example::
+
+            for result in await api.translate_many(["Good morning", "Thank you"], "en-tw"):
+                print(result)
+        """
+
+        def one(text: str) -> Awaitable[Translation]:
+            return self.translate(
+                text, pair, source=source, target=target, via=via, split=split, provider=provider, fallback=fallback
+            )
+
+        return await run_many(one, texts, window=window, on_progress=on_progress)
+
 
 def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple[str, str]:
     """Return the source and the target language, given as a pair or one by one."""
@@ -233,28 +278,19 @@ def cut_text(text: str, size: int = MAX_CHARACTERS) -> Iterator[str]:
 async def translate_in_parts(text: str, translate: Callable[[str], Awaitable[Translation]]) -> Translation:
     """Translate the parts of a text concurrently, and join them with the white space that was around them.
 
-    If a part fails, the other parts are cancelled and its error is raised. The `raw` of the result is a list with one
-    item per part.
+    The first part that fails ends the call: the parts that run are cancelled, and the others are not sent. The error
+    has the translations so far in `.partial`. The `raw` of the result is a list with one item per part.
     """
     parts = await run_off_loop(lambda: list(cut_text(text)), size=10 * len(text))  # up to 0.7 us a character
     if len(parts) == 1:
         return await translate(text)
-
-    async def one(part: str) -> tuple[str, Translation | None]:
-        core = part.strip()
-        if is_blank(core):
-            return part, None
-        before, _, after = part.partition(core)
-        translated = await translate(core)
-        return before + translated.text + after, translated
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(part)) for part in parts]
-    except ExceptionGroup as failures:  # this is one call, and its callers expect a single error
-        raise failures.exceptions[0] from None
-    results = [task.result() for task in tasks]
-    done = [translated for _, translated in results if translated is not None]
+    cores = [part.strip() for part in parts]
+    billed = filterfalse(is_blank, cores)
+    many = ManyResults(translate, billed, window=DEFAULT_WINDOW, is_fatal=lambda _: True, finish=False)
+    done = [each for each in await many if isinstance(each, Translation)]  # all of them: an error is raised
+    left = iter(done)
+    pairs = zip(parts, cores, strict=True)
+    texts = [part if is_blank(core) else part.replace(core, next(left).text, 1) for part, core in pairs]
     warnings = tuple(dict.fromkeys(warning for each in done for warning in each.warnings))
-    joined = evolve(done[0], text="".join(text for text, _ in results), warnings=warnings)
+    joined = evolve(done[0], text="".join(texts), warnings=warnings)
     return stamp(joined, Origin([each.raw for each in done], done[0].request_id))

@@ -19,6 +19,7 @@ from attrs import evolve
 from ...._core.extra_fields import ExtraFields, check_added_headers
 from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, OnBytes, Timeout
 from ...._core.resource import Resource, drop_none
+from ...._core.run_many import DEFAULT_WINDOW, ManyResults, OnCount
 from ...._core.streams import ByteStream
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
@@ -105,21 +106,28 @@ class PredictionsResource(Resource):
         return await self._create(body, extra, await open_files(body))
 
     async def create_many(
-        self, requests: Iterable[PredictionRequest | tuple[NotBlank, Mapping[str, Any]] | Mapping[str, Any]]
+        self,
+        requests: Iterable[PredictionRequest | tuple[NotBlank, Mapping[str, Any]] | Mapping[str, Any]],
+        *,
+        window: Count = DEFAULT_WINDOW,
+        on_progress: OnCount | None = None,
     ) -> tuple[Prediction | KellyAPIError, ...]:
         """Create several predictions concurrently.
 
         Args:
             requests: `PredictionRequest(model, input, webhook=…, stream=…)` objects, dicts with the same names, or
                 pairs of model and input. Both may have extra fields too, such as `extra_body=…`.
+            window: The most requests at once; see `run_many`.
+            on_progress: A function, plain or async, that is called with the number of requests that are done, and the
+                number of all.
 
         Returns:
             For each request, in the same order, the first state of the prediction or the error of the request.
 
         Raises:
             ValueError: A request is wrong, and none was sent. An argument of a wrong type raises `TypeError`.
-            Exception: A key function or `on_response` raised it. It is raised when all requests have ended, with a note
-                that names the predictions that were created.
+            Exception: A key function, `on_response` or `on_progress` raised it. No other request is sent. It is raised
+                when those that run have ended, with a note that names the predictions that were created.
         """
         prepared = [_read_request(each, f"requests[{place}]") for place, each in enumerate(requests)]
         bodies = [creation_body(each.model, each.input, webhook=each.webhook, stream=each.stream) for each in prepared]
@@ -130,14 +138,15 @@ class PredictionsResource(Resource):
         extras = [each.extra for each in prepared]
         for each in prepared:
             check_added_headers(each.extra_headers or {}, self._connection.provider, "extra_headers")
-        done = await asyncio.gather(*map(self._create, bodies, extras, opened), return_exceptions=True)
-        ours = tuple(each for each in done if isinstance(each, (Prediction, KellyAPIError)))
-        if len(ours) == len(done):
-            return ours
-        foreign = next(each for each in done if not isinstance(each, (Prediction, KellyAPIError)))
-        if created := [each.id for each in ours if isinstance(each, Prediction)]:
-            foreign.add_note(f"predictions that were created: {', '.join(created)}")
-        raise foreign
+        ready = list(zip(bodies, extras, opened, strict=True))
+        return await ManyResults(
+            lambda each: self._create(*each),
+            ready,
+            window=window,
+            on_progress=on_progress,
+            is_fatal=lambda error: not isinstance(error, KellyAPIError),  # no credits for one may be enough for another
+            note=_describe_created,
+        )
 
     async def run(
         self,
@@ -520,6 +529,11 @@ def _read_request(
     if isinstance(given, (tuple, list)):
         return PredictionRequest(*given)
     return build(PredictionRequest, given, name)
+
+
+def _describe_created(partial: tuple[Any, ...]) -> str | None:
+    created = [each.id for each in partial if isinstance(each, Prediction)]
+    return f"predictions that were created: {', '.join(created)}" if created else None
 
 
 def _day(day: str | date | None) -> str | None:
