@@ -302,7 +302,8 @@ def _progress_bar(console: Console, what: str) -> Iterator[ProgressDisplay]:
 
 def print_terminal_error(error: Exception, input: str | None = None) -> None:
     """Print an error as one red line on standard error, with the input that it belongs to if there are several."""
-    line = ": ".join(_one_line(part) for part in ("error", input and clip(input), error_message(error)) if part)
+    named = () if input is None else (clip(input) if input.strip() else repr(input),)
+    line = ": ".join(map(_one_line, ("error", *named, error_message(error))))
     _Console(file=sys.stderr).print(Text(line, "red"), soft_wrap=True)  # FORCE_COLOR may colour it in a pipe too
 
 

@@ -136,6 +136,10 @@ def test_a_key_that_is_refused_ends_the_command_at_once(khaya: Server, run: Run)
     assert len(khaya.requests) < 20
 
 
+def test_a_blank_text_is_named(khaya: Server, run: Run) -> None:
+    assert run("translate", "Hello", " ", "en-tw") == (1, "Maakye\n", "error: ' ': the text is empty\n")
+
+
 def test_a_line_break_in_a_result_stays_out_of_its_line(khaya: Server, run: Run) -> None:
     khaya.put("/v1/translate", "Maa\nkye")
     assert run("translate", "Good morning", "Hello", "en-tw")[1] == "Maa kye\nMaa kye\n"

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 HELP = "Generate an image from another image and a prompt"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 EXAMPLES = (
-    'kellyapi --sandbox edit photo.png "The same in winter" -o winter.png',
-    'kellyapi --sandbox edit photo.png "A painting" --width 512 --height 512',
+    "kellyapi --sandbox edit photo.png Winter --width 512 --height 512 -o snow.png",
+    'kellyapi --sandbox edit - "In winter" --width 256 --height 256 --json < photo.png',
 )
 
 

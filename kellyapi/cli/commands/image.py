@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 HELP = "Generate an image"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 EXAMPLES = (
-    'kellyapi --sandbox image "A red fox in snow" -o snow.png',
-    'kellyapi --sandbox image "A red fox in snow" --width 512 --height 256 --json',
+    'kellyapi --sandbox image "A red fox" --width 512 --height 256 -o snow.png',
+    'kellyapi --sandbox image "A grey wolf" --width 256 --height 256 --json',
 )
 
 

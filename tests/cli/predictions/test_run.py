@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import errno
 import json
 import os
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from cli.command import KELLYAPI, Run, execute
+from cli.command import KELLYAPI, Run, execute, type_in
+from cli.test_image_commands import png
 from kellyapi.cli.arguments import model_input
 
 from .terminal import FOX, ID, PNG, ask
@@ -39,6 +41,24 @@ def test_json_has_the_prediction_and_its_files(run: Run) -> None:
     assert (code, err) == (0, "")
     assert (prediction["status"], prediction["progress"], prediction["credits_used"]) == ("succeeded", 100, 0.03)
     assert [Path(path).read_bytes()[:8] for path in prediction["paths"]] == [PNG]
+
+
+@pytest.mark.parametrize("file", ["fox.png", "-"])
+@pytest.mark.usefixtures("_quick")
+def test_a_file_is_an_input(file: str, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    picture = png()
+    Path("fox.png").write_bytes(picture)
+    type_in(monkeypatch, picture)
+    code, out, err = run(*FOX, "--file", f"image={file}", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["input"]["image"] == f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_file_that_is_missing_is_said_before_a_prediction_is_created(run: Run) -> None:
+    code, out, err = run(*FOX, "-f", "image=none.png")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "none.png: No such file" in err
 
 
 @pytest.mark.usefixtures("_quick")
