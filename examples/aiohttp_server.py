@@ -1,4 +1,5 @@
 """A web server with a form: it makes a picture with Skytells, shows the progress in the browser, and saves the picture.
+The form may hold a picture to start from.
 
 The key comes from the environment variable SKYTELLS_API_KEY. With KELLYAPI_SANDBOX=1 no key is needed. PUBLIC_URL is
 the https address at which Skytells can reach this server; without it there are no webhooks. The default PORT is 8080.
@@ -27,12 +28,14 @@ FOLDER = Path("pictures")
 PUBLIC_URL = os.environ.get("PUBLIC_URL", "").rstrip("/")
 WEBHOOK = "/webhooks/skytells"
 MAX_PROMPT, MAX_PREDICTIONS = 500, 20  # characters, and predictions at once: they limit what strangers can cost you
+MAX_UPLOAD = 8 * 2**20  # bytes of a form with its picture; Skytells takes up to 10 MiB
 POLL_INTERVAL = 1  # seconds between two polls of a prediction
 KEEP_ALIVE = 15  # seconds after which an event is sent again, which shows whether the browser is still connected
 SHUTDOWN_SECONDS = 20  # for predictions that are running when the server is stopped
 
 HEAD = '<!doctype html><meta charset="utf-8"><title>A picture</title>'
-FORM = """<form method="post" action="/pictures"><p>What can be seen in it?
+FORM = """<form method="post" action="/pictures" enctype="multipart/form-data">
+<p>A picture to start from, if you like: <input type="file" name="image" accept="image/*"><p>What can be seen in it?
 <p><textarea name="prompt" required>{prompt}</textarea> <button>Draw</button><p>{error}</form>"""
 PROGRESS = """<p><progress max="100"></progress> <output></output><p><img alt=""><p><a href="/">Another one</a>
 <script>
@@ -80,14 +83,19 @@ async def show_form(request: web.Request) -> web.Response:
 @routes.post("/pictures")
 async def create(request: web.Request) -> web.Response:
     """Create a prediction and redirect at once to the page that shows its progress."""
-    app, prompt = request.app, str((await request.post()).get("prompt", "")).strip()
+    try:
+        form = await request.post()
+    except web.HTTPRequestEntityTooLarge:
+        return form_page("", f"The picture may have {MAX_UPLOAD >> 20} MiB.", 413)
+    app, prompt, image = request.app, str(form.get("prompt", "")).strip(), form.get("image")
     if not 1 <= len(prompt) <= MAX_PROMPT:
         return form_page(prompt, f"Please describe the picture in 1 to {MAX_PROMPT} characters.", 400)
     if len(app[FOLLOWED]) >= MAX_PREDICTIONS:
         return form_page(prompt, "Too many pictures are being made. Please try again in a minute.", 503)
     webhook = PUBLIC_URL + WEBHOOK if PUBLIC_URL else None
+    inputs = {"prompt": prompt, "image": image} if isinstance(image, web.FileField) else {"prompt": prompt}
     try:
-        prediction = await app[API].skytells.predictions.create(MODEL, {"prompt": prompt}, webhook=webhook)
+        prediction = await app[API].skytells.predictions.create(MODEL, inputs, webhook=webhook)
     except KellyAPIError as error:
         logging.warning("no prediction was created: %s", error)
         return form_page(prompt, explain(error), 400 if isinstance(error, BadRequestError) else 503)
@@ -159,7 +167,7 @@ async def finish(app: web.Application) -> None:
 
 
 def make_app() -> web.Application:
-    app = web.Application()
+    app = web.Application(client_max_size=MAX_UPLOAD)
     app[FOLLOWED] = {}
     FOLDER.mkdir(exist_ok=True)
     app.add_routes([*routes, web.static("/files", FOLDER)])

@@ -1,7 +1,7 @@
-"""A Discord bot with two slash commands: /imagine draws a picture, /translate translates an English text.
+"""A Discord bot: /imagine draws a picture, /ask holds a conversation, /translate translates an English text.
 
-Keys come from the environment: DISCORD_TOKEN, then KELLYAI_API_KEY or SKYTELLS_API_KEY for pictures and KHAYA_API_KEY
-for translations. With KELLYAPI_SANDBOX=1 only the Discord token is needed.
+Keys come from the environment: DISCORD_TOKEN, SKYTELLS_API_KEY for pictures and conversations, and KHAYA_API_KEY for
+translations. With KELLYAPI_SANDBOX=1 only the Discord token is needed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import io
 import logging
 import os
 import signal
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -18,10 +19,11 @@ import discord
 from discord import app_commands
 from explain import explain
 
-from kellyapi import KellyAPI, KellyAPIError
+from kellyapi import KellyAPI, KellyAPIError, Message
 from kellyapi.languages import TRANSLATION
 
 LANGUAGES = [app_commands.Choice(name=each.name, value=each.code) for each in TRANSLATION if each.code != "eng"]
+REMEMBERED = 10  # messages of each user's conversation, questions and replies
 SHUTDOWN_SECONDS = 20  # for commands that are in progress when the bot is stopped
 
 
@@ -33,10 +35,12 @@ class Bot(discord.Client):
         super().__init__(intents=discord.Intents.none(), allowed_mentions=discord.AllowedMentions.none())
         self.api = api
         self.in_progress: dict[int, asyncio.Task[Any]] = {}
+        self.conversations: dict[int, deque[Message]] = {}  # by user, until the bot is stopped
         self.tree = Commands(self)
 
     async def setup_hook(self) -> None:
         self.tree.add_command(imagine)
+        self.tree.add_command(ask)
         self.tree.add_command(translate)
         await self.tree.sync()
 
@@ -77,6 +81,17 @@ async def imagine(interaction: discord.Interaction[Bot], prompt: app_commands.Ra
     picture = await interaction.client.api.generate_image(prompt)
     file = discord.File(io.BytesIO(picture.data), f"picture.{picture.mime.partition('/')[2]}", description=prompt)
     await interaction.edit_original_response(attachments=[file])
+
+
+@app_commands.command(description="Ask something; the bot remembers what you said before")
+@app_commands.describe(question="What you want to know")
+async def ask(interaction: discord.Interaction[Bot], question: app_commands.Range[str, 1, 1000]) -> None:
+    bot = interaction.client
+    conversation = bot.conversations.setdefault(interaction.user.id, deque(maxlen=REMEMBERED))
+    asked = Message("user", question)
+    reply = await bot.api.chat([*conversation, asked], max_tokens=500)
+    conversation += [asked, Message("assistant", reply.text)]
+    await interaction.edit_original_response(content=reply.text[:2000])
 
 
 @app_commands.command(description="Translate an English text")

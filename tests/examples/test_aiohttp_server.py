@@ -28,6 +28,15 @@ from .conftest import command, complaints, settle, until
 CREATE = "POST /v1/predict"
 
 
+def form_data(prompt: str, image: bytes) -> aiohttp.FormData:
+    """Return the form as a browser sends it: without a picture there is an empty file without a name."""
+    form = aiohttp.FormData({"prompt": prompt})
+    form.add_field(
+        "image", io.BytesIO(image), filename="start.png" if image else "", content_type="application/octet-stream"
+    )
+    return form
+
+
 @frozen
 class Site:
     """The server as a browser uses it."""
@@ -35,15 +44,15 @@ class Site:
     url: str
     app: web.Application | None = None
 
-    async def create(self, prompt: str) -> str:
+    async def create(self, prompt: str, image: bytes = b"") -> str:
         """Submit the form; return the path of the page that it redirects to."""
-        form = {"data": {"prompt": prompt}, "allow_redirects": False}
+        form = {"data": form_data(prompt, image), "allow_redirects": False}
         async with aiohttp.ClientSession(self.url) as browser, browser.post("/pictures", **form) as response:
             assert response.status == 303, await response.text()
             return response.headers["Location"]
 
-    async def submit_invalid(self, prompt: str) -> tuple[int, str]:
-        form = {"data": {"prompt": prompt}}
+    async def submit_invalid(self, prompt: str, image: bytes = b"") -> tuple[int, str]:
+        form = {"data": form_data(prompt, image)}
         async with aiohttp.ClientSession(self.url) as browser, browser.post("/pictures", **form) as response:
             return response.status, await response.text()
 
@@ -109,7 +118,7 @@ def check_picture(data: bytes) -> None:
 
 
 async def test_the_form_leads_to_a_page_that_shows_the_progress_and_then_the_picture(site: Site) -> None:
-    assert b'<form method="post" action="/pictures">' in await site.read("/")
+    assert b'<form method="post" action="/pictures" enctype="multipart/form-data">' in await site.read("/")
     page = await site.create("A red fox in snow")
     assert b"new EventSource" in await site.read(page)
     updates = [update async for update in site.updates(page)]
@@ -118,6 +127,21 @@ async def test_the_form_leads_to_a_page_that_shows_the_progress_and_then_the_pic
     assert {update["text"] for update in updates} >= {"succeeded", "done"}
     assert [update.get("ended", False) for update in updates] == [*[False] * (len(updates) - 1), True]
     check_picture(await site.read(updates[-1]["picture"]))
+
+
+async def test_a_picture_of_the_form_is_an_input_of_the_prediction(sandbox: Sandbox, site: Site) -> None:
+    start = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(start, "PNG")
+    page = await site.create("The same in snow", start.getvalue())
+    assert (await site.last_update(page))["text"] == "done"
+    async with Skytells() as skytells:
+        state = await skytells.predictions.get(page.rpartition("/")[2])
+    assert state.input["image"].startswith("data:image/png;base64,")
+
+
+async def test_a_picture_that_is_too_large_is_refused(sandbox: Sandbox, site: Site) -> None:
+    status, page = await site.submit_invalid("The same in snow", bytes(8 * 2**20))
+    assert (status, "The picture may have 8 MiB." in page, sandbox.requests) == (413, True, [])
 
 
 async def test_a_prediction_is_followed_once_for_all_browsers(sandbox: Sandbox, server: ModuleType, site: Site) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import io
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import ModuleType
 
@@ -15,7 +15,7 @@ from PIL import Image
 from processes import script
 from servers import Exchange, Script, Server, hang, make_response
 
-from kellyapi import Sandbox
+from kellyapi import ChatReply, KellyAPI, Message, Sandbox
 from kellyapi.languages import TRANSLATION
 
 from .conftest import FAILURES, command, complaints, settle, until
@@ -88,6 +88,24 @@ async def test_a_text_is_translated_into_the_language_of_choice(discord: Discord
 
 
 @pytest.mark.usefixtures("bot")
+async def test_a_question_is_asked_with_the_conversation_of_its_user(
+    discord: DiscordFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, sent = KellyAPI.chat, []
+
+    def watched(api: KellyAPI, messages: list[Message], **options: int) -> Awaitable[ChatReply]:
+        sent.append([message.content for message in messages])
+        return chat(api, messages, **options)
+
+    monkeypatch.setattr(KellyAPI, "chat", watched)
+    for user, question, total in ((1, "2 + 3", 5), (1, "4 + 4", 8), (2, "5 + 5", 10)):
+        interaction = await discord.command("ask", user, question=question)
+        assert (await interaction.next()).deferred
+        assert (await interaction.next()).content == f"[sandbox] {question} = {total}"
+    assert sent == [["2 + 3"], ["2 + 3", "[sandbox] 2 + 3 = 5", "4 + 4"], ["5 + 5"]]
+
+
+@pytest.mark.usefixtures("bot")
 async def test_a_text_pings_nobody(discord: DiscordFake) -> None:
     interaction = await discord.command("translate", text="@everyone is here", language="twi")
     await interaction.next()
@@ -98,7 +116,7 @@ async def test_a_text_pings_nobody(discord: DiscordFake) -> None:
 
 @pytest.mark.usefixtures("bot")
 async def test_the_commands_are_registered_with_their_limits_and_languages(discord: DiscordFake) -> None:
-    assert discord.commands.keys() == {"imagine", "translate"}
+    assert discord.commands.keys() == {"imagine", "ask", "translate"}
     (prompt,) = discord.commands["imagine"]["options"]
     assert (prompt["required"], prompt["min_length"], prompt["max_length"]) == (True, 1, 500)
     text, language = discord.commands["translate"]["options"]
