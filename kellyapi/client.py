@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
@@ -136,10 +137,12 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
             setattr(self, name, client.share(self._transport))
 
     @classmethod
-    def sandbox(cls, **options: Unpack[Options]) -> AbstractAsyncContextManager[KellyAPI]:
+    def sandbox(
+        cls, *, providers: Iterable[ProviderName | ServiceProvider] = (), **options: Unpack[Options]
+    ) -> AbstractAsyncContextManager[KellyAPI]:
         """Return a client of a local server that responds like all four providers.
 
-        It needs no key and no network, only the extra `kellyapi[sandbox]`.
+        It needs no key and no network, only the extra `kellyapi[sandbox]`. `providers` is that of `KellyAPI`.
 
         Example::
 
@@ -148,7 +151,7 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Leg
         """
         from .sandbox.app import sandbox_client
 
-        return sandbox_client(cls, **options)
+        return sandbox_client(partial(cls, providers=providers), **options)
 
     @overload
     async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path: ...

@@ -77,7 +77,8 @@ def result_facts(result: ServiceResult) -> str:
     """Format the facts about a result in one line: languages, length, size, provider."""
     match result:
         case Translation():
-            known: tuple[object, ...] = (f"{result.source_language} → {result.target_language}",)
+            between = [result.intermediate.target_language] if result.intermediate else []
+            known: tuple[object, ...] = (" → ".join((result.source_language, *between, result.target_language)),)
         case Transcript():
             known = (result.language,)
         case Speech():

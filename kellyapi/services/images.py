@@ -252,7 +252,7 @@ GENERATE_IMAGE = Service(
 GENERATE_IMAGES = Service(
     name="generate_images",
     arguments=GenerateImagesArguments,
-    result=tuple,
+    result=tuple[Image, ...],
     routes=(
         Route(provider="kelly", call=_generate_several_with_kelly, accepts=(*_PICTURE, "n"), defaults=_KELLY_MODEL),
         Route(

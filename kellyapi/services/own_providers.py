@@ -328,10 +328,14 @@ def _derive_route(
     fields = attrs.fields_dict(service.arguments)
     possible: Mapping[str, Sequence[str]] = getattr(service.arguments, "STAND_INS", {})
     title = f"{name}.{service.name}"
-    taken = _read_parameters(getattr(provider, service.name), title, service, list(dict.fromkeys([*fields, *possible])))
+    taken, takes_all = _read_parameters(getattr(provider, service.name), title, service, [*fields, *possible])
     stand_ins = {each: covered for each, covered in possible.items() if set(covered) - {each} - taken.keys()}
     parameters = [each for each in taken.values() if each.name in fields or each.name in stand_ins]
     accepts = dict.fromkeys(covered for each in parameters for covered in stand_ins.get(each.name, (each.name,)))
+    if takes_all:
+        others = [each for each in fields if each not in accepts]
+        parameters += [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in others]
+        accepts |= dict.fromkeys(others)
     needed = [each for each, about in fields.items() if about.default is attrs.NOTHING]
     for each in needed:
         if each not in accepts and not (each == "language" and languages is not None):
@@ -357,8 +361,12 @@ def _derive_route(
 
 def _read_parameters(
     function: Any, title: str, service: Service[Any, Any], known: Sequence[str]
-) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a method that are arguments of the service; refuse a method that cannot be called."""
+) -> tuple[dict[str, inspect.Parameter], bool]:
+    """Return the parameters of a method that are arguments of the service, and whether it takes all others too.
+
+    Raises:
+        TypeError: The method cannot be called.
+    """
     inner = inspect.unwrap(function)
     streams = hasattr(service.result, "__aiter__")
     if inspect.isgeneratorfunction(inner) or (inspect.isasyncgenfunction(inner) and not streams):
@@ -372,20 +380,20 @@ def _read_parameters(
     if plain and returned in ("str", "bytes", getattr(service.result, "__name__", "")):
         raise TypeError(f"{title} must be an async function")
     taken: dict[str, inspect.Parameter] = {}
+    takes_all = False
     for parameter in signature.parameters.values():
-        if parameter.kind is parameter.VAR_KEYWORD and "Unpack[" not in str(parameter.annotation):
-            for name in attrs.fields_dict(service.arguments):
-                taken.setdefault(name, inspect.Parameter(name, parameter.KEYWORD_ONLY, default=None))
-        elif parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+        if parameter.kind is parameter.VAR_KEYWORD:
+            takes_all = "Unpack[" not in str(parameter.annotation)
+        elif parameter.kind is parameter.VAR_POSITIONAL:
             continue
         elif parameter.name in known:
             taken[parameter.name] = parameter
         elif parameter.default is parameter.empty:
             raise TypeError(
                 f"{title} has a parameter {parameter.name!r} without a default, which is no argument of the service; "
-                f"its arguments are {', '.join(known)}"
+                f"its arguments are {', '.join(dict.fromkeys(known))}"
             )
-    return taken
+    return taken, takes_all
 
 
 def _read_codes(provider: ServiceProvider, name: str) -> frozenset[str] | None:
@@ -445,6 +453,8 @@ def _one_result(method: _Method, kind: type[Any], value: Any, arguments: Any) ->
             raise DecodingError(f"{method.title} returned no bytes")
         data = bytes(value)
         facts = {name: data, "mime": sniff(data) or "application/octet-stream"}
+    elif "vectors" in fields and (vectors := _read_vectors(value)) is not None:
+        facts = {"vectors": vectors}
     else:
         plain = " or str" if "text" in fields else " or bytes" if _bytes_field(fields) else ""
         raise DecodingError(f"{method.title} must return {kind.__name__}{plain}, not {_type_name(value)}")
@@ -454,6 +464,15 @@ def _one_result(method: _Method, kind: type[Any], value: Any, arguments: Any) ->
 
 def _bytes_field(fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
     return next((name for name, about in fields.items() if about.type in (bytes, "bytes")), None)
+
+
+def _read_vectors(value: Any) -> tuple[tuple[float, ...], ...] | None:
+    """Return rows of numbers, also those of an array of NumPy; `None` for anything else."""
+    rows = value.tolist() if hasattr(value, "tolist") else value
+    try:
+        return tuple(tuple(map(float, row)) for row in rows)
+    except (TypeError, ValueError):
+        return None
 
 
 def _type_name(value: Any) -> str:

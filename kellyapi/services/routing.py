@@ -56,6 +56,9 @@ _NEVER_CHOOSING = frozenset({"timeout", "on_progress", "cancel_on_exit"})
 _PROVIDER_SPECIFIC = ("model", "voice", "character")
 """Arguments whose values only one provider knows. The next provider uses its defaults instead."""
 
+GENERATION_TIMEOUT = Timeout(total=900.0)
+"""As long as a prediction is waited for."""
+
 _log = logging.getLogger("kellyapi")
 
 
@@ -104,13 +107,22 @@ class Service(Generic[A, C]):
     name: str
     """The method of `KellyAPI`."""
     arguments: type[A]
-    result: type[Any]
+    result: Any
+    """A class, or `tuple[Class, ...]`."""
     routes: tuple[Route[A, C], ...]
     """In the order in which providers are tried."""
-    timeout: Timeout = DEFAULT_TIMEOUT
-    """The limits of a call of a user's own provider, if neither the call nor the client has one."""
+    timeout: Timeout = field()
+    """The limits of a call of a user's own provider, if neither the call nor the client has one.
+
+    A service with a `timeout` argument makes files, which takes longer.
+    """
     otherwise: Service[Any, Any] | None = None
     """The service whose method is called if a user's own provider has none of this name."""
+
+    @timeout.default
+    def _default_timeout(self) -> Timeout:
+        waits = hasattr(self.arguments, "timeout")
+        return GENERATION_TIMEOUT if waits else DEFAULT_TIMEOUT
 
 
 def given_names(arguments: Any) -> list[str]:

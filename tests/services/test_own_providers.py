@@ -1,110 +1,34 @@
-"""Providers of the user's own: how they are checked, when they are called, and what becomes of their results."""
+"""Providers of the user's own: when they are called, and what becomes of their results."""
 
 from __future__ import annotations
 
-import asyncio
-import errno
 import functools
-import io
-import socket
-import ssl
-import wave
 from collections.abc import Awaitable
 from typing import Any
 
-import aiohttp
 import pytest
 from servers import Server, make_response
 
 from kellyapi import (
     Aerostack,
-    AuthenticationError,
-    BadRequestError,
     ChatReply,
     DecodingError,
     Description,
     Image,
     KellyAPI,
-    KellyAPIError,
     Khaya,
-    NotFoundError,
-    RateLimitError,
-    RequestTimeoutError,
     ServerError,
-    ServiceProvider,
     Speech,
     Transcript,
     Translation,
-    TransportError,
 )
 from kellyapi.services.circuit import FAILURES_BEFORE_REST
+
+from .own_providers import Mine, answering, raising, wav
 
 BUILT_IN = ["kelly", "khaya", "skytells", "aerostack"]
 PAIR = {"source_language": "en", "target_language": "tw"}
 KELLY_SAYS = make_response(body=b'{"message": "I am Kelly"}')
-
-
-def wav() -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as audio:
-        audio.setparams((1, 2, 8000, 0, "NONE", ""))
-        audio.writeframes(bytes(16))
-    return file.getvalue()
-
-
-class Mine:
-    """A provider that answers everything with plain values."""
-
-    name = "mine"
-
-    def __init__(self, name: str = "mine") -> None:
-        self.name = name
-        self.got: list[dict[str, Any]] = []
-
-    async def translate(self, text: str, source: str, target: str) -> str:
-        self.got.append({"text": text, "source": source, "target": target})
-        return text.upper()
-
-    async def transcribe(self, audio: Any, language: str) -> str:
-        return f"{audio!r} in {language}"
-
-    async def synthesize(self, text: str, language: str, *, voice: str = "anna") -> bytes:
-        self.got.append({"voice": voice})
-        return wav()
-
-    async def generate_image(self, prompt: str, width: int = 8) -> bytes:
-        self.got.append({"width": width})
-        return b"\x89PNG\r\n\x1a\n"
-
-    async def edit_image(self, image: Any, prompt: str) -> bytes:
-        return b"\x89PNG\r\n\x1a\n"
-
-    async def describe_image(self, image: Any, prompt: str) -> str:
-        return prompt
-
-    async def upscale_image(self, image: Any) -> bytearray:
-        return bytearray(b"GIF89a")
-
-    async def remove_background(self, image: Any) -> memoryview:
-        return memoryview(b"GIF89a")
-
-    async def chat(self, prompt: str) -> str:
-        return f"You said {prompt}"
-
-
-def answering(method: str, function: Any, name: str = "mine", **attributes: Any) -> Any:
-    """Return a provider with one method."""
-    return type("Provider", (), {"name": name, method: staticmethod(function), **attributes})()
-
-
-def raising(error: BaseException, name: str = "mine") -> Any:
-    """Return a provider whose chat fails."""
-
-    async def chat(prompt: str) -> str:
-        raise error
-
-    return answering("chat", chat, name)
-
 
 # Results
 
@@ -267,78 +191,6 @@ async def test_a_provider_without_an_argument_is_not_called() -> None:
             await api.chat("a", character="KelyAI", provider="mine")
 
 
-# Checks
-
-
-async def takes_more(text: str, pair: str, mood: str) -> str:
-    return ""
-
-
-async def takes_no_text(pair: str) -> str:
-    return ""
-
-
-async def takes_no_language(text: str) -> bytes:
-    return b""
-
-
-async def generates(text: str, pair: str) -> Any:
-    yield text
-
-
-def blocks(text: str, pair: str) -> str:
-    return text
-
-
-def named(name: Any) -> Any:
-    mine = Mine()
-    mine.name = name
-    return mine
-
-
-@pytest.mark.parametrize(
-    ("providers", "error", "message"),
-    [
-        ([object()], TypeError, r"providers\[0\] must be 'kelly', .* or an object with name, not object"),
-        ([Mine], TypeError, "or an object with name, not type"),
-        (Mine(), TypeError, "providers must be a list of"),
-        ("kelly", TypeError, "providers must be a list of"),
-        (["openai"], ValueError, r"providers\[0\] must be 'kelly', 'khaya'"),
-        (["kelly", "kelly"], ValueError, r"providers\[1\] is a second provider 'kelly'"),
-        ([Mine(), Mine()], ValueError, r"providers\[1\] is a second provider 'mine'"),
-        ([named("")], ValueError, r"the name of providers\[0\] is empty"),
-        ([named(5)], TypeError, r"providers\[0\]\.name must be a string, not int"),
-        ([named("khaya")], ValueError, r"providers\[0\]\.name must be none of kelly, khaya"),
-        ([type("Empty", (), {"name": "empty"})()], TypeError, "'empty' has no method of a service: translate, "),
-        ([answering("translate", "text")], TypeError, "'mine' has no method of a service"),
-        ([answering("translate", takes_more)], TypeError, r"mine\.translate has a parameter 'mood' without a default"),
-        ([answering("translate", takes_no_text)], TypeError, r"mine\.translate needs a parameter text"),
-        ([answering("synthesize", takes_no_language)], TypeError, "needs a parameter language or the provider an attr"),
-        ([answering("translate", generates)], TypeError, r"mine\.translate must be an async function, not a generator"),
-        ([answering("translate", blocks)], TypeError, r"mine\.translate must be an async function"),
-        ([answering("chat", Mine().chat, languages="en")], TypeError, r"mine\.languages must be a list of codes"),
-        ([answering("chat", Mine().chat, languages=[""])], ValueError, r"the code in mine\.languages is empty"),
-        ([answering("chat", Mine().chat, languages=[5])], TypeError, r"each code in mine\.languages must be a string"),
-        ([answering("chat", Mine().chat, pairs="en-tw")], TypeError, r"mine\.pairs must be a list of pairs"),
-        ([answering("chat", Mine().chat, pairs=["entw"])], TypeError, r"must be a pair such as 'en-tw' or"),
-        ([answering("chat", Mine().chat, pairs=[("en", "")])], ValueError, r"the code in mine\.pairs is empty"),
-    ],
-)
-def test_a_wrong_provider_is_refused_when_it_is_given(providers: Any, error: type[Exception], message: str) -> None:
-    with pytest.raises(error, match=message):
-        KellyAPI(providers=providers)
-
-
-def test_the_error_of_a_parameter_names_the_arguments_of_the_service() -> None:
-    with pytest.raises(TypeError, match="its arguments are text, source, target, split, pair"):
-        KellyAPI(providers=[answering("translate", takes_more)])
-
-
-def test_repr_names_the_providers_in_their_order() -> None:
-    assert repr(KellyAPI("key", providers=[Mine("a"), "khaya", Mine("b")])) == "KellyAPI(a, b, kelly)"
-    assert repr(KellyAPI(providers=[Mine()])) == "KellyAPI(mine)"
-
-
 # Order and fallback
 
 
@@ -396,153 +248,3 @@ async def test_a_provider_that_keeps_failing_is_skipped() -> None:
             reply = await api.with_options(timeout=5).chat("a", fallback=True)
         assert reply.tried == ("mine",)
         assert len(calls) == FAILURES_BEFORE_REST
-
-
-# Errors
-
-
-@pytest.mark.parametrize(
-    ("error", "becomes", "unknown"),
-    [
-        (aiohttp.ServerDisconnectedError(), TransportError, True),
-        (aiohttp.ClientPayloadError("cut"), TransportError, True),
-        (ConnectionRefusedError("no"), TransportError, True),
-        (OSError(errno.EHOSTUNREACH, "no route"), TransportError, True),
-        (socket.gaierror("no such host"), TransportError, True),
-        (ssl.SSLError("bad"), TransportError, True),
-        (TimeoutError(), RequestTimeoutError, True),
-        (aiohttp.SocketTimeoutError(), RequestTimeoutError, True),
-        (DecodingError("odd"), DecodingError, True),
-        (RateLimitError("slow down", status=429), RateLimitError, False),
-        (BadRequestError("no", status=400), BadRequestError, False),
-    ],
-    ids=repr,
-)
-async def test_errors_of_connections_become_those_of_the_library(
-    error: Exception, becomes: type[KellyAPIError], unknown: bool
-) -> None:
-    async with KellyAPI(providers=[raising(error)]) as api:
-        with pytest.raises(becomes) as caught:
-            await api.chat("a")
-    assert type(caught.value) is becomes
-    assert (caught.value.provider, caught.value.outcome_unknown) == ("mine", unknown)
-    assert "the limit is" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "error",
-    [KeyError("choices"), FileNotFoundError(2, "no file", "model.bin"), UnicodeDecodeError("utf-8", b"", 0, 1, "bad")],
-    ids=repr,
-)
-async def test_other_errors_pass_unchanged_and_no_other_provider_is_tried(error: Exception) -> None:
-    async with KellyAPI(providers=[raising(error), Mine("other")]) as api:
-        with pytest.raises(type(error)) as caught:
-            await api.chat("a", fallback=True)
-    assert caught.value is error
-
-
-@pytest.mark.parametrize(
-    ("status", "becomes", "tried"),
-    [
-        (401, AuthenticationError, None),
-        (404, NotFoundError, None),
-        (429, RateLimitError, "mine"),
-        (500, ServerError, "mine"),
-    ],
-)
-async def test_raise_for_status_becomes_the_error_of_the_status(
-    status: int, becomes: type[KellyAPIError], tried: str | None
-) -> None:
-    async with Server(make_response(status, Retry_After="7")) as server, aiohttp.ClientSession() as session:
-
-        async def chat(prompt: str) -> str:
-            async with session.get(server.url) as response:
-                response.raise_for_status()
-                return await response.text()
-
-        async with KellyAPI(providers=[answering("chat", chat, "broken"), Mine()]) as api:
-            with pytest.raises(becomes) as caught:
-                await api.chat("a")
-            assert (caught.value.status, caught.value.provider, caught.value.retry_after) == (status, "broken", 7)
-            if tried:
-                assert (await api.chat("a", fallback=True)).provider == tried
-
-
-async def test_an_error_of_another_provider_of_ours_keeps_its_name() -> None:
-    async with Server(make_response(400)) as server, Khaya("key", base_url=server.url) as khaya:
-
-        async def translate(text: str, pair: str) -> Translation:
-            return await khaya.translate(text, pair)
-
-        async with KellyAPI(providers=[answering("translate", translate)]) as api:
-            with pytest.raises(BadRequestError) as caught:
-                await api.translate("a", "en-tw")
-    assert caught.value.provider == "khaya"
-
-
-async def test_a_client_of_the_library_is_a_provider_when_it_has_a_name() -> None:
-    class Mirror(Khaya):
-        name = "mirror"
-
-    async with Server(make_response(body=b'"Maakye"')) as server, Mirror("key", base_url=server.url) as mirror:
-        async with KellyAPI(providers=[mirror]) as api:
-            found = await api.translate("Good morning", "en-tw", split=True)
-            assert (found.text, found.provider) == ("Maakye", "mirror")
-        await mirror.translate("Good morning", "en-tw")  # its session is still open
-    assert [bytes(each.body) for each in server.requests] == [b'{"in":"Good morning","lang":"en-tw"}'] * 2
-
-
-def test_a_provider_fits_the_protocol() -> None:
-    provider: ServiceProvider = Mine()
-    assert provider.name == "mine"
-
-
-# Limits
-
-
-async def wait_forever(prompt: str) -> str:
-    await asyncio.Event().wait()
-    return ""
-
-
-async def test_the_timeout_of_the_client_limits_a_call() -> None:
-    async with KellyAPI(providers=[answering("chat", wait_forever, "slow"), Mine()], timeout=0.01) as api:
-        with pytest.raises(
-            RequestTimeoutError, match=r"there was no result in time: the limit is total=0\.01 s"
-        ) as caught:
-            await api.chat("a")
-        assert (caught.value.limit, caught.value.provider, caught.value.outcome_unknown) == ("total", "slow", True)
-        reply = await api.with_options(timeout=0.02).chat("a", fallback=True)
-        assert reply.tried == ("slow", "mine")
-
-
-async def test_the_limits_of_the_client_hold_for_each_provider() -> None:
-    running, most = 0, 0
-
-    async def chat(prompt: str) -> str:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0)
-        running -= 1
-        return prompt
-
-    async with KellyAPI(providers=[answering("chat", chat)]) as api:
-        await asyncio.gather(*(api.chat("a") for _ in range(5)))
-        assert most == 5
-        most = 0
-        limited = api.with_options(max_concurrency=2)
-        assert {each.text for each in await asyncio.gather(*(limited.chat("a") for _ in range(5)))} == {"a"}
-        assert most == 2
-
-
-async def test_a_call_that_gets_no_turn_was_not_sent() -> None:
-    async with KellyAPI(providers=[answering("chat", wait_forever)], max_concurrency=1, timeout=0.05) as api:
-        first = asyncio.create_task(api.with_options(timeout=None).chat("a"))
-        await asyncio.sleep(0)
-        with pytest.raises(RequestTimeoutError, match="there was no turn in time") as caught:
-            await api.chat("a")
-        assert (caught.value.sent, caught.value.outcome_unknown) == (False, False)
-        first.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await first
