@@ -34,6 +34,7 @@ from kellyapi import (
     ReasoningItem,
     SafetyEvaluation,
     SafetyTemplate,
+    ServiceProvider,
     Skytells,
     Speech,
     ToolCall,
@@ -69,6 +70,27 @@ async def many_calls_have_the_type_of_one(api: KellyAPI, texts: list[str], rows:
         if not isinstance(speech, KellyAPIError):
             print(speech.audio, done)
     run_many(len, texts)  # type: ignore[arg-type]  # it is not async
+
+
+class Phrasebook:
+    """A provider of the user's own."""
+
+    name = "phrasebook"
+
+    async def translate(self, text: str, pair: str) -> str:
+        return text
+
+
+async def providers_of_the_users_own_are_objects(provider: ServiceProvider) -> None:
+    api = KellyAPI(providers=["khaya", Phrasebook(), provider])
+    result: Translation = await api.translate("a", "en-tw", provider=provider, fallback=[provider, "khaya"], via="en")
+    between: Translation | None = result.intermediate
+    await api.translate("a", "en-tw", provider=Phrasebook(), fallback=(Phrasebook(),))
+    await api.translate(between.text if between else "a", "en-tw", provider="phrasebook")  # type: ignore[arg-type]  # unknown
+    await api.translate("a", "en-tw", provider="khya")  # type: ignore[arg-type]  # misspelt
+    KellyAPI(providers=["khya"])  # type: ignore[list-item]  # misspelt
+    KellyAPI(providers=[object()])  # type: ignore[list-item]  # it has no name
+    KellyAPI.sandbox(providers=[Phrasebook()], timeout=5)
 
 
 def clients_are_attributes(api: KellyAPI) -> tuple[Kelly, Khaya, Skytells]:

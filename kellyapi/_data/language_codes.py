@@ -49,6 +49,7 @@ def _by_normal_code(codes: frozenset[str]) -> Mapping[str, str]:
     return {normal_code(each): each for each in sorted(codes)}
 
 
+@lru_cache(1024)
 def _forms(code: str) -> tuple[str, str]:
     """Return the normal form of a code, with its region and without."""
     normal = normal_code(code)
@@ -67,7 +68,8 @@ class LanguagePairs:
 
     @_by_code.default
     def _index(self) -> Mapping[tuple[str, str], tuple[str, str]]:
-        return {(normal_code(source), normal_code(target)): (source, target) for source, target in self.pairs}
+        normal = {(normal_code(source), normal_code(target)): (source, target) for source, target in self.pairs}
+        return normal | {pair: pair for pair in self.pairs}
 
     @_languages.default
     def _list_languages(self) -> frozenset[str]:
@@ -75,13 +77,16 @@ class LanguagePairs:
 
     def find(self, source: str, target: str) -> tuple[str, str] | None:
         """Return the pair of these two languages in the codes of the provider; `None` if it is not listed."""
+        if (listed := self._by_code.get((source, target))) is not None:
+            return listed
         forms = ((one, other) for one in _forms(source) for other in _forms(target))
         return next((self._by_code[form] for form in forms if form in self._by_code), None)
 
     def exclude(self, source: str, target: str) -> bool:
         """Return whether the provider is known not to translate this pair."""
-        known = all(self._languages.intersection(_forms(code)) for code in (source, target))
-        return (self.complete or known) and self.find(source, target) is None
+        if self.find(source, target) is not None:
+            return False
+        return self.complete or all(self._languages.intersection(_forms(code)) for code in (source, target))
 
     def __str__(self) -> str:
         return ", ".join("-".join(pair) for pair in self.pairs)

@@ -256,7 +256,7 @@ class RoutedService(Checked):
             others = [route.provider for route in self._routes_of(service) if route.refusal(arguments) is None]
             remedy = f": only {' or '.join(others)} can do this" if others else ""
             raise ValueError("; ".join(filter(None, refusals)) + remedy)
-        if provider is None and isinstance(fallback, bool):
+        if len(able) > 1 and provider is None and isinstance(fallback, bool):
             able.sort(key=lambda route: route.is_unsure(arguments))
         with_key = [route for route in able if self._client(route.provider).configured]
         if not with_key:

@@ -6,7 +6,7 @@ import io
 import pkgutil
 import wave
 from importlib import import_module
-from inspect import signature
+from inspect import getmembers, isfunction, signature
 from pathlib import Path
 from typing import Any
 
@@ -256,6 +256,19 @@ def test_the_list_of_services_is_complete() -> None:
     modules = [import_module(f"kellyapi.services.{each.name}") for each in pkgutil.iter_modules(services.__path__)]
     found = {value.name: value for each in modules for value in vars(each).values() if isinstance(value, Service)}
     assert {service.name: service for service in SERVICES} == found
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        name
+        for name, member in getmembers(KellyAPI, isfunction)
+        if name[0] != "_" and "provider" in member.__annotations__
+    ],
+)
+def test_each_method_with_a_provider_takes_one_of_the_users_own(method: str) -> None:
+    annotations = getattr(KellyAPI, method).__annotations__
+    assert (annotations["provider"], annotations["fallback"]) == ("ProviderChoice | None", "Fallback")
 
 
 NAMES_IN_ROUTES = {"chat": {"messages"}, "chat_stream": {"messages"}}
