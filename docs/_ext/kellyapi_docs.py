@@ -166,6 +166,8 @@ EXAMPLES = {
     "discord_bot.py": "#discord-bot",
     "aiohttp_server.py": "#aiohttp-server",
     "translate_csv.py": "#translate-a-csv-file",
+    "openai_compatible.py": "#a-provider-with-openais-api",
+    "apertium.py": "#apertium-as-a-provider",
     "explain.py": "#what-the-bots-and-the-server-say",
     "../docs/sandbox.md": "sandbox.md",
 }
