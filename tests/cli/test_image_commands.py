@@ -47,7 +47,7 @@ def test_the_image_goes_to_a_file(words: list[str], made: str, size: tuple[int, 
 @pytest.mark.parametrize(
     ("words", "data"),
     [
-        (["edit", "-", "In snow"], png()),
+        (["edit", "-", "In snow", "--width", "64", "--height", "64"], png()),
         (["upscale", "-"], png()),
         (["cutout", "-"], png()),
         (["notes", "-"], b"Buy plantain"),

@@ -13,7 +13,7 @@ HELP = "Generate an image from another image and a prompt"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
 EXAMPLES = (
     "kellyapi --sandbox edit photo.png Winter --width 512 --height 512 -o snow.png",
-    'kellyapi --sandbox edit - "In winter" --width 256 --height 256 --json < photo.png',
+    'kellyapi --sandbox edit - "In snow" --width 256 --height 256 < photo.png',
 )
 
 
