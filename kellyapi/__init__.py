@@ -79,7 +79,6 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.enums import SafetyCategory as SafetyCategory
     from .providers.skytells.enums import SafetySeverity as SafetySeverity
     from .providers.skytells.enums import SkytellsErrorId as SkytellsErrorId
-    from .providers.skytells.inference.embeddings import Embeddings as Embeddings
     from .providers.skytells.inference.response_types import FunctionCallItem as FunctionCallItem
     from .providers.skytells.inference.response_types import ModelResponse as ModelResponse
     from .providers.skytells.inference.response_types import OutputContent as OutputContent
@@ -115,8 +114,10 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.chat_messages import Message as Message
     from .services.chat_replies import ChatReply as ChatReply
     from .services.chat_replies import ChatStream as ChatStream
+    from .services.embed import Embeddings as Embeddings
     from .services.images import Description as Description
     from .services.images import Image as Image
+    from .services.music import Music as Music
     from .services.openai_chunks import ChatChunk as ChatChunk
     from .services.openai_completions import Annotation as Annotation
     from .services.openai_completions import ChatCompletion as ChatCompletion
@@ -136,6 +137,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.transcribe import Transcript as Transcript
     from .services.transcribe import Word as Word
     from .services.translate import Translation as Translation
+    from .services.video import Video as Video
     from .sync import iterate_sync as iterate_sync
     from .sync import open_sync as open_sync
     from .sync import run_sync as run_sync
@@ -172,7 +174,6 @@ _MODULES = {
     "providers.skytells.client": "Skytells",
     "providers.skytells.enums": "ModelPrivacy ModelType PredictionSource PredictionType PricingOperator "
     "PricingUnit SafetyCategory SafetySeverity SkytellsErrorId",
-    "providers.skytells.inference.embeddings": "Embeddings",
     "providers.skytells.inference.response_types": "FunctionCallItem ModelResponse OutputContent OutputItem "
     "OutputMessage ReasoningItem ResponseFilter",
     "providers.skytells.inference.responses_api": "ResponseEvent ResponseStream",
@@ -188,7 +189,9 @@ _MODULES = {
     "sandbox.faults": "Fault",
     "services.chat_messages": "Message",
     "services.chat_replies": "ChatReply ChatStream",
+    "services.embed": "Embeddings",
     "services.images": "Description Image",
+    "services.music": "Music",
     "services.openai_chunks": "ChatChunk",
     "services.openai_completions": "Annotation ChatCompletion Choice CompletionMessage FilterResult "
     "FunctionCall Logprobs PromptFilter TokenLogprob ToolCall Usage",
@@ -197,6 +200,7 @@ _MODULES = {
     "services.synthesize": "Speech",
     "services.transcribe": "Segment Transcript Word",
     "services.translate": "Translation",
+    "services.video": "Video",
     "sync": "iterate_sync open_sync run_sync",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -24,6 +24,7 @@ from .providers.khaya import Khaya
 from .providers.skytells.client import Skytells
 from .services.chat import CHAT, CHAT_STREAM, Chat
 from .services.circuit import Circuit
+from .services.embed import EMBED, Embed
 from .services.images import (
     DESCRIBE_IMAGE,
     EDIT_IMAGE,
@@ -33,12 +34,14 @@ from .services.images import (
     UPSCALE_IMAGE,
     Images,
 )
+from .services.music import GENERATE_MUSIC, MusicService
 from .services.own_providers import OwnProvider, read_providers, routes_with
 from .services.routing import A, C, ProviderChoice, ProviderName, Route, Service
 from .services.service_provider import ServiceProvider
 from .services.synthesize import SYNTHESIZE, Synthesize
 from .services.transcribe import TRANSCRIBE, Transcribe
 from .services.translate import TRANSLATE, Translate
+from .services.video import GENERATE_VIDEO, Videos
 
 if TYPE_CHECKING:
     from ._core.transport import SessionSource
@@ -62,19 +65,22 @@ SERVICES: tuple[Service[Any, Any], ...] = (
     DESCRIBE_IMAGE,
     UPSCALE_IMAGE,
     REMOVE_BACKGROUND,
+    GENERATE_VIDEO,
+    GENERATE_MUSIC,
     CHAT,
     CHAT_STREAM,
+    EMBED,
 )
 """The services that any provider may answer."""
 
 
-class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Chat, Legacy):
+class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Videos, MusicService, Chat, Embed, Legacy):
     """One client of Kelly AI, Khaya, Skytells and Aerostack, with one session.
 
     The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `generate_images`, `edit_image`,
-    `describe_image`, `upscale_image`, `remove_background`, `chat`, `chat_stream`) call the first provider that has a
-    key and supports the arguments. Pass `provider=` to choose one. The operations of a single provider are methods of
-    `kelly`, `khaya`, `skytells` and `aerostack`.
+    `describe_image`, `upscale_image`, `remove_background`, `generate_video`, `generate_music`, `chat`, `chat_stream`,
+    `embed`) call the first provider that has a key and supports the arguments. Pass `provider=` to choose one. The
+    operations of a single provider are methods of `kelly`, `khaya`, `skytells` and `aerostack`.
 
     Example::
 

@@ -46,10 +46,13 @@ from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.aerostack.cache import Cache
 from kellyapi.providers.skytells.enums import SkytellsErrorId
 from kellyapi.services.chat import CharacterChat, ChatCompletions, LanguageModels
+from kellyapi.services.embed import Embedder
 from kellyapi.services.images import ImageGenerator, KellyImages
+from kellyapi.services.music import MusicGenerator
 from kellyapi.services.synthesize import EnglishSpeaker, KhayaSpeaker
 from kellyapi.services.transcribe import EnglishTranscriber, KhayaTranscriber
 from kellyapi.services.translate import Translator
+from kellyapi.services.video import VideoGenerator
 
 
 async def providers_are_named_by_literals(api: KellyAPI, name: ProviderName) -> None:
@@ -222,6 +225,9 @@ def clients_fit_their_routes(kelly: Kelly, khaya: Khaya, skytells: Skytells, ai:
     skytells_chat: ChatCompletions = skytells.chat
     images: KellyImages = kelly
     generator: ImageGenerator = skytells
+    videos: VideoGenerator = skytells
+    music: MusicGenerator = skytells
+    embedder: Embedder = skytells
     kelly_speech: EnglishSpeaker = kelly
     khaya_speech: KhayaSpeaker = khaya
     english: EnglishTranscriber = kelly
@@ -233,6 +239,9 @@ def clients_fit_their_routes(kelly: Kelly, khaya: Khaya, skytells: Skytells, ai:
         skytells_chat,
         images,
         generator,
+        videos,
+        music,
+        embedder,
         kelly_speech,
         khaya_speech,
         english,

@@ -12,24 +12,25 @@ from html import escape
 from itertools import islice
 
 MAX_MEDIA = 8 * 2**20
-"""Bytes of an image or of audio that are put into a notebook, which keeps them in its file."""
+"""Bytes of an image, of audio or of a video that are put into a notebook, which keeps them in its file."""
 MAX_ROWS = 500
 MAX_TEXT = 100_000
 """Characters."""
-_MEDIA_TYPE = re.compile(r"(?:audio|image)/[\w.+-]+", re.ASCII)
+_MEDIA_TYPE = re.compile(r"(?:audio|image|video)/[\w.+-]+", re.ASCII)
 
 
 def fits(media: bytes) -> bool:
-    """Return whether an image or audio is small enough for a notebook."""
+    """Return whether an image, audio or a video is small enough for a notebook."""
     return len(media) <= MAX_MEDIA
 
 
 def media_html(mime: str, media: bytes, caption: str = "") -> str:
-    """Return an element that shows an image or plays audio; a line about it if it is too large, or of another type."""
+    """Return an element that shows or plays a file; a line about it if it is too large, or of another type."""
     if not fits(media) or not _MEDIA_TYPE.fullmatch(mime):
         return f"<p>{escape(mime[:100])}, {len(media):,} bytes: <code>await result.save(path)</code> writes it.</p>"
     link = f"data:{mime};base64,{base64.b64encode(media).decode()}"
-    element = f'<img src="{link}" alt="">' if mime.startswith("image/") else f'<audio controls src="{link}"></audio>'
+    kind = mime.partition("/")[0]
+    element = f'<img src="{link}" alt="">' if kind == "image" else f'<{kind} controls src="{link}"></{kind}>'
     return element + _paragraph(caption)
 
 

@@ -53,7 +53,7 @@ ENGLISH = frozenset({"en", "eng"})
 _NEVER_CHOOSING = frozenset({"timeout", "on_progress", "cancel_on_exit"})
 """Arguments that say how a call waits. They never decide which provider is called."""
 
-_PROVIDER_SPECIFIC = ("model", "voice", "character")
+_PROVIDER_SPECIFIC = ("model", "voice", "character", "input")
 """Arguments whose values only one provider knows. The next provider uses its defaults instead."""
 
 GENERATION_TIMEOUT = Timeout(total=900.0)
@@ -298,6 +298,6 @@ def _last_error(failures: Sequence[KellyAPIError | UnsupportedArgument]) -> Kell
 
 
 def _without_specific_names(arguments: Any) -> Any:
-    """Return the arguments without model, voice and character, which no other provider knows."""
+    """Return the arguments without those whose values no other provider knows."""
     names = {each.name for each in attrs.fields(type(arguments))}
     return attrs.evolve(arguments, **{name: None for name in _PROVIDER_SPECIFIC if name in names})

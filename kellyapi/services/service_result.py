@@ -11,7 +11,10 @@ from .._data.result import Result
 
 def provider_fields_last(_: type[Any], fields: list[Attribute[Any]]) -> list[Attribute[Any]]:
     """Order the fields of a result so that its `repr` ends with `provider` and `tried`."""
-    return sorted(fields, key=lambda field: field.name in ("provider", "tried"))
+    return sorted(fields, key=lambda field: _LAST.get(field.name, 0))
+
+
+_LAST = {"provider": 1, "tried": 2}
 
 
 @frozen(kw_only=True)

@@ -20,6 +20,7 @@ Clients = dict[type[Any], Any]
 Operation = Callable[[Clients, Any], Any]
 OPERATIONS: dict[str, Operation] = {
     "kelly.generate_image": lambda c, extra: c[Kelly].generate_image("a fox", **extra),
+    "kelly.generate_images": lambda c, extra: c[Kelly].generate_images("a fox", 1, **extra),
     "kelly.edit_image": lambda c, extra: c[Kelly].edit_image(PNG, "a fox", **extra),
     "kelly.describe_image": lambda c, extra: c[Kelly].describe_image(PNG, "what?", **extra),
     "kelly.upscale_image": lambda c, extra: c[Kelly].upscale_image(PNG, **extra),
@@ -39,6 +40,9 @@ OPERATIONS: dict[str, Operation] = {
     "skytells.predictions.run": lambda c, extra: c[Skytells].predictions.run("m", {}, **extra),
     "skytells.run": lambda c, extra: c[Skytells].run("m", {}, **extra),
     "skytells.generate_image": lambda c, extra: c[Skytells].generate_image("a fox", **extra),
+    "skytells.generate_images": lambda c, extra: c[Skytells].generate_images("a fox", 1, **extra),
+    "skytells.generate_video": lambda c, extra: c[Skytells].generate_video("a fox", **extra),
+    "skytells.generate_music": lambda c, extra: c[Skytells].generate_music("a fox", **extra),
     "aerostack.ai.chat": lambda c, extra: c[Aerostack].ai.chat("a", **extra),
     "aerostack.ai.chat_stream": lambda c, extra: c[Aerostack].ai.chat_stream("a", **extra),
     "aerostack.gateway.chat": lambda c, extra: c[Aerostack].gateway.chat("api", "a", consumer="token", **extra),

@@ -21,6 +21,8 @@ Call = Callable[[KellyAPI, float | None], Awaitable[Any]]
 SERVICES: dict[str, Call] = {
     "generate_image": lambda api, timeout: api.generate_image("a fox", timeout=timeout),
     "generate_images": lambda api, timeout: api.generate_images("a fox", 1, timeout=timeout),
+    "generate_video": lambda api, timeout: api.generate_video("a fox", timeout=timeout),
+    "generate_music": lambda api, timeout: api.generate_music("a fox", timeout=timeout),
     "skytells.generate_image": lambda api, timeout: api.skytells.generate_image("a fox", timeout=timeout),
     "skytells.generate_images": lambda api, timeout: api.skytells.generate_images("a fox", 1, timeout=timeout),
     "skytells.run": lambda api, timeout: api.skytells.run("m", {}, timeout=timeout, cancel_on_exit=True),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi import Image, Segment, Speech, Transcript, Word
+from kellyapi import Image, Music, Segment, Speech, Transcript, Video, Word
 from kellyapi.services.notebook import MAX_MEDIA, MAX_ROWS
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -71,6 +71,14 @@ def test_speech_has_a_player_and_a_caption(wav: bytes) -> None:
     assert Elements(speech(b"ID3", "audio/mpeg")._repr_html_()).texts == ["twi"]
 
 
+def test_music_and_videos_have_a_player(wav: bytes) -> None:
+    music = Elements(Music(data=wav, mime="audio/wav", provider="skytells")._repr_html_())
+    assert (music.names, music.texts) == (["audio", "p"], ["0.5 s"])
+    ((name, attributes),) = Elements(Video(data=b"mp4", mime="video/mp4", provider="skytells")._repr_html_()).found
+    link = f"data:video/mp4;base64,{base64.b64encode(b'mp4').decode()}"
+    assert (name, attributes) == ("video", {"controls": None, "src": link})
+
+
 @pytest.mark.parametrize(
     ("parts", "rows"),
     [
@@ -104,6 +112,7 @@ def test_nothing_that_a_provider_sends_is_an_element(html: str) -> None:
         picture("image/png", LARGE)._repr_html_(),
         picture("image/webp", LARGE)._repr_html_(),
         speech(LARGE)._repr_html_(),
+        Video(data=LARGE, mime="video/mp4", provider="skytells")._repr_html_(),
         transcript("a" * 1_000_000, words=tuple(Word("b" * 10_000, 0, 1) for _ in range(100)))._repr_html_(),
         transcript("a", words=tuple(Word("b", 0, 1) for _ in range(MAX_ROWS + 1)))._repr_html_(),
     ],

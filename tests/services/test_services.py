@@ -20,20 +20,24 @@ from kellyapi import (
     ChatReply,
     ConfigurationError,
     Description,
+    Embeddings,
     Image,
     KellyAPI,
     Khaya,
     Message,
+    Music,
     Skytells,
     Speech,
     Transcript,
     Translation,
+    Video,
     services,
 )
 from kellyapi.client import SERVICES
 from kellyapi.providers.aerostack.ai import AI
 from kellyapi.providers.kelly import Kelly
 from kellyapi.providers.skytells.inference.chat import ChatResource
+from kellyapi.providers.skytells.inference.embeddings import EmbeddingsResource
 from kellyapi.services.openai_completions import ChatCompletion, Choice
 from kellyapi.services.routing import Service
 
@@ -82,8 +86,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         note(Kelly, name, "kelly")
     for name in ("translate", "transcribe", "synthesize"):
         note(Khaya, name, "khaya")
-    for name in ("generate_image", "generate_images"):
+    for name in ("generate_image", "generate_images", "generate_video", "generate_music"):
         note(Skytells, name, "skytells")
+    note(EmbeddingsResource, "create", "skytells")
     note(AI, "chat", "aerostack")
     note(ChatResource, "create", "skytells")
     return calls
@@ -99,6 +104,8 @@ BRIEF, HI = Message("system", "Be brief."), Message("user", "hi")
 BRIEF_SENT, HI_SENT = {"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}
 ROUTER = "deepbrain-router"
 SIZE = {"width": 8, "height": 9, "negative_prompt": ""}
+FILM = {**SIZE, "image": b"i", "duration": 5, "model": "m", "input": {"fps": 30}}
+SONG = {"lyrics": "la", "duration": 5.5, "model": "m", "input": {"bpm": 90}}
 WAITING = {"timeout": 5, "on_progress": print, "cancel_on_exit": False}
 
 
@@ -143,6 +150,17 @@ WAITING = {"timeout": 5, "on_progress": print, "cancel_on_exit": False}
         (["skytells"], "generate_image", {"prompt": "x", **WAITING}, "skytells", {"prompt": "x", **WAITING}),
         (ALL, "generate_images", {"prompt": "x", "n": 2, **SIZE}, "kelly", {"prompt": "x", "n": 2, **SIZE}),
         (["skytells"], "generate_images", {"prompt": "x", "n": 2}, "skytells", {"prompt": "x", "n": 2}),
+        (ALL, "generate_video", {"prompt": "x", **FILM}, "skytells", {"prompt": "x", **FILM}),
+        (["skytells"], "generate_video", {"prompt": "x", **WAITING}, "skytells", {"prompt": "x", **WAITING}),
+        (ALL, "generate_music", {"prompt": "x", **SONG, **WAITING}, "skytells", {"prompt": "x", **SONG, **WAITING}),
+        (ALL, "embed", {"texts": "x"}, "skytells", {"model": "text-embedding-3-small", "input": ("x",)}),
+        (
+            ["skytells"],
+            "embed",
+            {"texts": iter(["x", "y"]), "model": "m", "dimensions": 8},
+            "skytells",
+            {"model": "m", "input": ("x", "y"), "dimensions": 8},
+        ),
         (ALL, "edit_image", {"image": b"i", "prompt": "x", **SIZE}, "kelly", {"image": b"i", "prompt": "x", **SIZE}),
         (ALL, "describe_image", {"image": b"i", "prompt": "x"}, "kelly", {"image": b"i", "prompt": "x"}),
         (ALL, "upscale_image", {"image": b"i"}, "kelly", {"image": b"i"}),
@@ -226,6 +244,9 @@ async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_valu
         (["kelly"], "transcribe", [b"a"], {"timestamps": "word"}, "KHAYA_API_KEY"),
         (["kelly"], "synthesize", ["x", "twi"], {}, "KHAYA_API_KEY"),
         ([], "generate_image", ["x"], {}, "KELLYAI_API_KEY or SKYTELLS_API_KEY"),
+        (["kelly"], "generate_video", ["x"], {}, "SKYTELLS_API_KEY"),
+        (["kelly"], "generate_music", ["x"], {}, "SKYTELLS_API_KEY"),
+        (["aerostack"], "embed", ["x"], {}, "SKYTELLS_API_KEY"),
         (["khaya"], "generate_images", ["x", 2], {"width": 8}, "KELLYAI_API_KEY or SKYTELLS_API_KEY"),
         (["kelly"], "generate_image", ["x"], {"provider": "skytells"}, "SKYTELLS_API_KEY"),
         (["aerostack"], "chat", ["x"], {"character": "c"}, "KELLYAI_API_KEY"),
@@ -301,6 +322,9 @@ RESULTS = [
     Transcript(text="t", language="twi", provider="khaya"),
     Speech(audio=b"a", mime="audio/wav", language="twi", provider="khaya"),
     Image(data=b"i", mime="image/png", provider="kelly"),
+    Video(data=b"v", mime="video/mp4", provider="skytells"),
+    Music(data=b"m", mime="audio/wav", provider="skytells"),
+    Embeddings(((0.5,),), provider="skytells"),
     Description(text="t", provider="kelly"),
     ChatReply(text="t", provider="aerostack"),
 ]

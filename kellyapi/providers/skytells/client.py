@@ -15,11 +15,14 @@ from ..._core.provider_client import ProviderClient
 from ..._core.secrets import Key, as_secret
 from ..._data.arguments import Count, FilePath, NotBlank, Positive
 from ..._data.links import encode_url
+from ..._data.media import MediaSource, open_media
 from ..._data.text import clip
 from ..._data.writables import Writable, WritableTarget
 from ...services.generated import OnState
 from ...services.images import GENERATE_IMAGE, GENERATE_IMAGES, Image
+from ...services.music import GENERATE_MUSIC, Music
 from ...services.routing import default_of
+from ...services.video import GENERATE_VIDEO, Video
 from .error_bodies import read_error
 from .generation import Generation, GenerationResource
 from .inference.chat import ChatResource
@@ -204,7 +207,6 @@ class Skytells(ProviderClient):
         hide_extra(extra)
         wanted = Generation(
             model=default_of(GENERATE_IMAGE, "skytells", "model") if model is None else model,
-            media="image",
             prompt=prompt,
             arguments={"negative_prompt": negative_prompt, "width": width, "height": height},
             input=input,
@@ -213,7 +215,7 @@ class Skytells(ProviderClient):
             cancel_on_exit=cancel_on_exit,
             extra=extra,
         )
-        return (await self._generation.generate(wanted, Image))[0]
+        return await self._generation.generate_one(wanted, Image, "image")
 
     async def generate_images(
         self,
@@ -256,17 +258,132 @@ class Skytells(ProviderClient):
         hide_extra(extra)
         wanted = Generation(
             model=default_of(GENERATE_IMAGES, "skytells", "model") if model is None else model,
-            media="image",
             prompt=prompt,
             arguments={"negative_prompt": negative_prompt, "width": width, "height": height},
             input=input,
-            n=n,
             timeout=timeout,
             on_progress=on_progress,
             cancel_on_exit=cancel_on_exit,
             extra=extra,
         )
-        return await self._generation.generate(wanted, Image)
+        return await self._generation.generate_several(wanted, Image, "image", n)
+
+    async def generate_video(
+        self,
+        prompt: NotBlank,
+        *,
+        image: MediaSource | None = None,
+        negative_prompt: str | None = None,
+        duration: Positive | None = None,
+        width: Count | None = None,
+        height: Count | None = None,
+        model: NotBlank | None = None,
+        input: Mapping[str, Any] | None = None,
+        timeout: Positive | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+        **extra: Unpack[ExtraFields],
+    ) -> Video:
+        """Generate a video from a prompt, and download it.
+
+        The arguments are sent under the names of the model, as by `generate_image`. For a video of more than 64 MiB use
+        `run` and `predictions.download`, which streams it to a file.
+
+        Args:
+            prompt: What the video should show.
+            image: The picture to start from, if the model takes one: a path, bytes, a binary file, an image of Pillow,
+                an `Image`, a `data:` URL, or an http(s) URL, which the provider fetches.
+            negative_prompt: What the video should not show.
+            duration: The length in seconds.
+            width: See `generate_image`.
+            height: See `generate_image`.
+            model: The slug of a model; by default "truefusion-video-pro".
+            input: See `generate_image`.
+            timeout: See `generate_image`.
+            on_progress: See `generate_image`.
+            cancel_on_exit: See `generate_image`.
+            **extra: See `generate_image`.
+
+        Raises:
+            ValueError: See `generate_image`.
+            PredictionFailedError: See `generate_image`.
+
+        Example::
+
+            fox = await skytells.generate_video("A red fox runs through snow", duration=5)
+            await fox.save("fox.mp4")
+        """
+        hide_extra(extra)
+        source = (
+            image if image is None or (isinstance(image, str) and is_link(image)) else await open_media(image, "image")
+        )
+        wanted = Generation(
+            model=default_of(GENERATE_VIDEO, "skytells", "model") if model is None else model,
+            prompt=prompt,
+            arguments={
+                "image": source,
+                "negative_prompt": negative_prompt,
+                "duration": duration,
+                "width": width,
+                "height": height,
+            },
+            input=input,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
+            extra=extra,
+        )
+        return await self._generation.generate_one(wanted, Video, "video")
+
+    async def generate_music(
+        self,
+        prompt: NotBlank,
+        *,
+        lyrics: str | None = None,
+        duration: Positive | None = None,
+        model: NotBlank | None = None,
+        input: Mapping[str, Any] | None = None,
+        timeout: Positive | None = 900.0,
+        on_progress: OnState | None = None,
+        cancel_on_exit: bool = True,
+        **extra: Unpack[ExtraFields],
+    ) -> Music:
+        """Generate a piece of music from a prompt, and download it.
+
+        The arguments are sent under the names of the model, as by `generate_image`.
+
+        Args:
+            prompt: How the music should sound.
+            lyrics: The words to sing, if the model sings.
+            duration: The length in seconds.
+            model: The slug of a model; by default "beatfusion-2.0".
+            input: See `generate_image`.
+            timeout: See `generate_image`.
+            on_progress: See `generate_image`.
+            cancel_on_exit: See `generate_image`.
+            **extra: See `generate_image`.
+
+        Raises:
+            ValueError: See `generate_image`.
+            PredictionFailedError: See `generate_image`.
+
+        Example::
+
+            rain = await skytells.generate_music("Slow highlife with guitars", duration=20)
+            await rain.save("rain.wav")
+        """
+        hide_extra(extra)
+        wanted = Generation(
+            model=default_of(GENERATE_MUSIC, "skytells", "model") if model is None else model,
+            prompt=prompt,
+            arguments={"lyrics": lyrics, "duration": duration},
+            input=input,
+            timeout=timeout,
+            on_progress=on_progress,
+            cancel_on_exit=cancel_on_exit,
+            extra=extra,
+        )
+        return await self._generation.generate_one(wanted, Music, "audio")
 
     @property
     def _generation(self) -> GenerationResource:

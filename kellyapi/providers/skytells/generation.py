@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from attrs import evolve, frozen
 
@@ -26,6 +26,8 @@ from .predictions.types import Prediction
 
 R = TypeVar("R", bound=MediaFile)
 
+_KINDS = {"image": "an image", "video": "a video", "audio": "audio"}
+"""What files are, by what their MIME types begin with."""
 _LEAST_DOWNLOAD = 1.0
 """Seconds that a download has although the time of the call is over, since the prediction is paid for."""
 _SAVE_IT = "predictions.download(error.prediction, folder) saves the outputs, which are paid for"
@@ -36,14 +38,11 @@ class Generation:
     """What one call generates, and how it waits."""
 
     model: str
-    media: Literal["image", "video", "audio"]
     prompt: str
     arguments: Mapping[str, Any]
     """What is sent under the names of the model; `None` stands for what was not passed."""
     input: Mapping[str, Any] | None
     """Inputs by their own names, which replace the others."""
-    n: int | None = None
-    """How many files there must be; `None` uses the first output of one prediction."""
     timeout: float | None
     on_progress: OnState | None
     cancel_on_exit: bool
@@ -60,21 +59,39 @@ class GenerationResource(Resource):
         super().__init__(connection)
         self._schemas = schemas
 
-    async def generate(self, wanted: Generation, result: type[R]) -> tuple[R, ...]:
-        """Run the predictions that make the files, at the same time, and download them."""
-        end = inf if wanted.timeout is None else _now() + wanted.timeout
-        several = wanted.n is not None and wanted.n > 1
-        named = any(value is not None for value in wanted.arguments.values())
-        schema = await self._find_schema(wanted.model, end) if named or several else None
-        input = {"prompt": wanted.prompt, **fit_input(wanted.model, schema, **wanted.arguments)}
-        parts = split_count(schema, wanted.n) if several and wanted.n else [{}]
+    async def generate_one(self, wanted: Generation, result: type[R], media: str) -> R:
+        """Run a prediction, and download its first output; `media` is what its MIME type begins with."""
+        end = _end_of(wanted)
+        input, _ = await self._make_input(wanted, end)
+        done = await self._run(wanted, input, end)
+        return (await self._download_outputs(done, done.outputs[:1], result, media, end))[0]
 
-        async def run(part: Mapping[str, int | str]) -> tuple[R, ...]:
-            done = await self._run(wanted, {**input, **part, **(wanted.input or {})}, end)
-            count = None if wanted.n is None else int(next(iter(part.values()), 1))
-            return await self._download_outputs(done, wanted.media, result, count, end)
+    async def generate_several(self, wanted: Generation, result: type[R], media: str, n: int) -> tuple[R, ...]:
+        """Run the predictions that together have `n` outputs, at the same time, and download all outputs."""
+        end = _end_of(wanted)
+        input, schema = await self._make_input(wanted, end, counts=n > 1)
 
-        return await (run(parts[0]) if len(parts) == 1 else gather_paid(map(run, parts)))
+        async def run(part: Mapping[str, Any]) -> tuple[R, ...]:
+            done = await self._run(wanted, {**part, **input}, end)
+            made = await self._download_outputs(done, done.outputs, result, media, end)
+            count = int(next(iter(part.values()), 1))
+            if len(made) < count:
+                problem = f"prediction {done.id} has {len(made)} outputs instead of {count}"
+                error = DecodingError(problem, provider="skytells", prediction=done)
+                error.partial = made
+                raise error
+            return made
+
+        return await gather_paid(map(run, split_count(schema, n) if n > 1 else [{}]))
+
+    async def _make_input(
+        self, wanted: Generation, end: float, *, counts: bool = False
+    ) -> tuple[dict[str, Any], Schema]:
+        """Return the input of the model, and its schema if the arguments or the number of outputs need it."""
+        given = any(value is not None for value in wanted.arguments.values())
+        schema = await self._find_schema(wanted.model, end) if given or counts else None
+        fitting = fit_input(wanted.model, schema, **wanted.arguments)
+        return {"prompt": wanted.prompt, **fitting, **(wanted.input or {})}, schema
 
     async def _find_schema(self, model: str, end: float) -> Schema:
         async def fetch() -> Schema:
@@ -101,31 +118,26 @@ class GenerationResource(Resource):
         )
 
     async def _download_outputs(
-        self, done: Prediction, media: str, result: type[R], count: int | None, end: float
+        self, done: Prediction, outputs: Sequence[str], result: type[R], media: str, end: float
     ) -> tuple[R, ...]:
-        """Download all outputs of a prediction, at least `count`; with `None` only the first."""
-        outputs = done.outputs[:1] if count is None else done.outputs
-        credits = None if done.credits_used is None else done.credits_used / max(len(done.outputs), 1)
+        """Download outputs of a prediction, of which there must be one at least."""
+        credits = None if done.credits_used is None else round(done.credits_used / max(len(done.outputs), 1), 12)
 
         async def one(output: str) -> tuple[R, ...]:
             response = await self._download_output(output, done, end)
             mime = _find_type(response, media)
             if mime is None:
-                article = "an" if media[0] in "aio" else "a"
-                raise DecodingError(f"the output of prediction {done.id} is not {article} {media}", provider="skytells")
+                raise DecodingError(f"the output of prediction {done.id} is not {_KINDS[media]}", provider="skytells")
             made = result(data=response.body, mime=mime, prediction_id=done.id, credits=credits, provider="skytells")
             return (with_origin_of(done, made),)
 
         try:
-            made = await gather_paid(map(one, outputs))
-            if len(made) < (count or 1):
-                raise _incomplete(done, made, count)
+            return await gather_paid(map(one, outputs or ("",)))
         except KellyAPIError as error:
             error.prediction = done
             if outputs:
                 error.remedy = "; ".join(filter(None, (error.remedy, _SAVE_IT)))
             raise
-        return made
 
     async def _download_output(self, url: str, done: Prediction, end: float) -> Response:
         if not is_link(url):
@@ -133,12 +145,8 @@ class GenerationResource(Resource):
         return await Resource(_connection_until(self._connection, end))._download(url)
 
 
-def _incomplete(done: Prediction, made: tuple[MediaFile, ...], count: int | None) -> DecodingError:
-    if not made:
-        return DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
-    error = DecodingError(f"prediction {done.id} has {len(made)} outputs instead of {count}", provider="skytells")
-    error.partial = made
-    return error
+def _end_of(wanted: Generation) -> float:
+    return inf if wanted.timeout is None else _now() + wanted.timeout
 
 
 def _find_type(response: Response, media: str) -> str | None:

@@ -36,6 +36,8 @@ _SIZES = ("size", "image_size", "output_size", "resolution", "dimensions")
 _RATIOS = ("aspect_ratio", "ratio")
 _SIZE = re.compile(r"(\d+)\s*([x×*])\s*(\d+)", re.IGNORECASE)
 _RATIO = re.compile(r"(\d+(?:\.\d+)?)\s*[:/]\s*(\d+(?:\.\d+)?)")
+_FILE = "data:,"
+"""Stands for a file, which is sent as a `data:` URL."""
 _MAX_DEPTH = 8
 _MAX_RULES = 50
 """How many alternatives of one input are read: a server may nest them without an end."""
@@ -61,7 +63,9 @@ def fit_input(model: str, schema: Schema | None, **arguments: Any) -> dict[str, 
         name = _name_of(inputs, argument)
         if name is None:
             raise _no_input(model, inputs, argument)
-        found[name] = _fit(f"{argument} of {model}", value, inputs[name])
+        is_file = not isinstance(value, (str, int, float))
+        form = _fit(f"{argument} of {model}", _FILE if is_file else value, inputs[name])
+        found[name] = form if not is_file else [value] if isinstance(form, list) else value
     return found
 
 

@@ -13,26 +13,8 @@ from ...._core.extra_fields import ExtraFields
 from ...._core.resource import Resource, drop_none
 from ...._data.arguments import Count, NotBlank
 from ...._data.decoding import Shape
-from ...._data.result import Result
 from ....errors import DecodingError
-
-
-@frozen
-class EmbeddingUsage:
-    """The tokens that embeddings used."""
-
-    prompt_tokens: int = 0
-    total_tokens: int = 0
-
-
-@frozen
-class Embeddings(Result):
-    """Vectors, one per input."""
-
-    vectors: tuple[tuple[float, ...], ...]
-    """One vector per input, in the same order."""
-    model: str | None = None
-    usage: EmbeddingUsage | None = None
+from ....services.embed import Embeddings, EmbeddingUsage
 
 
 class EmbeddingsResource(Resource):
