@@ -14,7 +14,7 @@ from .._data.arguments import Count, FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.json_text import dumps
 from .._data.threads import run_off_loop
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
 Vectors = Sequence[Sequence[float]]
@@ -138,7 +138,7 @@ class Embed(RoutedService):
         *,
         model: NotBlank | None = None,
         dimensions: Count | None = None,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Embeddings:
         """Turn texts into vectors, for searching and comparing them.

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from .._data.arguments import NotBlank, Positive
 from .._data.media_types import wav_shape
-from .generated import MediaFile, OnState, WaitArguments
+from .generated import GENERATION_TIMEOUT, MediaFile, OnState, WaitArguments
 from .notebook import media_html
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import provider_fields_last
 
 
@@ -79,6 +79,7 @@ GENERATE_MUSIC: Service[GenerateMusicArguments, Awaitable[Music]] = Service(
     name="generate_music",
     arguments=GenerateMusicArguments,
     result=Music,
+    timeout=GENERATION_TIMEOUT,
     routes=(
         Route(
             provider="skytells",
@@ -107,7 +108,7 @@ class MusicService(RoutedService):
         timeout: Positive | None = None,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = True,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Music:
         """Generate a piece of music from a prompt.

@@ -9,9 +9,9 @@ from attrs import frozen
 
 from .._data.arguments import Count, NotBlank, Positive
 from .._data.media import MediaSource
-from .generated import MediaFile, OnState, WaitArguments
+from .generated import GENERATION_TIMEOUT, MediaFile, OnState, WaitArguments
 from .notebook import media_html
-from .routing import Fallback, ProviderName, Route, RoutedService, Service
+from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import provider_fields_last
 
 
@@ -76,6 +76,7 @@ GENERATE_VIDEO: Service[GenerateVideoArguments, Awaitable[Video]] = Service(
     name="generate_video",
     arguments=GenerateVideoArguments,
     result=Video,
+    timeout=GENERATION_TIMEOUT,
     routes=(
         Route(
             provider="skytells",
@@ -107,7 +108,7 @@ class Videos(RoutedService):
         timeout: Positive | None = None,
         on_progress: OnState | None = None,
         cancel_on_exit: bool = True,
-        provider: ProviderName | None = None,
+        provider: ProviderChoice | None = None,
         fallback: Fallback = False,
     ) -> Video:
         """Generate a video from a prompt.

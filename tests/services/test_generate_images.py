@@ -12,7 +12,15 @@ import pytest
 from providers.skytells.studio import NUMBER, PNG, Studio, opened
 from servers import Exchange, Script, Server, hang, make_response, reset
 
-from kellyapi import NO_RETRY, KellyAPI, PaymentRequiredError, RequestTimeoutError, TransportError
+from kellyapi import (
+    NO_RETRY,
+    Embeddings,
+    KellyAPI,
+    Music,
+    PaymentRequiredError,
+    RequestTimeoutError,
+    TransportError,
+)
 
 KELLY_DRAWS = make_response(body=json.dumps({"image": base64.b64encode(PNG).decode()}).encode())
 SIZES = {"width": NUMBER, "height": NUMBER}
@@ -123,3 +131,31 @@ async def test_images_that_came_are_in_the_error_and_no_other_provider_is_paid()
             await api.generate_images("a fox", 3, fallback=True)
     assert [image.data for image in caught.value.partial] == [PNG, PNG]
     assert studio.targets == []
+
+
+class Mine:
+    """A provider of the user's own."""
+
+    name = "mine"
+
+    async def generate_images(self, prompt: str, n: int) -> list[bytes]:
+        return [PNG] * n
+
+    async def generate_video(self, prompt: str, duration: float = 5) -> bytes:
+        return b"\x00\x00\x00\x18ftypisom"
+
+    async def generate_music(self, prompt: str) -> Music:
+        return Music(data=b"RIFF", mime="audio/wav")
+
+    async def embed(self, texts: tuple[str, ...]) -> Embeddings:
+        return Embeddings(tuple((float(len(text)),) for text in texts))
+
+
+async def test_a_provider_of_the_users_own_generates_images_videos_and_music_and_embeds() -> None:
+    async with KellyAPI(providers=[Mine()]) as api:
+        images = await api.generate_images("a fox", 2, timeout=5)
+        video = await api.generate_video("a fox", duration=3)
+        results = (*images, video, await api.generate_music("highlife"), await api.embed(["a", "bc"]))
+    assert [each.data for each in images] == [PNG, PNG]
+    assert video.mime == "video/mp4"
+    assert {(each.provider, each.tried) for each in results} == {("mine", ("mine",))}
