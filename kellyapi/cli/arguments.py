@@ -132,13 +132,58 @@ def port(text: str) -> int:
     return int(text)
 
 
+class InputFile(str):
+    """The name of a file whose content is an input of a model; `-` is standard input."""
+
+
 def model_input(text: str) -> tuple[str, object]:
-    """Return the name and the value of NAME=VALUE. The value is parsed as JSON if possible, otherwise it is text."""
+    """Return the name and the value of NAME=VALUE.
+
+    The value is parsed as JSON if possible. Otherwise it is a file after `@`, and text that begins with `@` after `@@`.
+    """
+    name, _, value = text.partition("=")
+    if value == "@":
+        raise argparse.ArgumentTypeError(f"{text!r} names no file; a text that begins with @ is written @@")
+    if value.startswith("@") and not value.startswith("@@"):
+        return file_input(f"{name}={value[1:]}")
     name, value = named_value(text)
     try:
         return name, parse_json(value)
     except ValueError:
-        return name, value
+        return name, value[1:] if value.startswith("@@") else value
+
+
+def file_input(text: str) -> tuple[str, object]:
+    """Return the name and the file of NAME=FILE. A file name need not be UTF-8."""
+    name, _, file = text.partition("=")
+    name = named_value(f"{name}=" if file else text)[0]
+    if not file:
+        raise argparse.ArgumentTypeError(f"{text!r} names no file")
+    return name, InputFile(file)
+
+
+def add_model_inputs(parser: argparse.ArgumentParser) -> None:
+    """Add the model of a prediction, and its inputs."""
+    parser.add_argument("model", metavar="MODEL", help="see kellyapi models list")
+    parser.add_argument(
+        "-i",
+        "--input",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        type=model_input,
+        help="an input of the model, may be repeated; VALUE is JSON if it can be parsed as JSON, the content of a file "
+        "after @ (@- for standard input), otherwise text; @@ begins a text with @",
+    )
+    parser.add_argument(
+        "-f",
+        "--file",
+        metavar="NAME=FILE",
+        action="append",
+        dest="input",
+        type=file_input,
+        help="the same as -i NAME=@FILE",
+    )
 
 
 def named_value(text: str) -> tuple[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from attrs import frozen
 
-from .arguments import utf8
+from .arguments import InputFile, utf8
 from .output_files import STANDARD_STREAM
 
 T = TypeVar("T", covariant=True)
@@ -78,6 +79,22 @@ def read_text_file(name: str) -> str:
 def read_file(name: str) -> bytes | Path:
     """Return the path of a file of the command line, or the bytes of standard input if it is `-`."""
     return sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name)
+
+
+def read_model_inputs(arguments: Namespace) -> dict[str, object]:
+    """Return the inputs of a model. A file that is missing is an error."""
+    names = [name for name, _ in arguments.input]
+    if twice := [name for place, name in enumerate(names) if name in names[:place]]:
+        raise ValueError(f"input {', '.join(dict.fromkeys(twice))} is given more than once")
+    check_one_standard_input([value for _, value in arguments.input if isinstance(value, InputFile)])
+    found: dict[str, object] = {}
+    for name, value in arguments.input:
+        source = read_file(value) if isinstance(value, InputFile) else value
+        if isinstance(source, Path):
+            source = source.expanduser()  # the shell leaves the ~ in image=@~/fox.png
+            source.stat()
+        found[name] = source
+    return found
 
 
 def check_one_standard_input(words: Sequence[str]) -> None:

@@ -83,6 +83,10 @@ class JsonOutput:
         computed = {"outputs": state.outputs, "progress": state.progress, "credits_used": state.credits_used}
         self._print({**plain_fields(state), **computed, "paths": [str(path) for path in paths]})
 
+    def prediction_created(self, state: Prediction) -> None:
+        """Print the fields of the prediction."""
+        self.prediction(state, ())
+
     def prediction_changed(self, id: str, change: str) -> None:
         """Print the id and the change."""
         self._print({"id": id, "done": change})

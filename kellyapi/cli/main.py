@@ -66,7 +66,7 @@ cannot be used; 130 interrupted.
 """
 _PRINTING = frozenset(
     {"translate", "transcribe", "chat", "describe", "embed", "languages", "voices", "run"}
-    | {"predictions list", "predictions get", "predictions follow", "models list", "models show"}
+    | {"predictions create", "predictions list", "predictions get", "predictions follow", "models list", "models show"}
     | {"request", "doctor", "completion"}
 )
 """Commands whose result is lost without standard output, unless it goes to a file."""

@@ -89,6 +89,9 @@ class Output(ReportOutput, Protocol):
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Show a prediction, and the files with its outputs."""
 
+    def prediction_created(self, state: Prediction) -> None:
+        """Show a prediction that was created."""
+
     def prediction_changed(self, id: str, change: str) -> None:
         """Show that a prediction was cancelled or deleted."""
 

@@ -161,6 +161,13 @@ class TerminalOutput:
         for each in outputs:
             self._line(Text(each, "cyan"))
 
+    def prediction_created(self, state: Prediction) -> None:
+        """Print the id; on a terminal also the facts about the prediction."""
+        if self._out.is_terminal:
+            self.prediction(state, ())
+        else:
+            print(state.id)
+
     def prediction_changed(self, id: str, change: str) -> None:
         """Print the id and the change."""
         self._line(Text(f"{id} {change}"))

@@ -1,10 +1,10 @@
-"""`kellyapi predictions list`, `get`, `follow`, `cancel`, `delete` and `download`."""
+"""`kellyapi predictions create`, `list`, `get`, `follow`, `cancel`, `delete` and `download`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..arguments import add_command, add_interval
+from ..arguments import add_command, add_interval, add_model_inputs
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "List, show, follow, cancel, delete and download predictions"
+HELP = "Create, list, show, follow, cancel, delete and download predictions"
 OPTIONS = ("json", "output", "force", "timeout", "sandbox")
 EXAMPLES = (
     "kellyapi predictions list --status succeeded",
@@ -35,6 +35,8 @@ def add_arguments(parser: ArgumentParser) -> None:
             one.add_argument("--until", metavar="YYYY-MM-DD")
             one.add_argument("--model", metavar="NAME")
             one.add_argument("--status", metavar="STATUS", help="succeeded, failed, …")
+        elif name == "create":
+            add_model_inputs(one)
         else:
             one.add_argument("id", metavar="ID")
         if name == "follow":
@@ -44,6 +46,23 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace, output: Output) -> None:
     """Run the action."""
     _ACTIONS[arguments.action][1](arguments, output)
+
+
+def _create(arguments: Namespace, output: Output) -> None:
+    from ..inputs import read_model_inputs
+
+    async def work() -> None:
+        from ..prediction_progress import open_skytells
+        from ..service_call import call_options
+
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
+            with output.spinner(arguments.model) as display:
+                uploading = skytells.with_options(on_upload=display.show_upload)
+                state = await uploading.predictions.create(arguments.model, inputs)
+        output.prediction_created(state)
+
+    inputs = read_model_inputs(arguments)
+    _run(work())
 
 
 def _list(arguments: Namespace, output: Output) -> None:
@@ -134,6 +153,12 @@ def _run(work: Any) -> None:
 
 
 _ACTIONS = {
+    "create": (
+        "Create a prediction, and print its id without waiting for its end",
+        _create,
+        _WITHOUT_FILES,
+        ("kellyapi predictions create truefusion -i prompt='a lake' -i image=@photo.png",),
+    ),
     "list": (
         "List predictions, the newest first",
         _list,
