@@ -94,8 +94,8 @@ def result_facts(result: ServiceResult) -> str:
 
 
 def vector_line(vector: Sequence[float]) -> str:
-    """Format a vector as one line of numbers, separated by tabs."""
-    return "\t".join(map(repr, vector))
+    """Format a vector as one line, an array of JSON."""
+    return f"[{','.join(map(repr, vector))}]"
 
 
 def prediction_id(prediction: Prediction | str) -> str:

@@ -41,11 +41,17 @@ class JsonOutput:
         """Print the error, with the input, on standard error."""
         _print_error_object({"input": name, **_error_fields(error)})
 
-    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
+    def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
         """Print one line for each text: the text and its vector."""
-        saved = {"path": str(path)} if path else {}
         for text, vector in zip(texts, found.vectors, strict=True):
-            _print_value({"input": text, "vector": vector, "model": found.model, **saved}, sys.stdout)
+            _print_value(
+                {"input": text, "vector": vector, "model": found.model, "provider": found.provider}, sys.stdout
+            )
+
+    def vectors_saved(self, found: Embeddings, path: Path) -> None:
+        """Print the path, and how many vectors the file has."""
+        shown = {"path": str(path), "vectors": len(found.vectors), "model": found.model, "provider": found.provider}
+        self._print(shown)
 
     def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print an array with an object for each row."""

@@ -68,8 +68,11 @@ class Output(ReportOutput, Protocol):
     def input_failed(self, name: str, error: Exception) -> None:
         """Show why one of several inputs has no result."""
 
-    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
-        """Show the vectors of texts, and the file that holds them."""
+    def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
+        """Show the vectors of texts."""
+
+    def vectors_saved(self, found: Embeddings, path: Path) -> None:
+        """Show the file that holds vectors."""
 
     def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Show rows of texts."""

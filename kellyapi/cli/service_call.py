@@ -130,12 +130,17 @@ async def _call_for_each(
                     raise
                 if isinstance(outcome, Exception):
                     failed = True
-                    if isinstance(outcome, KellyAPIError):
-                        outcome.remedy = shell_remedy(outcome)
-                    output.input_failed(one.name, outcome)
+                    report_failure(output, one.name, outcome)
                 else:
                     await _show_result(one, outcome, output, folder)
     return 1 if failed else 0
+
+
+def report_failure(output: Output, name: str, error: Exception) -> None:
+    """Show why one of several inputs has no result, and what to change on the command line."""
+    if isinstance(error, KellyAPIError):
+        error.remedy = shell_remedy(error)
+    output.input_failed(name, error)
 
 
 class _Uploads:

@@ -89,19 +89,24 @@ class TerminalOutput:
         """Print one red line on standard error."""
         print_terminal_error(error, name)
 
-    def vectors(self, texts: Sequence[str], found: Embeddings, path: Path | None) -> None:
-        """Print the path, or a line of numbers for each text; on a terminal their beginnings in a table."""
-        if path is not None:
-            self._line(Text(str(path), "bold"))
-        elif self._out.is_terminal:
-            rows = [
-                (clip(text, 40), str(len(vector)), ", ".join(f"{number:.4f}" for number in vector[:4]) + ", …")
-                for text, vector in zip(texts, found.vectors, strict=True)
-            ]
-            self._rows(("Text", "Numbers", "Vector"), rows, found.model)
-        else:
+    def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
+        """Print an array of numbers for each text; on a terminal their beginnings in a table."""
+        if not self._out.is_terminal:
             for vector in found.vectors:
                 print(vector_line(vector))
+            return
+        rows = [
+            (clip(text, 40), str(len(vector)), f"{', '.join(f'{number:.4f}' for number in vector[:4])}, …")
+            for text, vector in zip(texts, found.vectors, strict=True)
+        ]
+        self._rows(("Text", "Numbers", "Vector"), rows, found.model)
+
+    def vectors_saved(self, found: Embeddings, path: Path) -> None:
+        """Print the path, and on a terminal also the facts."""
+        self._line(Text(str(path), "bold"))
+        if self._out.is_terminal:
+            numbers = len(found.vectors[0])
+            self._line(Text(f"{len(found.vectors)} × {numbers} numbers · {found.model} · {found.provider}", "dim"))
 
     def listing(self, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """Print a table; in a pipe, columns separated by tabs."""

@@ -41,17 +41,22 @@ def khaya(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def _urls() -> Iterator[dict[str, str]]:
-    """The address of each provider in a sandbox; that of Khaya has fakes of the engines of speech."""
+def running_sandbox() -> Iterator[Sandbox]:
     sandbox = Sandbox(prediction_time=0, keep_engines=True)
+    run_sync(sandbox.start())
+    yield sandbox
+    run_sync(sandbox.close())
+
+
+@pytest.fixture(scope="module")
+def _urls(running_sandbox: Sandbox) -> Iterator[dict[str, str]]:
+    """The address of each provider in a sandbox; that of Khaya has fakes of the engines of speech."""
     speaking = Sandbox(engines="fake_engines", keep_engines=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(FAKE_ENGINES)
-        for each in (sandbox, speaking):
-            run_sync(each.start())
-        yield {**sandbox.urls, "khaya": speaking.urls["khaya"]}
-        for each in (sandbox, speaking):
-            run_sync(each.close())
+        run_sync(speaking.start())
+        yield {**running_sandbox.urls, "khaya": speaking.urls["khaya"]}
+        run_sync(speaking.close())
 
 
 @pytest.fixture

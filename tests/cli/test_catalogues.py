@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy
 import pytest
 
-from kellyapi import languages
+from kellyapi import Sandbox, languages
 
 from .command import Run, type_in
 
@@ -40,16 +41,37 @@ def test_the_voices_of_both_speakers_are_listed(run: Run, monkeypatch: pytest.Mo
 
 
 @pytest.mark.usefixtures("sandbox")
-def test_each_text_becomes_a_line_of_numbers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_text_becomes_an_array_of_numbers(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, err = run("embed", "a fox", "a wolf")
     assert (code, err) == (0, "")
-    fox, wolf = out.splitlines()
-    assert len(fox.split("\t")) == 1536
+    fox, wolf = map(json.loads, out.splitlines())
+    assert len(fox) == len(wolf) == 1536
     type_in(monkeypatch, b"a fox\n\na wolf\n")
-    assert run("embed", "--lines", "-", "-o", "vectors.tsv") == (0, "vectors.tsv\n", "")
-    assert Path("vectors.tsv").read_text() == f"{fox}\n{wolf}\n"
+    assert run("embed", "--lines", "-", "-o", "vectors.jsonl") == (0, "vectors.jsonl\n", "")
+    assert [json.loads(line) for line in Path("vectors.jsonl").read_text().splitlines()] == [fox, wolf]
+    code, out, err = run("embed", "a fox", "a wolf", "--dimensions", "8", "-o", "vectors.npy", "--json")
+    assert (code, json.loads(out)["vectors"], numpy.load("vectors.npy").shape) == (0, 2, (2, 8))
     (found,) = map(json.loads, run("embed", "a fox", "--json", "--model", "text-embedding-3-large")[1].splitlines())
     assert (found["input"], found["model"], len(found["vector"])) == ("a fox", "text-embedding-3-large", 3072)
+
+
+def test_many_texts_are_sent_in_batches_and_a_batch_that_fails_is_reported_by_its_texts(
+    running_sandbox: Sandbox, sandbox: None, run: Run
+) -> None:
+    Path("texts.txt").write_text("".join(f"text {number}\n" for number in range(100)))
+    before = len(running_sandbox.requests)
+    running_sandbox.fail_next("POST /v1/embeddings", status=400)
+    code, out, err = run("embed", "--lines", "texts.txt", "--dimensions", "8", "--json")
+    vectors = [json.loads(line)["input"] for line in out.splitlines()]
+    failed = [json.loads(line)["error"]["input"] for line in err.splitlines()]
+    assert (code, len(running_sandbox.requests) - before) == (1, 2)
+    assert sorted(vectors + failed) == sorted(f"text {number}" for number in range(100))
+    assert len(failed) in (36, 64)
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_blank_text_is_refused_before_anything_is_sent(run: Run) -> None:
+    assert run("embed", "a fox", " ")[:2] == (2, "")
 
 
 @pytest.mark.usefixtures("sandbox")
