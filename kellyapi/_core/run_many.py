@@ -74,7 +74,8 @@ def run_many(
             exception that is not a `KellyAPIError` end the run: no other item is started, the calls that run are
             finished, and the first such error is raised, in a loop after the results that come before it. Its
             `.partial` has the results and errors that you have not received, in order, up to the last item that was
-            started. Every other `KellyAPIError` is a result.
+            started. If the error had a `partial` result already, that stands in its place. Every other `KellyAPIError`
+            is a result.
 
     Example::
 
@@ -177,8 +178,7 @@ class ManyResults(Generic[R]):
         self._start(math.inf)
         try:
             await self._until(self._is_over)
-            if self._failure is not None:
-                raise self._annotated(self._failure)
+            self._raise_failure()
             results = self.partial
             self._slots.clear()
             return cast(tuple[R | KellyAPIError, ...], results)
@@ -196,8 +196,7 @@ class ManyResults(Generic[R]):
                 self._wake()
                 yield outcome
                 del outcome  # while the next is waited for
-            if self._failure is not None:
-                raise self._annotated(self._failure)
+            self._raise_failure()
         finally:
             await self.aclose()
 
@@ -208,13 +207,18 @@ class ManyResults(Generic[R]):
     def _is_over(self) -> bool:
         return not self._tasks or (self._failure is not None and not self._finish)
 
-    def _annotated(self, failure: BaseException) -> BaseException:
-        partial = self.partial
-        error: Any = failure
-        error.partial = partial
-        if not isinstance(failure, KellyAPIError) and (note := self._note(partial)):
-            failure.add_note(note)
-        return failure
+    def _raise_failure(self) -> None:
+        """Raise what has ended the run, if it did not end by itself, with the results in its `partial`."""
+        error: Any = self._failure
+        if error is None:
+            if self._closed:
+                raise RuntimeError("run_many was closed while its results were waited for")
+            return
+        own = getattr(error, "partial", None)  # such as the parts of a text, which are paid for
+        error.partial = tuple(own if each is error and own is not None else each for each in self.partial)
+        if not isinstance(error, KellyAPIError) and (note := self._note(error.partial)):
+            error.add_note(note)
+        raise error
 
     # The calls
 

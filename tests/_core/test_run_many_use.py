@@ -257,6 +257,31 @@ async def test_closing_before_the_start_and_after_the_end_does_nothing() -> None
         await many
 
 
+async def test_closing_while_the_results_are_waited_for_is_no_end() -> None:
+    for receive in (lambda many: many, lambda many: anext(aiter(many))):
+        calls = Hanging()
+        many = run_many(calls, range(9), window=3)
+        waiting = asyncio.ensure_future(receive(many))
+        await calls.began.wait()
+        await many.aclose()
+        with pytest.raises(RuntimeError, match="run_many was closed while its results were waited for"):
+            await waiting
+        assert calls.running == 0
+
+
+async def test_a_fatal_failure_keeps_the_partial_result_that_it_had() -> None:
+    async def call(number: int) -> int:
+        if number < 2:
+            return number
+        error = AuthenticationError("refused", status=401)
+        error.partial = "the first half"
+        raise error
+
+    with pytest.raises(AuthenticationError) as raised:
+        await run_many(call, range(9), window=1)
+    assert raised.value.partial == (0, 1, "the first half")
+
+
 async def test_an_error_that_is_collected_keeps_the_frames_of_the_call_alone() -> None:
     async def call(item: int) -> None:
         raise KellyAPIError("no")

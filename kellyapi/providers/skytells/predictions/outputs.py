@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 
 from ...._core.connection import Connection
 from ...._core.messages import Call, OnBytes
+from ...._core.run_many import ManyResults
 from ...._core.streams import ByteStream, StreamRequest
 from ...._core.urls import origin
 from ...._data.files import safe_file_name
@@ -53,7 +54,6 @@ async def save_outputs(
     """
     sizes = {file.url: file.size for file in links.state.metadata.storage.files}
     received, totals = [0] * len(urls), [sizes.get(url) for url in urls]
-    slots = asyncio.Semaphore(MAX_CONCURRENT_DOWNLOADS)
 
     def count(number: int) -> OnBytes | None:
         def counted(got: int, size: int | None) -> Awaitable[None] | None:
@@ -64,14 +64,11 @@ async def save_outputs(
 
         return None if on_progress is None else counted
 
-    async def save_one(url: str, number: int, name: str) -> Path:
-        async with slots:
-            return await links.use(url, lambda link: save(link, folder / name, count(number)))
+    async def save_one(number: int) -> Path:
+        return await links.use(urls[number], lambda link: save(link, folder / names[number], count(number)))
 
-    names = enumerate(unique_file_names(urls, taken))
-    done = await asyncio.gather(
-        *(save_one(url, number, name) for url, (number, name) in zip(urls, names, strict=True)), return_exceptions=True
-    )
+    names = unique_file_names(urls, taken)
+    done = await ManyResults(save_one, range(len(urls)), window=MAX_CONCURRENT_DOWNLOADS, is_fatal=lambda _: False)
     failure = next((each for each in done if isinstance(each, BaseException)), None)
     if failure is None:
         return tuple(each for each in done if isinstance(each, Path))
