@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 from fake_clock import run
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kellyapi import KellyAPIError, Prediction, RateLimitError, run_many
 from kellyapi._core.run_many import MAX_TRIES
@@ -43,6 +46,48 @@ def test_calls_that_ran_together_halve_the_window_once() -> None:
     limited = Plan([5.0, "ok"])
     begun = begun_at([limited] * 8 + [OK] * 2, window=8)
     assert [(time, len(items)) for time, items in begun] == [(0, 8), (6, 4), (7, 5), (8, 1)]
+
+
+LIMITED_ROUNDS = st.dictionaries(st.integers(0, 12), st.tuples(st.integers(1, 8), st.integers(1, 9)), max_size=4)
+
+
+def rounds_of(items: int, window: int, limited: dict[int, tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return when calls of one second begin, and how many: the plain rule of the window.
+
+    `limited` has for each round the number of calls that get 429, and their `retry_after`.
+    """
+    found: list[tuple[int, int]] = []
+    now, allowed = 0, window
+    while items:
+        begun = min(allowed, items)
+        refused, pause = limited.get(len(found), (0, 0))
+        found.append((now, begun))
+        items -= begun - min(refused, begun)
+        allowed = max(1, allowed // 2) if refused else min(allowed + 1, window)
+        now += 1 + pause
+    return found
+
+
+@given(items=st.integers(0, 40), window=st.integers(1, 9), limited=LIMITED_ROUNDS)
+def test_calls_of_equal_length_begin_in_the_rounds_that_the_rule_gives(
+    items: int, window: int, limited: dict[int, tuple[int, int]]
+) -> None:
+    begun: Counter[float] = Counter()
+
+    async def call(item: int) -> None:
+        now = asyncio.get_running_loop().time()
+        begun[now - 1000] += 1
+        refused, pause = limited.get(len(begun) - 1, (0, 0))
+        is_refused = begun[now - 1000] <= refused
+        await asyncio.sleep(1)
+        if is_refused:
+            raise RateLimitError("slow down", status=429, retry_after=pause)
+
+    async def main() -> None:
+        assert await run_many(call, range(items), window=window) == (None,) * items
+
+    run(main(), moment=0)
+    assert list(begun.items()) == rounds_of(items, window, limited)
 
 
 def test_the_window_is_never_less_than_one() -> None:
