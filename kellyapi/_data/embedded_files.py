@@ -33,8 +33,11 @@ def has_files(value: Any) -> bool:
         return False
     if not isinstance(value, _CONTAINERS):
         return is_media(value)
+    values = value.values() if isinstance(value, dict) else value
+    if _PLAIN.issuperset(map(type, values)):  # as most are
+        return False
     try:
-        return any(map(has_files, value.values() if isinstance(value, dict) else value))
+        return any(map(has_files, values))
     except RecursionError:  # it may contain itself: the error is that of writing it as JSON
         return False
 

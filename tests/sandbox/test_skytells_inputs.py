@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from http_client import Response, Send
 from PIL import Image
@@ -151,3 +153,15 @@ async def test_a_wrong_value_of_an_input_is_refused(skytells: Send, field: str, 
 async def test_inputs_without_an_effect_are_accepted(skytells: Send) -> None:
     input = {**SMALL, "guidance": 3, "prompt_optimizer": True, "negative_prompt": "snow"}
     assert len((await run(skytells, input, "truefusion-pro"))["output"]) == 1
+
+
+async def test_the_picture_that_a_prediction_starts_from_shows_in_its_outcome(api: KellyAPI, tmp_path: Path) -> None:
+    path = tmp_path / "dark.png"
+    Image.new("RGB", (80, 64), "black").save(path)
+    light = np.full((64, 80, 3), 255, np.uint8)
+    shades = []
+    for picture in (path, light):
+        done = await api.skytells.run("truefusion", {**SMALL, "image": picture}, interval=0)
+        made = Image.open(io.BytesIO(await api.skytells.predictions.read_output(done)))
+        shades.append(np.asarray(made.convert("L")).mean())
+    assert shades[0] + 30 < shades[1]

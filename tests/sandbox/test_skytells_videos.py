@@ -9,6 +9,7 @@ from typing import Any
 import av
 import pytest
 from http_client import Send
+from PIL import Image as Picture
 
 from kellyapi import KellyAPI, Sandbox
 
@@ -75,3 +76,13 @@ async def test_a_wrong_value_of_an_input_of_a_video_is_refused(
 ) -> None:
     refused = await skytells("POST", "/v1/predict", json={"model": MODEL, "input": {**SHORT, field: value}})
     assert (refused.status, refused.json["response"]) == (422, f"The {field} field must {problem}")
+
+
+@pytest.mark.parametrize("color", [(250, 10, 10), (10, 10, 250)])
+async def test_a_picture_is_filmed(api: KellyAPI, tmp_path: Path, color: tuple[int, int, int]) -> None:
+    fox = Picture.new("RGB", (64, 36), color)
+    video = await api.generate_video("a fox runs", image=fox, duration=1)
+    path = await video.save(tmp_path / "fox.mp4")
+    with av.open(path) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert abs(frame.reshape(-1, 3).mean(axis=0) - color).max() < 12

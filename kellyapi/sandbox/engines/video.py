@@ -1,4 +1,4 @@
-"""Videos of the sandbox's models: a camera moves over a drawn landscape. PyAV encodes them as H.264 in MP4."""
+"""Videos of the sandbox's models: a camera moves over a drawn landscape or a picture. PyAV encodes H.264 in MP4."""
 
 from __future__ import annotations
 
@@ -13,19 +13,28 @@ except ImportError as error:
 
 try:
     import numpy as np
-    from PIL import Image
+    from PIL import Image, ImageOps
 except ImportError as error:
     raise EngineMissing(f'pictures need Pillow and numpy: pip install "kellyapi[sandbox]" ({error})') from error
 
 from .pictures.image_operations import DESCRIPTION
 from .pictures.landscape import paint
+from .pictures.picture_files import open_picture, without_alpha
 from .pictures.prompt_scene import read_prompt
 
 _MARGIN = 1.25
 """Sides of the landscape, as multiples of those of a frame."""
 
 
-def film(prompt: str, width: int, height: int, seconds: float, fps: int, negative_prompt: str = "") -> bytes:
+def film(
+    prompt: str,
+    width: int,
+    height: int,
+    seconds: float,
+    fps: int,
+    negative_prompt: str = "",
+    image: bytes | None = None,
+) -> bytes:
     """Return a video without sound, in which the camera pans over a landscape and comes nearer.
 
     Args:
@@ -35,9 +44,16 @@ def film(prompt: str, width: int, height: int, seconds: float, fps: int, negativ
         seconds: The length.
         fps: Frames in a second.
         negative_prompt: Words that are not used.
+        image: A picture in place of the landscape. It is cropped to the shape of the video.
+
+    Raises:
+        BadInput: If the image cannot be read.
     """
-    canvas = paint(read_prompt(prompt, negative_prompt), round(width * _MARGIN), round(height * _MARGIN))
-    landscape = Image.fromarray(canvas.astype(np.uint8))
+    size = round(width * _MARGIN), round(height * _MARGIN)
+    if image is None:
+        landscape = Image.fromarray(paint(read_prompt(prompt, negative_prompt), *size).astype(np.uint8))
+    else:
+        landscape = ImageOps.fit(without_alpha(open_picture(image)), size, Image.Resampling.LANCZOS)
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         container.metadata["comment"] = DESCRIPTION

@@ -104,12 +104,14 @@ async def _read_image(context: SandboxContext, link: str) -> bytes:
 
 async def _film(context: SandboxContext, input: Input) -> Generated:
     seconds = input.get("duration") or input.get("duration_seconds") or 5
+    image = await _read_image(context, input["image"]) if input.get("image") else None
     video = await context.engines.run(
         "video.film",
         prompt=input["prompt"],
         negative_prompt=input.get("negative_prompt") or "",
         seconds=seconds,
         fps=input.get("fps") or 24,
+        image=image,
         **picture_size(input, 640 * 360, "16:9"),
     )
     return Generated(files=((*_VIDEO_FILE, video),), units=seconds)

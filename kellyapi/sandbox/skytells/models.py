@@ -31,6 +31,7 @@ _PROMPT = {
     "x-order": 0,
 }
 _SIZE = {"type": "integer", "minimum": 64, "maximum": 2048, "default": 1024}
+_IMAGE = {"type": "string", "format": "uri"}
 _COUNT = {"type": "integer", "minimum": 1, "maximum": 4}
 ASPECT_RATIOS = ["1:1", "16:9", "4:3", "3:2", "2:3", "3:4", "9:16", "21:9"]
 
@@ -59,7 +60,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             number_of_images={**_COUNT, "description": "Another name of num_outputs."},
             output_format={"type": "string", "enum": ["png", "jpg", "jpeg", "webp"], "default": "png"},
             seed={"type": "integer", "description": "Each seed gives another picture, and always the same one."},
-            image={"type": "string", "format": "uri", "description": "A picture to start from: a link or a data: URL."},
+            image={**_IMAGE, "description": "A picture to start from: a link or a data: URL."},
             guidance={"type": "number", "description": "It has no effect in the sandbox."},
             prompt_optimizer={"type": "boolean", "description": "It has no effect in the sandbox."},
         ),
@@ -77,6 +78,7 @@ _SCHEMAS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             aspect_ratio={"type": "string", "enum": ["16:9", "9:16", "1:1", "4:3"], "default": "16:9"},
             fps={"type": "integer", "enum": [24, 30], "default": 24, "description": "Frames in a second."},
             negative_prompt={"type": "string", "description": "What not to show."},
+            image={**_IMAGE, "description": "A picture that is filmed: a link or a data: URL."},
         ),
         _LINKS,
     ),

@@ -18,7 +18,7 @@ from attrs import field, frozen
 from PIL import Image as Picture
 from servers import AT_ONCE, Server, make_response
 
-from kellyapi import Base64, Image, Prediction, PredictionRequest, Result, Skytells, Speech, TransportError
+from kellyapi import Base64, Image, Prediction, PredictionRequest, Result, Skytells, Speech, TransportError, Video
 from kellyapi._data.embedded_files import MAX_FILE_BYTES, MAX_TOTAL_BYTES
 
 CREATED = make_response(body=b'{"id": "a1", "status": "succeeded", "output": ["https://d.example/a.png"]}')
@@ -85,6 +85,7 @@ SOURCES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "transparent": (lambda _: np.zeros((5, 4, 4), np.uint8).swapaxes(0, 1), url(png("#0000", "RGBA"))),
     "Image": (lambda _: Image(data=PNG, mime="image/png", provider="kelly"), url(PNG)),
     "Speech": (lambda _: Speech(audio=WAV, mime="audio/wav", language="eng", provider="khaya"), url(WAV, "audio/wav")),
+    "Video": (lambda _: Video(data=b"film", mime="video/mp4", provider="skytells"), url(b"film", "video/mp4")),
     "another result": (lambda _: Clip("video/mp4", b"film"), url(b"film", "video/mp4")),
     "Base64": (lambda _: Base64(base64.b64encode(PNG).decode()), url(PNG)),
     "PDF": (lambda folder: on_disk(folder, b"%PDF-1.7", "a.pdf"), url(b"%PDF-1.7", "application/pdf")),

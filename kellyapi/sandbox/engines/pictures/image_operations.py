@@ -13,7 +13,7 @@ from functools import lru_cache
 from ..errors import BadInput, EngineMissing
 from .drawing_tools import Floats
 from .landscape import foreground, paint
-from .picture_files import open_picture
+from .picture_files import open_picture, without_alpha
 from .prompt_scene import read_prompt
 
 try:
@@ -71,7 +71,7 @@ def edit(image: bytes, prompt: str, width: int, height: int, variant: str = "", 
     """
     _check_size(width, height)
     scene = read_prompt(prompt, variant=variant)
-    picture = ImageOps.fit(_without_alpha(open_picture(image)), (width, height), Image.Resampling.LANCZOS)
+    picture = ImageOps.fit(without_alpha(open_picture(image)), (width, height), Image.Resampling.LANCZOS)
     canvas = np.asarray(picture, np.float32)
     shade = canvas @ np.array([0.299, 0.587, 0.114], np.float32)
     tones = np.array([scene.palette.plant, scene.palette.top, scene.palette.middle, scene.palette.light], np.float32)
@@ -89,7 +89,7 @@ def describe(image: bytes, prompt: str = "") -> str:
     """
     picture = open_picture(image)
     shape = "square" if picture.width == picture.height else "wide" if picture.width > picture.height else "tall"
-    pixels = np.asarray(_without_alpha(picture).resize((64, 64), Image.Resampling.BOX), np.float32).reshape(-1, 3)
+    pixels = np.asarray(without_alpha(picture).resize((64, 64), Image.Resampling.BOX), np.float32).reshape(-1, 3)
     light = float((pixels @ np.array([0.299, 0.587, 0.114])).mean())
     brightness = "dark" if light < 85 else "bright" if light > 170 else "of medium brightness"
     facts = [
@@ -126,7 +126,7 @@ def remove_background(image: bytes) -> bytes:
         BadInput: If the image cannot be read.
     """
     picture = open_picture(image).convert("RGBA")
-    small = _without_alpha(picture)
+    small = without_alpha(picture)
     small.thumbnail((SEARCH_SIZE, SEARCH_SIZE))
     similar = Image.fromarray(np.where(_distance_from_border_colours(small) < TOLERANCE, 255, 0).astype(np.uint8))
     # A rim of one pixel joins the areas along all borders.
@@ -167,12 +167,6 @@ def _distance_from_border_colours(picture: Image.Image) -> Floats:
         distance = np.abs(terms[rim] @ surface - colours[rim]).max(-1)
         trusted = distance <= max(TOLERANCE, 2 * float(np.median(distance)))
     return np.asarray(np.abs(terms @ surface - colours).max(-1), np.float32)
-
-
-def _without_alpha(picture: Image.Image) -> Image.Image:
-    if picture.mode == "RGB":
-        return picture
-    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
 
 
 def _check_size(width: int, height: int) -> None:

@@ -55,6 +55,13 @@ def open_picture(image: bytes) -> Image.Image:
     return picture
 
 
+def without_alpha(picture: Image.Image) -> Image.Image:
+    """Return a picture as RGB, on white where it is transparent."""
+    if picture.mode == "RGB":
+        return picture
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
 def _count_frames(file: Image.Image, image: bytes) -> int:
     """Return the number of frames. Only a GIF does not say it in its header."""
     return _count_gif_frames(image) if file.format == "GIF" else int(getattr(file, "n_frames", 1))
