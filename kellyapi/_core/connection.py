@@ -45,7 +45,8 @@ from .retry import NO_RETRY, RetryPolicy, is_throttled, outcome_unknown, pause_f
 from .secrets import HiddenString, Key, Secret, WrongSecret, as_secret, redact_error
 from .upload_progress import report_upload
 
-if TYPE_CHECKING:  # it imports aiohttp, which the first client does
+if TYPE_CHECKING:  # the transport imports aiohttp, which the first client does
+    from .late_response import LateResponse
     from .transport import IncomingResponse, Transport
 
 T = TypeVar("T")
@@ -73,9 +74,8 @@ class _Deadline:
     at: float | None
     """When the call must have ended."""
 
-    def left(self, now: float, grace: float = 0.0) -> Timeout:
-        left = time_left(self.timeout, now - self.started)
-        return evolve(left, total=left.total + grace) if grace and left.total else left
+    def left(self, now: float) -> Timeout:
+        return time_left(self.timeout, now - self.started)
 
 
 @frozen(kw_only=True, slots=False)  # with slots, attrs keeps cached properties behind a `__getattr__`: 0.5 us a call
@@ -91,8 +91,8 @@ class Connection:
     limits: Limits
     retry: RetryPolicy = field(factory=RetryPolicy)
     timeout: Timeout | None = None
-    grace: float = 0.0
-    """Seconds for which the response to a request that was sent is awaited although the time of the call is over."""
+    late: LateResponse | None = None
+    """For one call whose caller may leave: what it has done is undone then."""
     headers: Mapping[str, str] = field(factory=dict)
     proxy: str | None = None
     max_response_bytes: int = DEFAULT_MAX_RESPONSE_BYTES
@@ -175,7 +175,8 @@ class Connection:
             if key is None:
                 key = await self._fetch_key_header(call.bearer, deadline.left(sent_at).total)
                 sent_at = _now()
-            request = self._prepare(call, key, deadline.left(sent_at, self.grace))
+            left = deadline.left(sent_at)
+            request = self._prepare(call, key, left if self.late is None else self.late.begin(left))
             incoming = await self.transport.send(request)
             result: Any
             if isinstance(expected, _AcceptedHead):
@@ -199,6 +200,8 @@ class Connection:
             return result
         finally:
             self.limits.release()
+            if self.late is not None:
+                self.late.sending = False
 
     async def _read_result(
         self, request: PreparedRequest, incoming: IncomingResponse, into: Into[Any] | FromResponse[Any], sent_at: float

@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 from attrs import define
 from providers.skytells.studio import Studio, opened, state
-from servers import Exchange, Server
+from servers import Exchange, Server, hang, make_response
 
-from kellyapi import KellyAPI, KellyAPIError, RequestTimeoutError, Skytells, TransportError, WaitTimeoutError
+from kellyapi import (
+    KellyAPI,
+    KellyAPIError,
+    RequestTimeoutError,
+    RetryPolicy,
+    Skytells,
+    TransportError,
+    WaitTimeoutError,
+)
 
 Call = Callable[[KellyAPI, float | None], Awaitable[Any]]
 """Calls a service with a time limit."""
@@ -149,6 +157,58 @@ async def test_nothing_is_sent_again_when_the_time_of_the_caller_is_over(call: C
     assert studio.targets == ["/predict"]
 
 
+async def leave_the_task(api: KellyAPI, task: asyncio.Future[Any]) -> None:
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def close_the_client(api: KellyAPI, task: asyncio.Future[Any]) -> None:
+    await api.close()
+    with pytest.raises(TransportError, match="the client was closed") as caught:
+        await task
+    assert not caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize("leave", [leave_the_task, close_the_client])
+@each_service
+async def test_a_call_that_is_left_before_it_is_sent_again_creates_nothing(
+    call: Call, leave: Callable[[KellyAPI, asyncio.Future[Any]], Awaitable[None]]
+) -> None:
+    waits = asyncio.Event()
+
+    async def later(request: object, response: object) -> None:
+        waits.set()
+
+    studio = Studio(instead={"/predict": make_response(429, Retry_After="30")})
+    async with opened(studio, retry=RetryPolicy(), on_response=later) as skytells:
+        api = KellyAPI(skytells=skytells)
+        task = asyncio.ensure_future(call(api, None))
+        await waits.wait()
+        await asyncio.sleep(0)
+        await leave(api, task)
+        await api.close()
+    assert studio.targets == ["/predict"]
+
+
+@pytest.mark.parametrize("leave", [leave_the_task, close_the_client])
+async def test_a_call_that_is_left_while_it_waits_for_its_turn_creates_nothing(
+    leave: Callable[[KellyAPI, asyncio.Future[Any]], Awaitable[None]],
+) -> None:
+    studio = Studio(instead={"/models": hang})
+    async with opened(studio, max_concurrency=1) as skytells, KellyAPI(skytells=skytells) as api:
+        first = asyncio.ensure_future(skytells.models.list())
+        await studio.server.until(lambda: bool(studio.targets))
+        task = asyncio.ensure_future(api.generate_image("a fox"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await leave(api, task)
+        first.cancel()
+        await asyncio.wait([first])
+        await asyncio.sleep(0)
+    assert studio.targets == ["/models"]
+
+
 @pytest.mark.parametrize("leave", ["cancel", "time"])
 @each_service
 async def test_a_call_that_is_left_while_it_waits_for_its_prediction(call: Call, leave: str) -> None:
@@ -173,3 +233,23 @@ async def test_without_cancel_on_exit_a_call_that_is_left_lets_its_prediction_co
             await api.generate_image("a fox", timeout=0.05, cancel_on_exit=False)
         assert caught.value.prediction.id == "p1"
     assert CANCEL not in studio.targets
+
+
+@each_service
+async def test_a_call_that_is_cancelled_at_any_moment_leaves_no_prediction_running(call: Call) -> None:
+    async def run(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.write(state(exchange.seen.target.removeprefix("/predictions/"), "processing"))
+
+    studio = Studio(instead={f"/predictions/p{number}": run for number in range(100)})
+    async with opened(studio) as skytells, KellyAPI(skytells=skytells) as api:
+        for turns in range(0, 60, 2):
+            task = asyncio.ensure_future(call(api, None))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            await asyncio.wait([task])
+            assert task.cancelled()
+    assert studio.created
+    created = [f"/predictions/p{number}/cancel" for number, _ in enumerate(studio.created, 1)]
+    assert sorted(target for target in studio.targets if target.endswith("/cancel")) == sorted(created)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from ...._core.aiohttp_compat import is_finishing_generators
+from ...._core.late_response import LateResponse
 from ...._core.messages import Timeout
 from ...._core.unfinished import FINISH_TIMEOUT, UnfinishedWork
 from ....errors import RequestTimeoutError, TransportError
@@ -16,7 +17,7 @@ from .types import Prediction
 
 Cancel = Callable[[str], Awaitable[object]]
 
-LATE_RESPONSE = 60.0
+LATE_SECONDS = 60.0
 """Seconds for which the response to a creation is awaited when its caller has left."""
 _OWN_ERROR = 0.05
 """Seconds after the end of the time: the connection's own error comes first, which says that nothing was sent."""
@@ -32,6 +33,7 @@ async def cancel_abandoned(id: str, cancel: Cancel, logger: logging.Logger, unfi
 
 async def create_or_cancel(
     creating: Coroutine[Any, Any, Prediction],
+    late: LateResponse,
     seconds: float | None,
     cancel: Cancel,
     logger: logging.Logger,
@@ -39,12 +41,17 @@ async def create_or_cancel(
 ) -> Prediction:
     """Create a prediction. If the caller leaves meanwhile, cancel the prediction as soon as its id is known.
 
-    The caller leaves if its task is cancelled, if the time is over, or if the client is closed.
+    The caller leaves if its task is cancelled, if the time is over, or if the client is closed. If no request was sent
+    by then, none is sent.
     """
     task = unfinished.start(creating)
     closed = asyncio.get_running_loop().create_future()
 
     async def undo() -> None:
+        late.left = True
+        sent = late.sending
+        if not sent:
+            task.cancel()
         try:
             created = await task
         except Exception as error:  # whatever it is, the caller has its own
@@ -52,13 +59,14 @@ async def create_or_cancel(
                 logger.warning("a prediction whose creation failed was not cancelled: %s", error)
             return
         except asyncio.CancelledError:
-            logger.warning("a prediction was not cancelled: the loop ended before the prediction had an id")
+            if sent:
+                logger.warning("a prediction was not cancelled: the loop ended before the prediction had an id")
             raise
         await _cancel_and_log(created.id, cancel, logger)
 
     def leave_at_close() -> None:
         if not (task.done() or closed.done()):
-            closed.set_result(None)
+            closed.set_result(_left("the client was closed while a prediction was being created", sent=late.sending))
             unfinished.leave(undo())
 
     try:
@@ -69,22 +77,23 @@ async def create_or_cancel(
         if not closed.done():
             await unfinished.finish(undo())
         raise
-    if task.done() and not closed.done():
+    if closed.done():
+        raise closed.result()
+    if task.done():
         return task.result()
-    if not closed.done():
-        unfinished.leave(undo())
-    raise _left(seconds, closed=closed.done())
+    error = _left("the prediction was not created in time", sent=late.sending, seconds=seconds)
+    unfinished.leave(undo())
+    raise error
 
 
-def _left(seconds: float | None, *, closed: bool) -> TransportError:
-    """Return the error of a caller that has left while its prediction is being created."""
-    fate = "it is cancelled as soon as its id is known"
-    if closed:
-        error = TransportError(f"the client was closed while a prediction was being created; {fate}")
-    else:
-        error = RequestTimeoutError(f"the prediction was not created in time, and {fate}", limit="total")
+def _left(problem: str, *, sent: bool, seconds: float | None = None) -> TransportError:
+    """Return the error of a caller that has left; `seconds` is the time that is over, if this was the reason."""
+    problem = f"{problem}, and is cancelled as soon as its id is known" if sent else problem
+    error = TransportError(problem, sent=sent)
+    if seconds is not None:
+        error = RequestTimeoutError(problem, limit="total", sent=sent)
         error.name_limit(Timeout(total=seconds))
-    error.provider, error.outcome_unknown = "skytells", True
+    error.provider, error.outcome_unknown = "skytells", sent
     return error
 
 

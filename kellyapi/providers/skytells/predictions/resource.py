@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypedDict, Unpack, overload
 from attrs import evolve
 
 from ...._core.extra_fields import ExtraFields, check_added_headers
+from ...._core.late_response import LateResponse
 from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, OnBytes, Timeout
 from ...._core.resource import Resource, drop_none
 from ...._core.run_many import DEFAULT_WINDOW, ManyResults, OnCount
@@ -31,7 +32,7 @@ from ...._data.media import Media
 from ...._data.writables import Writable, WritableTarget
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
-from .cancel_on_exit import LATE_RESPONSE, cancel_abandoned, create_or_cancel
+from .cancel_on_exit import LATE_SECONDS, cancel_abandoned, create_or_cancel
 from .outputs import (
     OutputLinks,
     OutputStream,
@@ -192,10 +193,12 @@ class PredictionsResource(Resource):
         connection = self._connection.limited_to(pace.timeout or inf)
         if cancel_on_exit:
             seconds = (connection.timeout or _creation_timeout(files, pace.timeout or None)).total
-            late = PredictionsResource(evolve(connection, grace=LATE_RESPONSE))
-            creating = late._create(body, extra, files, pace.timeout or None)
+            late = LateResponse(LATE_SECONDS)
+            creating = PredictionsResource(evolve(connection, late=late))._create(
+                body, extra, files, pace.timeout or None
+            )
             logger, unfinished = connection.logger, self._unfinished
-            created = await create_or_cancel(creating, seconds, self.cancel, logger, unfinished)
+            created = await create_or_cancel(creating, late, seconds, self.cancel, logger, unfinished)
         else:
             created = await PredictionsResource(connection)._create(body, extra, files, pace.timeout or None)
         poller = self._poller(created, pace, cancel_on_exit=cancel_on_exit)
