@@ -111,9 +111,11 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.webhooks.verification import verify_webhook as verify_webhook
     from .sandbox.app import Sandbox as Sandbox
     from .sandbox.faults import Fault as Fault
+    from .services.chat import ParsedChatStream as ParsedChatStream
     from .services.chat_messages import Message as Message
     from .services.chat_replies import ChatReply as ChatReply
     from .services.chat_replies import ChatStream as ChatStream
+    from .services.chat_replies import ParsedReply as ParsedReply
     from .services.embed import Embeddings as Embeddings
     from .services.images import Description as Description
     from .services.images import Image as Image
@@ -187,8 +189,9 @@ _MODULES = {
     "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",
+    "services.chat": "ParsedChatStream",
     "services.chat_messages": "Message",
-    "services.chat_replies": "ChatReply ChatStream",
+    "services.chat_replies": "ChatReply ChatStream ParsedReply",
     "services.embed": "Embeddings",
     "services.images": "Description Image",
     "services.music": "Music",

@@ -10,6 +10,7 @@ from typing import IO
 import aiohttp
 import numpy as np
 from aiohttp import web
+from attrs import frozen
 from numpy.typing import NDArray
 from PIL.Image import Image as Picture
 from starlette.datastructures import UploadFile
@@ -18,6 +19,8 @@ from kellyapi import (
     Base64,
     ByteStream,
     ChatCompletion,
+    ChatReply,
+    ChatStream,
     Filtered,
     FunctionCallItem,
     Image,
@@ -29,6 +32,7 @@ from kellyapi import (
     Logprobs,
     ManyResults,
     Message,
+    ParsedReply,
     Prediction,
     ProviderName,
     ReasoningItem,
@@ -94,6 +98,27 @@ async def providers_of_the_users_own_are_objects(provider: ServiceProvider) -> N
     KellyAPI(providers=["khya"])  # type: ignore[list-item]  # misspelt
     KellyAPI(providers=[object()])  # type: ignore[list-item]  # it has no name
     KellyAPI.sandbox(providers=[Phrasebook()], timeout=5)
+
+
+@frozen
+class Recipe:
+    title: str
+
+
+async def replies_are_read_into_a_class(api: KellyAPI) -> None:
+    recipe: Recipe = (await api.chat("a", into=Recipe)).parsed
+    reply: ParsedReply[Recipe] = await api.chat([Message("user", "a")], into=Recipe, max_tokens=5)
+    plain: ChatReply = await api.chat("a")
+    print(plain.parsed)  # type: ignore[attr-defined]  # without `into` there is none
+    async with api.chat_stream("a", into=Recipe) as stream:
+        async for piece in stream:
+            print(piece.upper(), stream.text)
+    title: str = stream.reply.parsed.title
+    finished: Recipe = (await api.chat_stream("a", into=Recipe).finish()).parsed
+    texts: ChatStream = api.chat_stream("a", temperature=1)
+    wrong: int = reply.parsed  # type: ignore[assignment]  # it is a recipe
+    await api.chat("a", into="Recipe")  # type: ignore[call-overload]  # it is no class
+    print(recipe, reply, plain, title, finished, texts, wrong)
 
 
 def clients_are_attributes(api: KellyAPI) -> tuple[Kelly, Khaya, Skytells]:

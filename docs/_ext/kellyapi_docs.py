@@ -24,6 +24,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.ext.napoleon import Config, GoogleDocstring
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 from sphinx.util.inspect import getdoc, signature, stringify_signature
@@ -202,7 +203,19 @@ def missing_names(app: Sphinx, env: BuildEnvironment) -> None:
         log.warning("no page documents %s", name)
 
 
+class PlainType(SphinxPostTransform):
+    """Show `type` in signatures as text: many fields have this name, and none of them is meant."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self, **_: Any) -> None:
+        for link in list(self.document.findall(pending_xref)):
+            if (link.get("reftype"), link.get("reftarget")) == ("class", "type"):
+                link.replace_self(nodes.Text("type"))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_post_transform(PlainType)
     app.add_role("name", Name())
     app.add_directive("resource", ResourceDirective)
     app.add_directive("command-help", CommandHelp)

@@ -353,6 +353,7 @@ _SIMPLE: Mapping[Any, _Kind] = {
     int: _simple("a whole number", _is_whole, int, plural="whole numbers"),
     float: _with_rule(_simple("a number", _is_number, int, float, plural="numbers"), _check_finite),
     bytes: _simple("bytes", lambda value: isinstance(value, (bytes, bytearray, memoryview)), bytes),
+    type: _simple("a class", lambda value: isinstance(value, type) or isinstance(get_origin(value), type)),
     os.PathLike: _simple("a path", lambda value: isinstance(value, os.PathLike), plural="paths"),
     Callable: _simple("a function", callable, plural="functions"),
     AsyncIterable: _simple("an async iterator", lambda value: isinstance(value, AsyncIterable)),

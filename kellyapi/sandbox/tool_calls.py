@@ -1,8 +1,8 @@
 """Tools in the chats of the sandbox: which tool a message asks for, with which arguments, and the reply to its result.
 
 There is no model. A message asks for a tool if it has the tool's name, a word of the name such as "weather" of
-`get_weather`, or two words of the description. The arguments come from the message: a JSON object, `name=value`,
-numbers, quoted texts and names. All patterns take time that is linear in the length of the message.
+`get_weather`, or two words of the description. The arguments are a JSON object in the message, or what `schema_values`
+finds there. All patterns take time that is linear in the length of the message.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import frozen
 
 from .frontend import ApiError
+from .schema_values import SchemaTooLarge, make_object
 
 Turn = dict[str, Any]
 """A message: its role and its content; `tool_calls` with id and name, or the `tool_call_id` of a result."""
@@ -28,16 +29,9 @@ _MAX_PROMPT = 10_000
 """Characters of a message that are searched."""
 _MAX_DESCRIPTION = 1000
 """Characters of a description that are searched."""
-_MAX_FIELDS = 200
-"""Fields of the arguments of one call."""
-_MAX_CHOICES = 200
-"""Values of an `enum` that are looked for in the message."""
-_MAX_DEPTH = 4
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NAME_WORDS = re.compile(r"[A-Z]?[a-z]++|[A-Z]++|[0-9]++")
 _WORDS = re.compile(r"\w+")
-_NUMBERS = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,10})?+")
-_QUOTED = re.compile(r"[\"“]([^\"“”]{1,1000})[\"”]")
 _COMMON = frozenset(
     _WORDS.findall(
         "a an and at by call create current do fetch find for from function get give given in is it list look lookup"
@@ -215,100 +209,6 @@ def _make_arguments(schema: Any, prompt: str) -> str:
     except (ValueError, RecursionError):
         given = None
     try:
-        arguments = given if isinstance(given, dict) else _ArgumentMaker(prompt).make_object(schema, 0)
-        return json.dumps(arguments, ensure_ascii=False)
-    except RecursionError:
+        return json.dumps(given if isinstance(given, dict) else make_object(schema, prompt), ensure_ascii=False)
+    except (RecursionError, SchemaTooLarge):
         return "{}"
-
-
-@define
-class _ArgumentMaker:
-    """Make arguments that fit a JSON Schema from what a message names."""
-
-    prompt: str
-    numbers: Iterator[str] = field(init=False)
-    texts: list[str] = field(init=False)
-    fields_left: int = _MAX_FIELDS
-
-    def __attrs_post_init__(self) -> None:
-        self.numbers = iter(_NUMBERS.findall(self.prompt))
-        self.texts = [*_QUOTED.findall(self.prompt), *_find_names(self.prompt)]
-
-    def make_object(self, schema: Any, depth: int) -> dict[str, Any]:
-        """Make the needed fields of an object; all of them if the schema does not say which are needed."""
-        schema = schema if isinstance(schema, dict) else {}
-        fields = schema.get("properties")
-        fields = fields if isinstance(fields, dict) else {}
-        needed = schema.get("required")
-        names = [name for name in fields if not isinstance(needed, list) or name in needed]
-        made: dict[str, Any] = {}
-        for name in names:
-            if self.fields_left <= 0:
-                break
-            made[name] = self._make_field(name, fields[name], depth)
-        return made
-
-    def _make_field(self, name: str, schema: Any, depth: int) -> Any:
-        self.fields_left -= 1
-        schema = schema if isinstance(schema, dict) else {}
-        given = re.search(rf"\b{re.escape(name)}\s*+[:=]\s*+(?:\"([^\"]*+)\"|([^\s,;]++))", self.prompt)
-        kind = _type_of(schema)
-        if given and kind in ("string", "number", "integer"):
-            text = given[1] or given[2] or ""
-            return text if kind == "string" else _number(text, kind)
-        return self._make(schema, kind, depth)
-
-    def _make(self, schema: dict[str, Any], kind: str, depth: int) -> Any:
-        choices = schema.get("enum")
-        if isinstance(choices, list) and choices:
-            lowered = self.prompt.lower()
-            named = (each for each in choices[:_MAX_CHOICES] if isinstance(each, (str, int)))
-            return next((each for each in named if str(each).lower() in lowered), choices[0])
-        match kind:
-            case "number" | "integer":
-                return _number(next(self.numbers, ""), kind, schema.get("default"))
-            case "boolean":
-                return schema.get("default") is not False
-            case "object" if depth < _MAX_DEPTH:
-                return self.make_object(schema, depth + 1)
-            case "array" if depth < _MAX_DEPTH:
-                items = schema.get("items")
-                items = items if isinstance(items, dict) else {}
-                return [self._make(items, _type_of(items), depth + 1)]
-            case "object":
-                return {}
-            case "array":
-                return []
-            case "null":
-                return None
-        return self.texts.pop(0) if self.texts else schema.get("default", self.prompt.strip())
-
-
-def _type_of(schema: dict[str, Any]) -> str:
-    kind = schema.get("type")
-    kinds = [each for each in (kind if isinstance(kind, list) else [kind]) if isinstance(each, str) and each != "null"]
-    return kinds[0] if kinds else "null" if kind == "null" else "object" if "properties" in schema else "string"
-
-
-def _number(text: str, kind: str, default: Any = None) -> float:
-    found = _NUMBERS.search(text)
-    if found is None:
-        return default if isinstance(default, (int, float)) else 0
-    return float(found[0]) if "." in found[0] and kind == "number" else int(float(found[0]))
-
-
-def _find_names(prompt: str) -> list[str]:
-    """Return the words with a capital letter that do not begin a sentence; neighbours are one name."""
-    names: list[list[str]] = []
-    begins, joins = True, False
-    for written in prompt.split():
-        word = written.strip("\"'“”‘’.,;:!?()[]")
-        is_name = not begins and word[:1].isupper() and word != "I"
-        if is_name:
-            if joins:
-                names[-1].append(word)
-            else:
-                names.append([word])
-        joins = is_name and written.endswith(word)
-        begins = written.endswith((".", "!", "?", ":"))
-    return [" ".join(name) for name in names]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, Self, TypedDict, Unpack, cast
+from typing import Any, ClassVar, Generic, Protocol, Self, TypedDict, TypeVar, cast, overload
 
 from attrs import frozen
 
@@ -12,9 +12,12 @@ from .._core.messages import TRANSFER_TIMEOUT
 from .._data.arguments import Count, NotBlank, NotNegative, Share
 from ..errors import KellyAPIError
 from .chat_messages import Messages, write_messages
-from .chat_replies import ChatReply, ChatStream, as_chat_stream, to_reply
+from .chat_replies import ChatReply, ChatStream, ParsedReply, as_chat_stream, to_reply
 from .openai_completions import ChatCompletion
 from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
+from .structured_output import ReplyFormat, make_reply_format
+
+T = TypeVar("T")
 
 
 class ChatOptions(TypedDict, total=False):
@@ -25,6 +28,12 @@ class ChatOptions(TypedDict, total=False):
     top_p: float
     tools: Sequence[Mapping[str, Any]]
     tool_choice: str | Mapping[str, Any]
+
+
+class FormattedChatOptions(ChatOptions, total=False):
+    """`ChatOptions`, and the form of the reply."""
+
+    response_format: Mapping[str, Any]
 
 
 @frozen(kw_only=True)
@@ -45,6 +54,8 @@ class ChatArguments:
     tools: Sequence[Mapping[str, Any]] | None = None
     tool_choice: str | Mapping[str, Any] | None = None
     character: str | None = None
+    response_format: Mapping[str, Any] | None = None
+    """The form of the reply, which `into` asks for."""
 
     @property
     def conversation(self) -> Messages:
@@ -80,12 +91,28 @@ class LanguageModels(Protocol):
     """A resource that replies to messages."""
 
     def chat(
-        self, messages: Messages, *, model: str | None = None, **options: Unpack[ChatOptions]
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
     ) -> Awaitable[ChatReply]:
         """Return the reply to messages."""
 
     def chat_stream(
-        self, messages: Messages, *, model: str | None = None, **options: Unpack[ChatOptions]
+        self,
+        messages: Messages,
+        *,
+        model: str | None = None,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
     ) -> ChatStream:
         """Return the reply to messages as a stream."""
 
@@ -101,10 +128,32 @@ class HasLanguageModels(Protocol):
 class ChatCompletions(Protocol):
     """A resource that completes chats."""
 
-    def create(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> Awaitable[ChatCompletion]:
+    def create(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> Awaitable[ChatCompletion]:
         """Return the completion of messages."""
 
-    def stream(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> ChatStream:
+    def stream(
+        self,
+        model: str,
+        messages: Messages,
+        *,
+        temperature: float | None = None,
+        max_tokens: int | None = None,
+        top_p: float | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+    ) -> ChatStream:
         """Return the completion of messages as a stream."""
 
 
@@ -129,18 +178,23 @@ def _stream_from_aerostack(client: HasLanguageModels, given: ChatArguments) -> C
 
 
 async def _call_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatReply:
-    completion = await client.chat.create(_skytells_model(given), given.conversation, **given.options)
-    return to_reply(completion, "skytells")
+    model, options = _read_for_skytells(given)
+    return to_reply(await client.chat.create(model, given.conversation, **options), "skytells")
 
 
 def _stream_from_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatStream:
-    return client.chat.stream(_skytells_model(given), given.conversation, **given.options)
+    model, options = _read_for_skytells(given)
+    return client.chat.stream(model, given.conversation, **options)
 
 
-def _skytells_model(given: ChatArguments) -> str:
-    return given.model or _SKYTELLS_DEFAULTS["model"]
+def _read_for_skytells(given: ChatArguments) -> tuple[str, FormattedChatOptions]:
+    options = cast(FormattedChatOptions, given.options)
+    if given.response_format is not None:
+        options["response_format"] = given.response_format
+    return given.model or _SKYTELLS_DEFAULTS["model"], options
 
 
+_SKYTELLS_ACCEPTS = (*_CONVERSATION_ACCEPTS, "response_format")
 _KELLY_DEFAULTS = {"model": "chatgpt"}
 _SKYTELLS_DEFAULTS = {"model": "deepbrain-router"}
 _KELLY_ACCEPTS = ("prompt", "model", "character")
@@ -152,7 +206,7 @@ CHAT = Service(
     routes=(
         Route(provider="kelly", call=_call_kelly, accepts=_KELLY_ACCEPTS, defaults=_KELLY_DEFAULTS),
         Route(provider="aerostack", call=_call_aerostack, accepts=_CONVERSATION_ACCEPTS),
-        Route(provider="skytells", call=_call_skytells, accepts=_CONVERSATION_ACCEPTS, defaults=_SKYTELLS_DEFAULTS),
+        Route(provider="skytells", call=_call_skytells, accepts=_SKYTELLS_ACCEPTS, defaults=_SKYTELLS_DEFAULTS),
     ),
 )
 CHAT_STREAM = Service[ChatArguments, StartedChat](
@@ -167,7 +221,7 @@ CHAT_STREAM = Service[ChatArguments, StartedChat](
         Route(
             provider="skytells",
             call=_stream_from_skytells,
-            accepts=_CONVERSATION_ACCEPTS,
+            accepts=_SKYTELLS_ACCEPTS,
             defaults=_SKYTELLS_DEFAULTS,
         ),
     ),
@@ -181,6 +235,7 @@ class Chat(RoutedService):
     (aerostack/api/ai_api.py), https://github.com/Skytells/ts-sdk (src/chat.ts)
     """
 
+    @overload
     async def chat(
         self,
         prompt: Messages,
@@ -192,9 +247,41 @@ class Chat(RoutedService):
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         character: NotBlank | None = None,
+        into: None = None,
         provider: ProviderChoice | None = None,
         fallback: Fallback = False,
-    ) -> ChatReply:
+    ) -> ChatReply: ...
+    @overload
+    async def chat(
+        self,
+        prompt: Messages,
+        *,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        character: NotBlank | None = None,
+        into: type[T],
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+    ) -> ParsedReply[T]: ...
+    async def chat(
+        self,
+        prompt: Messages,
+        *,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        character: NotBlank | None = None,
+        into: type[T] | None = None,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+    ) -> ChatReply | ParsedReply[T]:
         """Send a prompt or a conversation to a language model.
 
         Args:
@@ -209,11 +296,15 @@ class Chat(RoutedService):
                 reply.
             tool_choice: "auto", "none", "required", or the tool to call.
             character: The character that the model plays. Only Kelly AI has characters.
+            into: An attrs class or a dataclass, which the reply is read into: `reply.parsed` is an object of it. Only
+                Skytells can do this. It needs the extra `structured`.
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
         Raises:
             ValueError: The prompt is blank, or no provider supports the arguments.
+            TypeError: A field of the class of `into` cannot be expressed.
+            DecodingError: The reply does not fit the class. `partial` is its text.
             NotFoundError: The provider does not know the model. Some providers raise `BadRequestError`.
 
         Example::
@@ -223,9 +314,12 @@ class Chat(RoutedService):
 
             talk = [Message("user", "Name a river."), reply.message, Message("user", "Where does it end?")]
             print(await api.chat(talk, max_tokens=100))
+
+            recipe = (await api.chat("Jollof for four", into=Recipe)).parsed
         """
-        arguments = _read_conversation(
+        arguments, format = _read_conversation(
             prompt,
+            into,
             model=model,
             temperature=temperature,
             max_tokens=max_tokens,
@@ -234,8 +328,10 @@ class Chat(RoutedService):
             tool_choice=tool_choice,
             character=character,
         )
-        return await self._route(CHAT, arguments, provider, fallback)
+        reply = await self._route(CHAT, arguments, provider, fallback)
+        return reply if format is None else format.read(reply)
 
+    @overload
     def chat_stream(
         self,
         prompt: Messages,
@@ -247,16 +343,49 @@ class Chat(RoutedService):
         tools: Sequence[Mapping[str, Any]] | None = None,
         tool_choice: str | Mapping[str, Any] | None = None,
         character: NotBlank | None = None,
+        into: None = None,
         provider: ProviderChoice | None = None,
         fallback: Fallback = False,
-    ) -> ChatStream:
+    ) -> ChatStream: ...
+    @overload
+    def chat_stream(
+        self,
+        prompt: Messages,
+        *,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        character: NotBlank | None = None,
+        into: type[T],
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+    ) -> ParsedChatStream[T]: ...
+    def chat_stream(
+        self,
+        prompt: Messages,
+        *,
+        model: NotBlank | None = None,
+        temperature: NotNegative | None = None,
+        max_tokens: Count | None = None,
+        top_p: Share | None = None,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        character: NotBlank | None = None,
+        into: type[T] | None = None,
+        provider: ProviderChoice | None = None,
+        fallback: Fallback = False,
+    ) -> ChatStream | ParsedChatStream[T]:
         """Send a prompt or a conversation to a language model, and receive the reply while it is written.
 
         The arguments are those of `chat`. The reply of Kelly AI, which does not stream, comes as one piece. Errors of
         the provider are raised when the `async with` block is entered.
 
         With `fallback`, the first piece is read when the block is entered. Until it has arrived, the next provider is
-        tried if one fails.
+        tried if one fails. With `into`, `stream.reply.parsed` is there after the last piece. If the reply does not fit
+        the class, the stream ends with the error.
 
         Example::
 
@@ -265,8 +394,9 @@ class Chat(RoutedService):
                     print(piece, end="")
             print(stream.reply.provider)
         """
-        arguments = _read_conversation(
+        arguments, format = _read_conversation(
             prompt,
+            into,
             model=model,
             temperature=temperature,
             max_tokens=max_tokens,
@@ -276,15 +406,22 @@ class Chat(RoutedService):
             character=character,
         )
         routes = self._choose_routes(CHAT_STREAM, arguments, provider, fallback)
-        return RoutedChatStream(self, routes, arguments)
+        stream = RoutedChatStream(self, routes, arguments)
+        return stream if format is None else ParsedChatStream(stream, format)
 
 
-def _read_conversation(prompt: Messages, **others: Any) -> ChatArguments:
+def _read_conversation(
+    prompt: Messages, into: type[T] | None, **others: Any
+) -> tuple[ChatArguments, ReplyFormat[T] | None]:
     """Return the arguments of the service: one message of the user is a prompt, anything else are messages."""
+    if into is not None and others["tools"] is not None:
+        raise ValueError("into cannot be used with tools: a reply is an object, or calls tools")
+    format = None if into is None else make_reply_format(into)
+    others["response_format"] = format and format.response_format
     match messages := write_messages(prompt, "prompt"):
         case [{"role": "user", "content": str(text), **rest}] if not rest:
-            return ChatArguments(prompt=text, **others)
-    return ChatArguments(messages=messages, **others)
+            return ChatArguments(prompt=text, **others), format
+    return ChatArguments(messages=messages, **others), format
 
 
 class RoutedChatStream(ChatStream):
@@ -384,3 +521,48 @@ class RoutedChatStream(ChatStream):
         if self._end is not None:
             end, self._end = self._end, None
             end(error)
+
+
+class ParsedChatStream(ChatStream, Generic[T]):
+    """A `ChatStream` whose reply is read into a class after the last piece."""
+
+    def __init__(self, stream: ChatStream, format: ReplyFormat[T]) -> None:
+        self._stream = stream
+        self._format = format
+        self._reply: ParsedReply[T] | None = None
+
+    @property
+    def text(self) -> str:
+        """The text that has arrived so far."""
+        return self._stream.text
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """What has arrived so far, including the findings of the content filter."""
+        return self._stream.completion
+
+    @property
+    def reply(self) -> ParsedReply[T]:
+        """The reply, after the last piece. Before, its text does not fit the class, which is a `DecodingError`."""
+        return self._reply or self._format.read(self._stream.reply)
+
+    async def finish(self) -> ParsedReply[T]:
+        """Read the stream to its end, and return the complete reply."""
+        await super().finish()
+        return self.reply
+
+    async def __aenter__(self) -> Self:
+        self._stream._chunks = self._chunks
+        await self._stream.__aenter__()
+        return self
+
+    async def __anext__(self) -> str:
+        try:
+            return await anext(self._stream)
+        except StopAsyncIteration:
+            self._reply = self.reply
+            raise
+
+    async def aclose(self) -> None:
+        """Free the connection."""
+        await self._stream.aclose()

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from attrs import Factory, field, frozen
 
@@ -20,6 +20,8 @@ from ..errors import DecodingError
 from .openai_chunks import ChatChunk, ChunkAccumulator, ChunkChoice, FunctionCallDelta, MessageDelta, ToolCallDelta
 from .openai_completions import ChatCompletion, Choice, CompletionMessage, ToolCall, Usage
 from .service_result import ServiceResult, provider_fields_last
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
@@ -45,6 +47,14 @@ class ChatReply(ServiceResult):
 
     def __str__(self) -> str:
         return self.text
+
+
+@frozen(kw_only=True, field_transformer=provider_fields_last)
+class ParsedReply(ChatReply, Generic[T]):
+    """A reply that was read into a class."""
+
+    parsed: T
+    """The object of the class that you passed as `into`."""
 
 
 class ChatStream(ABC):

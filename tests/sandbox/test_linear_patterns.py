@@ -12,7 +12,7 @@ import pytest
 
 import kellyapi.sandbox
 from kellyapi._data import secret_names
-from kellyapi.sandbox import access, sql_statements, sse, tool_calls
+from kellyapi.sandbox import access, schema_values, sql_statements, sse, tool_calls
 from kellyapi.sandbox.aerostack import auth, storage
 from kellyapi.sandbox.engines.language import chat_rules, translation
 from kellyapi.sandbox.engines.pictures import code_image
@@ -91,8 +91,8 @@ COMPILED = {
     "host": access._HOST,
     "name of a tool": tool_calls._NAME,
     "words of a name": tool_calls._NAME_WORDS,
-    "numbers": tool_calls._NUMBERS,
-    "quoted": tool_calls._QUOTED,
+    "numbers": schema_values._NUMBERS,
+    "quoted": schema_values._QUOTED,
     "jailbreak": content_filter._JAILBREAK,
     "name of a header": secret_names._HEADER,
     "name of a field": secret_names._FIELD,

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from ...frontend import CONTEXT, read_json_object
+from ...response_format import read_response_format
 from ...sse import completion_chunks, send_events
 from ...tool_calls import write_calls
 from . import content_filter
@@ -33,11 +34,12 @@ async def create(request: web.Request) -> web.StreamResponse:
     model = find_usable_model("chat", body)
     check_parameters(body, *_LIMITS, "n")
     turns = await read_turns(request, body.get("messages"), "messages")
+    format = read_response_format(body.get("response_format"), "response_format", parameter_error)
     choices = body.get("n") or 1
     if choices > MAX_CHOICES:
         raise parameter_error("n", f"must be at most {MAX_CHOICES}.")
     prompt_filter = content_filter.check_prompt(joined_text(turns))
-    reply = await make_reply(request, model, turns, prompt_filter, body, _LIMITS)
+    reply = await make_reply(request, model, turns, prompt_filter, body, _LIMITS, format)
     prompt_tokens, reply_tokens = count_turn_tokens(turns), choices * reply.tokens
     message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": None, "annotations": []}
     if reply.calls:

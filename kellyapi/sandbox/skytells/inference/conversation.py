@@ -1,9 +1,9 @@
 """The parts that Skytells' chat completions, responses and embeddings share: models, parameters, messages, replies.
 
-The chat engine makes the replies, and `tool_calls` the calls of tools. Sampling and response formats are accepted and
-have no effect. A prompt that the content filter blocks gets no content and the finish reason "content_filter". Images
-in `data:` URLs are described, and the reply is the description; other images are not fetched. The content filter checks
-the descriptions too.
+The chat engine makes the replies, `tool_calls` the calls of tools, and `response_format` the replies that are JSON.
+Sampling parameters are accepted and have no effect. A prompt that the content filter blocks gets no content and the
+finish reason "content_filter". Images in `data:` URLs are described, and the reply is the description; other images are
+not fetched. The content filter checks the descriptions too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from attrs import frozen
 
 from ...engines.language.chat_rules import check_length
 from ...frontend import ApiError, run_engine
+from ...response_format import ResponseFormat, write_json
 from ...sse import split_words
 from ...tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results
 from ..models import find_model, model_kind
@@ -162,9 +163,12 @@ async def make_reply(
     prompt_filter: dict[str, Any],
     body: dict[str, Any],
     limits: Sequence[str],
+    format: ResponseFormat,
 ) -> Reply:
     """Return the reply to a conversation. `limits` names the parameters that limit its tokens."""
     options = read_tool_options(body, parameter_error)
+    if format.type == "json_object" and "json" not in joined_text(turns).lower():
+        raise parameter_error("messages", "must contain the word 'json', so that a response can be a JSON object.")
     if content_filter.is_blocked(prompt_filter):
         return Reply(None, "content_filter")
     if calls := choose_calls(turns, options):
@@ -175,6 +179,9 @@ async def make_reply(
         text = reply_to_results(turns) or await run_engine(
             request, "language.chat_rules.reply", messages=turns, model=model
         )
+    if format.type != "text":
+        users = [turn["content"] for turn in turns if turn["role"] == "user"]
+        text = write_json(format, users[-1] if users else "", text, parameter_error)
     stop = body.get("stop")
     for end in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
         if isinstance(end, str) and end:

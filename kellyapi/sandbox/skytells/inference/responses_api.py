@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from ...frontend import CONTEXT, read_json_object
+from ...response_format import ResponseFormat, read_response_format
 from ...sse import send_events, split_words
 from ...tool_calls import Turn, check_results, read_call
 from . import content_filter
@@ -48,7 +49,7 @@ async def create(request: web.Request) -> web.StreamResponse:
     instructions = body.get("instructions")
     prompt = [{"role": "system", "content": instructions}, *turns] if isinstance(instructions, str) else turns
     prompt_filter = content_filter.check_prompt(joined_text(prompt))
-    reply = await make_reply(request, model, prompt, prompt_filter, body, _LIMITS)
+    reply = await make_reply(request, model, prompt, prompt_filter, body, _LIMITS, _read_format(body))
     text = reply.text or ""
     incomplete_reason = _INCOMPLETE.get(reply.finish_reason)
     status = "completed" if incomplete_reason is None else "incomplete"
@@ -166,6 +167,13 @@ async def _read_input(request: web.Request, given: Any) -> list[Turn]:
                 types = "message, function_call, function_call_output or reasoning"
                 raise parameter_error(f"{param}.type", f"must be {types}.")
     return turns
+
+
+def _read_format(body: dict[str, Any]) -> ResponseFormat:
+    text = body.get("text")
+    if not (text is None or isinstance(text, dict)):
+        raise parameter_error("text", "must be an object.")
+    return read_response_format((text or {}).get("format"), "text.format", parameter_error)
 
 
 def _make_output(reply: Reply, status: str, body: dict[str, Any]) -> list[dict[str, Any]]:
