@@ -31,11 +31,12 @@ from .._core.limits import Limits
 from .._core.messages import Call, Timeout
 from .._core.retry import outcome_unknown
 from .._data.language_codes import LanguagePairs, find_code
+from .._data.media import read_media
 from .._data.media_types import sniff
 from .._data.text import not_blank
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError
 from .chat_replies import ChatReply, ChatStream
-from .routing import Route, Service
+from .routing import Route, Service, change_media
 from .service_provider import ServiceProvider
 from .service_result import ServiceResult
 
@@ -80,7 +81,7 @@ class OwnProvider:
         async with call.step():
             await call.take_turn()
             try:
-                found = method.call(arguments)
+                found = method.call(await change_media(arguments, read_media))
                 if not inspect.isawaitable(found):
                     raise DecodingError(f"{method.title} must be an async function: it returned {_type_name(found)}")
                 return as_result(method, await found, arguments)
@@ -377,7 +378,7 @@ def _read_parameters(
         raise TypeError(f"{title} must be a function whose parameters are known") from None
     returned = getattr(signature.return_annotation, "__name__", signature.return_annotation)
     plain = (inspect.isfunction(inner) or inspect.ismethod(inner)) and not inspect.iscoroutinefunction(inner)
-    if plain and returned in ("str", "bytes", getattr(service.result, "__name__", "")):
+    if plain and not streams and returned in ("str", "bytes", getattr(service.result, "__name__", "")):
         raise TypeError(f"{title} must be an async function")
     taken: dict[str, inspect.Parameter] = {}
     takes_all = False

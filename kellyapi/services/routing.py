@@ -10,6 +10,7 @@ import asyncio
 import logging
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import attrs
@@ -18,6 +19,7 @@ from attrs import field, frozen
 from .._core.messages import DEFAULT_TIMEOUT, Timeout
 from .._data.arguments import Checked, NotBlank
 from .._data.language_codes import LanguagePairs, find_code
+from .._data.media import MediaSource, open_reusable_media
 from ..errors import (
     ConfigurationError,
     DecodingError,
@@ -134,6 +136,20 @@ def given_names(arguments: Any) -> list[str]:
     return [name for name in names if getattr(arguments, name) is not None and name not in _NEVER_CHOOSING]
 
 
+async def change_media(arguments: A, change: Callable[[MediaSource, str], Awaitable[Any]]) -> A:
+    """Return arguments in which each audio or image is replaced by what `change` returns for it and its name."""
+    given: Any = arguments
+    kind: Any = type(given)
+    found = [(name, getattr(given, name)) for name in _media_names(kind)]
+    changes = {name: await change(source, name) for name, source in found if source is not None}
+    return attrs.evolve(given, **changes) if changes else arguments
+
+
+@cache
+def _media_names(arguments: type[Any]) -> tuple[str, ...]:
+    return tuple(each.name for each in attrs.fields(arguments) if "MediaSource" in str(each.type))
+
+
 def default_of(service: Service[Any, Any], provider: ProviderName, name: str) -> str:
     """Return a default of a provider, such as its default model."""
     (default,) = [route.defaults[name] for route in service.routes if route.provider == provider]
@@ -186,6 +202,8 @@ class RoutedService(Checked):
         skipped.
         """
         chosen = self._choose_routes(service, arguments, provider, fallback)
+        if len(chosen) > 1:
+            arguments = await change_media(arguments, open_reusable_media)
         result, tried = await self._try_each(chosen, arguments, self._call_with_circuit)
         for each in result if isinstance(result, tuple) else (result,):
             object.__setattr__(each, "tried", tried)  # `evolve` would lose `raw` and `request_id`

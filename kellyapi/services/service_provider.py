@@ -11,7 +11,8 @@ class ServiceProvider(Protocol):
     A method has the name of a service, such as `translate` or `chat`, and parameters with the names of its arguments.
     It is an async function, or returns an awaitable. The parameters decide when it is called: a call with an argument
     that it does not take goes to other providers. A parameter that the service does not know needs a default.
-    `translate` takes `source` and `target`, or `pair`.
+    `translate` takes `source` and `target`, or `pair`; `chat` takes `prompt`, a string, or `messages`, a list of JSON
+    objects. Audio and images come as bytes. `chat_stream` may be an async generator of texts.
 
     The methods return a result of the library, whose `provider` may be left out, or the plain value: a `str` for texts,
     and `bytes` for audio and images.

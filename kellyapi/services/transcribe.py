@@ -150,8 +150,6 @@ class Transcribe(RoutedService):
             for word in transcript.words:
                 print(word.start, word.word)
         """
-        if fallback:
-            audio = await open_reusable_media(audio, "audio")
         arguments = TranscribeArguments(audio=audio, language=language, timestamps=timestamps)
         return await self._route(TRANSCRIBE, arguments, provider, fallback)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kellyapi import KellyAPI
+from kellyapi import ChatStream, KellyAPI
 
 from .own_providers import Mine, answering
 
@@ -68,6 +68,13 @@ def named(name: Any) -> Any:
 def test_a_wrong_provider_is_refused_when_it_is_given(providers: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         KellyAPI(providers=providers)
+
+
+def test_a_plain_function_may_return_a_stream() -> None:
+    def chat_stream(prompt: str) -> ChatStream:
+        raise NotImplementedError
+
+    assert repr(KellyAPI(providers=[answering("chat_stream", chat_stream)])) == "KellyAPI(mine)"
 
 
 def test_the_error_of_a_parameter_names_the_arguments_of_the_service() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import io
 from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +14,7 @@ from servers import Server, make_response
 
 from kellyapi import (
     Aerostack,
+    Base64,
     ChatReply,
     DecodingError,
     Description,
@@ -110,6 +114,19 @@ async def test_a_wrong_value_is_a_decoding_error_that_names_provider_method_and_
     assert (caught.value.provider, caught.value.outcome_unknown) == ("mine", True)
 
 
+async def test_several_images_are_a_tuple_of_results() -> None:
+    async def generate_images(prompt: str, n: int) -> list[Any]:
+        return [b"GIF89a"] * n if prompt == "a" else [prompt] if prompt == "b" else prompt
+
+    async with KellyAPI(providers=[answering("generate_images", generate_images)]) as api:
+        found = await api.generate_images("a", 2)
+        assert found == (Image(data=b"GIF89a", mime="image/gif", provider="mine"),) * 2
+        with pytest.raises(DecodingError, match=r"mine\.generate_images must return Image or bytes, not str"):
+            await api.generate_images("b", 1)
+        with pytest.raises(DecodingError, match=r"mine\.generate_images must return a list of Image, not str"):
+            await api.generate_images("c", 1)
+
+
 async def test_a_method_that_returns_no_awaitable_is_a_decoding_error() -> None:
     async with KellyAPI(providers=[answering("chat", lambda prompt: prompt)]) as api:
         with pytest.raises(DecodingError, match=r"mine\.chat must be an async function: it returned str"):
@@ -181,6 +198,33 @@ async def test_a_method_may_have_any_form(function: Any) -> None:
     async with KellyAPI(providers=[answering("translate", function)]) as api:
         assert (await api.translate("a", "en-tw")).text == "a en-tw"
         assert (await api.translate("a", source="en", target="tw")).text == "a en-tw"
+
+
+@pytest.mark.parametrize("source", [b"RIFF", Path("a.wav"), "a.wav", io.BytesIO(b"RIFF"), Base64("UklGRg==")], ids=repr)
+async def test_audio_and_images_come_as_bytes(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    await asyncio.to_thread(Path("a.wav").write_bytes, b"RIFF")
+    async with KellyAPI(providers=[Mine()]) as api:
+        assert (await api.transcribe(source)).text == "b'RIFF' in eng"
+        with pytest.raises(TypeError, match="audio must be"):
+            await api.transcribe(5)  # type: ignore[arg-type]  # the wrong type is the point
+
+
+@pytest.mark.parametrize("service", ["transcribe", "upscale_image", "remove_background"])
+async def test_what_can_be_read_once_reaches_the_next_provider_whole(service: str) -> None:
+    got = []
+
+    async def broken(**given: Any) -> Any:
+        got.append(given.get("audio", given.get("image")))
+        raise ServerError("down")
+
+    async def works(**given: Any) -> Any:
+        got.append(given.get("audio", given.get("image")))
+        return b"GIF89a" if "image" in given else "heard"
+
+    async with KellyAPI(providers=[answering(service, broken, "broken"), answering(service, works)]) as api:
+        found = await getattr(api, service)(iter([b"GIF", b"89a"]), fallback=True)
+    assert (got, found.tried) == ([b"GIF89a", b"GIF89a"], ("broken", "mine"))
 
 
 async def test_a_provider_without_an_argument_is_not_called() -> None:
