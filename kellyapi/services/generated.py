@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
-from .._core.messages import Timeout
 from .._core.resource import drop_none
 from .._data.arguments import FilePath, checked
 from .._data.files import save
@@ -18,8 +17,6 @@ from .service_result import ServiceResult, provider_fields_last
 
 R = TypeVar("R")
 
-GENERATION_TIMEOUT = Timeout(total=900.0)
-"""For videos and music of a user's own provider."""
 OnState = Callable[[Any], Awaitable[None] | None]
 """Called with each new state of a prediction, a `Prediction`; plain or async."""
 

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from .._data.arguments import NotBlank, Positive
 from .._data.media_types import wav_shape
-from .generated import GENERATION_TIMEOUT, MediaFile, OnState, WaitArguments
+from .generated import MediaFile, OnState, WaitArguments
 from .notebook import media_html
 from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import provider_fields_last
@@ -79,7 +79,6 @@ GENERATE_MUSIC: Service[GenerateMusicArguments, Awaitable[Music]] = Service(
     name="generate_music",
     arguments=GenerateMusicArguments,
     result=Music,
-    timeout=GENERATION_TIMEOUT,
     routes=(
         Route(
             provider="skytells",

@@ -457,8 +457,8 @@ def _one_result(method: _Method, kind: type[Any], value: Any, arguments: Any) ->
     elif "vectors" in fields and (vectors := _read_vectors(value)) is not None:
         facts = {"vectors": vectors}
     else:
-        plain = " or str" if "text" in fields else " or bytes" if _bytes_field(fields) else ""
-        raise DecodingError(f"{method.title} must return {kind.__name__}{plain}, not {_type_name(value)}")
+        plain = "rows of numbers" if "vectors" in fields else "bytes" if _bytes_field(fields) else "str"
+        raise DecodingError(f"{method.title} must return {kind.__name__} or {plain}, not {_type_name(value)}")
     repeated = {field: getattr(arguments, name) for field, name in _FIELDS_OF_ARGUMENTS.items() if field in fields}
     return kind(**facts, **repeated, provider=method.name)
 
@@ -469,11 +469,17 @@ def _bytes_field(fields: Mapping[str, attrs.Attribute[Any]]) -> str | None:
 
 def _read_vectors(value: Any) -> tuple[tuple[float, ...], ...] | None:
     """Return rows of numbers, also those of an array of NumPy; `None` for anything else."""
-    rows = value.tolist() if hasattr(value, "tolist") else value
+    rows = [_as_list(row) for row in _as_list(value) or [None]]
     try:
         return tuple(tuple(map(float, row)) for row in rows)
     except (TypeError, ValueError):
         return None
+
+
+def _as_list(value: Any) -> Any:
+    """Return a list or an array of NumPy as a list; `None` for anything else."""
+    value = value.tolist() if hasattr(value, "tolist") else value
+    return value if isinstance(value, (list, tuple)) else None
 
 
 def _type_name(value: Any) -> str:

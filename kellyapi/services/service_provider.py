@@ -15,7 +15,7 @@ class ServiceProvider(Protocol):
     objects. Audio and images come as bytes. `chat_stream` may be an async generator of texts.
 
     The methods return a result of the library, whose `provider` may be left out, or the plain value: a `str` for texts,
-    and `bytes` for audio and images.
+    `bytes` for audio, images, videos and music, and rows of numbers for embeddings.
 
     These attributes are optional, and read once:
 

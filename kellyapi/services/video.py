@@ -9,7 +9,7 @@ from attrs import frozen
 
 from .._data.arguments import Count, NotBlank, Positive
 from .._data.media import MediaSource
-from .generated import GENERATION_TIMEOUT, MediaFile, OnState, WaitArguments
+from .generated import MediaFile, OnState, WaitArguments
 from .notebook import media_html
 from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import provider_fields_last
@@ -76,7 +76,6 @@ GENERATE_VIDEO: Service[GenerateVideoArguments, Awaitable[Video]] = Service(
     name="generate_video",
     arguments=GenerateVideoArguments,
     result=Video,
-    timeout=GENERATION_TIMEOUT,
     routes=(
         Route(
             provider="skytells",

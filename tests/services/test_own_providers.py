@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import io
+from array import array
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,31 @@ async def test_several_images_are_a_tuple_of_results() -> None:
             await api.generate_images("b", 1)
         with pytest.raises(DecodingError, match=r"mine\.generate_images must return a list of Image, not str"):
             await api.generate_images("c", 1)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "found"),
+    [
+        ([[1, 2.5]], ((1.0, 2.5),)),
+        (((0.5,), (1.5,)), ((0.5,), (1.5,))),
+        (array("d", [1.0]), None),
+        ([["a"]], None),
+        ("12", None),
+        (None, None),
+    ],
+    ids=repr,
+)
+async def test_rows_of_numbers_are_embeddings(vectors: Any, found: Any) -> None:
+    async def embed(texts: Any) -> Any:
+        return vectors
+
+    async with KellyAPI(providers=[answering("embed", embed)]) as api:
+        if found is None:
+            with pytest.raises(DecodingError, match=r"mine\.embed must return Embeddings or rows of numbers, not"):
+                await api.embed(["a"])
+        else:
+            embeddings = await api.embed(["a"])
+            assert (embeddings.vectors, embeddings.provider, embeddings.tried) == (found, "mine", ("mine",))
 
 
 async def test_a_method_that_returns_no_awaitable_is_a_decoding_error() -> None:
