@@ -85,7 +85,8 @@ def result_facts(result: ServiceResult) -> str:
             rate = result.sample_rate and f"{result.sample_rate:,} Hz"
             known = (result.duration and f"{result.duration:.1f} s", rate, result.mime)
         case Image():
-            known = (result.width and f"{result.width} × {result.height} pixels", result.mime)
+            credits = None if result.credits is None else f"{format_amount(result.credits)} credits"
+            known = (result.width and f"{result.width} × {result.height} pixels", result.mime, credits)
         case ChatReply():
             known = (result.model,)
         case Description():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import kellyapi
+from kellyapi.cli import commands
 from kellyapi.cli.main import main
 
 from .command import Run
@@ -19,6 +21,18 @@ def test_without_arguments_the_command_prints_its_help(run: Run) -> None:
     code, out, err = run()
     assert (code, err) == (0, "")
     assert all(name in out for name in ("demo", "sandbox", "translate", "transcribe", "synthesize", "image", "chat"))
+
+
+def test_the_help_lists_each_command_once_in_a_group_and_fits_into_80_columns(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    page = run()[1]
+    groups = [block.splitlines() for block in page.partition("\noptions:\n")[0].split("\n\n")[2:]]
+    listed = [line.split()[0] for group in groups for line in group[1:] if line]
+    assert sorted(listed) == sorted(each.name for each in pkgutil.iter_modules(commands.__path__))
+    assert all(group[0].endswith(":") for group in groups)
+    assert max(map(len, page.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("words", "shown"), [(["--version"], kellyapi.__version__), (["image", "--help"], "PROMPT")])

@@ -21,6 +21,15 @@ def test_a_terminal_shows_details_beside_the_result(
     assert "en → tw · khaya" in shown
 
 
+def test_on_a_terminal_an_image_has_its_price(
+    sandbox: None, monkeypatch: pytest.MonkeyPatch, run_on_terminal: Callable[..., tuple[int, str]]
+) -> None:
+    words = ["image", "a fox", "--width", "64", "--height", "64", "--model", "truefusion", "--provider", "skytells"]
+    code, shown = run_on_terminal(*words)
+    assert code == 0
+    assert "64 × 64 pixels · image/png · 0.03 credits · skytells" in shown
+
+
 def test_on_a_terminal_speech_is_saved_under_a_default_name(
     khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:

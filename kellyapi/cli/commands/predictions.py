@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Create, list, show, follow, cancel, delete and download predictions"
+HELP = "Create, list, follow, cancel, delete and download predictions"
 OPTIONS = ("json", "output", "force", "timeout", "sandbox")
 EXAMPLES = (
     "kellyapi predictions list --status succeeded",
