@@ -99,7 +99,7 @@ async def _open(source: MediaSource, place: str) -> Media:
     try:
         media = await open_media(source, f"file {place}")
         if media.size is None or not isinstance(source, os.PathLike):
-            _check_size(media.size or 0, place)
+            _check_size(media.size or 0, place)  # before it is read
             data = await media.read(MAX_FILE_BYTES)
             media = evolve(media, body=data, size=len(data), one_shot=False)
     except OSError as error:
@@ -116,7 +116,7 @@ def _check_size(size: int, place: str) -> None:
 
 
 def _too_large(what: str, size: int, most: int) -> str:
-    limit = f"{size / 2**20:.1f} MiB, and {most // 2**20} MiB are the most that is sent inside a request"
+    limit = f"{size:,} bytes or more, and {most // 2**20} MiB are the most that is sent inside a request"
     return f"the {what} {limit}: upload it, and pass the link"
 
 

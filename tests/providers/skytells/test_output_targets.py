@@ -68,6 +68,15 @@ async def test_the_only_output_of_a_prediction_is_had_without_the_key(read: Any)
     assert not {"x-api-key", "authorization"} & set(seen.headers)
 
 
+async def test_an_output_is_had_through_a_redirect_to_another_origin(read: Any) -> None:
+    async with delivered(Delivery()) as (skytells, url, server):
+        async with Server(head(302, {"Location": url, "Content-Length": "0"})) as first:
+            assert await read(skytells, finished_prediction(f"{first.url}/a.png")) == DATA
+        seen = [*first.requests, *server.requests]
+    assert len(seen) == 2
+    assert not any("x-api-key" in each.headers for each in seen)
+
+
 async def test_an_output_that_is_text_is_utf_8(read: Any) -> None:
     async with delivered(Delivery()) as (skytells, _, server):
         assert await read(skytells, finished_prediction(TEXT)) == TEXT.encode()
@@ -221,7 +230,9 @@ async def test_one_output_alone_is_saved_in_a_folder(tmp_path: Path) -> None:
     async with delivered(Delivery()) as (skytells, _, server):
         state = finished_prediction(*(f"{server.url}/{number}.png" for number in range(3)))
         await skytells.predictions.download(state, tmp_path, index=1)
-    assert names(tmp_path) == ["1.png"]
+        assert names(tmp_path) == ["1.png"]
+        with pytest.raises(ValueError, match="output 0 of prediction a1 is text"):
+            await skytells.predictions.download(finished_prediction(TEXT), tmp_path, index=0)
 
 
 async def test_a_file_is_replaced_only_if_that_is_wanted_and_possible(tmp_path: Path) -> None:

@@ -388,10 +388,12 @@ class PredictionsResource(Resource):
         place = await asyncio.to_thread(find_folder, to)
         links = await self._output_links(prediction)
         urls = output_links(links.state) if index is None else (pick_output(links.state, index),)
+        if not all(map(is_link, urls)):
+            raise ValueError(f"output {index} of prediction {links.state.id} is text: pass the path of a file")
         await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
         taken = [] if overwrite else await asyncio.to_thread(os.listdir, place)
         save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
-        return await save_outputs(links, tuple(filter(is_link, urls)), place, on_progress, save=save, taken=taken)
+        return await save_outputs(links, urls, place, on_progress, save=save, taken=taken)
 
     async def read_output(self, prediction: Id | Prediction, index: Index = 0) -> bytes:
         """Return one output of a prediction: the bytes of its file, or its text as UTF-8.
