@@ -153,8 +153,9 @@ def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     if hasattr(arguments, "words"):
         last = getattr(arguments, "last", None)
         arguments.words = [*arguments.words, *([] if last is None else [last])]
-        if not any(word.startswith("-") and word != "-" for word in left):
-            arguments.words, left = [*arguments.words, *left], []
+        end = left.index("--") if "--" in left else len(left)
+        if not any(word.startswith("-") and word != "-" for word in left[:end]):
+            arguments.words, left = [*arguments.words, *left[:end], *left[end + 1 :]], []
     if left:
         parser.error(f"unrecognized arguments: {' '.join(left)}")
     for name in COMMON_OPTIONS if arguments.command else ():

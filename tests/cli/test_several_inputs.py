@@ -49,6 +49,18 @@ def test_with_lines_each_line_of_a_file_is_a_text(
         assert [json.loads(line)["input"] for line in out.splitlines()] == ["Good morning", "Thank you"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--json", "--", "-5 degrees", "-9 degrees", "en-tw"],
+        ["-5 degrees", "--json", "--", "-9 degrees", "en-tw"],
+    ],
+)
+def test_texts_may_begin_with_a_dash_and_options_stand_between_them(words: list[str], khaya: Server, run: Run) -> None:
+    code, out, _ = run("translate", *words)
+    assert (code, [json.loads(line)["input"] for line in out.splitlines()]) == (0, ["-5 degrees", "-9 degrees"])
+
+
 @pytest.mark.parametrize(("data", "code"), [(b"", 2), (b" \n\n", 2), (b"\xff\n", 2), (None, 1)])
 def test_lines_that_cannot_be_read_are_refused(data: bytes | None, code: int, khaya: Server, run: Run) -> None:
     if data is not None:
