@@ -11,8 +11,8 @@ import inspect
 import os
 import random
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing, contextmanager
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from pathlib import Path
@@ -25,7 +25,7 @@ from .._data.writables import WritableTarget
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .connection import Connection
 from .content_codings import read_codings
-from .messages import Call, Headers, OnBytes, media_type
+from .messages import Call, Headers, OnBytes, RaisedByUser, media_type
 from .retry import retry_delay
 
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ async def _download_in_time(
             if not timer.expired():
                 raise
             raise RequestTimeoutError("the file was not whole in time", limit="total") from None
+    except RaisedByUser as raised:
+        raise raised.error from None
     except KellyAPIError as error:
         connection.annotate_error(error, call)
         raise
@@ -267,7 +269,8 @@ async def _download(connection: Connection, call: Call, open_part: _OpenPart[T],
                         await _report(on_progress, part, file)
                 if file.size is not None and part.size != file.size:
                     raise TransportError(f"{part.size} of {file.size} bytes arrived")
-                return await part.finish()
+                with _raised_by_user():
+                    return await part.finish()
             except KellyAPIError as error:
                 if opened:
                     connection.annotate_error(error, call)
@@ -320,13 +323,25 @@ async def _receive(
         if file.size is not None and part.size + len(piece) > file.size:
             await part.empty()
             raise TransportError(f"more than the {file.size} bytes of the file arrived")
-        if await part.write(piece):
+        with _raised_by_user():
+            written = await part.write(piece)
+        if written:
             await _report(on_progress, part, file)
     await _report(on_progress, part, file)
 
 
 async def _report(on_progress: OnBytes | None, part: _Part[object], file: RemoteFile) -> None:
     if on_progress is not None:
-        waiting = on_progress(part.size, file.size)
-        if inspect.isawaitable(waiting):
-            await waiting
+        with _raised_by_user():
+            waiting = on_progress(part.size, file.size)
+            if inspect.isawaitable(waiting):
+                await waiting
+
+
+@contextmanager
+def _raised_by_user() -> Iterator[None]:
+    """Keep an error of ours that code of the user raises apart from those of the download, which is resumed."""
+    try:
+        yield
+    except KellyAPIError as error:
+        raise RaisedByUser(error) from None

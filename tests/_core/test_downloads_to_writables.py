@@ -207,6 +207,26 @@ async def test_what_the_object_raises_is_raised_with_the_bytes_that_were_written
     assert raised.value.__notes__ == ["0 bytes of the download were written"]
 
 
+@pytest.mark.parametrize("part", ["write", "on_progress"])
+async def test_an_error_of_ours_from_code_of_the_user_ends_a_download(part: str) -> None:
+    """It is that of another call, which the code made: the download did not break off."""
+    delivery = Delivery()
+
+    class Failing:
+        def write(self, data: bytes) -> None:
+            if part == "write":
+                raise TransportError("of another call")
+
+    def report(received: int, total: int | None) -> None:
+        if part == "on_progress" and received:
+            raise TransportError("of another call")
+
+    async with delivered(delivery) as (skytells, url, _):
+        with pytest.raises(TransportError, match="of another call"):
+            await skytells.download(url, Failing(), on_progress=report)
+    assert len(delivery.asked) == 1
+
+
 # Refused
 
 
