@@ -106,9 +106,7 @@ async def _call_for_each(
     call: Callable[[KellyAPI, T], Awaitable[ServiceResult]],
 ) -> int:
     failed = False
-    folder = ResultFolder(arguments)
-
-    uploads = _Uploads()
+    folder, uploads = ResultFolder(arguments), _Uploads()
 
     async def attempt(one: Input[T]) -> ServiceResult | OSError | ValueError:
         try:
@@ -148,19 +146,18 @@ class _Uploads:
 
     def __init__(self) -> None:
         self.display: UploadDisplay = NoProgress()
-        self._counts: list[tuple[int, int | None]] = []
+        self._sent = self._size = 0
 
     def count(self) -> Callable[[int, int | None], None]:
         """Return a function that counts one more upload."""
-        place = len(self._counts)
-        self._counts.append((0, 0))
+        before = 0, 0
 
         def show(sent: int, size: int | None) -> None:
-            self._counts[place] = sent, size
-            sizes = [size for _, size in self._counts if size is not None]
-            self.display.show_upload(
-                sum(sent for sent, _ in self._counts), sum(sizes) if len(sizes) == len(self._counts) else None
-            )
+            nonlocal before
+            self._sent += sent - before[0]
+            self._size += (size or 0) - before[1]
+            before = sent, size or 0
+            self.display.show_upload(self._sent, self._size or None)
 
         return show
 
