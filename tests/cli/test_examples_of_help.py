@@ -49,6 +49,7 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("photo.png", "fox.png"):
         (tmp_path / name).write_bytes(png())
+    (tmp_path / "question.txt").write_text("What is 2 + 3?\n")
     for name in ("hello.wav", "fox.wav"):
         (tmp_path / name).write_bytes(WAV)
     (tmp_path / "hello.py").write_text("print('Hello')\n")
@@ -64,7 +65,7 @@ def test_every_help_page_has_examples_of_its_own_command(page: str) -> None:
     for example in examples:
         assert example.startswith("  kellyapi ")
         assert len(example) <= 80
-        given = [word for word in shlex.split(example) if word != "--sandbox"][1:]
+        given = [word for word in shlex.split(example, comments=True) if word != "--sandbox"][1:]
         assert given[: len(words)] == words
 
 
@@ -76,9 +77,10 @@ def test_an_example_works(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    words = [word for word in shlex.split(example)[1:] if word != "--sandbox"]
+    words = [word for word in shlex.split(example, comments=True)[1:] if word != "--sandbox"]
     if "ID" in words:
         words[words.index("ID")] = request.getfixturevalue("prediction_id")
+    type_in(monkeypatch, b"Hello\n")
     if "<" in words:
         at = words.index("<")
         type_in(monkeypatch, Path(words[at + 1]).read_bytes())
