@@ -241,7 +241,7 @@ class ManyResults(Generic[R]):
         """Read the items, and start a call for each when its turn comes."""
         async with aclosing(_each(self._items)) as items:
             try:
-                while True:
+                while not self._is_ending():  # eager tasks fail before there is a feeder to cancel
                     await self._until(lambda: len(self._slots) < ahead and self._running < self._limit)
                     item = await anext(items, _END)
                     if item is _END:

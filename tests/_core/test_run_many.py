@@ -72,6 +72,7 @@ async def nothing_runs(calls: Calls) -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+@settings(max_examples=60)
 @given(plans=plans("ok", "error"), way=WAYS)
 def test_each_item_has_its_outcome_in_order_and_no_call_more(plans: list[Plan], way: Way) -> None:
     async def main() -> None:
@@ -87,6 +88,7 @@ def test_each_item_has_its_outcome_in_order_and_no_call_more(plans: list[Plan], 
     run(main(), moment=0)
 
 
+@settings(max_examples=60)
 @given(plans=plans("ok", "ok", "error", "fatal", "bug"), way=WAYS)
 def test_the_first_fatal_failure_stops_the_rest_and_loses_no_result(plans: list[Plan], way: Way) -> None:
     async def main() -> None:
@@ -120,6 +122,7 @@ def is_fatal(outcome: Any) -> bool:
     return isinstance(outcome, (AuthenticationError, ZeroDivisionError))
 
 
+@settings(max_examples=60)
 @given(plans=plans("ok", "error"), way=WAYS, after=st.floats(0, 12))
 def test_a_cancelled_run_leaves_nothing_running_and_keeps_what_has_come(
     plans: list[Plan], way: Way, after: float
@@ -140,8 +143,8 @@ def test_a_cancelled_run_leaves_nothing_running_and_keeps_what_has_come(
     run(main(), moment=0)
 
 
+@settings(max_examples=60)
 @given(plans=plans("ok", "error"), window=st.integers(1, 4), left_after=st.integers(0, 6))
-@settings(max_examples=50)
 def test_a_loop_that_is_left_leaves_nothing_running(plans: list[Plan], window: int, left_after: int) -> None:
     async def main() -> None:
         calls = Calls(plans)

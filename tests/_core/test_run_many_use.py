@@ -203,6 +203,26 @@ async def test_a_fatal_failure_ends_a_source_that_waits() -> None:
     assert raised.value.partial == (raised.value,)
 
 
+async def test_tasks_that_run_at_once_make_no_difference() -> None:
+    """`eager_task_factory` of Python 3.12 runs a task up to its first wait before there is a task."""
+    asyncio.get_running_loop().set_task_factory(getattr(asyncio, "eager_task_factory", None))
+    read = []
+
+    async def endless() -> AsyncIterator[int]:
+        for number in range(2):
+            read.append(number)
+            yield number
+        await asyncio.Event().wait()
+
+    async def refuse(item: int) -> None:
+        raise AuthenticationError("refused", status=401)
+
+    assert await run_many(double, range(99), window=3) == tuple(range(0, 198, 2))
+    with pytest.raises(AuthenticationError):
+        await asyncio.wait_for(run_many(refuse, endless(), window=1), timeout=5)
+    assert read == [0]
+
+
 async def test_break_alone_ends_the_calls_too() -> None:
     calls = Hanging()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fake_clock import run
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kellyapi import KellyAPIError, Prediction, RateLimitError, run_many
@@ -68,6 +68,7 @@ def rounds_of(items: int, window: int, limited: dict[int, tuple[int, int]]) -> l
     return found
 
 
+@settings(max_examples=60)
 @given(items=st.integers(0, 40), window=st.integers(1, 9), limited=LIMITED_ROUNDS)
 def test_calls_of_equal_length_begin_in_the_rounds_that_the_rule_gives(
     items: int, window: int, limited: dict[int, tuple[int, int]]
