@@ -26,6 +26,7 @@ from kellyapi import (
     Translation,
     TransportError,
 )
+from kellyapi.client import SERVICES
 
 from .own_providers import Mine, answering, raising
 
@@ -177,3 +178,38 @@ async def test_a_call_that_gets_no_turn_was_not_sent() -> None:
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
+
+
+async def test_a_cancelled_call_ends_the_method_and_gives_its_turn_back() -> None:
+    ended = []
+
+    async def chat(prompt: str) -> str:
+        try:
+            return await wait_forever(prompt) if prompt == "wait" else prompt
+        finally:
+            ended.append(prompt)
+
+    async with KellyAPI(providers=[answering("chat", chat)], max_concurrency=1, timeout=5) as api:
+        waiting = asyncio.create_task(api.chat("wait"))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert (await api.chat("next")).text == "next"
+    assert ended == ["wait", "next"]
+
+
+async def test_the_timeout_of_a_call_comes_before_that_of_the_client() -> None:
+    async def generate_image(prompt: str) -> bytes:
+        return (await wait_forever(prompt)).encode()
+
+    async with KellyAPI(providers=[answering("generate_image", generate_image)], timeout=60) as api:
+        with pytest.raises(RequestTimeoutError, match=r"the limit is total=0\.01 s"):
+            await api.generate_image("a", timeout=0.01)
+
+
+@pytest.mark.parametrize(
+    ("service", "total"), [("chat", 60), ("generate_image", 900), ("generate_video", 900), ("transcribe", None)]
+)
+def test_without_a_timeout_a_call_has_that_of_its_service(service: str, total: float | None) -> None:
+    assert {each.name: each.timeout.total for each in SERVICES}[service] == total

@@ -318,3 +318,11 @@ async def test_a_provider_that_keeps_failing_is_skipped() -> None:
             reply = await api.with_options(timeout=5).chat("a", fallback=True)
         assert reply.tried == ("mine",)
         assert len(calls) == FAILURES_BEFORE_REST
+
+
+async def test_a_sandbox_has_providers_of_ones_own_too() -> None:
+    mine = answering("chat", Mine().chat)
+    async with KellyAPI.sandbox(providers=["khaya", mine]) as api:
+        assert repr(api) == "KellyAPI(khaya, mine, kelly, skytells, aerostack)"
+        assert (await api.chat("a")).provider == "mine"
+        assert (await api.translate("Good morning", "en-tw")).provider == "khaya"
