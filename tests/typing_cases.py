@@ -21,6 +21,7 @@ from kellyapi import (
     ChatCompletion,
     ChatReply,
     ChatStream,
+    Embeddings,
     Filtered,
     FunctionCallItem,
     Image,
@@ -32,6 +33,7 @@ from kellyapi import (
     Logprobs,
     ManyResults,
     Message,
+    Music,
     ParsedReply,
     Prediction,
     ProviderName,
@@ -44,6 +46,7 @@ from kellyapi import (
     ToolCall,
     Transcript,
     Translation,
+    Video,
     run_many,
 )
 from kellyapi.providers.aerostack.ai import AI
@@ -147,6 +150,25 @@ async def what_a_download_returns_depends_on_where_it_goes(api: KellyAPI, file: 
             data += piece
     print(paths, size, data)
     await api.download("https://d.example/a.png", 5)  # type: ignore[call-overload]  # nothing can be written to it
+
+
+async def generated_files_have_types(api: KellyAPI) -> None:
+    def show(state: Prediction) -> None:
+        print(state.progress)
+
+    async def note(state: Prediction) -> None:
+        print(state.id)
+
+    fox: Image = await api.generate_image("a fox", width=768, timeout=60, on_progress=show)
+    foxes: tuple[Image, ...] = await api.generate_images("a fox", 3, on_progress=note, cancel_on_exit=False)
+    video: Video = await api.generate_video("a fox", image=fox, input={"fps": 30})
+    music: Music = await api.skytells.generate_music("highlife", lyrics="la", timeout=None)
+    found: Embeddings = await api.embed(["a fox"])
+    price: float | None = foxes[0].credits
+    id: str | None = video.prediction_id
+    print(price, id, music.duration, found.vectors[0][0] + 1)
+    await api.generate_image("a fox", timeout="60")  # type: ignore[arg-type]  # it is a number
+    await api.generate_images("a fox")  # type: ignore[call-arg]  # how many?
 
 
 async def sources_of_media_have_types(

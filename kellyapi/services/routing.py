@@ -31,6 +31,7 @@ from ..errors import (
     TransportError,
 )
 from .circuit import Circuit
+from .generated import MediaFile
 from .service_provider import ServiceProvider
 from .service_result import ServiceResult
 
@@ -160,9 +161,10 @@ def is_outage(error: KellyAPIError) -> bool:
     """Return whether the provider caused the error, so that another provider may succeed.
 
     Wrong input is not an outage. Nor is an error after a prediction was created and paid for, or after some of several
-    results came.
+    files came.
     """
-    paid = error.prediction is not None or (isinstance(error.partial, tuple) and error.partial)
+    came = error.partial if isinstance(error.partial, tuple) else ()
+    paid = error.prediction is not None or any(isinstance(each, MediaFile) for each in came)
     if paid or (isinstance(error, StatusError) and error.final):
         return False
     return isinstance(error, (TransportError, DecodingError, PaymentRequiredError, RateLimitError, ServerError))

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from servers import AT_ONCE, Script, Server, hang, make_response, reset
+from servers import AT_ONCE, Exchange, Script, Server, hang, make_response, reset
 
 from kellyapi import (
     NO_RETRY,
@@ -80,6 +80,24 @@ async def test_a_prediction_that_is_paid_for_is_not_requested_from_another_provi
                 await api.generate_image("a fox", provider="skytells", fallback=True)
             assert caught.value.prediction is not None
             assert second.requests == []
+
+
+async def test_a_long_text_of_which_a_part_fails_is_translated_by_the_next_provider() -> None:
+    class Mine:
+        name = "mine"
+
+        async def translate(self, text: str, pair: str, split: bool = False) -> str:
+            return text.upper()
+
+    async def fail_at_the_second_part(exchange: Exchange) -> None:
+        await exchange.read()
+        fails = len(server.requests) == 2
+        await exchange.write(make_response(500) if fails else make_response(body=b'"A"'))
+
+    async with Server(fail_at_the_second_part) as server, Khaya("k", base_url=server.url, retry=NO_RETRY) as khaya:
+        api = KellyAPI(khaya=khaya, providers=["khaya", Mine()])
+        translated = await api.translate("a. " * 1000, "en-tw", split=True, fallback=True)
+    assert translated.tried == ("khaya", "mine")
 
 
 async def test_an_empty_fallback_tries_no_other_provider() -> None:
