@@ -39,6 +39,11 @@ class Inputs(Generic[T]):
 # Everything is read before the event loop starts: inside the loop Ctrl-C would not end a read.
 
 
+def are_several(words: Sequence[str], *, lines: bool = False) -> bool:
+    """Return whether these words are several inputs; with `lines` the words are files whose lines are the inputs."""
+    return lines or len(words) > 1
+
+
 def read_texts(words: Sequence[str], result_name: str, *, lines: bool = False) -> Inputs[str]:
     """Read the texts of the command line. With `lines` the words are files, and each line of theirs is a text."""
     check_one_standard_input(words)
@@ -48,7 +53,7 @@ def read_texts(words: Sequence[str], result_name: str, *, lines: bool = False) -
         texts = [line for word in words for line in read_text_file(word).splitlines() if line.strip()]
         if not texts:
             raise ValueError(f"there is no text in {', '.join(map(_shown, words))}")
-    several = lines or len(words) > 1
+    several = are_several(words, lines=lines)
     items = (
         Input(text, text, f"{result_name}-{place}" if several else result_name) for place, text in enumerate(texts, 1)
     )
@@ -59,7 +64,8 @@ def read_files(words: Sequence[str], result_name: str = "") -> Inputs[bytes | Pa
     """Read the names of files. `result_name` is added to the name of each for its result."""
     check_one_standard_input(words)
     ending = f"-{result_name}" if result_name else ""
-    return Inputs(tuple(Input(read_file(word), _shown(word), _stem(word) + ending) for word in words), len(words) > 1)
+    items = tuple(Input(read_file(word), _shown(word), _stem(word) + ending) for word in words)
+    return Inputs(items, are_several(words))
 
 
 def read_text(text: str) -> str:

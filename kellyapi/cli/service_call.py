@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from pathlib import Path
 from typing import TypeVar
@@ -23,10 +23,10 @@ from kellyapi import (
 )
 
 from .formatting import ServiceResult, clip, result_text, shell_remedy
-from .inputs import Input, Inputs
+from .inputs import Input, Inputs, are_several, read_files, read_texts
 from .inputs import read_text as read_text  # chat imports it from here
 from .output import NoProgress, Output, UploadDisplay
-from .output_files import STANDARD_STREAM, ResultFolder, save_media
+from .output_files import STANDARD_STREAM, ResultFolder, check_output, save_media
 
 T = TypeVar("T")
 
@@ -53,6 +53,34 @@ def call_service(
         media_name: The file name, without its ending, of a result that is audio or an image.
     """
     asyncio.run(_call(arguments, output, call, media_name))
+
+
+def call_for_texts(
+    arguments: Namespace,
+    output: Output,
+    words: Sequence[str],
+    result_name: str,
+    call: Callable[[KellyAPI, str], Awaitable[ServiceResult]],
+    *,
+    media: bool = False,
+) -> int:
+    """Call a service for each text of the command line; see `call_for_each`. `media` says that it returns files."""
+    check_output(arguments, media=media, several=are_several(words, lines=arguments.lines))
+    return call_for_each(arguments, output, read_texts(words, result_name, lines=arguments.lines), call)
+
+
+def call_for_files(
+    arguments: Namespace,
+    output: Output,
+    words: Sequence[str],
+    call: Callable[[KellyAPI, bytes | Path], Awaitable[ServiceResult]],
+    *,
+    result_name: str = "",
+    media: bool = False,
+) -> int:
+    """Call a service for each file of the command line; see `call_for_each`. `media` says that it returns files."""
+    check_output(arguments, media=media, several=are_several(words))
+    return call_for_each(arguments, output, read_files(words, result_name), call)
 
 
 def call_for_each(

@@ -29,19 +29,17 @@ def run(arguments: Namespace, output: Output) -> int:
     """Print the descriptions, or write them to files."""
     import os
 
-    from ..inputs import check_one_standard_input, read_files, read_text
-    from ..output_files import check_output
-    from ..service_call import call_for_each
+    from ..inputs import check_one_standard_input, read_text
+    from ..service_call import call_for_files
 
     *images, last = arguments.words
-    check_output(arguments, several=len(images) > 1)
     check_one_standard_input(arguments.words)
     if os.path.isfile(last):  # noqa: PTH113  it may be a text that is too long for a path
         raise ValueError(f"describe needs a PROMPT after the images, not the file {last}")
     prompt = read_text(last)
-    return call_for_each(
+    return call_for_files(
         arguments,
         output,
-        read_files(images),
+        images,
         lambda api, image: api.describe_image(image, prompt, provider=arguments.provider),
     )

@@ -41,12 +41,10 @@ def run(arguments: Namespace, output: Output) -> int:
 
     from kellyapi import ConfigurationError
 
-    from ..inputs import read_texts
-    from ..output_files import check_output
-    from ..service_call import call_for_each
+    from ..inputs import are_several
+    from ..service_call import call_for_texts
 
-    several = arguments.lines or len(arguments.words) > 1
-    check_output(arguments, media=True, several=several)
+    several = are_several(arguments.words, lines=arguments.lines)
     ending = "" if several else Path(arguments.output or "").suffix.lower()
     wanted = arguments.format or _FORMATS.get(ending)
 
@@ -63,4 +61,4 @@ def run(arguments: Namespace, output: Output) -> int:
                 raise
             return await synthesize(api, text, None)  # by a provider that has no choice of formats
 
-    return call_for_each(arguments, output, read_texts(arguments.words, "speech", lines=arguments.lines), call)
+    return call_for_texts(arguments, output, arguments.words, "speech", call, media=True)

@@ -28,15 +28,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Print the transcripts, or write them to files."""
-    from ..inputs import read_files
-    from ..output_files import check_output
-    from ..service_call import call_for_each
+    from ..service_call import call_for_files
 
-    check_output(arguments, several=len(arguments.words) > 1)
-    return call_for_each(
+    return call_for_files(
         arguments,
         output,
-        read_files(arguments.words),
+        arguments.words,
         lambda api, audio: api.transcribe(
             audio, arguments.language, timestamps=arguments.timestamps, provider=arguments.provider
         ),

@@ -37,16 +37,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Print the translations, or write them to files."""
-    from ..inputs import read_texts
-    from ..output_files import check_output
-    from ..service_call import call_for_each
+    from ..service_call import call_for_texts
 
     words, pair = _split_words(arguments)
-    check_output(arguments, several=arguments.lines or len(words) > 1)
-    return call_for_each(
+    return call_for_texts(
         arguments,
         output,
-        read_texts(words, "translation", lines=arguments.lines),
+        words,
+        "translation",
         lambda api, text: api.translate(
             text,
             pair,

@@ -26,14 +26,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace, output: Output) -> int:
     """Write the images to files, or that of one image to standard output with `-o -`."""
-    from ..inputs import read_files
-    from ..output_files import check_output
-    from ..service_call import call_for_each
+    from ..service_call import call_for_files
 
-    check_output(arguments, media=True, several=len(arguments.words) > 1)
-    return call_for_each(
+    return call_for_files(
         arguments,
         output,
-        read_files(arguments.words, "upscaled"),
+        arguments.words,
         lambda api, image: api.upscale_image(image, provider=arguments.provider),
+        result_name="upscaled",
+        media=True,
     )
