@@ -244,7 +244,7 @@ def test_outputs_overwrite_with_force_alone(
     resource = type(Skytells("key").predictions)
 
     async def download(self: object, state: object, folder: object, **options: object) -> tuple[Path, ...]:
-        given.append((str(folder), options["overwrite"]))
+        given.append((Path(str(folder)), options["overwrite"]))
         return ()
 
     monkeypatch.setattr(resource, "download", download)
@@ -262,7 +262,7 @@ def test_outputs_overwrite_with_force_alone(
         "~",
         *words,
     )
-    assert given == [(str(Path.home()), overwrite)]
+    assert given == [(Path.home(), overwrite)]
 
 
 def test_the_demo_overwrites_nothing_in_a_folder_that_is_named(run: Run) -> None:
