@@ -69,6 +69,9 @@ class OwnProvider:
 
     def call(self, method: _Method, arguments: Any) -> Any:
         """Call a method; return an awaitable of its result, or what `chat_stream` returns."""
+        for name, instead in method.replaced.items():
+            if getattr(arguments, name) is not None:
+                return instead(arguments, partial(self.call, method))
         if not hasattr(method.service.result, "__aiter__"):
             return self._call(method, arguments)
         if method.starts_later:
@@ -180,6 +183,8 @@ class _Method:
     """Those that are arguments of the service."""
     stand_ins: Collection[str]
     """The names of those that stand for several arguments."""
+    replaced: Mapping[str, Callable[..., Any]]
+    """What is done instead, by the argument that the method does not take."""
     languages: frozenset[str] | None
     pairs: LanguagePairs | None
 
@@ -337,24 +342,30 @@ def _derive_route(
         others = [each for each in fields if each not in accepts]
         parameters += [inspect.Parameter(each, inspect.Parameter.KEYWORD_ONLY, default=None) for each in others]
         accepts |= dict.fromkeys(others)
-    needed = [each for each, about in fields.items() if about.default is attrs.NOTHING]
-    for each in needed:
-        if each not in accepts and not (each == "language" and languages is not None):
-            either = " or the provider an attribute languages" if each == "language" else ""
-            raise TypeError(f"{title} needs a parameter {each}{either}")
+    replaced = {
+        each: instead
+        for each in fields
+        if each not in accepts and (instead := getattr(service.arguments, f"without_{each}", None))
+    }
+    needed = [(each,) for each, about in fields.items() if about.default is attrs.NOTHING]
+    for either in (*needed, *possible.values()):
+        if accepts.keys().isdisjoint(either) and not (either == ("language",) and languages is not None):
+            attribute = " or the provider an attribute languages" if either == ("language",) else ""
+            raise TypeError(f"{title} needs a parameter {' or '.join(either)}{attribute}")
     method = _Method(
         provider=provider,
         name=name,
         service=service,
         parameters=parameters,
         stand_ins=stand_ins.keys(),
+        replaced=replaced,
         languages=languages if "language" in fields else None,
         pairs=pairs if "source" in fields else None,
     )
     return Route(
         provider=name,
         call=lambda client, arguments: client.call(method, arguments),
-        accepts=tuple(accepts),
+        accepts=(*accepts, *replaced),
         languages=method.languages,
         pairs=method.pairs,
     )

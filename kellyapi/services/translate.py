@@ -63,6 +63,12 @@ class TranslateArguments:
         """The languages as a pair, such as "en-tw"."""
         return f"{self.source}-{self.target}"
 
+    def without_split(
+        self, translate: Callable[[TranslateArguments], Awaitable[Translation]]
+    ) -> Awaitable[Translation]:
+        """Split the text for a provider of the user's own that does not."""
+        return translate_in_parts(self.text, lambda part: translate(evolve(self, text=part, split=None)))
+
 
 class Translator(Protocol):
     """A client that translates."""

@@ -22,6 +22,8 @@ from kellyapi import (
 from kellyapi.languages import SHORT_PAIRS
 from kellyapi.services.translate import TRANSLATE
 
+from .own_providers import answering
+
 BUILT_IN: list[Any] = ["kelly", "khaya", "skytells", "aerostack"]
 GOOD_MORNING, MAAKYE = make_response(body=b'"Good morning"'), make_response(body='"Ŋdi"'.encode())
 
@@ -201,6 +203,30 @@ async def test_via_works_with_split_fallback_and_provider() -> None:
         assert found.tried == ("broken", "khaya", "broken", "khaya")
         with pytest.raises(TransportError):
             await api.translate("a", "tw-ee", via="en", provider=broken)
+
+
+async def test_a_long_text_is_split_for_a_provider_that_does_not_split() -> None:
+    text = "Bonjour. " * 150
+    mine = Translator("mine", ["fr-en"])
+    async with Server(MAAKYE) as server, KellyAPI(khaya=khaya(server), providers=[*BUILT_IN, mine]) as api:
+        whole = await api.translate(text, "fr-en", split=True)
+        assert [len(each) for each in mine.got] == [999 - 1 + len(" fr-en"), 351 - 1 + len(" fr-en")]
+        assert whole.text == f"<{text[:998]}> <{text[999:-1]}> "
+        found = await api.translate(text, "fr-tw", split=True, via="en")
+        assert (found.provider, found.tried) == ("khaya", ("mine", "khaya"))
+
+
+async def test_a_provider_that_splits_gets_the_whole_text() -> None:
+    got = []
+
+    async def translate(text: str, pair: str, split: bool = False) -> str:
+        got.append((len(text), split))
+        return text
+
+    async with KellyAPI(providers=[answering("translate", translate)]) as api:
+        await api.translate("a. " * 500, "fr-en", split=True)
+        await api.translate("a", "fr-en")
+    assert got == [(1500, True), (1, False)]
 
 
 async def test_warnings_of_both_are_kept_once() -> None:

@@ -19,6 +19,10 @@ async def takes_no_text(pair: str) -> str:
     return ""
 
 
+async def takes_no_prompt(model: str = "m") -> str:
+    return ""
+
+
 async def takes_no_language(text: str) -> bytes:
     return b""
 
@@ -54,6 +58,8 @@ def named(name: Any) -> Any:
         ([answering("translate", "text")], TypeError, "'mine' has no method of a service"),
         ([answering("translate", takes_more)], TypeError, r"mine\.translate has a parameter 'mood' without a default"),
         ([answering("translate", takes_no_text)], TypeError, r"mine\.translate needs a parameter text"),
+        ([answering("chat", takes_no_prompt)], TypeError, r"mine\.chat needs a parameter prompt or messages"),
+        ([answering("chat_stream", takes_no_prompt)], TypeError, r"mine\.chat_stream needs a parameter prompt or mess"),
         ([answering("synthesize", takes_no_language)], TypeError, "needs a parameter language or the provider an attr"),
         ([answering("translate", generates)], TypeError, r"mine\.translate must be an async function, not a generator"),
         ([answering("translate", blocks)], TypeError, r"mine\.translate must be an async function"),
