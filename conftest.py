@@ -4,7 +4,7 @@ Blocks marked `python` may `await` at their top level, and blocks marked `sh` ar
 share names and a folder. `KellyAPI()` finds the keys and addresses of a sandbox there, so the pages show the code of a
 program that has keys. What stands behind `print(…)  # ` must be printed.
 
-The two blocks of the README that make an environment are run by .ci/run. Without the speech engines no page is run.
+The two blocks of the README that make an environment are run by .ci/run. Without the engines of speech and videos no page is run.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     run_sync(sandbox.close())
 
 
-if all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
+if all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile", "av")):
     pytest_collect_file = Sybil(
         parsers=[CodeBlockParser("python", run_python), shell_blocks],
         patterns=["README.md", "docs/*.md", "docs/migrating/*.md", "docs/reference/*.md"],
