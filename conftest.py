@@ -4,7 +4,8 @@ Blocks marked `python` may `await` at their top level, and blocks marked `sh` ar
 share names and a folder. `KellyAPI()` finds the keys and addresses of a sandbox there, so the pages show the code of a
 program that has keys. What stands behind `print(…)  # ` must be printed.
 
-The two blocks of the README that make an environment are run by .ci/run. Without the engines of speech and videos no page is run.
+The two blocks of the README that make an environment are run by .ci/run. Without the engines of speech and videos no
+page is run.
 """
 
 from __future__ import annotations
