@@ -80,7 +80,8 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Videos, M
     The services (`translate`, `transcribe`, `synthesize`, `generate_image`, `generate_images`, `edit_image`,
     `describe_image`, `upscale_image`, `remove_background`, `generate_video`, `generate_music`, `chat`, `chat_stream`,
     `embed`) call the first provider that has a key and supports the arguments. Pass `provider=` to choose one. The
-    operations of a single provider are methods of `kelly`, `khaya`, `skytells` and `aerostack`.
+    operations of a single provider are methods of `kelly`, `khaya`, `skytells` and `aerostack`. `providers=` adds
+    providers of your own.
 
     Example::
 

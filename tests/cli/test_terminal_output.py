@@ -21,6 +21,12 @@ def test_a_terminal_shows_details_beside_the_result(
     assert "en → tw · khaya" in shown
 
 
+def test_a_terminal_shows_the_language_between(khaya: Server, run_on_terminal: Callable[..., tuple[int, str]]) -> None:
+    code, shown = run_on_terminal("translate", "Maakye", "tw-ee", "--via", "en")
+    assert code == 0
+    assert "tw → en → ee · khaya" in shown
+
+
 def test_on_a_terminal_an_image_has_its_price(
     sandbox: None, monkeypatch: pytest.MonkeyPatch, run_on_terminal: Callable[..., tuple[int, str]]
 ) -> None:
