@@ -243,7 +243,7 @@ async def test_a_call_that_is_cancelled_at_any_moment_leaves_no_prediction_runni
 
     studio = Studio(instead={f"/predictions/p{number}": run for number in range(100)})
     async with opened(studio) as skytells, KellyAPI(skytells=skytells) as api:
-        for turns in range(0, 60, 2):
+        for turns in range(0, 60, 4):
             task = asyncio.ensure_future(call(api, None))
             for _ in range(turns):
                 await asyncio.sleep(0)
