@@ -11,7 +11,7 @@ from typing import TextIO
 
 from attrs import asdict
 
-from kellyapi import Embeddings, Prediction, PredictionPage, SkytellsModel, __version__
+from kellyapi import ChatReply, Embeddings, Prediction, PredictionPage, SkytellsModel, __version__
 
 from .demo_steps import FinishedStep
 from .doctor.findings import Finding, count_problems
@@ -40,6 +40,20 @@ class JsonOutput:
     def input_failed(self, name: str, error: Exception) -> None:
         """Print the error, with the input, on standard error."""
         _print_error_object({"input": name, **_error_fields(error)})
+
+    def reply_piece(self, text: str) -> None:
+        """Show nothing: the reply is printed when it is complete."""
+
+    def reply_stopped(self) -> None:
+        """Show nothing."""
+
+    def reply_ended(self, reply: ChatReply) -> None:
+        """Print the fields of the reply."""
+        self.service_result(reply, None)
+
+    def message_failed(self, error: Exception) -> None:
+        """Print the error on standard error."""
+        print_json_error(error)
 
     def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
         """Print one line for each text: the text and its vector."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from kellyapi import Embeddings, Prediction, PredictionPage, SkytellsModel
+    from kellyapi import ChatReply, Embeddings, Prediction, PredictionPage, SkytellsModel
 
     from .demo_steps import FinishedStep
     from .doctor.findings import Finding
@@ -67,6 +67,18 @@ class Output(ReportOutput, Protocol):
 
     def input_failed(self, name: str, error: Exception) -> None:
         """Show why one of several inputs has no result."""
+
+    def reply_piece(self, text: str) -> None:
+        """Show a piece of a reply that arrives."""
+
+    def reply_stopped(self) -> None:
+        """End the reply that was being shown, which is not complete."""
+
+    def reply_ended(self, reply: ChatReply) -> None:
+        """End the reply that was shown."""
+
+    def message_failed(self, error: Exception) -> None:
+        """Show why a message of a conversation has no reply."""
 
     def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
         """Show the vectors of texts."""

@@ -24,7 +24,6 @@ from kellyapi import (
 
 from .formatting import ServiceResult, clip, result_text, shell_remedy
 from .inputs import Input, Inputs, are_several, read_files, read_texts
-from .inputs import read_text as read_text  # chat imports it from here
 from .output import NoProgress, Output, UploadDisplay
 from .output_files import STANDARD_STREAM, ResultFolder, check_output, save_media
 

@@ -23,7 +23,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from kellyapi import PROVIDERS, Embeddings, Prediction, PredictionPage, SkytellsModel, Transcript
+from kellyapi import PROVIDERS, ChatReply, Embeddings, Prediction, PredictionPage, SkytellsModel, Transcript
 
 from .demo_steps import FinishedStep
 from .doctor.findings import Finding, State, report_lines
@@ -88,6 +88,24 @@ class TerminalOutput:
     def input_failed(self, name: str, error: Exception) -> None:
         """Print one red line on standard error."""
         print_terminal_error(error, name)
+
+    def reply_piece(self, text: str) -> None:
+        """Print the piece at once."""
+        print(printable(text) if self._out.is_terminal else text, end="", flush=True)
+
+    def reply_stopped(self) -> None:
+        """End the line."""
+        print(flush=True)
+
+    def reply_ended(self, reply: ChatReply) -> None:
+        """End the line; on a terminal, print the facts too."""
+        print(flush=True)
+        if self._out.is_terminal:
+            self._line(Text(result_facts(reply), "dim"))
+
+    def message_failed(self, error: Exception) -> None:
+        """Print the error as one red line on standard error."""
+        print_terminal_error(error)
 
     def vectors(self, texts: Sequence[str], found: Embeddings) -> None:
         """Print an array of numbers for each text; on a terminal their beginnings in a table."""

@@ -1,7 +1,8 @@
-"""`kellyapi chat`: send a prompt to a language model."""
+"""`kellyapi chat`: send a prompt to a language model, or talk with it."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,27 +10,48 @@ if TYPE_CHECKING:
 
     from ..output import Output
 
-HELP = "Send a prompt to a language model"
+HELP = "Send a prompt to a language model, or talk with it"
 OPTIONS = ("json", "output", "force", "provider", "timeout", "sandbox")
-EXAMPLES = ('kellyapi --sandbox chat "Who are you?"', "kellyapi --sandbox chat - --json < texts.txt")
+EXAMPLES = (
+    'kellyapi --sandbox chat "Who are you?"',
+    'kellyapi --sandbox chat "What is 6 * 7?" --system "Be brief." --max-tokens 50',
+    "kellyapi --sandbox chat < question.txt",
+    "kellyapi --sandbox chat  # a conversation, until /exit or Ctrl-D",
+)
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the prompt, the model and the character."""
-    parser.add_argument("text", metavar="PROMPT", help="the message, - for standard input")
+    """Add the prompt, and what decides the reply."""
+    parser.add_argument(
+        "text",
+        nargs="?",
+        metavar="PROMPT",
+        help="the message, - for standard input; without it standard input, or on a terminal a conversation, in which "
+        "Ctrl-C stops a reply",
+    )
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
+    parser.add_argument("--system", metavar="TEXT", help="instructions to the model, before the first message")
+    parser.add_argument("--temperature", type=float, metavar="NUMBER", help="how random the reply is, from 0 to 2")
+    parser.add_argument("--max-tokens", type=int, metavar="COUNT", help="the maximum length of a reply, in tokens")
     parser.add_argument("--character", metavar="NAME", help="one of the characters of Kelly AI")
 
 
 def run(arguments: Namespace, output: Output) -> None:
-    """Print the reply, or write it to a file."""
-    from ..output_files import check_output_file
-    from ..service_call import call_service, read_text
+    """Print the reply while it arrives, or write it to a file, or hold a conversation."""
+    from ..conversation import ChatOptions, hold_conversation, send_prompt
+    from ..inputs import read_text
+    from ..output_files import STANDARD_STREAM, check_output_file
+    from ..service_call import call_service
 
+    options = ChatOptions.read(arguments)
+    if arguments.text is None and sys.stdin.isatty():
+        if arguments.output is not None:
+            raise ValueError("-o needs a PROMPT: a conversation is not written to a file")
+        hold_conversation(arguments, output, options)
+        return
     check_output_file(arguments)
-    prompt = read_text(arguments.text)
-    call_service(
-        arguments,
-        output,
-        lambda api: api.chat(prompt, model=arguments.model, character=arguments.character, provider=arguments.provider),
-    )
+    prompt = read_text(STANDARD_STREAM if arguments.text is None else arguments.text)
+    if arguments.json or arguments.output not in (None, STANDARD_STREAM):
+        call_service(arguments, output, lambda api: api.chat(options.begin(prompt), **options.named))
+    else:
+        send_prompt(arguments, output, options, prompt)
