@@ -163,7 +163,7 @@ class Translate(RoutedService):
         except ValueError as error:
             possible = via is None and not same_language(source, target)
             legs = self._legs("en", arguments, provider, fallback) if possible else None
-            if legs is not None and all(self._has_pair(leg, provider, fallback) for leg in legs):
+            if legs is not None and all(self._has_pair(leg, provider, fallback, without_key=True) for leg in legs):
                 raise ValueError(f'{error}; with via="en" it is translated through English, in two calls') from None
             raise
 
@@ -177,12 +177,24 @@ class Translate(RoutedService):
             return None
         return evolve(arguments, target=via), evolve(arguments, source=via)
 
-    def _has_pair(self, arguments: TranslateArguments, provider: ProviderChoice | None, fallback: Fallback) -> bool:
-        """Return whether the provider that would be called has a pair of languages, as far as it says so."""
+    def _has_pair(
+        self,
+        arguments: TranslateArguments,
+        provider: ProviderChoice | None,
+        fallback: Fallback,
+        *,
+        without_key: bool = False,
+    ) -> bool:
+        """Return whether the provider that would be called has a pair of languages, as far as it says so.
+
+        `without_key` is returned if only the keys are missing.
+        """
         try:
             routes = self._choose_routes(TRANSLATE, arguments, provider, fallback)
-        except (ValueError, ConfigurationError):
+        except ValueError:
             return False
+        except ConfigurationError:
+            return without_key
         return not routes[0].is_unsure(arguments)
 
     async def _translate_twice(

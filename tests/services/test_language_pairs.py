@@ -71,6 +71,15 @@ async def test_a_pair_that_khaya_lacks_is_refused_with_what_it_has(pair: str) ->
         assert server.requests == []
 
 
+async def test_the_error_of_a_pair_needs_no_key() -> None:
+    async with KellyAPI() as api:
+        with pytest.raises(ValueError, match=r'only en-tw, .*; with via="en" it is translated through English'):
+            await api.translate("a", "tw-ee")
+        for via in (None, "en"):
+            with pytest.raises(ConfigurationError):
+                await api.translate("a", "en-tw", via=via)
+
+
 @pytest.mark.parametrize("pair", ["en-tw", "eng-twi", "EN-TW", "kus-en", "en-fr", "ha-en", "ha-tw", "fr-de", "xx-tw"])
 async def test_khaya_gets_each_pair_that_it_may_have(pair: str) -> None:
     async with Server(GOOD_MORNING) as server, KellyAPI(khaya=khaya(server)) as api:
