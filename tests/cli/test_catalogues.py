@@ -70,6 +70,13 @@ def test_many_texts_are_sent_in_batches_and_a_batch_that_fails_is_reported_by_it
 
 
 @pytest.mark.usefixtures("sandbox")
+def test_a_single_text_that_fails_is_the_error_of_the_command(run: Run) -> None:
+    code, out, err = run("embed", "a fox", "--model", "none")
+    assert (code, out) == (1, "")
+    assert err.startswith("error: skytells: Model 'none' was not found.")
+
+
+@pytest.mark.usefixtures("sandbox")
 def test_a_blank_text_is_refused_before_anything_is_sent(run: Run) -> None:
     assert run("embed", "a fox", " ")[:2] == (2, "")
 
