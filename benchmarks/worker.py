@@ -117,27 +117,10 @@ async def measure_growth(operation: Operation, calls: int, at_once: int) -> dict
     return {"before": before, "growth": memory("VmRSS") - before}
 
 
-async def measure_many(operation: Operation, calls: int, at_once: int) -> dict[str, float]:
-    """Loop over `run_many`, and measure the most memory that it takes meanwhile."""
-    from kellyapi import run_many  # the clients of others do without
-
-    async def call(_: int) -> object:
-        return await operation()
-
-    await repeat(operation, 2000, at_once)
-    gc.collect()
-    forget_peak()
-    before = memory("VmRSS")
-    async for _ in run_many(call, iter(range(calls)), window=at_once):
-        pass
-    return {"before": before, "growth": memory("VmHWM") - before}
-
-
 MEASURES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
     "calls": measure_calls,
     "delay": measure_delay,
     "growth": measure_growth,
-    "many": measure_many,
 }
 
 

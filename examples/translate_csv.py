@@ -13,7 +13,6 @@ import csv
 import os
 import sqlite3
 import sys
-from collections import deque
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
-from kellyapi import KellyAPI, KellyAPIError, run_many
+from kellyapi import KellyAPI, KellyAPIError
 
 MAX_FAILURES = 10  # in a row: then the other rows are skipped, since they would fail too
 
@@ -76,51 +75,42 @@ def check(path: Path, column: str, new_column: str) -> tuple[int, int]:
 async def translate(options: argparse.Namespace, column: int, total: int, finished: FinishedTranslations) -> None:
     """Translate the rows that are not finished, several at once. After Ctrl-C, only the rows in progress end."""
     stop, failures = False, 0
-    lines: deque[int] = deque()  # of the rows in progress
 
-    def remaining_texts() -> Iterator[str]:
+    def remaining_rows() -> Iterator[tuple[int, str]]:
         rows = read_rows(options.input)
         next(rows)  # the header
         for line, row in rows:
             if stop:
                 return
             if finished.get(row[column]) is None:
-                lines.append(line)
-                yield row[column]
+                yield line, row[column]
             else:
                 progress.advance(bar)
 
-    async def translate_one(text: str) -> None:
-        translation = await api.translate(text, source=options.source, target=options.to, split=True)
-        finished.put(text, translation.text)
-
-    def report(error: KellyAPIError) -> None:
-        progress.console.print(f"line {lines[0]}: {error}", markup=False, highlight=False, soft_wrap=True)
-
-    async def translate_all() -> None:
+    async def work() -> None:
         nonlocal stop, failures
-        try:
-            async for result in run_many(translate_one, remaining_texts(), window=options.workers, ahead=100):
-                failures = failures + 1 if isinstance(result, KellyAPIError) else 0
-                if isinstance(result, KellyAPIError):
-                    report(result)
+        for line, text in remaining:  # the workers share the iterator, so each row goes to one of them
+            try:
+                translation = await api.translate(text, source=options.source, target=options.to, split=True)
+                finished.put(text, translation.text)
+                failures = 0
+            except KellyAPIError as error:
+                progress.console.print(f"line {line}: {error}", markup=False, highlight=False, soft_wrap=True)
+                failures += 1
                 stop = stop or failures == MAX_FAILURES
-                lines.popleft()
-                progress.advance(bar)
-        except KellyAPIError as error:  # the key is refused, or no credits are left: run_many has sent no other row
-            report(error)
+            progress.advance(bar)
 
-    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    remaining, columns = remaining_rows(), (*Progress.get_default_columns(), MofNCompleteColumn())
     async with KellyAPI.sandbox() if os.environ.get("KELLYAPI_SANDBOX") else KellyAPI() as api:
         with Progress(*columns, console=Console(stderr=True)) as progress:
             bar = progress.add_task("translating", total=total)
-            translating = asyncio.ensure_future(translate_all())
+            workers = asyncio.gather(*(work() for _ in range(options.workers)))
             try:
-                await asyncio.shield(translating)
+                await asyncio.shield(workers)
             except asyncio.CancelledError:
                 stop = True
                 progress.console.print("Waiting for the rows that are under way; press Ctrl-C again to stop at once.")
-                await translating
+                await workers
 
 
 def write_table(options: argparse.Namespace, column: int, new_column: str, finished: FinishedTranslations) -> int:

@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 from attrs import evolve, field, frozen
 
 from .._data.decoding import Into
+from .._data.fixed import fixed
 from .._data.json_text import dumps
 from .._data.threads import OFF_LOOP_SIZE, run_off_loop
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
@@ -65,7 +66,7 @@ Expected = Into[Any] | FromResponse[Any] | _AcceptedHead
 """What an attempt makes of its response."""
 
 
-@frozen
+@fixed
 class _Deadline:
     """The time of one call, by the clock of the loop."""
 
@@ -136,11 +137,12 @@ class Connection:
         """Repeat attempts until one succeeds, or its error is not worth another."""
         if self.problem is not None:
             raise ConfigurationError(self.problem.message, provider=self.provider.name, remedy=self.problem.remedy)
-        deadline = self._start(call, _now())
+        timeout, now = self._timeout_of(call), _now()
+        deadline = _Deadline(timeout, now, None if timeout.total is None else now + timeout.total)
         number, cost = 1, 0
         while True:
             try:
-                result = await self._attempt(call, expected, deadline)
+                result = await self._attempt(call, expected, deadline, now)
             except RaisedByUser as raised:
                 raise raised.error from None
             except KellyAPIError as error:
@@ -158,14 +160,13 @@ class Connection:
                 self.limits.quota.refund(cost)
                 return result
             await asyncio.sleep(delay)
-            number += 1
+            number, now = number + 1, _now()
 
-    async def _attempt(self, call: Call, expected: Expected, deadline: _Deadline) -> Any:
+    async def _attempt(self, call: Call, expected: Expected, deadline: _Deadline, sent_at: float) -> Any:
         """Make one attempt: take a turn, find the key, send one request, read its response.
 
         A stream gives its turn back when its head has arrived.
         """
-        sent_at = _now()
         if not self.limits.enter(sent_at):
             await self._wait_for_turn(deadline)
             sent_at = _now()
@@ -207,12 +208,11 @@ class Connection:
         self, request: PreparedRequest, incoming: IncomingResponse, into: Into[Any] | FromResponse[Any], sent_at: float
     ) -> Any:
         """Read the whole response and make the result of it."""
-        response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
-        size = len(response.body)
-        self._note_response(request, response, sent_at, size)
+        size = len(await incoming.read())
+        self._note_response(request, incoming, sent_at, size)
         if size < OFF_LOOP_SIZE:  # most are, and need no thread
-            return read_response(self.provider, response, into, request.headers, self.warn)
-        arguments = (self.provider, response, into, request.headers, self.warn)
+            return read_response(self.provider, incoming, into, request.headers, self.warn)
+        arguments = (self.provider, incoming, into, request.headers, self.warn)
         return await run_off_loop(read_response, *arguments, size=size)
 
     async def _check_head(
@@ -222,11 +222,9 @@ class Connection:
         self._note_response(request, incoming, sent_at, None)
         refused = not 200 <= incoming.status < 300
         if refused or not expected.accepts(incoming.headers):
-            body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
-            incoming.received = body
+            incoming.body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
             incoming.close()
-            head = Response(status=incoming.status, headers=incoming.headers, body=body)
-            read_response(self.provider, head, FromResponse(_raise_not_a_stream), request.headers, self.warn)
+            read_response(self.provider, incoming, FromResponse(_raise_not_a_stream), request.headers, self.warn)
         return incoming
 
     async def report_broken_off(self, incoming: IncomingResponse, error: KellyAPIError) -> None:
@@ -246,10 +244,6 @@ class Connection:
 
     def _timeout_of(self, call: Call) -> Timeout:
         return self.timeout or call.timeout
-
-    def _start(self, call: Call, now: float) -> _Deadline:
-        timeout = self._timeout_of(call)
-        return _Deadline(timeout, now, None if timeout.total is None else now + timeout.total)
 
     async def _wait_for_turn(self, deadline: _Deadline) -> None:
         try:
@@ -325,7 +319,7 @@ class Connection:
         return key
 
     def _note_response(
-        self, request: PreparedRequest, response: Response | IncomingResponse, sent_at: float, size: int | None
+        self, request: PreparedRequest, response: IncomingResponse, sent_at: float, size: int | None
     ) -> None:
         """Log a response, and learn what the server says of its own limits."""
         if self.logger.isEnabledFor(logging.DEBUG):
@@ -334,7 +328,7 @@ class Connection:
             facts = (request.method, request.shown_url, response.status, (_now() - sent_at) * 1000, sent, size, id)
             self.logger.debug("%s %s -> %d in %.0f ms, %s bytes sent, %s bytes received, request %s", *facts)
             if self.log_bodies:
-                body = response.body if isinstance(response, Response) else response.chunks
+                body = response.chunks if size is None else response.body
                 sent_and_received = (request.body, request.headers), (body, response.headers)
                 shown = [describe_body(*each, request.headers) for each in sent_and_received]
                 self.logger.debug("%s %s was sent %s and responded with %s", request.method, request.shown_url, *shown)

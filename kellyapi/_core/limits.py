@@ -39,7 +39,8 @@ class RetryQuota:
 
     def refund(self, last_cost: int) -> None:
         """Credit a success: what its last retry cost, or 1 when there was none."""
-        self.left = min(self.capacity, self.left + (last_cost or 1))
+        if self.left < self.capacity:
+            self.left = min(self.capacity, self.left + (last_cost or 1))
 
 
 @checked

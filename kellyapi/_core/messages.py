@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
 from .._data.arguments import NotNegative, Positive, checked
+from .._data.fixed import fixed
 from .._data.media import Chunks
 from .._data.secret_names import without_secret_parameters
 from .._data.text import excerpt
@@ -65,7 +66,7 @@ def time_left(timeout: Timeout, seconds: float) -> Timeout:
     return evolve(timeout, total=max(timeout.total - seconds, 0.0))
 
 
-@frozen(kw_only=True)
+@fixed(kw_only=True)
 class Call:
     """One use of an operation: what a resource asks of its provider."""
 
@@ -90,7 +91,7 @@ class Call:
     """The address is not the provider's own, and must not get its key."""
 
 
-@frozen(kw_only=True)
+@fixed(kw_only=True)
 class PreparedRequest:
     """One request of a call as it is sent: with its address, its key, its body and the time that is left."""
 
@@ -113,6 +114,22 @@ class PreparedRequest:
         return without_secret_parameters(self.url)
 
 
+class Received(Protocol):
+    """What has arrived of a response and was read whole."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+
+    @property
+    def headers(self) -> Headers:
+        """The headers."""
+
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+
+
 @frozen(kw_only=True)
 class Response:
     """One whole response."""
@@ -131,7 +148,12 @@ class Response:
     @property
     def beginning(self) -> str:
         """The first 200 characters of the body, for error messages."""
-        return excerpt(self.body) or "nothing"
+        return beginning_of(self.body)
+
+
+def beginning_of(body: bytes) -> str:
+    """Return the first 200 characters of a body, for error messages."""
+    return excerpt(body) or "nothing"
 
 
 def media_type(headers: Headers) -> str:

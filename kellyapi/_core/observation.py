@@ -20,7 +20,7 @@ async def show_outcome(
     if incoming is None:
         response = Response(status=0, headers={}, body=b"", error=error)
     else:
-        response = Response(status=incoming.status, headers=incoming.headers, body=incoming.received, error=error)
+        response = Response(status=incoming.status, headers=incoming.headers, body=incoming.body, error=error)
     try:
         await _call_hook(hook, request, response)
     except BaseException:

@@ -19,7 +19,7 @@ from .._data.json_text import loads
 from .._data.result import LONG_TEXT, Origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
-from .messages import FromResponse, Headers, Response
+from .messages import FromResponse, Headers, Received, Response, beginning_of, media_type
 from .provider import ErrorBody, Provider
 from .redirects import REDIRECT_STATUSES
 from .retry import read_retry_after
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 def read_response(
     provider: Provider,
-    response: Response,
+    response: Received,
     into: Into[T] | FromResponse[T],
     sent: Headers,
     warn: Callable[[str], None],
@@ -45,30 +45,33 @@ def read_response(
         sent: The headers of the request; their key is removed from ids and warnings.
         warn: Is called with each optional field that was left out.
     """
-    if not 200 <= response.status < 300:
+    status, headers, body = response.status, response.headers, response.body
+    if not 200 <= status < 300:
         raise _status_error(provider, response)
-    if into is NoneType or (into is object and not response.body):
+    if into is NoneType or (into is object and not body):
         return None  # type: ignore[return-value]  # T is None or object here
-    id, value = read_request_id(response.headers, sent), None
+    is_json = not isinstance(into, FromResponse)
+    id, value = read_request_id(headers, sent), None
     try:
-        if response.status == 206 and not any(name.lower() == "range" for name in sent):
+        if status == 206 and not any(name.lower() == "range" for name in sent):
             raise DecodingError("a part of the response, which was not asked for")
-        if not isinstance(into, FromResponse) or response.content_type == "application/json":
-            value = _parse_body(response, strict=not isinstance(into, FromResponse))
-            if error := provider.read_error(response.status, response.headers, value):
+        if is_json or media_type(headers) == "application/json":
+            value = _parse_body(response, strict=is_json)
+            if error := provider.read_error(status, headers, value):
                 raise _make_error(response, value, error)
         if isinstance(into, FromResponse):
-            return stamp(into.read(response), Origin(None, id))
+            whole = response if isinstance(response, Response) else Response(status=status, headers=headers, body=body)
+            return stamp(into.read(whole), Origin(None, id))
         result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
         if isinstance(into, Shape) and into.add_headers:
-            result = into.add_headers(result, response.headers)
+            result = into.add_headers(result, headers)
     except DecodingError as wrong:
-        wrong.status, wrong.request_id = response.status, id
-        if wrong.body is None and not isinstance(into, FromResponse):
-            wrong.message = f"{wrong.message}; the response reads {response.beginning}"
+        wrong.status, wrong.request_id = status, id
+        if wrong.body is None and is_json:
+            wrong.message = f"{wrong.message}; the response reads {beginning_of(body)}"
             wrong.args, wrong.body = (wrong.message,), shortened(value)
         raise
-    size = len(response.body)
+    size = len(body)
     return stamp(result, Origin(shortened(value) if size > LONG_TEXT else value, id), size)
 
 
@@ -86,13 +89,13 @@ def error_from_event(provider: Provider, headers: Headers, value: Any) -> KellyA
     return _make_error(response, value, evolve(error, status=error.status or 500))
 
 
-def _status_error(provider: Provider, response: Response) -> KellyAPIError:
+def _status_error(provider: Provider, response: Received) -> KellyAPIError:
     body = _parse_body(response, strict=False)
     error = provider.read_error(response.status, response.headers, body)
     return _make_error(response, body, error or _describe_error(response, body))
 
 
-def _make_error(response: Response, body: Any, error: ErrorBody) -> KellyAPIError:
+def _make_error(response: Received, body: Any, error: ErrorBody) -> KellyAPIError:
     meant, headers = error.status or response.status, response.headers
     return status_error(meant)(
         error.message,
@@ -107,7 +110,7 @@ def _make_error(response: Response, body: Any, error: ErrorBody) -> KellyAPIErro
     )
 
 
-def _parse_body(response: Response, *, strict: bool) -> Any:
+def _parse_body(response: Received, *, strict: bool) -> Any:
     """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
     try:
         return loads(response.body)
@@ -116,13 +119,13 @@ def _parse_body(response: Response, *, strict: bool) -> Any:
     text = response.body[:100_000].decode(errors="replace")
     if not strict:
         return text
-    kind = response.content_type or "no content type"
-    error = DecodingError(f"status {response.status} with {kind} instead of JSON: {response.beginning}")
+    kind, beginning = media_type(response.headers) or "no content type", beginning_of(response.body)
+    error = DecodingError(f"status {response.status} with {kind} instead of JSON: {beginning}")
     error.body = text
     raise error
 
 
-def _describe_error(response: Response, body: Any) -> ErrorBody:
+def _describe_error(response: Received, body: Any) -> ErrorBody:
     """Describe an error body that is none of the provider's own: a redirect, a gateway's HTML page, plain text."""
     location = response.headers.get("Location", "")
     if response.status in REDIRECT_STATUSES:

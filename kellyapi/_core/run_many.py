@@ -42,13 +42,12 @@ def run_many(
     items: Iterable[T] | AsyncIterable[T],
     *,
     window: Count = DEFAULT_WINDOW,
-    ahead: Count | None = None,
     on_progress: OnCount | None = None,
 ) -> ManyResults[R]:
     """Call an async function for each item, several at once, and return the results in the order of the items.
 
     Await it for a tuple of results and errors, or iterate over it with `async for`. Nothing starts before that. In a
-    loop, at most `ahead` items are read ahead of the result that you have, so a table of any length needs little
+    loop, at most `window` items are read ahead of the result that you have, so a table of any length needs little
     memory, and a slow loop slows the calls.
 
     After `RateLimitError` (429, which is not billed) no call starts for `retry_after` seconds, half as many run at
@@ -64,8 +63,6 @@ def run_many(
         items: A list, an iterator or an async iterator. Items are read when their turn comes. Equal items are called
             for as often as they occur.
         window: The most calls at once.
-        ahead: The most items that a loop reads ahead; by default `window`. While one call takes long, those after it
-            run on until so many results wait for it. So raise `ahead` if some calls take much longer than others.
         on_progress: A function, plain or async, that is called with the number of items that are done, and the number
             of all items, or `None` if `items` has no length.
 
@@ -83,7 +80,7 @@ def run_many(
         for result in await run_many(lambda text: api.translate(text, "en-tw"), texts):
             print(result if isinstance(result, KellyAPIError) else result.text)
     """
-    return ManyResults(call, items, window=window, ahead=ahead, on_progress=on_progress)
+    return ManyResults(call, items, window=window, on_progress=on_progress)
 
 
 def ends_run(error: BaseException) -> bool:
@@ -117,7 +114,6 @@ class ManyResults(Generic[R]):
         items: Iterable[T] | AsyncIterable[T],
         *,
         window: int,
-        ahead: int | None = None,
         on_progress: OnCount | None = None,
         is_fatal: Callable[[BaseException], bool] = ends_run,
         finish: bool = True,
@@ -126,7 +122,6 @@ class ManyResults(Generic[R]):
         self._call: Callable[[Any], Awaitable[R]] = call
         self._items: Any = items
         self._window = self._limit = window
-        self._ahead = ahead or window
         self._on_progress = on_progress
         self._is_fatal = is_fatal
         self._finish = finish  # the calls that run when another has failed; otherwise they are cancelled
@@ -186,7 +181,7 @@ class ManyResults(Generic[R]):
             await self.aclose()
 
     async def _iterate(self) -> AsyncGenerator[R | KellyAPIError, None]:
-        self._start(self._ahead)
+        self._start(self._window)
         try:
             while True:
                 await self._until(lambda: self._is_over() or self._next_is_received())
@@ -296,8 +291,8 @@ class ManyResults(Generic[R]):
                 return result
             finally:
                 self._running -= 1
+                self._wake()
             self._again += 1
-            self._wake()  # another item may be called for
             try:
                 await self._until(lambda: self._failure is not None or self._may_begin())
             finally:

@@ -37,7 +37,7 @@ from . import aiohttp_compat
 from .content_codings import make_decoder
 from .messages import Headers, PreparedRequest, RaisedByUser, Timeout, time_left
 from .proxies import EnvironmentProxies, split_proxy
-from .redirects import redirected_request
+from .redirects import REDIRECT_STATUSES, redirected_request
 from .retry import read_retry_after
 from .secrets import Secret
 from .sessions import HEADER_LIMITS, NEVER_ROUND, NOTHING_SENT, USER_AGENT, SessionHolder, keep_open, make_session
@@ -80,17 +80,19 @@ class Transport:
 
     async def send(self, request: PreparedRequest) -> IncomingResponse:
         """Send a request and wait for the head of its response, following the redirects that are safe."""
-        session = await self._current_session()
-        clock = asyncio.get_running_loop().time
-        for hop in range(MAX_REDIRECTS + 1):
-            started = clock()
-            response = await self._send_one(session, request)
+        loop = asyncio.get_running_loop()
+        session = self._open_session(loop) or await self._make_session(loop)
+        for _ in range(MAX_REDIRECTS):
+            started = loop.time()
+            response = await self._send_one(session, request, started)
+            if response.status not in REDIRECT_STATUSES:
+                return response
             target = redirected_request(request, response.status, response.headers.get("Location", ""))
-            if target is None or hop == MAX_REDIRECTS:
-                break
+            if target is None:
+                return response
             response.close()
-            request = evolve(target, timeout=time_left(target.timeout, clock() - started))
-        return response
+            request = evolve(target, timeout=time_left(target.timeout, loop.time() - started))
+        return await self._send_one(session, request, loop.time())
 
     def find_proxy(self, scheme: str, host: str, port: int | None) -> Secret | None:
         """Return the proxy that the environment has for a request; `None` for a session of the user's.
@@ -107,7 +109,9 @@ class Transport:
         if holder is not None:
             await holder.aclose()
 
-    async def _send_one(self, session: aiohttp.ClientSession, request: PreparedRequest) -> IncomingResponse:
+    async def _send_one(
+        self, session: aiohttp.ClientSession, request: PreparedRequest, started: float
+    ) -> IncomingResponse:
         if request.timeout.total == 0:  # which aiohttp takes for no limit
             raise RequestTimeoutError("no time is left", limit="total", sent=False)
         if not (request.call.repeatable or self._ours):
@@ -119,9 +123,11 @@ class Transport:
         if upload.in_pieces and isinstance(request.body, bytes):
             request = evolve(request, headers={"Content-Length": str(len(request.body)), **request.headers})
         url = URL(request.url, encoded=True)
-        given = request.proxy or self.find_proxy(url.scheme, url.raw_host or "", url.explicit_port)
+        given = request.proxy
+        if self._proxies.by_scheme and not given:
+            given = self.find_proxy(url.scheme, url.raw_host or "", url.explicit_port)
         proxy, login = split_proxy(given) if given else (None, {})
-        with _MappedErrors(request.timeout, upload, proxy):
+        with _MappedErrors(request.timeout, upload, proxy, started):
             sending = self._start_request(session, request, url, body, proxy, login)
             response = await (upload.guard(sending) if upload.in_pieces else sending)
         largest = request.max_response_bytes
@@ -170,17 +176,17 @@ class Transport:
             **options,  # only what is needed: Python looks for each among some 30
         )
 
-    async def _current_session(self) -> aiohttp.ClientSession:
-        """Return the session of the running loop, and open one if there is none."""
-        loop = asyncio.get_running_loop()
+    def _open_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession | None:
+        """Return the session of a loop if there is one that is open."""
         session, _ = self._sessions.get(loop, (None, None))
-        if session is not None and not session.closed:
-            return session
+        return None if session is None or session.closed else session
+
+    async def _make_session(self, loop: asyncio.AbstractEventLoop) -> aiohttp.ClientSession:
         for other in tuple(self._sessions):  # another thread may be adding its own
             if other.is_closed():
                 self._sessions.pop(other, None)
         # Nothing here suspends, so that two first calls do not open two sessions.
-        session, holder = await self._open_session()
+        session, holder = await self._take_session()
         if session.closed:
             raise ConfigurationError("the given session is closed")
         if aiohttp_compat.loop_of(session) not in (None, loop):
@@ -188,7 +194,8 @@ class Transport:
         self._sessions[loop] = session, holder
         return session
 
-    async def _open_session(self) -> tuple[aiohttp.ClientSession, SessionHolder | None]:
+    async def _take_session(self) -> tuple[aiohttp.ClientSession, SessionHolder | None]:
+        """Return the user's session, or a new one and what closes it."""
         if isinstance(self.source, aiohttp.ClientSession):
             return self.source, None
         session = make_session(self._max_connections) if self._ours else self.source()
@@ -203,8 +210,8 @@ class Transport:
 class IncomingResponse:
     """A response whose body is still arriving."""
 
-    received: bytes = b""
-    """The body, if it was read whole."""
+    body: bytes = b""
+    """The whole body, when it was read."""
 
     def __init__(self, response: aiohttp.ClientResponse, request: PreparedRequest, limit: int) -> None:
         self.status = response.status
@@ -213,8 +220,10 @@ class IncomingResponse:
         self._response = response
         self._timeout = request.timeout
         self._limit = limit
-        decodes = getattr(response.content, "total_compressed_bytes", None) is not None  # an empty body has no such
-        self._decoder = make_decoder(response.headers, aiohttp_decodes=decodes)
+        self._decoder = None
+        if response.headers.get("Content-Encoding"):
+            decodes = getattr(response.content, "total_compressed_bytes", None) is not None  # an empty body has no such
+            self._decoder = make_decoder(response.headers, aiohttp_decodes=decodes)
 
     async def read(self) -> bytes:
         """Read the whole body, refusing one above the limit while it arrives."""
@@ -224,7 +233,7 @@ class IncomingResponse:
             body = content.read_nowait()
             if self.status == 101:
                 self.close()  # after any other end of a body aiohttp has freed the connection
-            self.received = body
+            self.body = body
             return body
         pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
         try:
@@ -240,8 +249,8 @@ class IncomingResponse:
             unreadable = isinstance(error, TransportError) and not isinstance(error, RequestTimeoutError)
             if self.status < 300 or not unreadable:
                 raise  # an error's status says more than its body
-        self.received = pieces.getvalue()[:limit]
-        return self.received
+        self.body = pieces.getvalue()[:limit]
+        return self.body
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives, decompressed."""
@@ -295,11 +304,14 @@ class IncomingResponse:
 class _MappedErrors:
     """A block in which aiohttp's errors become ours, and nothing leaves with the frames of aiohttp, which hold keys."""
 
-    def __init__(self, timeout: Timeout, upload: _Upload | None = None, proxy: str | None = None) -> None:
+    def __init__(
+        self, timeout: Timeout, upload: _Upload | None = None, proxy: str | None = None, started: float = 0.0
+    ) -> None:
         self._timeout = timeout
         self._upload = upload
         self._proxy = proxy
-        self._started = asyncio.get_running_loop().time()
+        self._started = started
+        """When the request was; only its head needs it."""
 
     def __enter__(self) -> None:
         pass

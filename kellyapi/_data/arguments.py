@@ -320,7 +320,7 @@ def _check_finite(number: float, name: str) -> None:
 
 
 def _is_mapping(value: Any) -> bool:
-    return isinstance(value, Mapping) or (hasattr(value, "keys") and hasattr(value, "items"))
+    return isinstance(value, (dict, Mapping)) or (hasattr(value, "keys") and hasattr(value, "items"))
 
 
 def _with_rule(kind: _Kind, rule: Rule) -> _Kind:

@@ -24,6 +24,7 @@ from cattrs import Converter
 from cattrs.cols import is_mapping
 
 from ..errors import DecodingError
+from .fixed import draft_class, fixed
 from .result import Result, stamp_raw
 from .text import clip
 
@@ -36,7 +37,7 @@ cattrs finds the reader of a type. Its hooks get the type as a second argument, 
 Report = Callable[[str], None]
 
 
-@attrs.frozen
+@fixed
 class Shape(Generic[T]):
     """A type to read a JSON body into, and the function that makes the result of it."""
 
@@ -145,6 +146,9 @@ def _read_bool(value: Any, dropped: list[str]) -> bool:
     raise _unexpected("true or false", value)
 
 
+_TAKEN_AS_THEY_ARE: Mapping[Reader, type] = {_read_string: str, _read_bool: bool}
+"""Readers that return every value of this type as it is, so that they need not be called."""
+
 _NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -167,26 +171,25 @@ def _number_hook(kind: type[int] | type[float]) -> Reader:
 
 def _object_hook(cls: type[Any]) -> Reader:
     """Make the reader of an attrs class: a table of its fields, read from the first to the last."""
-    table = [
-        (
-            field.metadata.get("json", field.name),
-            field.alias,
-            _field_reader(field),
-            field.default is attrs.NOTHING,
-        )
-        for field in attrs.fields(attrs.resolve_types(cls))
-    ]
+    table = []
+    for field in attrs.fields(attrs.resolve_types(cls)):
+        read, name = _field_reader(field), field.metadata.get("json", field.name)
+        table.append((name, field.alias, read, _TAKEN_AS_THEY_ARE.get(read), field.default is attrs.NOTHING))
     is_result = issubclass(cls, Result)
     prepare = getattr(cls, "prepare_json", None)
+    draft = draft_class(cls)
 
     def read_object(original: Any, dropped: list[str]) -> Any:
         value = original if prepare is None else prepare(original)
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
         arguments: dict[str, Any] = {}
-        for name, alias, read, needed in table:
+        for name, alias, read, right_type, needed in table:
             item = value.get(name)
             if item is None and not needed:
+                continue
+            if type(item) is right_type:
+                arguments[alias] = item
                 continue
             before = len(dropped)
             try:
@@ -202,7 +205,9 @@ def _object_hook(cls: type[Any]) -> Reader:
             else:
                 if len(dropped) > before:
                     dropped[before:] = [f".{name}{each}" for each in dropped[before:]]
-        result = cls(**arguments)
+        result = draft(**arguments)
+        if draft is not cls:
+            result.__class__ = cls
         if is_result:
             stamp_raw(result, original)
         return result
@@ -219,11 +224,14 @@ def _object_hook(cls: type[Any]) -> Reader:
 
 def _field_reader(field: attrs.Attribute[Any]) -> Reader:
     """Make the reader of a field. A wrong item of an optional array or mapping is left out, and its neighbours stay."""
+    kind: Any = field.type
     if field.default is not attrs.NOTHING:
         for matches, make in ((_is_array, _array_hook), (is_mapping, _mapping_hook)):
-            if matches(field.type):
-                return make(field.type, keep_others=True)
-    return _converter.get_structure_hook(field.type)
+            if matches(kind):
+                return make(kind, keep_others=True)
+        if _is_optional(kind):
+            kind = _without_none(kind)  # null is not read: the field takes its default
+    return _converter.get_structure_hook(kind)
 
 
 def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:

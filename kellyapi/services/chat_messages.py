@@ -32,7 +32,7 @@ Messages = NotBlank | Iterable[Message | CompletionMessage | Mapping[str, Any]]
 def write_messages(messages: Messages, name: str = "messages") -> list[dict[str, Any]]:
     """Return messages as a list of JSON objects. A string is one message of the user."""
     if isinstance(messages, str):
-        messages = [Message("user", messages)]
+        return [{"role": "user", "content": not_blank(messages, f"last of the {name}")}]
     return check_written([write_message(message) for message in messages], name)
 
 

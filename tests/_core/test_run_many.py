@@ -31,7 +31,6 @@ class Way:
 
     window: int
     async_items: bool
-    ahead: int | None
     loop: bool
     """Whether by `async for`; otherwise by `await`."""
     pause: float
@@ -39,7 +38,7 @@ class Way:
 
     async def receive(self, calls: Calls, received: list[Any], most_ahead: list[int]) -> None:
         items = calls.slow_items() if self.async_items else calls.items()
-        many = run_many(calls, items, window=self.window, ahead=self.ahead)
+        many = run_many(calls, items, window=self.window)
         try:
             if not self.loop:
                 received += await many
@@ -54,8 +53,7 @@ class Way:
             received.append(many.partial)
 
 
-AHEAD = st.none() | st.integers(1, 9)
-WAYS = st.builds(Way, st.integers(1, 5), st.booleans(), AHEAD, st.booleans(), st.sampled_from([0, 0.5, 4]))
+WAYS = st.builds(Way, st.integers(1, 5), st.booleans(), st.booleans(), st.sampled_from([0, 0.5, 4]))
 
 
 def expected(plans: list[Plan]) -> list[str]:
@@ -82,7 +80,7 @@ def test_each_item_has_its_outcome_in_order_and_no_call_more(plans: list[Plan], 
         assert list(map(shown, received)) == expected(plans)
         assert calls.tries == {item: plan.tries_made(MAX_TRIES) for item, plan in enumerate(plans)}
         assert calls.most <= way.window
-        assert max(ahead) <= (way.ahead or way.window)
+        assert max(ahead) <= way.window
         await nothing_runs(calls)
 
     run(main(), moment=0)

@@ -48,25 +48,6 @@ async def test_items_are_a_list_an_iterator_or_an_async_iterator() -> None:
     assert [each async for each in run_many(double, ())] == []
 
 
-@pytest.mark.parametrize(("ahead", "begun"), [(None, 3), (1, 1), (3, 3), (10, 10), (99, 20)])
-async def test_while_the_first_call_takes_long_so_many_items_are_read_ahead(ahead: int | None, begun: int) -> None:
-    first, called = asyncio.Event(), []
-
-    async def call(number: int) -> int:
-        called.append(number)
-        await (first.wait() if number == 0 else asyncio.sleep(0))
-        return number
-
-    many = aiter(run_many(call, range(20), window=3, ahead=ahead))
-    waiting = asyncio.ensure_future(anext(many))
-    for _ in range(200):
-        await asyncio.sleep(0)
-    assert called == list(range(begun))
-    first.set()
-    assert await waiting == 0
-    assert [each async for each in many] == list(range(1, 20))
-
-
 async def test_equal_items_are_called_for_as_often_as_they_occur() -> None:
     called = []
 
@@ -90,7 +71,6 @@ def test_it_works_without_a_loop() -> None:
         ((double, 5), {}, "items must be a list of anything or an async iterator, not int"),
         ((double, "text"), {}, "items must be a list of anything or an async iterator, not str"),
         ((double, [1]), {"window": 0}, "window must be at least 1, not 0"),
-        ((double, [1]), {"ahead": 0}, "ahead must be at least 1, not 0"),
         ((double, [1]), {"window": 1.5}, "window must be a whole number, not float"),
         ((double, [1]), {"on_progress": 5}, "on_progress must be a function or None, not int"),
     ],

@@ -151,8 +151,13 @@ async def test_a_failed_row_is_reported_with_its_line_and_retried_by_the_next_ru
 
 @pytest.mark.parametrize(
     "failure",
-    [make_response(429, Retry_After="3599"), make_response(200, b"<p>", "text/html")],
-    ids=["too many", "no JSON"],
+    [
+        make_response(401),
+        make_response(402),
+        make_response(429, Retry_After="3599"),
+        make_response(200, b"<p>", "text/html"),
+    ],
+    ids=["wrong key", "no credits", "too many", "no JSON"],
 )
 async def test_after_many_failures_in_a_row_the_rest_is_skipped(
     run: Run, khaya: Callable[..., Server], folder: Path, load: Callable[[str], ModuleType], failure: Script
@@ -167,18 +172,6 @@ async def test_after_many_failures_in_a_row_the_rest_is_skipped(
     assert [line.partition(":")[0] for line in log.splitlines() if "khaya" in line] == [
         f"line {line}" for line in range(2, max_failures + 2)
     ]
-
-
-@pytest.mark.parametrize("status", [401, 402], ids=["wrong key", "no credits"])
-async def test_after_a_failure_that_every_row_would_have_the_rest_is_skipped(
-    run: Run, khaya: Callable[..., Server], folder: Path, status: int
-) -> None:
-    async with khaya(translated("Maakye"), make_response(status)) as server:
-        code, log = await run(*example())
-    assert code == 1
-    assert requested_texts(server) == TEXTS[:2]
-    assert [line.partition(":")[0] for line in log.splitlines() if "khaya" in line] == ["line 3"]
-    assert "3 of 4 rows have no translation yet." in log
 
 
 async def test_a_killed_run_is_resumed(run: Run, khaya: Callable[..., Server], folder: Path) -> None:

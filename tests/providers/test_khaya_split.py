@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from kellyapi import NO_RETRY, BadRequestError, KellyAPI, Khaya, Translation
+from kellyapi import BadRequestError, KellyAPI, Khaya
 from kellyapi.services.translate import cut_text
 from tests.servers import Exchange, Server, make_response
 
@@ -167,45 +167,6 @@ async def test_the_first_failure_is_raised_and_ends_the_other_requests() -> None
             await khaya.translate(LONG, PAIR, split=True)
         assert caught.value.code == "VALIDATION_FAILED"
         await server.until(lambda: khaya_like.left == 4)
-
-
-@pytest.mark.parametrize("failing", ["c", "l"], ids=["among the first", "later"])
-async def test_after_a_failure_the_parts_that_wait_are_not_sent_and_the_translated_ones_are_kept(failing: str) -> None:
-    """While the first part takes long, the failure of a later one ends the call."""
-    parts = [letter * 900 + "." for letter in "abcdefghijklmnopqrst"]
-    first = asyncio.Event()
-    asked: list[str] = []
-
-    async def respond(exchange: Exchange) -> None:
-        await exchange.read()
-        text = json.loads(exchange.seen.body)["in"]
-        asked.append(text)
-        if text == parts[0]:
-            await first.wait()
-        failed = make_response(400, b'{"error": {"code": "VALIDATION_FAILED", "message": "No"}}')
-        await exchange.write(failed if text[0] == failing else make_response(body=json.dumps(text.upper()).encode()))
-
-    async with Server(respond) as server, Khaya("key", base_url=server.url) as khaya:
-        with pytest.raises(BadRequestError) as caught:
-            await khaya.translate(" ".join(parts), PAIR, split=True)
-    last = parts.index(failing * 900 + ".") + 8
-    assert set(asked) <= set(parts[:last])
-    assert caught.value.partial[0] is None
-    assert caught.value in caught.value.partial
-    kept = [each for each in caught.value.partial if isinstance(each, Translation)]
-    assert {each.text for each in kept} < {part.upper() for part in parts[:last]}
-
-
-async def test_a_part_that_was_limited_is_sent_again() -> None:
-    limited = make_response(429, Retry_After="0")
-    khaya_like = Translator()
-    async with (
-        Server(limited, khaya_like.shout) as server,
-        Khaya("key", base_url=server.url, retry=NO_RETRY) as khaya,
-    ):
-        result = await khaya.translate(LONG, PAIR, split=True)
-    assert result.text == LONG.upper()
-    assert len(server.requests) == 6
 
 
 async def test_cancelling_the_call_ends_all_its_requests() -> None:

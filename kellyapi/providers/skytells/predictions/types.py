@@ -5,6 +5,7 @@ Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Self
 
@@ -91,7 +92,7 @@ class PredictionModel(str):
     def __new__(cls, name: str, type: ModelType | str | None = None) -> Self:
         """Make the string from a slug and a type."""
         self = super().__new__(cls, name)
-        self.type = ModelType(type) if type in _MODEL_TYPES else type
+        self.type = _MODEL_TYPES.get(type, type)
         return self
 
     @property
@@ -106,7 +107,7 @@ class PredictionModel(str):
         return PredictionModel(name, type if isinstance(type, str) else None) if isinstance(name, str) else name
 
 
-_MODEL_TYPES = frozenset(ModelType)
+_MODEL_TYPES: Mapping[str | None, ModelType] = {member.value: member for member in ModelType}
 
 
 @frozen
@@ -145,7 +146,7 @@ class Prediction(Result):
         if not isinstance(value, dict):
             return value
         changes: dict[str, Any] = {}
-        model, status, error, urls = (value.get(name) for name in ("model", "status", "error", "urls"))
+        model, status, error, urls = value.get("model"), value.get("status"), value.get("error"), value.get("urls")
         if model is not None:
             changes["model"] = PredictionModel.from_json(model)
         if status is False:  # the older API sends this for a queued prediction
