@@ -56,8 +56,12 @@ FilePath = NotBlank | os.PathLike[str]
 Share = Annotated[float, Range(0, 1)]
 """A number from 0 to 1."""
 
-_CHECKED_ELSEWHERE = dict.fromkeys(("MediaSource", "SessionSource", "Transport", "WebhookBody", "WebhookHeaders"), Any)
-"""`open_media` checks what can be read, the transport its sessions, and `verification` what servers hand in."""
+_CHECKED_ELSEWHERE = dict.fromkeys(
+    ("Connection", "MediaSource", "SessionSource", "Transport", "WebhookBody", "WebhookHeaders"), Any
+)
+"""`open_media` checks what can be read, the transport its sessions, and `verification` what servers hand in. Resources
+get the connection of their client.
+"""
 
 FindError = Callable[[Any, str], Exception | None]
 Rule = Callable[[Any, str], object]
@@ -77,9 +81,13 @@ class _Kind:
     plural: str = ""
     reads_iterators: bool = False
 
+    def accepts_type(self, value: Any) -> bool:
+        """Return whether all values of the type of this one are right."""
+        return self.quick.get(type(value), _no_rule) is None
+
     def problem(self, value: Any, name: str) -> Exception | None:
         """Return the error of a value, or `None`."""
-        if self.quick.get(type(value), _no_rule) is None:
+        if self.accepts_type(value):
             return None
         error = self.find_error(value, name)
         return TypeError(f"{name} must be {self.right}, not {_shown(value)}") if error is _OTHER_TYPE else error
@@ -137,7 +145,7 @@ def build(kind: type[T], given: T | Mapping[str, Any], name: str) -> T:
 
 def _with_checks(function: Callable[..., Any], module: str) -> Callable[..., Any]:
     annotations = {name: text for name, text in function.__annotations__.items() if name != "return"}
-    if hasattr(function, "__wrapped__") or set(annotations.values()) <= {"Any", "object"}:
+    if hasattr(function, "__wrapped__") or set(annotations.values()) <= {"Any", "object", *_CHECKED_ELSEWHERE}:
         return function
 
     @functools.cache
@@ -202,16 +210,18 @@ class _Parameters:
         given: Iterable[tuple[_Parameter | None, Any]] = zip(self.positional, args)  # noqa: B905  either may be longer
         if self.more or named:
             by_name = zip(map(self.named.get, named), named.values(), strict=True)
-            given = chain(given, self._more(args), by_name)
+            given = chain(given, self._more(args) if self.more else (), by_name)
         try:
             for parameter, value in given:
-                if parameter is not None:
-                    rule = parameter.kind.quick.get(type(value), _no_rule)
-                    if rule is _no_rule:
-                        if error := parameter.kind.problem(value, parameter.name):
-                            return error
-                    elif rule is not None:
-                        rule(value, parameter.name)
+                if parameter is None:
+                    continue
+                kind = parameter.kind
+                rule = kind.quick.get(type(value), _no_rule)
+                if rule is _no_rule:
+                    if error := kind.problem(value, parameter.name):
+                        return error
+                elif rule is not None:
+                    rule(value, parameter.name)
         except ValueError as error:
             return error.with_traceback(None)
         if self.complete and (unknown := named.keys() - self.named.keys()):
@@ -229,9 +239,9 @@ class _Parameters:
         return args, named
 
     def _more(self, args: tuple[Any, ...]) -> Iterator[tuple[_Parameter | None, Any]]:
-        if self.more is not None:
-            for place, value in enumerate(args[len(self.positional) :]):
-                yield _Parameter(f"{self.more.name}[{place}]", self.more.kind), value
+        assert self.more is not None
+        for place, value in enumerate(args[len(self.positional) :]):
+            yield _Parameter(f"{self.more.name}[{place}]", self.more.kind), value
 
 
 def _read_parameters(function: Callable[..., Any], annotations: Mapping[str, Any], module: str) -> _Parameters:
@@ -299,7 +309,7 @@ def _compile(hint: Any) -> _Kind:
             lambda value: not inspect.isclass(value) and all(hasattr(value, each) for each in members),
             plural=plural,
         )
-    return _simple(words, lambda value: isinstance(value, kind), plural=f"{kind.__name__} objects")
+    return _simple(words, lambda value: isinstance(value, kind), kind, plural=f"{kind.__name__} objects")
 
 
 def _simple(right: str, accepts: Callable[[Any], bool], *exact: type, plural: str = "") -> _Kind:
@@ -412,7 +422,7 @@ def _mapping(key: _Kind, value: _Kind) -> _Kind:
         if not _is_mapping(mapping):
             return _OTHER_TYPE
         for each, item in mapping.items():
-            if error := key.problem(each, f"each key of {name}"):
+            if not key.accepts_type(each) and (error := key.problem(each, f"each key of {name}")):
                 return error
             if value is not _SIMPLE[Any] and (error := value.problem(item, f"{name}[{each!r}]")):
                 return error

@@ -146,9 +146,6 @@ def _read_bool(value: Any, dropped: list[str]) -> bool:
     raise _unexpected("true or false", value)
 
 
-_TAKEN_AS_THEY_ARE: Mapping[Reader, type] = {_read_string: str, _read_bool: bool}
-"""Readers that return every value of this type as it is, so that they need not be called."""
-
 _NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
@@ -169,6 +166,11 @@ def _number_hook(kind: type[int] | type[float]) -> Reader:
     return read_number
 
 
+_read_int = _number_hook(int)
+_TAKEN_AS_THEY_ARE: Mapping[Reader, type] = {_read_string: str, _read_bool: bool, _read_int: int}
+"""Readers that return every value of this type as it is, so that they need not be called."""
+
+
 def _object_hook(cls: type[Any]) -> Reader:
     """Make the reader of an attrs class: a table of its fields, read from the first to the last."""
     table = []
@@ -184,8 +186,9 @@ def _object_hook(cls: type[Any]) -> Reader:
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
         arguments: dict[str, Any] = {}
+        find = value.get
         for name, alias, read, right_type, needed in table:
-            item = value.get(name)
+            item = find(name)
             if item is None and not needed:
                 continue
             if type(item) is right_type:
@@ -332,8 +335,8 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_func(lambda cls: cls is object, lambda value, _: value)
     converter.register_structure_hook(str, _read_string)
     converter.register_structure_hook(bool, _read_bool)
-    for number in (int, float):
-        converter.register_structure_hook(number, _number_hook(number))
+    converter.register_structure_hook(int, _read_int)
+    converter.register_structure_hook(float, _number_hook(float))
     for matches, factory in (
         (attrs.has, _object_hook),
         (is_mapping, _mapping_hook),
