@@ -134,6 +134,8 @@ _XML_PROLOG = rb"(\xef\xbb\xbf)?+(?>\s+|<!--.*?-->|<[?!](?!--)[^>\[]*+(\[[^\]]*+
 _PATTERNS = tuple(
     (re.compile(pattern, re.DOTALL), mime)
     for pattern, mime in (
+        (rb"\x89PNG\r\n\x1a\n", "image/png"),  # the most frequent first: each takes 1 us
+        (rb"\xff\xd8\xff", "image/jpeg"),
         (rb"(RIFF|RIFX|RF64|BW64).{4}WAVE", "audio/wav"),
         (rb"RIFF.{4}WEBP", "image/webp"),
         (rb"FORM.{4}AIF[FC]", "audio/aiff"),
@@ -149,8 +151,6 @@ _PATTERNS = tuple(
         (rb"\.snd", "audio/basic"),
         (rb"MThd\x00\x00\x00\x06", "audio/midi"),
         (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "video/x-ms-asf"),
-        (rb"\x89PNG\r\n\x1a\n", "image/png"),
-        (rb"\xff\xd8\xff", "image/jpeg"),
         (rb"GIF8[79]a", "image/gif"),
         (rb"BM.{4}\x00{4}", "image/bmp"),
         (rb"II[*+]\x00|MM\x00[*+]", "image/tiff"),
