@@ -65,7 +65,9 @@ get the connection of their client.
 
 FindError = Callable[[Any, str], Exception | None]
 Rule = Callable[[Any, str], object]
-"""Called with a value of the right type and the name of its argument; raises `ValueError` if it cannot be used."""
+"""Called with a value of the right type and the name of its argument; raises `ValueError` if it cannot be used, or
+`TypeError` if one of its items has another type.
+"""
 
 
 @frozen
@@ -222,7 +224,7 @@ class _Parameters:
                         return error
                 elif rule is not None:
                     rule(value, parameter.name)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             return error.with_traceback(None)
         if self.complete and (unknown := named.keys() - self.named.keys()):
             return TypeError(f"unknown argument {min(unknown)!r}; the arguments are {', '.join(self.named)}")
@@ -346,7 +348,7 @@ def _with_rule(kind: _Kind, rule: Rule) -> _Kind:
         if error is None:
             try:
                 rule(value, name)
-            except ValueError as refused:
+            except (TypeError, ValueError) as refused:
                 return refused.with_traceback(None)
         return error
 
@@ -418,17 +420,14 @@ def _tuple(kinds: Sequence[_Kind]) -> _Kind:
 
 
 def _mapping(key: _Kind, value: _Kind) -> _Kind:
-    def find_error(mapping: Any, name: str) -> Exception | None:
-        if not _is_mapping(mapping):
-            return _OTHER_TYPE
+    def check_items(mapping: Any, name: str) -> None:
         for each, item in mapping.items():
             if not key.accepts_type(each) and (error := key.problem(each, f"each key of {name}")):
-                return error
+                raise error
             if value is not _SIMPLE[Any] and (error := value.problem(item, f"{name}[{each!r}]")):
-                return error
-        return None
+                raise error
 
-    return _Kind("a dict", find_error, plural="dicts")
+    return _with_rule(_simple("a dict", _is_mapping, dict, plural="dicts"), check_items)
 
 
 def _collection(base: type[Any], item: _Kind) -> _Kind:

@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from enum import StrEnum
+from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, Generic, TypeVar, Union, get_args, get_origin
@@ -73,7 +74,7 @@ def decode(value: Any, into: Into[T], report: Report | None = None) -> T:
     dropped: list[str] = []
     type, finish = (into.type, into.finish) if isinstance(into, Shape) else (into, None)
     try:
-        result: T = _converter.get_structure_hook(type)(value, dropped)
+        result: T = _reader_of(type)(value, dropped)
         if finish is not None:
             result = finish(result)
     except _WrongValue as error:
@@ -349,3 +350,4 @@ def _make_converter() -> Converter:
 
 
 _converter = _make_converter()
+_reader_of: Callable[[Any], Reader] = cache(_converter.get_structure_hook)

@@ -98,14 +98,23 @@ class AI(Resource):
         return self._stream_events("/ai/chat", data, into=ChatEventStream, extra=extra)
 
 
-@frozen(kw_only=True)
-class _Completion(ChatCompletion):
+@frozen
+class _Reply:
+    """The reply of the older API. The newer one sends a chat completion."""
+
+    response: str
+
     @staticmethod
-    def prepare_json(value: Any) -> Any:
-        """Turn the `{"response": …}` of the older API into a chat completion, which the newer one sends."""
-        if isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value:
-            return {"choices": [{"message": {"content": value["response"]}}]}
-        return value
+    def choose_json_class(value: Any) -> type:
+        """Return the class that a response is read into."""
+        older = isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value
+        return _Reply if older else ChatCompletion
 
 
-_REPLY = Shape(_Completion, lambda completion: to_reply(completion, "aerostack"))
+def _finish_reply(found: _Reply | ChatCompletion) -> ChatReply:
+    if isinstance(found, _Reply):
+        return ChatReply(text=found.response, provider="aerostack")
+    return to_reply(found, "aerostack")
+
+
+_REPLY = Shape(_Reply, _finish_reply)
