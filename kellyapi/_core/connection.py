@@ -208,7 +208,7 @@ class Connection:
         self, request: PreparedRequest, incoming: IncomingResponse, into: Into[Any] | FromResponse[Any], sent_at: float
     ) -> Any:
         """Read the whole response and make the result of it."""
-        size = len(await incoming.read())
+        size = len(incoming.body if incoming.take_body() else await incoming.read())
         self._note_response(request, incoming, sent_at, size)
         if size < OFF_LOOP_SIZE:  # most are, and need no thread
             return read_response(self.provider, incoming, into, request.headers, self.warn)

@@ -225,16 +225,22 @@ class IncomingResponse:
             decodes = getattr(response.content, "total_compressed_bytes", None) is not None  # an empty body has no such
             self._decoder = make_decoder(response.headers, aiohttp_decodes=decodes)
 
+    def take_body(self) -> bool:
+        """Read the body if it has arrived whole with the head, as most do, and return whether it has."""
+        content = self._response.content
+        arrived = content.is_eof() and content.exception() is None and content.total_bytes <= self._limit
+        if not arrived or self._decoder is not None:
+            return False
+        self.body = content.read_nowait()
+        if self.status == 101:
+            self.close()  # after any other end of a body aiohttp has freed the connection
+        return True
+
     async def read(self) -> bytes:
         """Read the whole body, refusing one above the limit while it arrives."""
-        content, limit = self._response.content, self._limit
-        arrived = content.is_eof() and content.exception() is None and content.total_bytes <= limit
-        if arrived and self._decoder is None:
-            body = content.read_nowait()
-            if self.status == 101:
-                self.close()  # after any other end of a body aiohttp has freed the connection
-            self.body = body
-            return body
+        if self.take_body():
+            return self.body
+        limit = self._limit
         pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
         try:
             async for piece in self.chunks():

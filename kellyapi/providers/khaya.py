@@ -366,8 +366,8 @@ def _speech_request(text: NotBlank, language: str, voice: str | None, format: st
 
 def _read_note(headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return what the sandbox says of its response, as the warnings of a result."""
-    note = printable(headers.get(NOTE_HEADER, ""))
-    return (note,) if note else ()
+    note = headers.get(NOTE_HEADER)
+    return (printable(note),) if note else ()
 
 
 def _check_audio(response: Response) -> None:
