@@ -17,7 +17,7 @@ else:
     from attrs import define as fixed
 
 __all__ = ["draft_class", "fixed"]
-"""`fixed` declares a class of values that live for one call and that no user gets: to type checkers it is frozen."""
+"""`fixed` declares a class of values that live for one call, and are no results: to type checkers it is frozen."""
 
 T = TypeVar("T")
 
