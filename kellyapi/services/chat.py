@@ -10,7 +10,7 @@ from attrs import frozen
 
 from .._core.messages import TRANSFER_TIMEOUT
 from .._data.arguments import Count, NotBlank, NotNegative, Share
-from ..errors import KellyAPIError
+from ..errors import DecodingError, KellyAPIError
 from .chat_messages import Messages, write_messages
 from .chat_replies import ChatReply, ChatStream, ParsedReply, as_chat_stream, to_reply
 from .openai_completions import ChatCompletion
@@ -179,7 +179,12 @@ def _stream_from_aerostack(client: HasLanguageModels, given: ChatArguments) -> C
 
 async def _call_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatReply:
     model, options = _read_for_skytells(given)
-    return to_reply(await client.chat.create(model, given.conversation, **options), "skytells")
+    completion = await client.chat.create(model, given.conversation, **options)
+    try:
+        return to_reply(completion, "skytells")
+    except DecodingError as error:
+        error.outcome_unknown = True
+        raise
 
 
 def _stream_from_skytells(client: HasChatCompletions, given: ChatArguments) -> ChatStream:

@@ -288,7 +288,9 @@ def as_chat_stream(found: ChatStream | Awaitable[ChatReply] | AsyncIterable[str]
 def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
     """Return the first choice of a completion as a reply."""
     if not completion.choices:
-        raise DecodingError("the completion has no choices")
+        error = DecodingError("the completion has no choices", provider=provider)
+        error.request_id = completion.request_id
+        raise error
     reply = ChatReply(
         text=completion.text,
         model=completion.model,

@@ -37,7 +37,7 @@ HTML = make_response(body=b"<html><title>Gateway</title></html>", kind="text/htm
 
 @asynccontextmanager
 async def two(
-    kelly: Script, other: Script, kind: type[Aerostack] | type[Khaya] = Aerostack, **options: Any
+    kelly: Script, other: Script, kind: type[Aerostack] | type[Khaya] | type[Skytells] = Aerostack, **options: Any
 ) -> AsyncIterator[tuple[KellyAPI, Server, Server]]:
     """Yield a client of two providers, and their servers."""
     options = {"retry": AT_ONCE, **options}
@@ -98,6 +98,16 @@ async def test_a_long_text_of_which_a_part_fails_is_translated_by_the_next_provi
         api = KellyAPI(khaya=khaya, providers=["khaya", Mine()])
         translated = await api.translate("a. " * 1000, "en-tw", split=True, fallback=True)
     assert translated.tried == ("khaya", "mine")
+
+
+async def test_a_completion_without_choices_is_a_failure_that_may_be_billed() -> None:
+    empty = make_response(body=b'{"choices": []}', X_Request_Id="r1")
+    async with two(KELLY_SAYS, empty, kind=Skytells) as (api, *_):
+        with pytest.raises(DecodingError, match="no choices") as caught:
+            await api.chat("Who are you?", provider="skytells")
+        assert (caught.value.provider, caught.value.request_id) == ("skytells", "r1")
+        assert caught.value.outcome_unknown
+        assert (await api.chat("Who?", provider="skytells", fallback=True)).tried == ("skytells", "kelly")
 
 
 async def test_an_empty_fallback_tries_no_other_provider() -> None:
