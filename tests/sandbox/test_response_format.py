@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
+import enum
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
+from attrs import frozen
+from msgspec import Meta
 
-from kellyapi import BadRequestError, KellyAPI
+from kellyapi import BadRequestError, ChatReply, KellyAPI
 from kellyapi.sandbox.frontend import ApiError
 from kellyapi.sandbox.response_format import read_response_format, write_json
 from kellyapi.sandbox.skytells.inference.conversation import parameter_error
+from kellyapi.services.structured_output import make_reply_format
 
 PROMPT = 'Write title: "Jollof rice" with 3 cups and 45 minutes, by Ama Mensah, in red'
 
@@ -183,3 +189,54 @@ def test_a_hostile_schema_is_refused_or_answered_soon(name: str) -> None:
         assert len(caught.value.message) < 1000
     else:
         assert written(asked(schema), "a" * 10_000 + "!").keys() == schema["properties"].keys()
+
+
+# Replies for classes
+
+
+class Color(enum.Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@frozen
+class Part:
+    name: str
+    grams: Annotated[float, Meta(gt=0, le=5)] | None
+
+
+@frozen
+class Dish:
+    title: str
+    parts: list[Part]
+    color: Color
+    kind: Literal["hot", 3, None]
+    at: datetime.datetime
+    day: datetime.date
+    time: datetime.time
+    took: datetime.timedelta
+    id: UUID
+    size: tuple[int, int]
+    prices: dict[str, float]
+    note: str | int | None
+    side: Dish | None
+
+
+@frozen
+class Tree:
+    left: list[Tree]
+    right: list[Tree]
+
+
+@pytest.mark.parametrize("kind", [Dish, Tree, Part])
+@pytest.mark.parametrize("prompt", ["", PROMPT, "title=5 grams=-3 size=x", "x" * 5000])
+def test_the_sandbox_fits_the_class_that_a_chat_asks_for(kind: Any, prompt: str) -> None:
+    format = make_reply_format(kind)
+    text = json.dumps(written(format.response_format, prompt))
+    assert isinstance(format.read(ChatReply(text=text, provider="skytells")).parsed, kind)
+
+
+async def test_a_chat_with_a_class_works_with_the_sandbox(api: KellyAPI) -> None:
+    reply = await api.chat(PROMPT, into=Part)
+    assert (reply.parsed, reply.provider) == (Part("Jollof rice", 3), "skytells")
+    assert (await api.chat_stream(PROMPT, into=Part, fallback=True).finish()).parsed == reply.parsed
