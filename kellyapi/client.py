@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast, overload
@@ -158,7 +157,7 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Videos, M
         """
         from .sandbox.app import sandbox_client
 
-        return sandbox_client(partial(cls, providers=providers), **options)
+        return sandbox_client(cls, providers=providers, **options)
 
     @overload
     async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path: ...

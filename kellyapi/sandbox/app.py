@@ -19,7 +19,7 @@ from typing import Annotated, Any, Self
 from aiohttp import StreamReader, web
 from attrs import define, evolve
 
-from kellyapi import PROVIDERS, KellyAPI, ProviderName
+from kellyapi import PROVIDERS, KellyAPI, Options, ProviderName
 
 from .._data.arguments import FilePath, NotBlank, NotNegative, Range, checked
 from .._data.hosts import is_loopback, read_address
@@ -49,6 +49,8 @@ MAX_REQUESTS, MAX_RECORDED = 10_000, 32 * 2**20
 _FRONTENDS = (khaya.FRONTEND, skytells.FRONTEND, aerostack.FRONTEND, skytells.INFERENCE, kelly.FRONTEND)
 ROUTES = (*kelly.ROUTES, *khaya.ROUTES, *skytells.ROUTES, *aerostack.ROUTES)
 _ENCODINGS = ("identity", "gzip", "deflate", "br", "zstd")
+_OPTIONS_OF_CLIENTS = frozenset({"session", *Options.__annotations__})
+"""The arguments of `KellyAPI` that the clients of the providers have too."""
 _SECRET_HEADERS = ("Authorization", "Proxy-Authorization", "Cookie", *(frontend.key_header for frontend in _FRONTENDS))
 
 
@@ -219,12 +221,13 @@ class Sandbox:
         return min(self.keys) if self.keys else "sandbox"
 
     def api(self, make: Callable[..., KellyAPI] = KellyAPI, **options: Any) -> KellyAPI:
-        """Return a client of this sandbox; `options` are those of `KellyAPI`."""
+        """Return a client of this sandbox; `options` are those of `KellyAPI`, such as `providers`."""
         key, urls = self._key, self.urls
         options = {"allow_http": True, **options}
+        shared = {name: options[name] for name in options if name in _OPTIONS_OF_CLIENTS}
         kelly_url = urls.pop("kelly")
-        clients = {name: PROVIDERS[name](key, base_url=url, **options) for name, url in urls.items()}
-        return make(key, kelly_url, **clients, **options)
+        clients = {name: PROVIDERS[name](key, base_url=url, **shared) for name, url in urls.items()}
+        return make(key, kelly_url, **{**clients, **options})
 
     async def start(self) -> None:
         """Start listening.
