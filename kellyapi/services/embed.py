@@ -14,6 +14,7 @@ from .._data.arguments import Count, FilePath, NotBlank, checked
 from .._data.files import save
 from .._data.json_text import dumps
 from .._data.threads import run_off_loop
+from ..errors import DecodingError
 from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
 
@@ -78,6 +79,19 @@ def _to_npy(vectors: Vectors) -> bytes:
     header = header.ljust(-(-(len(header) + 11) // 64) * 64 - 11) + "\n"  # so that the data begins at a multiple of 64
     head = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
     return head + struct.pack(f"<{len(vectors) * length}d", *chain.from_iterable(vectors))
+
+
+def check_vectors(found: Embeddings, texts: int) -> Embeddings:
+    """Return embeddings that have a vector for each text.
+
+    Raises:
+        DecodingError: There are more or fewer. `partial` is the embeddings, which are paid for.
+    """
+    if len(found.vectors) != texts:
+        error = DecodingError(f"there must be a vector for each text: {len(found.vectors)} came for {texts}")
+        error.partial = found
+        raise error
+    return found
 
 
 @frozen(kw_only=True)
@@ -155,6 +169,7 @@ class Embed(RoutedService):
 
         Raises:
             ValueError: There is no text, or one is blank.
+            DecodingError: There are more or fewer vectors than texts. `partial` is the embeddings.
 
         Example::
 

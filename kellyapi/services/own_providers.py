@@ -36,6 +36,7 @@ from .._data.media_types import sniff
 from .._data.text import not_blank
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError
 from .chat_replies import ChatReply, ChatStream
+from .embed import Embeddings, check_vectors
 from .routing import Route, Service, change_media
 from .service_provider import ServiceProvider
 from .service_result import ServiceResult
@@ -298,6 +299,8 @@ def _read_name(provider: ServiceProvider, where: str, built_in: Collection[str])
     if not isinstance(name, str):
         raise TypeError(f"{where}.name must be a string, not {type(name).__name__}")
     not_blank(name, f"name of {where}")
+    if not name.isprintable():
+        raise ValueError(f"{where}.name must have printable characters only, not {name!r}")
     if name in built_in:
         raise ValueError(f"{where}.name must be none of {', '.join(built_in)}, not {name!r}")
     return name
@@ -444,11 +447,28 @@ def as_result(method: _Method, value: Any, arguments: Any) -> Any:
     """Return what a method returned as the result of its service."""
     kind = method.service.result
     if get_origin(kind) is not tuple:
-        return _one_result(method, kind, value, arguments)
+        result = _one_result(method, kind, value, arguments)
+        return check_vectors(result, len(arguments.texts)) if isinstance(result, Embeddings) else result
     item = get_args(kind)[0]
     if not isinstance(value, (tuple, list)):
         raise DecodingError(f"{method.title} must return a list of {item.__name__}, not {_type_name(value)}")
-    return tuple(_one_result(method, item, each, arguments) for each in value)
+    return _several_results(method, item, value, arguments)
+
+
+def _several_results(method: _Method, kind: type[Any], values: Sequence[Any], arguments: Any) -> tuple[Any, ...]:
+    """Return values as results. If one is wrong, or if there are too few, the error has the others as `partial`."""
+    made, failure = [], None
+    for value in values:
+        try:
+            made.append(_one_result(method, kind, value, arguments))
+        except DecodingError as error:
+            failure = failure or error
+    if failure is None and len(made) < arguments.n:
+        failure = DecodingError(f"{method.title} returned {len(made)} of {arguments.n} results")
+    if failure is not None:
+        failure.partial = tuple(made) or None
+        raise failure
+    return tuple(made)
 
 
 def _one_result(method: _Method, kind: type[Any], value: Any, arguments: Any) -> Any:

@@ -52,6 +52,8 @@ def named(name: Any) -> Any:
         (["kelly", "kelly"], ValueError, r"providers\[1\] is a second provider 'kelly'"),
         ([Mine(), Mine()], ValueError, r"providers\[1\] is a second provider 'mine'"),
         ([named("")], ValueError, r"the name of providers\[0\] is empty"),
+        ([named("a\nb")], ValueError, r"providers\[0\]\.name must have printable characters only"),
+        ([named("\ud800")], ValueError, r"providers\[0\]\.name must have printable characters only"),
         ([named(5)], TypeError, r"providers\[0\]\.name must be a string, not int"),
         ([named("khaya")], ValueError, r"providers\[0\]\.name must be none of kelly, khaya"),
         ([type("Empty", (), {"name": "empty"})()], TypeError, "'empty' has no method of a service: translate, "),

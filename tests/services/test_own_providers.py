@@ -19,6 +19,7 @@ from kellyapi import (
     ChatReply,
     DecodingError,
     Description,
+    Embeddings,
     Image,
     KellyAPI,
     Khaya,
@@ -27,6 +28,7 @@ from kellyapi import (
     Transcript,
     Translation,
 )
+from kellyapi.sandbox.app import Sandbox
 from kellyapi.services.circuit import FAILURES_BEFORE_REST
 
 from .own_providers import Mine, answering, raising, wav
@@ -129,6 +131,48 @@ async def test_several_images_are_a_tuple_of_results() -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ([b"GIF89a", None, b"GIF89a"], "must return Image or bytes, not None"),
+        ([b"", b"GIF89a", b"GIF89a"], "returned no bytes"),
+        ([b"GIF89a"] * 2, r"mine\.generate_images returned 2 of 3 results"),
+    ],
+)
+async def test_images_that_came_are_kept_if_others_are_wrong_or_missing(values: list[Any], message: str) -> None:
+    async def generate_images(prompt: str, n: int) -> list[Any]:
+        return values
+
+    async with KellyAPI(providers=[answering("generate_images", generate_images), Mine("other")]) as api:
+        with pytest.raises(DecodingError, match=message) as caught:
+            await api.generate_images("a", 3, fallback=True)
+    assert caught.value.partial == (Image(data=b"GIF89a", mime="image/gif", provider="mine"),) * 2
+
+
+async def test_no_images_are_an_outage() -> None:
+    async def generate_images(prompt: str, n: int) -> list[bytes]:
+        return [b"GIF89a"] * n if prompt == "a" else []
+
+    first = answering("generate_images", lambda prompt, n: generate_images("b", n), "first")
+    async with KellyAPI(providers=[first, answering("generate_images", generate_images)]) as api:
+        with pytest.raises(DecodingError, match=r"first\.generate_images returned 0 of 1 results"):
+            await api.generate_images("a", 1)
+        (image,) = await api.generate_images("a", 1, fallback=True)
+    assert image.tried == ("first", "mine")
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_there_is_a_vector_for_each_text(plain: bool) -> None:
+    async def embed(texts: Any) -> Any:
+        return [[1.0]] if plain else Embeddings(((1.0,),))
+
+    async with KellyAPI(providers=[answering("embed", embed)]) as api:
+        with pytest.raises(DecodingError, match="a vector for each text: 1 came for 2") as caught:
+            await api.embed(["a", "b"])
+    assert caught.value.partial.vectors == ((1.0,),)
+    assert (caught.value.provider, caught.value.outcome_unknown) == ("mine", True)
+
+
+@pytest.mark.parametrize(
     ("vectors", "found"),
     [
         ([[1, 2.5]], ((1.0, 2.5),)),
@@ -149,7 +193,7 @@ async def test_rows_of_numbers_are_embeddings(vectors: Any, found: Any) -> None:
             with pytest.raises(DecodingError, match=r"mine\.embed must return Embeddings or rows of numbers, not"):
                 await api.embed(["a"])
         else:
-            embeddings = await api.embed(["a"])
+            embeddings = await api.embed(["a"] * len(found))
             assert (embeddings.vectors, embeddings.provider, embeddings.tried) == (found, "mine", ("mine",))
 
 
@@ -326,3 +370,12 @@ async def test_a_sandbox_has_providers_of_ones_own_too() -> None:
         assert repr(api) == "KellyAPI(khaya, mine, kelly, skytells, aerostack)"
         assert (await api.chat("a")).provider == "mine"
         assert (await api.translate("Good morning", "en-tw")).provider == "khaya"
+
+
+async def test_a_client_of_a_running_sandbox_has_providers_and_clients_of_ones_own() -> None:
+    async with Sandbox(keep_engines=True) as sandbox:
+        khaya = Khaya("other", base_url=sandbox.urls["khaya"])
+        async with sandbox.api(providers=[Mine()], khaya=khaya, timeout=5) as api:
+            assert (await api.chat("a")).provider == "mine"
+            assert (await api.translate("Good morning", "en-tw", provider="khaya")).provider == "khaya"
+        assert [request.path for request in sandbox.requests] == ["/v1/translate"]

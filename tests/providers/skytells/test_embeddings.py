@@ -25,13 +25,13 @@ def packed(*numbers: float) -> str:
 @pytest.mark.parametrize(
     ("input", "options", "asked"),
     [
-        ("hi", {}, {"input": "hi", "encoding_format": "float"}),
+        (("a", "b"), {}, {"input": ["a", "b"], "encoding_format": "float"}),
         (
             ["a", "b"],
             {"dimensions": 2, "user": "u"},
             {"input": ["a", "b"], "encoding_format": "float", "dimensions": 2, "user": "u"},
         ),
-        (("a",), {"encoding_format": "base64"}, {"input": ["a"], "encoding_format": "base64"}),
+        (("a", "b"), {"encoding_format": "base64"}, {"input": ["a", "b"], "encoding_format": "base64"}),
     ],
 )
 @pytest.mark.parametrize("form", [lambda *numbers: list(numbers), packed], ids=["numbers", "base64"])
@@ -57,3 +57,14 @@ async def test_a_vector_that_is_not_base64_of_floats_is_a_decoding_error(
     respond(wire, "POST", f"{BASE}/embeddings", json={"data": data})
     with pytest.raises(DecodingError, match=r"\$\.data\[1\]\.embedding"):
         await skytells.embeddings.create("e", "hi")
+
+
+@pytest.mark.parametrize(("input", "wanted"), [("hi", 1), (["a", "b", "c"], 3)])
+async def test_there_is_a_vector_for_each_text(
+    wire: Responses, skytells: Skytells, input: str | list[str], wanted: int
+) -> None:
+    respond(wire, "POST", f"{BASE}/embeddings", json={"data": [{"embedding": [1]}, {"embedding": [2], "index": 1}]})
+    with pytest.raises(DecodingError, match=f"a vector for each text: 2 came for {wanted}") as caught:
+        await skytells.embeddings.create("e", input)
+    assert caught.value.outcome_unknown
+    assert caught.value.partial == Embeddings(((1.0,), (2.0,)))

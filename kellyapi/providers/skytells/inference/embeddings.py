@@ -14,7 +14,7 @@ from ...._core.resource import Resource, drop_none
 from ...._data.arguments import Count, NotBlank
 from ...._data.decoding import Shape
 from ....errors import DecodingError
-from ....services.embed import Embeddings, EmbeddingUsage
+from ....services.embed import Embeddings, EmbeddingUsage, check_vectors
 
 
 class EmbeddingsResource(Resource):
@@ -46,7 +46,9 @@ class EmbeddingsResource(Resource):
         asked = input if isinstance(input, str) else list(input)
         data = {"model": model, "input": asked, "encoding_format": encoding_format}
         data |= drop_none(dimensions=dimensions, user=user)
-        return await self._post_json("/embeddings", data, into=_EMBEDDINGS, extra=extra)
+        count = 1 if isinstance(asked, str) else len(asked)
+        shape = Shape(_Vectors, lambda found: check_vectors(_in_order(found), count))
+        return await self._post_json("/embeddings", data, into=shape, extra=extra)
 
 
 @frozen
@@ -83,6 +85,3 @@ def _decode_vector(item: Any, at: int) -> Any:
         return {**item, "embedding": [number for (number,) in numbers]}
     except (ValueError, struct.error):
         raise DecodingError(f"$.data[{at}].embedding is not base64 of 32-bit floats") from None
-
-
-_EMBEDDINGS = Shape(_Vectors, _in_order)
