@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from attrs import field, frozen
 
 from .._core.resource import drop_none
+from .._core.run_many import describe_partial
 from .._data.arguments import FilePath, checked
 from .._data.files import save
 from ..errors import KellyAPIError
@@ -61,19 +62,22 @@ async def gather_paid(calls: Iterable[Awaitable[tuple[R, ...]]]) -> tuple[R, ...
     """Make several calls at once, and return all their results in order.
 
     If some fail, the others are finished before the first error is raised. Its `partial` is a tuple of the results that
-    came, which are paid for.
+    came, which are paid for, and its notes name the predictions of the other errors.
     """
     done = await asyncio.gather(*calls, return_exceptions=True)
     failures = [each for each in done if isinstance(each, BaseException)]
     came = tuple(result for each in done for result in _results(each))
     if not failures:
         return came
-    failure = failures[0]
+    failure: Any = failures[0]
+    failure.partial = came or getattr(failure, "partial", None)
     if isinstance(failure, KellyAPIError):
-        failure.partial = came or failure.partial
         failure.outcome_unknown = any(getattr(each, "outcome_unknown", False) for each in failures)
-    elif came:
-        failure.add_note(f"{len(came)} other results came and are lost")
+    elif note := describe_partial(came):
+        failure.add_note(note)
+    for other in failures[1:]:
+        if (prediction := getattr(other, "prediction", None)) is not None:
+            failure.add_note(f"prediction {prediction.id} failed too: {other}")
     raise failure
 
 

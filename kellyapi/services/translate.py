@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from attrs import evolve, frozen
 
@@ -144,6 +144,7 @@ class Translate(RoutedService):
             ValueError: The text is blank, the languages are incomplete, or no provider has the pair.
             BadRequestError: The provider does not support this pair of languages.
             KellyAPIError: If the second of two calls fails, `partial` is the first `Translation`, which is paid for.
+                With `split=True` it is a tuple of that and of the parts of the second.
 
         Example::
 
@@ -207,8 +208,12 @@ class Translate(RoutedService):
             if is_blank(between.text):
                 raise DecodingError(f"the translation into {first.target} is blank", provider=between.provider)
             result = await self._route(TRANSLATE, evolve(second, text=between.text), provider, fallback)
-        except KellyAPIError as error:
-            error.partial = between
+        except Exception as error:  # any: a provider of the user's own may raise it
+            failure: Any = error
+            parts = getattr(error, "partial", None)  # of a long text that was split
+            failure.partial = (between, *parts) if isinstance(parts, tuple) else between
+            if not isinstance(error, KellyAPIError):
+                error.add_note("the first translation, which is paid for, is its .partial")
             raise
         warnings = tuple(dict.fromkeys((*between.warnings, *result.warnings)))
         tried = (*between.tried, *result.tried)

@@ -267,6 +267,26 @@ async def test_if_the_second_call_fails_the_error_has_the_first_translation(
     assert (caught.value.partial.text, caught.value.partial.target_language) == ("Good morning", "en")
 
 
+async def test_the_parts_of_a_second_translation_that_fails_are_kept_with_the_first() -> None:
+    texts = [make_response(body=json.dumps("Good morning. " * 80).encode()), MAAKYE, make_response(500)]
+    async with Server(*texts) as server, KellyAPI(khaya=khaya(server)) as api:
+        with pytest.raises(ServerError) as caught:
+            await api.translate("Maakye", "tw-ee", via="en", split=True)
+    between, *parts = caught.value.partial
+    assert between.target_language == "en"
+    assert [each.text for each in parts if isinstance(each, Translation)] == ["Ŋdi"]
+
+
+async def test_an_error_of_the_users_own_has_the_first_translation_too() -> None:
+    broken = Translator("broken", ["en-ee"], KeyError("text"))
+    async with Server(GOOD_MORNING) as server, KellyAPI(khaya=khaya(server), providers=[broken]) as api:
+        with pytest.raises(KeyError) as caught:
+            await api.translate("Maakye", "tw-ee", via="en")
+    error: Any = caught.value
+    assert error.partial.text == "Good morning"
+    assert error.__notes__ == ["the first translation, which is paid for, is its .partial"]
+
+
 async def test_a_blank_translation_is_not_translated_again() -> None:
     async with Server(make_response(body=b'" "')) as server, KellyAPI(khaya=khaya(server)) as api:
         with pytest.raises(DecodingError, match="khaya: the translation into en is blank") as caught:

@@ -138,6 +138,9 @@ class GenerationResource(Resource):
             if outputs:
                 error.remedy = "; ".join(filter(None, (error.remedy, _SAVE_IT)))
             raise
+        except BaseException as error:  # such as that of a cancelled task: the prediction is paid for
+            error.add_note(f"the prediction is {done.id}")
+            raise
 
     async def _download_output(self, url: str, done: Prediction, end: float) -> Response:
         if not is_link(url):

@@ -196,6 +196,42 @@ async def test_a_prediction_with_fewer_images_than_requested_is_an_error_that_ha
     assert len(caught.value.partial) == 2
 
 
+async def test_no_prediction_is_lost_that_failed_after_another() -> None:
+    """The error is that of the first, and its notes name the others, which are paid for."""
+    gone = make_response(404)
+    studio = Studio({}, instead={"/files/p1-1": gone, "/files/p2-1": gone})
+    async with opened(studio) as skytells:
+        with pytest.raises(NotFoundError) as caught:
+            await skytells.generate_images("a fox", 3, model="m")
+    assert len(caught.value.partial) == 1
+    ids = {caught.value.prediction.id, *(note.split()[1] for note in caught.value.__notes__)}
+    assert ids == {"p1", "p2"}
+
+
+async def test_images_that_came_are_in_an_error_of_the_users_function() -> None:
+    def refuse(prediction: Prediction) -> None:
+        if prediction.id == "p2":
+            raise KeyError("p2")
+
+    async with opened(Studio({})) as skytells:
+        with pytest.raises(KeyError) as caught:
+            await skytells.generate_images("a fox", 3, model="m", on_progress=refuse)
+    error: Any = caught.value
+    assert [image.data for image in error.partial] == [PNG, PNG]
+    assert error.__notes__ == ["the prediction is p2", "results of other calls in its .partial: 2"]
+
+
+async def test_a_task_that_is_cancelled_during_the_download_names_the_prediction() -> None:
+    studio = Studio(instead={"/files/p1-1": hang})
+    async with opened(studio) as skytells:
+        task = asyncio.ensure_future(skytells.generate_image("a fox"))
+        await studio.server.until(lambda: "/files/p1-1" in studio.targets)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+    assert caught.value.__notes__ == ["the prediction is p1"]
+
+
 # Progress and time
 
 
