@@ -270,7 +270,11 @@ async def test_a_method_may_have_any_form(function: Any) -> None:
         assert (await api.translate("a", source="en", target="tw")).text == "a en-tw"
 
 
-@pytest.mark.parametrize("source", [b"RIFF", Path("a.wav"), "a.wav", io.BytesIO(b"RIFF"), Base64("UklGRg==")], ids=repr)
+@pytest.mark.parametrize(
+    "source",
+    [b"RIFF", Path("a.wav"), "a.wav", io.BytesIO(b"RIFF"), Base64("UklGRg==")],
+    ids=lambda source: type(source).__name__,
+)
 async def test_audio_and_images_come_as_bytes(source: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     await asyncio.to_thread(Path("a.wav").write_bytes, b"RIFF")
