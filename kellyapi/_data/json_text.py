@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 from codecs import BOM_UTF8
 from collections.abc import Callable
 from enum import Enum
@@ -63,6 +64,8 @@ def _write_other(value: Any) -> Any:
         return str(value)
     if isinstance(value, Enum):
         return value.value
+    if hasattr(type(value), "__index__"):  # a whole number of another library, such as NumPy
+        return operator.index(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

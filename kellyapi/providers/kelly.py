@@ -21,7 +21,7 @@ from ..errors import DecodingError
 from ..services.chat import CHAT
 from ..services.chat_replies import ChatReply
 from ..services.generated import gather_paid
-from ..services.images import GENERATE_IMAGE, Description, Image
+from ..services.images import GENERATE_IMAGE, Description, Image, ImageCount
 from ..services.routing import default_of
 from ..services.synthesize import SYNTHESIZE, Speech
 from ..services.transcribe import Transcript
@@ -127,7 +127,7 @@ class Kelly(ProviderClient):
     async def generate_images(
         self,
         prompt: NotBlank,
-        n: Count,
+        n: ImageCount,
         *,
         negative_prompt: str | None = None,
         model: NotBlank | None = None,
@@ -139,7 +139,7 @@ class Kelly(ProviderClient):
 
         Args:
             prompt: What the images should show.
-            n: How many images.
+            n: How many images, up to 1,000.
             negative_prompt: See `generate_image`.
             model: See `generate_image`.
             width: See `generate_image`.

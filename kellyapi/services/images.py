@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 from attrs import frozen
 
-from .._data.arguments import Count, NotBlank, Positive
+from .._data.arguments import Count, NotBlank, Positive, Range
 from .._data.media import MediaSource
 from .._data.media_types import image_size
 from .generated import MediaFile, OnState, WaitArguments
 from .notebook import fits, media_html
 from .routing import Fallback, ProviderChoice, Route, RoutedService, Service
 from .service_result import ServiceResult, provider_fields_last
+
+ImageCount = Annotated[int, Range(1, 1000)]
+"""How many images one call makes: each may be a request of its own, and all are in memory."""
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
@@ -363,7 +366,7 @@ class Images(RoutedService):
     async def generate_images(
         self,
         prompt: NotBlank,
-        n: Count,
+        n: ImageCount,
         *,
         negative_prompt: str | None = None,
         width: Count | None = None,
@@ -382,7 +385,7 @@ class Images(RoutedService):
 
         Args:
             prompt: What the images should show.
-            n: How many images.
+            n: How many images, up to 1,000.
             negative_prompt: See `generate_image`.
             width: See `generate_image`.
             height: See `generate_image`.

@@ -84,6 +84,13 @@ def test_text_that_is_not_json_is_a_value_error(json_text: ModuleType, data: byt
         json_text.loads(data)
 
 
+class Whole:
+    """A whole number of another library, such as NumPy."""
+
+    def __index__(self) -> int:
+        return 512
+
+
 @pytest.mark.parametrize(
     ("value", "data"),
     [
@@ -94,6 +101,7 @@ def test_text_that_is_not_json_is_a_value_error(json_text: ModuleType, data: byt
         ({1: 2**70}, '{"1":1180591620717411303424}'),
         (Pair(1, "a"), '[1,"a"]'),
         ([UUID(int=0), Level.LOW], '["00000000-0000-0000-0000-000000000000",1]'),
+        ({"width": Whole()}, '{"width":512}'),
     ],
 )
 def test_both_json_libraries_write_the_same_text(json_text: ModuleType, value: Any, data: str) -> None:

@@ -50,6 +50,39 @@ async def test_a_key_of_skytells_alone_is_enough_for_sizes() -> None:
     assert studio.created[0]["model"] == "truefusion-pro"
 
 
+class Whole:
+    """A whole number of another library, such as NumPy."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __index__(self) -> int:
+        return self._number
+
+
+async def test_whole_numbers_of_other_libraries_are_sizes_and_counts() -> None:
+    width: Any = Whole(768)
+    n: Any = Whole(2)
+    studio = Studio({**SIZES, "num_outputs": {"type": "integer"}}, outputs=[2])
+    async with both(KELLY_DRAWS, studio) as (api, kelly):
+        for provider in ("kelly", "skytells"):
+            assert len(await api.generate_images("a fox", n, width=width, height=512, provider=provider)) == 2
+        assert [json.loads(each.body)["width"] for each in kelly.requests] == [768, 768]
+    assert [each["input"] for each in studio.created] == [
+        {"prompt": "a fox", "num_outputs": 2, "width": 768, "height": 512}
+    ]
+
+
+@pytest.mark.parametrize("provider", ["kelly", "skytells"])
+async def test_more_than_a_thousand_images_are_refused_at_once(provider: Any) -> None:
+    async with both(KELLY_DRAWS, Studio({})) as (api, kelly):
+        with pytest.raises(ValueError, match="n must be from 1 to 1000, not 1001"):
+            await api.generate_images("a fox", 1001, provider=provider)
+        with pytest.raises(ValueError, match="n must be from 1 to 1000"):
+            await getattr(api, provider).generate_images("a fox", 10**30)
+        assert not kelly.requests
+
+
 async def test_a_key_of_kelly_alone_is_enough_for_several_images() -> None:
     async with Server(KELLY_DRAWS) as server, KellyAPI("k1", server.url) as api:
         images = await api.generate_images("a fox", 3, width=512, on_progress=print, cancel_on_exit=False)

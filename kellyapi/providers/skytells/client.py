@@ -19,7 +19,7 @@ from ..._data.media import MediaSource, open_media
 from ..._data.text import clip
 from ..._data.writables import Writable, WritableTarget
 from ...services.generated import OnState
-from ...services.images import GENERATE_IMAGE, GENERATE_IMAGES, Image
+from ...services.images import GENERATE_IMAGE, GENERATE_IMAGES, Image, ImageCount
 from ...services.music import GENERATE_MUSIC, Music
 from ...services.routing import default_of
 from ...services.video import GENERATE_VIDEO, Video
@@ -220,7 +220,7 @@ class Skytells(ProviderClient):
     async def generate_images(
         self,
         prompt: NotBlank,
-        n: Count,
+        n: ImageCount,
         *,
         negative_prompt: str | None = None,
         model: NotBlank | None = None,
@@ -239,7 +239,7 @@ class Skytells(ProviderClient):
 
         Args:
             prompt: What the images should show.
-            n: How many images. If a prediction has more outputs than that, all of them are returned.
+            n: How many images, up to 1,000. If a prediction has more outputs than that, all of them are returned.
             negative_prompt: See `generate_image`.
             model: See `generate_image`.
             width: See `generate_image`.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from math import inf
+from operator import index
 from typing import Any, TypeVar
 
 from attrs import evolve, frozen
@@ -68,6 +69,7 @@ class GenerationResource(Resource):
 
     async def generate_several(self, wanted: Generation, result: type[R], media: str, n: int) -> tuple[R, ...]:
         """Run the predictions that together have `n` outputs, at the same time, and download all outputs."""
+        n = index(n)  # it may be of another library
         end = _end_of(wanted)
         input, schema = await self._make_input(wanted, end, counts=n > 1)
 

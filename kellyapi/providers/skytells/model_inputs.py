@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from math import gcd
-from operator import ge, gt, le, lt
+from operator import ge, gt, index, le, lt
 from typing import Any
 
 from ..._data.text import excerpt
@@ -49,7 +49,7 @@ def fit_input(model: str, schema: Schema | None, **arguments: Any) -> dict[str, 
     Raises:
         UnsupportedArgument: The model has no input for an argument, or its input does not accept the value.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
+    given = {name: _as_plain(value) for name, value in arguments.items() if value is not None}
     inputs = _read_inputs(schema)
     found: dict[str, Any] = {}
     if {"width", "height"} <= given.keys() and not (_name_of(inputs, "width") and _name_of(inputs, "height")):
@@ -83,6 +83,11 @@ def split_count(schema: Schema | None, n: int) -> list[dict[str, int]]:
         parts += [{} if form is None else {name: form}] * (left // part)
         left %= part
     return parts
+
+
+def _as_plain(value: Any) -> Any:
+    """Return a whole number of another library, such as NumPy, as an `int`, and other values as they are."""
+    return index(value) if hasattr(type(value), "__index__") else value
 
 
 def _fit_size(model: str, inputs: Mapping[str, Sequence[Rule]], width: int, height: int) -> dict[str, Any]:

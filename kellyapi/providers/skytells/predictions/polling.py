@@ -163,7 +163,7 @@ class PredictionPoller:
         await asyncio.sleep(self._polled_at + (left if pause is None else pause) - clock())
         if pause is None:
             why = f"; the last poll failed: {self._failure}" if self._failure else ""
-            took = f"has not ended within {self.pace.timeout:g} s"
+            took = f"has not ended within {round(self.pace.timeout or 0, 3):g} s"
             then = "is cancelled now" if self.cancels else "continues"
             message = f"prediction {prediction_id(self.prediction)} {took} and {then}{why}"
             raise WaitTimeoutError(message, provider="skytells", prediction=self.known)
