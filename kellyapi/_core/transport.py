@@ -23,7 +23,7 @@ import aiohttp
 from attrs import define, evolve
 from yarl import URL
 
-from .._data.media import SourceChangedError
+from .._data.media_files import SourceChangedError
 from .._data.text import excerpt, without_credentials
 from ..errors import (
     ConfigurationError,

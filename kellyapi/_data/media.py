@@ -7,31 +7,38 @@ has to say that it is. A URL is never fetched. Files are read in threads.
 from __future__ import annotations
 
 import asyncio
-import errno
 import inspect
 import io
 import mimetypes
 import os
 import re
-import stat
 import sys
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path, PureWindowsPath
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import PureWindowsPath
 from typing import IO, Any, Protocol, TypeVar, cast
 
 import attrs
 from attrs import evolve, frozen
 
-from .base64_text import Base64, b64decode, b64encode, from_base64, is_data_url, is_media_type, read_data_url
+from .base64_text import Base64, b64encode, from_base64, is_data_url, is_media_type, read_data_url
+from .media_files import (
+    CHUNK_SIZE,
+    Pieces,
+    as_bytes,
+    can_read,
+    exactly,
+    explain_missing_file,
+    file_state,
+    find_position,
+    look_at_file,
+    read_file,
+    read_path,
+    takes_size,
+)
 from .media_types import is_enough_to_sniff, sniff
 from .result import Result
 from .text import clip
-from .threads import call_off_loop, open_in_thread, run_off_loop
-
-Pieces = AsyncGenerator[bytes, None]
-_CHUNK_SIZE = 256 * 2**10
-_LONGEST_PATH = 32767
-"""Characters, on Windows; 4096 bytes on Linux."""
+from .threads import call_off_loop, run_off_loop
 
 
 class Readable(Protocol):
@@ -114,8 +121,8 @@ class Media:
             async for piece in self.body():
                 yield piece
             return
-        for at in range(0, len(self.body), _CHUNK_SIZE):
-            yield self.body[at : at + _CHUNK_SIZE]
+        for at in range(0, len(self.body), CHUNK_SIZE):
+            yield self.body[at : at + CHUNK_SIZE]
 
 
 MediaSource = (
@@ -145,10 +152,6 @@ _KINDS = (
     "a path, bytes, a binary file, an iterator of bytes, an upload of a web framework, an image of Pillow or NumPy, "
     "a Speech or Image, a data: URL or Base64(text)"
 )
-
-
-class SourceChangedError(OSError):
-    """A file was changed while it was read, so that the pieces do not belong together."""
 
 
 async def open_media(source: MediaSource, what: str) -> Media:
@@ -224,7 +227,7 @@ def _copy(view: memoryview) -> bytes:
         return bytes(view)
     # In pieces, between which the loop takes its turns: 64 MiB in one step hold it for 100 ms and more.
     flat = view.cast("B")
-    return b"".join([bytes(flat[at : at + _CHUNK_SIZE]) for at in range(0, len(flat), _CHUNK_SIZE)])
+    return b"".join([bytes(flat[at : at + CHUNK_SIZE]) for at in range(0, len(flat), CHUNK_SIZE)])
 
 
 async def _open_base64(source: Base64, what: str) -> Media:
@@ -282,14 +285,14 @@ async def _open_path(source: str | os.PathLike[str], what: str) -> Media:
         raise TypeError(f"the {what} is a URL, which is not fetched: download it and pass the bytes")
     name = _not_empty(os.fsdecode(source), what)
     try:
-        path, state, rest = await asyncio.to_thread(_look_at_file, name)
+        path, state, rest = await asyncio.to_thread(look_at_file, name)
     except ValueError:
         raise ValueError(f"the {what} is no path: it has characters that no file name can have") from None
     except OSError as error:
-        raise (_without_file(source, error, what) if isinstance(source, str) else error) from None
+        raise (explain_missing_file(source, error, what) if isinstance(source, str) else error) from None
     if state is None:  # a pipe can be read only once, and has no size to announce
         return _in_memory(rest, what)
-    return await _open_pieces(lambda: _read_path(path, state, what), what, state.size, name=path.name)
+    return await _open_pieces(lambda: read_path(path, state, what), what, state.size, name=path.name)
 
 
 async def _open_file(source: Any, what: str) -> Media:
@@ -297,24 +300,24 @@ async def _open_file(source: Any, what: str) -> Media:
     if isinstance(source, io.TextIOBase):
         raise TypeError(f"the {what} must be a file opened in binary mode")
     inner = getattr(source, "file", None)
-    wrapped = _can_read(inner) and (hasattr(source, "filename") or not _can_read(source))
+    wrapped = can_read(inner) and (hasattr(source, "filename") or not can_read(source))
     file: Any = inner if wrapped else source
     if getattr(file, "closed", False) is True:
         raise ValueError(f"the {what} is a file that is closed")
     declared = _declared_type(source)
     name = _own_name(source)
-    if not _takes_size(file.read):  # all or nothing, and the second time perhaps all again
-        return _in_memory(_as_bytes(await call_off_loop(file.read), what), what, declared, name)
-    start = await _position(file)
-    state = None if start is None else await asyncio.to_thread(_file_state, file)
+    if not takes_size(file.read):  # all or nothing, and the second time perhaps all again
+        return _in_memory(as_bytes(await call_off_loop(file.read), what), what, declared, name)
+    start = await find_position(file)
+    state = None if start is None else await asyncio.to_thread(file_state, file)
     size = None if start is None or state is None else state.size - start
-    return await _open_pieces(lambda: _read_file(file, start, state, what), what, size, start is None, declared, name)
+    return await _open_pieces(lambda: read_file(file, start, state, what), what, size, start is None, declared, name)
 
 
 async def _open_async_iterator(source: AsyncIterable[Any], what: str) -> Media:
     async def pieces() -> Pieces:
         async for piece in source:
-            yield _as_bytes(piece, what)
+            yield as_bytes(piece, what)
 
     return await _open_pieces(pieces, what, one_shot=True)
 
@@ -322,7 +325,7 @@ async def _open_async_iterator(source: AsyncIterable[Any], what: str) -> Media:
 async def _open_iterator(source: Iterator[Any], what: str) -> Media:
     async def pieces() -> Pieces:
         while (piece := await asyncio.to_thread(next, source, None)) is not None:
-            yield _as_bytes(piece, what)
+            yield as_bytes(piece, what)
 
     return await _open_pieces(pieces, what, one_shot=True)
 
@@ -346,7 +349,7 @@ async def _open_pieces(
     if one_shot:
         return Media(lambda: _chain(head, pieces), mime, None, one_shot=True, name=name)
     await pieces.aclose()
-    body = read if size is None else lambda: _exactly(size, read(), what)
+    body = read if size is None else lambda: exactly(size, read(), what)
     return Media(body, mime, size, name=name)
 
 
@@ -354,121 +357,6 @@ async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> Pieces:
     yield head
     async for piece in rest:
         yield piece
-
-
-async def _exactly(size: int, pieces: AsyncIterator[bytes], what: str) -> Pieces:
-    """Pass on the pieces of a file that has this size, the last one only when the file has ended there.
-
-    A server that has received as many bytes as were announced takes them for the whole file.
-    """
-    total, last = 0, b""
-    async for piece in pieces:
-        total += len(piece)
-        if total > size:
-            break
-        if total < size:
-            yield piece
-        last = piece
-    if total != size:
-        raise SourceChangedError(f"the {what} was changed while it was read: it had {size} bytes")
-    yield last
-
-
-@frozen
-class _FileState:
-    size: int
-    changed_at: int
-
-
-def _file_state(file: Any) -> _FileState | None:
-    """Return size and date of a regular file; `None` for others, and for those of `/proc`, which have no size."""
-    raw = getattr(file, "raw", file)
-    if not isinstance(raw, io.FileIO):
-        return None
-    status = os.fstat(raw.fileno())
-    sized = stat.S_ISREG(status.st_mode) and status.st_size > 0
-    return _FileState(status.st_size, status.st_mtime_ns) if sized else None
-
-
-def _look_at_file(name: str) -> tuple[Path, _FileState | None, bytes]:
-    """Return the state of a file, and all bytes of one that has none."""
-    if len(name) > _LONGEST_PATH:  # perhaps megabytes of base64, which `Path` would take apart at each slash
-        raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
-    path = Path(name)
-    with path.open("rb") as file:
-        state = _file_state(file)
-        return path, state, file.read() if state is None else b""
-
-
-def _without_file(text: str, error: OSError, what: str) -> Exception:
-    """Return the error for a `str` that is not the path of a file: it may be something else."""
-    if _looks_like_base64(text):
-        return TypeError(f"the {what} is base64 text, and a str is a path: pass Base64(text)")
-    hint = _HINTS.get(error.errno or 0)
-    shown = text if len(text) < 300 else f"{clip(text, 100)}…"
-    return type(error)(error.errno, f"{error.strerror}; {hint}", shown) if hint else error
-
-
-_NO_PATH = "a str is a path: pass bytes, or base64 as Base64(text)"
-_HINTS = {
-    errno.ENOENT: _NO_PATH,
-    errno.ENAMETOOLONG: _NO_PATH,
-    errno.ENOTDIR: _NO_PATH,
-    errno.EISDIR: "pass the path of a file",
-}
-
-
-def _looks_like_base64(text: str) -> bool:
-    head = text[:4096]
-    if not re.fullmatch(r"[A-Za-z0-9+/_\s-]+={0,2}\s*", head):
-        return False
-    letters = re.sub(r"[\s=]", "", head).translate({ord("-"): "+", ord("_"): "/"})[:4000]
-    known = sniff(b64decode(letters[: len(letters) // 4 * 4])) is not None
-    return known or len(head) > 255 or head.rstrip().endswith("=")  # 255 letters are the most that a file name has
-
-
-async def _read_path(path: Path, state: _FileState, what: str) -> Pieces:
-    file = await open_in_thread(lambda: path.open("rb"))
-    try:
-        async for piece in _read_file(file, None, state, what):
-            yield piece
-    finally:
-        file.close()
-
-
-async def _read_file(file: Any, start: int | None, state: _FileState | None, what: str) -> Pieces:
-    if start is not None:
-        await call_off_loop(file.seek, start)
-    while piece := _as_bytes(await call_off_loop(file.read, _CHUNK_SIZE), what):
-        yield piece
-    if state is not None and state != await asyncio.to_thread(_file_state, file):
-        raise SourceChangedError(f"the {what} was changed while it was read")
-
-
-async def _position(file: Any) -> int | None:
-    """Return where a file stands; `None` if it cannot be set back there."""
-    try:
-        if hasattr(file, "seek") and (not hasattr(file, "seekable") or await call_off_loop(file.seekable)):
-            position = await call_off_loop(file.tell)
-            await call_off_loop(file.seek, position)  # which writes what is in its buffer
-            return position if isinstance(position, int) else None
-    except (AttributeError, OSError):
-        pass
-    return None
-
-
-def _can_read(source: Any) -> bool:
-    return callable(getattr(source, "read", None)) and not isinstance(source, type)
-
-
-def _takes_size(read: Callable[..., Any]) -> bool:
-    try:
-        inspect.signature(read).bind(_CHUNK_SIZE)
-    except TypeError:
-        return False
-    except ValueError:  # a function in C that does not say
-        pass
-    return True
 
 
 def _declared_type(source: Any) -> str | None:
@@ -502,14 +390,6 @@ def _not_empty(data: _Text, what: str) -> _Text:
     if not data:
         raise ValueError(f"the {what} is empty")
     return data
-
-
-def _as_bytes(piece: Any, what: str) -> bytes:
-    if isinstance(piece, str):
-        raise TypeError(f"the {what} must give bytes, not text: open the file in binary mode")
-    if not isinstance(piece, (bytes, bytearray, memoryview)):
-        raise TypeError(f"the {what} must give bytes, not {type(piece).__name__}")
-    return bytes(piece)
 
 
 def _bytes_of_result(source: Any) -> bytes | None:
@@ -557,7 +437,7 @@ _OPENERS: tuple[tuple[Callable[[Any], bool], _Opener], ...] = (
     (lambda source: _bytes_of_result(source) is not None, _open_result),
     (_is_of("PIL.Image", "Image"), _open_pillow_image),
     (_is_of("numpy", "ndarray"), _open_array),
-    (lambda source: _can_read(source) or _can_read(getattr(source, "file", None)), _open_file),
+    (lambda source: can_read(source) or can_read(getattr(source, "file", None)), _open_file),
     (lambda source: isinstance(source, AsyncIterable), _open_async_iterator),
     (lambda source: isinstance(source, Iterator), _open_iterator),
 )

@@ -14,7 +14,8 @@ import pytest
 from servers import OK, Exchange, asked
 
 from kellyapi import Aerostack, Kelly, TransportError
-from kellyapi._data.media import SourceChangedError, open_media, read_media
+from kellyapi._data.media import open_media, read_media
+from kellyapi._data.media_files import SourceChangedError
 
 SIZE = 48 * 2**20
 """More than the buffers between two sockets hold."""
