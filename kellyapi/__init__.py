@@ -111,7 +111,6 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .providers.skytells.webhooks.verification import verify_webhook as verify_webhook
     from .sandbox.app import Sandbox as Sandbox
     from .sandbox.faults import Fault as Fault
-    from .services.chat import ParsedChatStream as ParsedChatStream
     from .services.chat_messages import Message as Message
     from .services.chat_replies import ChatReply as ChatReply
     from .services.chat_replies import ChatStream as ChatStream
@@ -132,6 +131,7 @@ if TYPE_CHECKING:  # what __getattr__ does, in the words of type checkers; a tes
     from .services.openai_completions import TokenLogprob as TokenLogprob
     from .services.openai_completions import ToolCall as ToolCall
     from .services.openai_completions import Usage as Usage
+    from .services.routed_chat_stream import ParsedChatStream as ParsedChatStream
     from .services.routing import ProviderName as ProviderName
     from .services.service_provider import ServiceProvider as ServiceProvider
     from .services.synthesize import Speech as Speech
@@ -189,7 +189,6 @@ _MODULES = {
     "providers.skytells.webhooks.verification": "WebhookDelivery verify_webhook",
     "sandbox.app": "Sandbox",
     "sandbox.faults": "Fault",
-    "services.chat": "ParsedChatStream",
     "services.chat_messages": "Message",
     "services.chat_replies": "ChatReply ChatStream ParsedReply",
     "services.embed": "Embeddings",
@@ -198,6 +197,7 @@ _MODULES = {
     "services.openai_chunks": "ChatChunk",
     "services.openai_completions": "Annotation ChatCompletion Choice CompletionMessage FilterResult "
     "FunctionCall Logprobs PromptFilter TokenLogprob ToolCall Usage",
+    "services.routed_chat_stream": "ParsedChatStream",
     "services.routing": "ProviderName",
     "services.service_provider": "ServiceProvider",
     "services.synthesize": "Speech",

@@ -276,7 +276,11 @@ class TextChatStream(ChatStream):
             await self._pieces.aclose()
 
 
-def as_chat_stream(found: ChatStream | Awaitable[ChatReply] | AsyncIterable[str], provider: str) -> ChatStream:
+StartedChat = ChatStream | Awaitable[ChatReply] | AsyncIterable[str]
+"""How a provider may reply to a streamed chat: as a stream, as a whole reply, or as pieces of text."""
+
+
+def as_chat_stream(found: StartedChat, provider: str) -> ChatStream:
     """Return what a provider returned for a streamed chat as a stream."""
     if isinstance(found, ChatStream):
         return found
