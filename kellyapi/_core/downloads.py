@@ -7,7 +7,6 @@ A download that breaks off is resumed if the server allows it, and started again
 from __future__ import annotations
 
 import asyncio
-import inspect
 import os
 import random
 import re
@@ -23,6 +22,7 @@ from attrs import evolve, frozen
 from .._data.files import PartialFile, find_destination
 from .._data.writables import WritableTarget
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
+from .callbacks import run_callback
 from .connection import Connection
 from .content_codings import read_codings
 from .messages import Call, Headers, OnBytes, RaisedByUser, media_type
@@ -333,9 +333,7 @@ async def _receive(
 async def _report(on_progress: OnBytes | None, part: _Part[object], file: RemoteFile) -> None:
     if on_progress is not None:
         with _raised_by_user():
-            waiting = on_progress(part.size, file.size)
-            if inspect.isawaitable(waiting):
-                await waiting
+            await run_callback(on_progress, part.size, file.size)
 
 
 @contextmanager

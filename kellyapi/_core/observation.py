@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING
 
 from ..errors import KellyAPIError
+from .callbacks import run_callback
 from .messages import OnResponse, PreparedRequest, RaisedByUser, Response
 from .secrets import redact_text
 
@@ -32,9 +32,7 @@ async def show_outcome(
 async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Response) -> None:
     """Call the hook; an error of it gets a note with the response, which may have a paid id."""
     try:
-        waiting = hook(request, response)
-        if inspect.isawaitable(waiting):
-            await waiting
+        await run_callback(hook, request, response)
     except BaseException as error:
         body = redact_text(response.beginning, request.headers)
         outcome = (

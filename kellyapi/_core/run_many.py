@@ -20,6 +20,7 @@ from ..errors import (
     PaymentRequiredError,
     RateLimitError,
 )
+from .callbacks import run_callback
 from .retry import MAX_RETRY_AFTER
 
 T = TypeVar("T")
@@ -306,9 +307,7 @@ class ManyResults(Generic[R]):
         if self._on_progress is None:
             return
         total = len(self._items) if isinstance(self._items, Sized) else None
-        waiting = self._on_progress(self._done, total)
-        if waiting is not None and inspect.isawaitable(waiting):
-            await waiting
+        await run_callback(self._on_progress, self._done, total)
 
     def _is_ending(self) -> bool:
         return self._closed or self._failure is not None

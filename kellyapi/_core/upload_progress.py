@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import AsyncIterator
 from typing import Any
 
 from attrs import evolve
 
 from .._data.media import Chunks
+from .callbacks import run_callback
 from .messages import OnBytes
 
 _PIECE_SIZE = 2**16
@@ -33,11 +33,11 @@ def report_upload(body: Any, headers: dict[str, str], report: OnBytes) -> tuple[
 def _counted(body: Chunks, size: int | None, report: OnBytes) -> Chunks:
     async def pieces() -> AsyncIterator[bytes]:
         sent = 0
-        await _call(report, sent, size)
+        await run_callback(report, sent, size)
         async for piece in body():
             yield piece
             sent += len(piece)  # the transport asks for the next piece when it has sent this one
-            await _call(report, sent, size)
+            await run_callback(report, sent, size)
 
     return pieces
 
@@ -45,9 +45,3 @@ def _counted(body: Chunks, size: int | None, report: OnBytes) -> Chunks:
 async def _cut(body: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(body), _PIECE_SIZE):
         yield body[start : start + _PIECE_SIZE]
-
-
-async def _call(report: OnBytes, sent: int, size: int | None) -> None:
-    waiting = report(sent, size)
-    if inspect.isawaitable(waiting):
-        await waiting

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import inspect
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterable, Mapping
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ from typing import Annotated, Any, TypedDict, Unpack, overload
 
 from attrs import evolve
 
+from ...._core.callbacks import run_callback
 from ...._core.extra_fields import ExtraFields, check_added_headers
 from ...._core.late_response import LateResponse
 from ...._core.messages import DEFAULT_TIMEOUT, TRANSFER_TIMEOUT, OnBytes, Timeout
@@ -506,9 +506,8 @@ class PredictionsResource(Resource):
         try:
             state = poller.last or await poller.next_state()
             while True:
-                waiting = on_progress(state) if on_progress is not None else None
-                if waiting is not None and inspect.isawaitable(waiting):
-                    await waiting
+                if on_progress is not None:
+                    await run_callback(on_progress, state)
                 if state.ended:
                     return require_success(state)
                 state = await poller.next_state()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
+from ...._core.callbacks import run_callback
 from ...._core.secrets import Key, as_secret
 from ...._core.urls import Id
 from ...._data.arguments import NotBlank, NotNegative, checked
@@ -341,7 +342,7 @@ class WebhookReceiver:
             if types.isdisjoint((event.type, _ANY_EVENT)):
                 continue
             try:
-                await asyncio.create_task(_call_handler(handler, event))
+                await asyncio.create_task(run_callback(handler, event))
             except (Exception, asyncio.CancelledError) as error:  # from the user's handler: the others are called
                 if this_task.cancelling():
                     raise asyncio.CancelledError from error
@@ -368,12 +369,6 @@ class WebhookReceiver:
             secret = key() if callable(key) else key
             secrets.append(as_secret(await secret if inspect.isawaitable(secret) else secret))
         return secrets
-
-
-async def _call_handler(handler: Handler, event: WebhookDelivery) -> None:
-    waiting = handler(event)
-    if inspect.isawaitable(waiting):
-        await waiting
 
 
 def _error_reply(error: str) -> dict[str, Any]:
