@@ -99,6 +99,20 @@ def add_words(parser: argparse.ArgumentParser, metavar: str, help: str) -> None:
     parser.add_argument("words", nargs="+", metavar=metavar, help=help)
 
 
+def add_lines(parser: argparse.ArgumentParser) -> None:
+    """Add `--lines`, for commands that take several texts."""
+    parser.add_argument(
+        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
+    )
+
+
+def add_picture(parser: argparse.ArgumentParser) -> None:
+    """Add what a new image should not show, and its size."""
+    parser.add_argument("--negative-prompt", metavar="TEXT", help="what the image should not show")
+    parser.add_argument("--width", type=int, metavar="PIXELS")
+    parser.add_argument("--height", type=int, metavar="PIXELS")
+
+
 def add_interval(parser: argparse.ArgumentParser) -> None:
     """Add `--interval`, for commands that wait for a prediction."""
     parser.add_argument(

@@ -11,7 +11,7 @@ from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Unpack
+from typing import TypeVar, Unpack
 
 from attrs import evolve
 
@@ -19,6 +19,9 @@ from kellyapi import KellyAPI, KellyAPIError, Options, Prediction, Skytells
 
 from .formatting import prediction_id, shell_remedy
 from .output import Output, ProgressDisplay
+from .service_call import call_options
+
+T = TypeVar("T")
 
 Wait = Callable[..., Awaitable[Prediction]]
 """A function that waits for a prediction. It is called with a client and the arguments of `predictions.wait`."""
@@ -36,6 +39,17 @@ def open_skytells(arguments: Namespace, **options: Unpack[Options]) -> AbstractA
             yield api.skytells
 
     return sandboxed() if arguments.sandbox else Skytells(**options)
+
+
+def call_skytells(arguments: Namespace, output: Output, what: str, operation: Callable[[Skytells], Awaitable[T]]) -> T:
+    """Return the result of one operation. `what` is the text of the display."""
+
+    async def call() -> T:
+        async with open_skytells(arguments, **call_options(arguments)) as skytells:
+            with output.spinner(what) as display:
+                return await operation(skytells.with_options(on_upload=display.show_upload))
+
+    return asyncio.run(call())
 
 
 def watch_prediction(arguments: Namespace, output: Output, what: str, wait: Wait, known: str | None = None) -> None:

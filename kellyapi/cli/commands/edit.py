@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import add_picture
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -21,9 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the image, the prompt and the size."""
     parser.add_argument("image", metavar="IMAGE", help="PNG, JPEG or WebP, - for standard input")
     parser.add_argument("text", metavar="PROMPT", help="what the new image should show, - for standard input")
-    parser.add_argument("--negative-prompt", metavar="TEXT", help="what the new image should not show")
-    parser.add_argument("--width", type=int, metavar="PIXELS")
-    parser.add_argument("--height", type=int, metavar="PIXELS")
+    add_picture(parser)
 
 
 def run(arguments: Namespace, output: Output) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..arguments import add_words
+from ..arguments import add_lines, add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -27,9 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_words(parser, "TEXT", "a text, - for standard input; each vector is a line, an array of JSON")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--dimensions", type=int, metavar="NUMBER", help="the length of each vector")
-    parser.add_argument(
-        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
-    )
+    add_lines(parser)
     parser.epilog = (
         "A FILE gets all vectors: in the format of NumPy if its name ends with .npy, otherwise a line for each text."
         f"\n\n{parser.epilog}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..arguments import add_picture
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
@@ -20,10 +22,8 @@ EXAMPLES = (
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the prompt, the model and the size."""
     parser.add_argument("text", metavar="PROMPT", help="what the image should show, - for standard input")
-    parser.add_argument("--negative-prompt", metavar="TEXT", help="what the image should not show")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
-    parser.add_argument("--width", type=int, metavar="PIXELS")
-    parser.add_argument("--height", type=int, metavar="PIXELS")
+    add_picture(parser)
 
 
 def run(arguments: Namespace, output: Output) -> None:

@@ -34,33 +34,21 @@ def run(arguments: Namespace, output: Output) -> None:
 
 
 def _list(arguments: Namespace, output: Output) -> None:
-    import asyncio
+    from ..prediction_progress import call_skytells
 
-    from ..prediction_progress import open_skytells
-    from ..service_call import call_options
-
-    async def work() -> None:
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner("models"):
-                models = await skytells.models.list()
-        output.model_list(models)
-
-    asyncio.run(work())
+    output.model_list(call_skytells(arguments, output, "models", lambda skytells: skytells.models.list()))
 
 
 def _show(arguments: Namespace, output: Output) -> None:
-    import asyncio
+    from ..prediction_progress import call_skytells
 
-    from ..prediction_progress import open_skytells
-    from ..service_call import call_options
-
-    async def work() -> None:
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner(arguments.model):
-                model = await skytells.models.get(arguments.model, fields=["input_schema"])
-        output.model_details(model)
-
-    asyncio.run(work())
+    model = call_skytells(
+        arguments,
+        output,
+        arguments.model,
+        lambda skytells: skytells.models.get(arguments.model, fields=["input_schema"]),
+    )
+    output.model_details(model)
 
 
 _ACTIONS = {

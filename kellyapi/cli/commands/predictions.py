@@ -50,46 +50,28 @@ def run(arguments: Namespace, output: Output) -> None:
 
 def _create(arguments: Namespace, output: Output) -> None:
     from ..inputs import read_model_inputs
-
-    async def work() -> None:
-        from ..prediction_progress import open_skytells
-        from ..service_call import call_options
-
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner(arguments.model) as display:
-                uploading = skytells.with_options(on_upload=display.show_upload)
-                state = await uploading.predictions.create(arguments.model, inputs)
-        output.prediction_created(state)
+    from ..prediction_progress import call_skytells
 
     inputs = read_model_inputs(arguments)
-    _run(work())
+    state = call_skytells(
+        arguments, output, arguments.model, lambda skytells: skytells.predictions.create(arguments.model, inputs)
+    )
+    output.prediction_created(state)
 
 
 def _list(arguments: Namespace, output: Output) -> None:
-    async def work() -> None:
-        from ..prediction_progress import open_skytells
-        from ..service_call import call_options
+    from ..prediction_progress import call_skytells
 
-        names = ("page", "per_page", "since", "until", "model", "status")
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner("predictions"):
-                page = await skytells.predictions.list(**{name: getattr(arguments, name) for name in names})
-        output.prediction_list(page)
-
-    _run(work())
+    filters = {name: getattr(arguments, name) for name in ("page", "per_page", "since", "until", "model", "status")}
+    page = call_skytells(arguments, output, "predictions", lambda skytells: skytells.predictions.list(**filters))
+    output.prediction_list(page)
 
 
 def _get(arguments: Namespace, output: Output) -> None:
-    async def work() -> None:
-        from ..prediction_progress import open_skytells
-        from ..service_call import call_options
+    from ..prediction_progress import call_skytells
 
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner(arguments.id):
-                state = await skytells.predictions.get(arguments.id)
-        output.prediction(state, ())
-
-    _run(work())
+    state = call_skytells(arguments, output, arguments.id, lambda skytells: skytells.predictions.get(arguments.id))
+    output.prediction(state, ())
 
 
 def _follow(arguments: Namespace, output: Output) -> None:
@@ -104,32 +86,22 @@ def _follow(arguments: Namespace, output: Output) -> None:
 
 
 def _cancel(arguments: Namespace, output: Output) -> None:
-    async def work() -> None:
-        from ..prediction_progress import open_skytells
-        from ..service_call import call_options
+    from ..prediction_progress import call_skytells
 
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner(arguments.id):
-                await skytells.predictions.cancel(arguments.id)
-        output.prediction_changed(arguments.id, "cancelled")
-
-    _run(work())
+    call_skytells(arguments, output, arguments.id, lambda skytells: skytells.predictions.cancel(arguments.id))
+    output.prediction_changed(arguments.id, "cancelled")
 
 
 def _delete(arguments: Namespace, output: Output) -> None:
-    async def work() -> None:
-        from ..prediction_progress import open_skytells
-        from ..service_call import call_options
+    from ..prediction_progress import call_skytells
 
-        async with open_skytells(arguments, **call_options(arguments)) as skytells:
-            with output.spinner(arguments.id):
-                await skytells.predictions.delete(arguments.id)
-        output.prediction_changed(arguments.id, "deleted")
-
-    _run(work())
+    call_skytells(arguments, output, arguments.id, lambda skytells: skytells.predictions.delete(arguments.id))
+    output.prediction_changed(arguments.id, "deleted")
 
 
 def _download(arguments: Namespace, output: Output) -> None:
+    import asyncio
+
     from ..output_files import check_output_folder
     from ..prediction_progress import open_skytells, save_outputs
     from ..service_call import call_options
@@ -143,13 +115,7 @@ def _download(arguments: Namespace, output: Output) -> None:
             output.prediction(state, paths)
 
     check_output_folder(arguments)
-    _run(work())
-
-
-def _run(work: Any) -> None:
-    import asyncio
-
-    asyncio.run(work)
+    asyncio.run(work())
 
 
 _ACTIONS = {

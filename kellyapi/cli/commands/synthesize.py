@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ..arguments import add_words
+from ..arguments import add_lines, add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -30,9 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (%(default)s)")
     parser.add_argument("--voice", metavar="NAME", help="one of the provider's voices")
     parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default the ending of FILE")
-    parser.add_argument(
-        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
-    )
+    add_lines(parser)
 
 
 def run(arguments: Namespace, output: Output) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from ..arguments import add_words
+from ..arguments import add_lines, add_words
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -30,9 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--via", metavar="CODE", help="a language to translate through, such as en, if no provider has the pair"
     )
-    parser.add_argument(
-        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
-    )
+    add_lines(parser)
 
 
 def run(arguments: Namespace, output: Output) -> int:
