@@ -57,7 +57,7 @@ class WritableTarget(BatchedWriter):
     async def empty(self) -> None:
         """Throw away what was not written yet; raise an error if something was."""
         if self.written:
-            raise TransportError("the rest of the file cannot be had: the server sends it from its start", final=True)
+            raise TransportError("the server cannot resume the download: it sends the file from its start", final=True)
         self._batch.clear()
         self.size = 0
 

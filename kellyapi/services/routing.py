@@ -31,7 +31,7 @@ from ..errors import (
     TransportError,
 )
 from .circuit import Circuit
-from .generated import MediaFile
+from .generated import MediaFile, WaitArguments
 from .service_provider import ServiceProvider
 from .service_result import ServiceResult
 
@@ -53,7 +53,7 @@ T = TypeVar("T")
 
 ENGLISH = frozenset({"en", "eng"})
 
-_NEVER_CHOOSING = frozenset({"timeout", "on_progress", "cancel_on_exit"})
+_WAITING = frozenset(attrs.fields_dict(WaitArguments))
 """Arguments that say how a call waits. They never decide which provider is called."""
 
 _PROVIDER_SPECIFIC = ("model", "voice", "character", "input")
@@ -134,7 +134,7 @@ def given_names(arguments: Any) -> list[str]:
     Those that say how a call waits are left out.
     """
     names = (each.name for each in attrs.fields(type(arguments)))
-    return [name for name in names if getattr(arguments, name) is not None and name not in _NEVER_CHOOSING]
+    return [name for name in names if getattr(arguments, name) is not None and name not in _WAITING]
 
 
 async def change_media(arguments: A, change: Callable[[MediaSource, str], Awaitable[Any]]) -> A:
