@@ -376,8 +376,16 @@ def map_error(
 def map_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
     """Return the error of ours that stands for one that code of the user's raised; `None` if it is none of connections.
 
-    `raise_for_status` of aiohttp becomes the error of the status.
+    `raise_for_status` of aiohttp becomes the error of the status. The frames of an error of connections are cut, since
+    they may hold a key.
     """
+    found = _find_error_of_user(error, timeout, elapsed)
+    if found is not None:
+        cut_frames(error)
+    return found
+
+
+def _find_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
     if type(error) is aiohttp.ClientResponseError and error.status >= 400 and error.__cause__ is None:
         headers: Headers = error.headers or {}
         return status_error(error.status)(

@@ -6,10 +6,11 @@ import asyncio
 import errno
 import socket
 import ssl
+from traceback import TracebackException
 
 import aiohttp
 import pytest
-from servers import Server, make_response
+from servers import Script, Server, make_response, reset
 
 from kellyapi import (
     AuthenticationError,
@@ -98,6 +99,23 @@ async def test_raise_for_status_becomes_the_error_of_the_status(
             assert (caught.value.status, caught.value.provider, caught.value.retry_after) == (status, "broken", 7)
             if tried:
                 assert (await api.chat("a", fallback=True)).provider == tried
+
+
+@pytest.mark.parametrize("answer", [reset, make_response(403)])
+async def test_the_key_of_a_provider_is_not_in_the_traceback_of_its_error(answer: Script) -> None:
+    """Not even in one with the values of local variables, as services that collect errors record it."""
+    async with Server(answer) as server, aiohttp.ClientSession(raise_for_status=True) as session:
+
+        async def chat(prompt: str) -> str:
+            async with session.get(server.url, headers={"Authorization": "".join(["sec", "ret"])}) as response:
+                return await response.text()
+
+        async with KellyAPI(providers=[answering("chat", chat)]) as api:
+            with pytest.raises(KellyAPIError) as caught:
+                await api.chat("a")
+    shown = "".join(TracebackException.from_exception(caught.value, capture_locals=True).format())
+    assert "secret" not in shown + repr(caught.value.__cause__)
+    assert "test_own_provider_errors" in shown
 
 
 async def test_an_error_of_another_provider_of_ours_keeps_its_name() -> None:
