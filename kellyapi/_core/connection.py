@@ -19,7 +19,6 @@ from urllib.parse import urlencode
 from attrs import evolve, field, frozen
 
 from .._data.decoding import Into
-from .._data.fixed import fixed
 from .._data.json_text import dumps
 from .._data.threads import OFF_LOOP_SIZE, run_off_loop
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
@@ -66,7 +65,7 @@ Expected = Into[Any] | FromResponse[Any] | _AcceptedHead
 """What an attempt makes of its response."""
 
 
-@fixed
+@frozen
 class _Deadline:
     """The time of one call, by the clock of the loop."""
 

@@ -8,7 +8,6 @@ from typing import Any, Generic, Protocol, TypeVar
 from attrs import evolve, field, frozen
 
 from .._data.arguments import NotNegative, Positive, checked
-from .._data.fixed import fixed
 from .._data.media import Chunks
 from .._data.secret_names import without_secret_parameters
 from .._data.text import excerpt
@@ -66,7 +65,7 @@ def time_left(timeout: Timeout, seconds: float) -> Timeout:
     return evolve(timeout, total=max(timeout.total - seconds, 0.0))
 
 
-@fixed(kw_only=True)
+@frozen(kw_only=True)
 class Call:
     """One use of an operation: what a resource asks of its provider."""
 
@@ -91,7 +90,7 @@ class Call:
     """The address is not the provider's own, and must not get its key."""
 
 
-@fixed(kw_only=True)
+@frozen(kw_only=True)
 class PreparedRequest:
     """One request of a call as it is sent: with its address, its key, its body and the time that is left."""
 
