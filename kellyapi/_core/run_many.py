@@ -1,4 +1,4 @@
-"""Many calls at once: as many as the provider takes, with results in the order of the items. Plain asyncio."""
+"""Many calls at once: as many as the provider takes, with results in the order of the items."""
 
 from __future__ import annotations
 
@@ -61,9 +61,9 @@ def run_many(
 
     Args:
         call: An async function of one item. It should make one call that is billed, because 429 repeats it.
-        items: A list, an iterator or an async iterator. Items are read when their turn comes. Equal items are called
-            for as often as they occur.
-        window: The most calls at once.
+        items: A list, an iterator or an async iterator. Items are read when their turn comes. An item that occurs
+            twice is called for twice.
+        window: The highest number of calls at once.
         on_progress: A function, plain or async, that is called with the number of items that are done, and the number
             of all items, or `None` if `items` has no length.
 
@@ -132,7 +132,7 @@ class ManyResults(Generic[R]):
         self._tasks: set[asyncio.Task[None]] = set()
         self._waiters: list[asyncio.Future[None]] = []
         self._pause: asyncio.TimerHandle | None = None
-        self._running = self._begun = self._again = self._done = 0
+        self._running = self._begun = self._repeating = self._done = 0
         self._successes = 0
         self._halved_at = 0
         self._failure: BaseException | None = None
@@ -242,7 +242,7 @@ class ManyResults(Generic[R]):
                     item = await anext(items, _END)
                     if item is _END:
                         return
-                    await self._until(lambda: self._may_begin() and not self._again)
+                    await self._until(lambda: self._may_begin() and not self._repeating)
                     slot = _Slot()
                     self._slots.append(slot)
                     self._begin()
@@ -293,11 +293,11 @@ class ManyResults(Generic[R]):
             finally:
                 self._running -= 1
                 self._wake()
-            self._again += 1
+            self._repeating += 1
             try:
                 await self._until(lambda: self._failure is not None or self._may_begin())
             finally:
-                self._again -= 1
+                self._repeating -= 1
             if self._failure is not None:
                 raise limited
             self._begin()

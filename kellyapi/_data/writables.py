@@ -24,7 +24,7 @@ class WritableTarget(BatchedWriter):
     def __init__(self, target: Writable) -> None:
         super().__init__()
         self.written = 0
-        """Bytes that the object has got."""
+        """Bytes that were written to the object."""
         self._target = target
 
     @classmethod

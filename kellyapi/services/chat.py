@@ -216,7 +216,7 @@ CHAT_STREAM = Service[ChatArguments, StartedChat](
     arguments=ChatArguments,
     result=ChatStream,
     timeout=TRANSFER_TIMEOUT,
-    otherwise=CHAT,
+    substitute=CHAT,
     routes=(
         Route(provider="kelly", call=_call_kelly, accepts=_KELLY_ACCEPTS, defaults=_KELLY_DEFAULTS),
         Route(provider="aerostack", call=_stream_from_aerostack, accepts=_CONVERSATION_ACCEPTS),

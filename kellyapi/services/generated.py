@@ -1,4 +1,4 @@
-"""What generated images, videos and music have in common: a file with a price, and a call that waits for it."""
+"""The parts that generated images, videos and music share: a file with a price, and the arguments for waiting."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def gather_paid(calls: Iterable[Awaitable[tuple[R, ...]]]) -> tuple[R, ...
     """Make several calls at once, and return all their results in order.
 
     If some fail, the others are finished before the first error is raised. Its `partial` is a tuple of the results that
-    came, which are paid for, and its notes name the predictions of the other errors.
+    arrived, which are paid for, and its notes name the predictions of the other errors.
     """
     done = await asyncio.gather(*calls, return_exceptions=True)
     failures = [each for each in done if isinstance(each, BaseException)]

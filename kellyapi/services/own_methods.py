@@ -79,7 +79,7 @@ def derive_routes(
     found = {}
     for service in services:
         answered = (
-            each for each in (service, service.otherwise) if each and callable(getattr(provider, each.name, None))
+            each for each in (service, service.substitute) if each and callable(getattr(provider, each.name, None))
         )
         if (method := next(answered, None)) is not None:
             found[service.name] = _derive_route(provider, name, method, languages, pairs)

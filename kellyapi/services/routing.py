@@ -119,7 +119,7 @@ class Service(Generic[A, C]):
 
     A service with a `timeout` argument makes files, which takes longer.
     """
-    otherwise: Service[Any, Any] | None = None
+    substitute: Service[Any, Any] | None = None
     """The service whose method is called if a user's own provider has none of this name."""
 
     @timeout.default
@@ -225,8 +225,8 @@ class RoutedService(Checked):
                 result = await attempt(route, arguments)
             except (KellyAPIError, UnsupportedArgument) as error:
                 failures.append(error)
-                goes_on = isinstance(error, UnsupportedArgument) or is_outage(error)
-                if not goes_on or place == len(chosen) - 1:
+                next_may_succeed = isinstance(error, UnsupportedArgument) or is_outage(error)
+                if not next_may_succeed or place == len(chosen) - 1:
                     break
                 _log.info("%s failed, the next provider is tried: %s", route.provider, error)
                 arguments = _without_specific_names(arguments)

@@ -21,13 +21,13 @@ EXAMPLES = (
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add the prompt, and what decides the reply."""
+    """Add the prompt and its options."""
     parser.add_argument(
         "text",
         nargs="?",
         metavar="PROMPT",
-        help="the message, - for standard input; without it standard input, or on a terminal a conversation, in which "
-        "Ctrl-C stops a reply",
+        help="the message, - for standard input; without it the message comes from standard input, and on a terminal "
+        "a conversation starts, in which Ctrl-C stops a reply",
     )
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--system", metavar="TEXT", help="instructions to the model, before the first message")

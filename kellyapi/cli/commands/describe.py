@@ -21,7 +21,7 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the images and the prompt."""
-    add_words(parser, "IMAGE", "PNG, JPEG or WebP, - for standard input; of several, each result is a line")
+    add_words(parser, "IMAGE", "a PNG, JPEG or WebP file, - for standard input; of several, each result is one line")
     parser.add_argument("last", metavar="PROMPT", help="the question, - for standard input")
 
 

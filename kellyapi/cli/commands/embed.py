@@ -24,12 +24,12 @@ _BATCH = 64
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the texts and the model."""
-    add_words(parser, "TEXT", "a text, - for standard input; each vector is a line, an array of JSON")
+    add_words(parser, "TEXT", "a text, - for standard input; each vector is printed as a line, a JSON array")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--dimensions", type=int, metavar="NUMBER", help="the length of each vector")
     add_lines(parser)
     parser.epilog = (
-        "A FILE gets all vectors: in the format of NumPy if its name ends with .npy, otherwise a line for each text."
+        "With -o, all vectors go to FILE: in the format of NumPy if it ends with .npy, otherwise a line for each text."
         f"\n\n{parser.epilog}"
     )
 

@@ -26,7 +26,9 @@ _FORMATS: dict[str, Literal["mp3", "ogg"]] = {".mp3": "mp3", ".ogg": "ogg", ".og
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the texts, their language, the voice and the format."""
-    add_words(parser, "TEXT", "the text to speak, - for standard input; of several, each result is a file")
+    add_words(
+        parser, "TEXT", "the text to speak, - for standard input; of several, each result is saved in a file of its own"
+    )
     parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (%(default)s)")
     parser.add_argument("--voice", metavar="NAME", help="one of the provider's voices")
     parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default the ending of FILE")

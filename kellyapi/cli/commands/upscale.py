@@ -21,7 +21,11 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the images."""
-    add_words(parser, "IMAGE", "PNG, JPEG or WebP, - for standard input; of several, each result is a file")
+    add_words(
+        parser,
+        "IMAGE",
+        "a PNG, JPEG or WebP file, - for standard input; of several, each result is saved in a file of its own",
+    )
 
 
 def run(arguments: Namespace, output: Output) -> int:

@@ -1,4 +1,4 @@
-"""From what a user wants to the files of it: the inputs of the model, the predictions, and the downloads."""
+"""Generate files: make the input of a model, run its predictions, and download their outputs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ R = TypeVar("R", bound=MediaFile)
 
 _KINDS = {"image": "an image", "video": "a video", "audio": "audio"}
 """What files are, by what their MIME types begin with."""
-_LEAST_DOWNLOAD = 1.0
+_MIN_DOWNLOAD_SECONDS = 1.0
 """Seconds that a download has although the time of the call is over, since the prediction is paid for."""
-_SAVE_IT = "predictions.download(error.prediction, folder) saves the outputs, which are paid for"
+_REMEDY = "predictions.download(error.prediction, folder) saves the outputs, which are paid for"
 
 
 @frozen(kw_only=True)
@@ -51,7 +51,7 @@ class Generation:
 
 
 class GenerationResource(Resource):
-    """Generates files: one path for images, videos and music.
+    """Generates images, videos and music.
 
     Source: https://learn.skytells.ai/docs/api/v1/models/schemas, https://github.com/Skytells/cli (docs/predictions.md)
     """
@@ -138,7 +138,7 @@ class GenerationResource(Resource):
         except KellyAPIError as error:
             error.prediction = done
             if outputs:
-                error.remedy = "; ".join(filter(None, (error.remedy, _SAVE_IT)))
+                error.remedy = "; ".join(filter(None, (error.remedy, _REMEDY)))
             raise
         except BaseException as error:  # such as that of a cancelled task: the prediction is paid for
             error.add_note(f"the prediction is {done.id}")
@@ -165,7 +165,7 @@ def _connection_until(connection: Connection, end: float) -> Connection:
     if end == inf:
         return connection
     timeout = connection.timeout or TRANSFER_TIMEOUT
-    left = max(end - _now(), _LEAST_DOWNLOAD)
+    left = max(end - _now(), _MIN_DOWNLOAD_SECONDS)
     return evolve(
         connection, timeout=evolve(timeout, total=left if timeout.total is None else min(left, timeout.total))
     )

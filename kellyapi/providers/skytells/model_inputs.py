@@ -40,7 +40,7 @@ _FILE = "data:,"
 """Stands for a file, which is sent as a `data:` URL."""
 _MAX_DEPTH = 8
 _MAX_RULES = 50
-"""How many alternatives of one input are read: a server may nest them without an end."""
+"""How many alternatives of one input are read: a server may nest them without end."""
 
 
 def fit_input(model: str, schema: Schema | None, **arguments: Any) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _fit_ratio(model: str, inputs: Mapping[str, Sequence[Rule]], width: int, hei
 
 
 def _own_size(inputs: Mapping[str, Sequence[Rule]]) -> dict[str, Any]:
-    """Return the input that lets a width and a height hold, where an aspect ratio would come before them."""
+    """Return the input that makes a model use the width and the height instead of its aspect ratio."""
     return next(({name: "custom"} for name, rule in _rules_of(inputs, _RATIOS) if "custom" in _texts(rule)), {})
 
 

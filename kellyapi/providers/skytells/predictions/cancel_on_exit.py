@@ -19,7 +19,7 @@ Cancel = Callable[[str], Awaitable[object]]
 
 LATE_SECONDS = 60.0
 """Seconds for which the response to a creation is awaited when its caller has left."""
-_OWN_ERROR = 0.05
+_GRACE = 0.05
 """Seconds after the end of the time: the connection's own error comes first, which says that nothing was sent."""
 
 
@@ -71,7 +71,7 @@ async def create_or_cancel(
 
     try:
         with unfinished.on_close(leave_at_close):
-            limit = None if seconds is None else seconds + _OWN_ERROR
+            limit = None if seconds is None else seconds + _GRACE
             await asyncio.wait([task, closed], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
     except asyncio.CancelledError:
         if not closed.done():
