@@ -63,13 +63,27 @@ async def gather_paid(calls: Iterable[Awaitable[tuple[R, ...]]]) -> tuple[R, ...
 
     If some fail, the others are finished before the first error is raised. Its `partial` is a tuple of the results that
     arrived, which are paid for, and its notes name the predictions of the other errors.
+    A cancellation ends all calls, and has the results that arrived before it.
     """
-    done = await asyncio.gather(*calls, return_exceptions=True)
-    failures = [each for each in done if isinstance(each, BaseException)]
+    ends: dict[int, Any] = {}
+    failures: list[Any] = []
+
+    async def finish(place: int, call: Awaitable[tuple[R, ...]]) -> None:
+        try:
+            ends[place] = await call
+        except (Exception, asyncio.CancelledError) as error:  # raised below, when the others have ended
+            ends[place] = error
+
+    try:
+        await asyncio.gather(*(finish(place, call) for place, call in enumerate(calls)))
+    except asyncio.CancelledError as error:
+        failures.append(error)
+    done = [ends[place] for place in sorted(ends)]
+    failures += [each for each in done if isinstance(each, BaseException)]
     came = tuple(result for each in done for result in _results(each))
     if not failures:
         return came
-    failure: Any = failures[0]
+    failure = failures[0]
     failure.partial = came or getattr(failure, "partial", None)
     if isinstance(failure, KellyAPIError):
         failure.outcome_unknown = any(getattr(each, "outcome_unknown", False) for each in failures)
@@ -78,6 +92,9 @@ async def gather_paid(calls: Iterable[Awaitable[tuple[R, ...]]]) -> tuple[R, ...
     for other in failures[1:]:
         if (prediction := getattr(other, "prediction", None)) is not None:
             failure.add_note(f"prediction {prediction.id} failed too: {other}")
+        elif isinstance(other, asyncio.CancelledError):
+            for note in getattr(other, "__notes__", ()):
+                failure.add_note(note)
     raise failure
 
 
