@@ -177,10 +177,6 @@ class Resource(Unpicklable, Checked):
         """GET a foreign address without the key, and stream the response to an object of the user."""
         return await download_to_writable(self._connection, self._link_call(url), target, on_progress)
 
-    def _stream_link(self, url: str) -> StreamRequest:
-        """GET a foreign address without the key as a stream."""
-        return StreamRequest(self._connection, self._link_call(url))
-
     def _download(self, url: str) -> Coroutine[Any, Any, Response]:
         """GET a foreign address without the key."""
         return self._connection.call(self._link_call(url), FromResponse(lambda response: response))
