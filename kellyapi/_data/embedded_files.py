@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 
 from .base64_text import b64encode, is_media_type
 from .media import Media, MediaSource, is_media, open_media
+from .media_types import UNKNOWN_TYPE
 from .threads import run_off_loop
 
 MAX_FILE_BYTES = 10 * 2**20
@@ -150,4 +151,4 @@ async def data_url_pieces(media: Media) -> AsyncIterator[bytes]:
 
 def _head(media: Media) -> bytes:
     mime = media.mime.partition(";")[0].strip()
-    return f"data:{mime if is_media_type(mime) else 'application/octet-stream'};base64,".encode()
+    return f"data:{mime if is_media_type(mime) else UNKNOWN_TYPE};base64,".encode()

@@ -35,7 +35,7 @@ from .media_files import (
     read_path,
     takes_size,
 )
-from .media_types import is_enough_to_sniff, sniff
+from .media_types import UNKNOWN_TYPE, is_enough_to_sniff, sniff
 from .result import Result
 from .text import clip
 from .threads import call_off_loop, run_off_loop
@@ -362,7 +362,7 @@ async def _chain(head: bytes, rest: AsyncIterator[bytes]) -> Pieces:
 def _declared_type(source: Any) -> str | None:
     """Return the type that an upload was declared with. Frameworks put "application/octet-stream" for none."""
     declared = getattr(source, "content_type", None)
-    return declared if isinstance(declared, str) and declared != _UNKNOWN and is_media_type(declared) else None
+    return declared if isinstance(declared, str) and declared != UNKNOWN_TYPE and is_media_type(declared) else None
 
 
 def _own_name(source: Any) -> str | None:
@@ -375,11 +375,8 @@ def _own_name(source: Any) -> str | None:
 # Checks
 
 
-_UNKNOWN = "application/octet-stream"
-
-
 def _guess_mime(head: bytes, what: str, name: str | None = None) -> str:
-    mime = sniff(head) or mimetypes.guess_type(name or "")[0] or _UNKNOWN
+    mime = sniff(head) or mimetypes.guess_type(name or "")[0] or UNKNOWN_TYPE
     return mime.replace("video/", "audio/") if what == "audio" else mime  # containers hold either
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 
+UNKNOWN_TYPE = "application/octet-stream"
+"""The MIME type of any bytes."""
 _SNIFF_BYTES = 2**16
 _LONGEST_PREFIX = 12
 _LARGEST_TAG = 2**20

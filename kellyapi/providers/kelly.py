@@ -16,7 +16,7 @@ from .._data.arguments import Count, NotBlank
 from .._data.base64_text import from_base64
 from .._data.decoding import Shape
 from .._data.media import MediaSource, to_base64
-from .._data.media_types import sniff
+from .._data.media_types import UNKNOWN_TYPE, sniff
 from ..errors import DecodingError
 from ..services.chat import CHAT
 from ..services.chat_replies import ChatReply
@@ -326,12 +326,12 @@ def _bytes(body: dict[str, Any], name: str) -> bytes:
 
 def _finish_image(body: dict[str, Any]) -> Image:
     data = _bytes(body, "image")
-    return Image(data=data, mime=sniff(data) or "application/octet-stream", provider="kelly")
+    return Image(data=data, mime=sniff(data) or UNKNOWN_TYPE, provider="kelly")
 
 
 def _finish_speech(body: dict[str, Any]) -> Speech:
     audio = _bytes(body, "voice")
-    return Speech(audio=audio, mime=sniff(audio) or "application/octet-stream", language="eng", provider="kelly")
+    return Speech(audio=audio, mime=sniff(audio) or UNKNOWN_TYPE, language="eng", provider="kelly")
 
 
 def _finish_description(body: dict[str, Any]) -> Description:

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_origin
 
 import attrs
 
-from .._data.media_types import sniff
+from .._data.media_types import UNKNOWN_TYPE, sniff
 from ..errors import DecodingError
 from .embed import Embeddings, check_vectors
 from .own_methods import OwnMethod
@@ -59,7 +59,7 @@ def _one_result(method: OwnMethod, kind: type[Any], value: Any, arguments: Any) 
         if not len(value):
             raise DecodingError(f"{method.title} returned no bytes")
         data = bytes(value)
-        facts = {name: data, "mime": sniff(data) or "application/octet-stream"}
+        facts = {name: data, "mime": sniff(data) or UNKNOWN_TYPE}
     elif "vectors" in fields and (vectors := _read_vectors(value)) is not None:
         facts = {"vectors": vectors}
     else:
