@@ -282,7 +282,10 @@ class RoutedService(Checked):
         if not with_key:
             variables = tuple(f"{self._client(route.provider).PROVIDER.variables}_API_KEY" for route in able)
             remedy = f"set {' or '.join(variables)}, pass the key, or use KellyAPI.sandbox(), which needs none"
-            raise ConfigurationError("no API key for this", remedy=remedy, variables=variables)
+            ready = [self._client(route.provider).configured for route in allowed]
+            why = "; ".join(refusal for refusal, has_key in zip(refusals, ready, strict=True) if refusal and has_key)
+            problem = f"no API key for this: {why}" if why else "no API key for this"
+            raise ConfigurationError(problem, remedy=remedy, variables=variables)
         return with_key if fallback else with_key[:1]
 
     def _allowed_routes(

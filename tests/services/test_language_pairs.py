@@ -311,3 +311,17 @@ async def test_nothing_is_sent_if_one_half_is_impossible(
         with pytest.raises(error, match=message):
             await api.translate("a", pair, via="en", provider=chosen)
     assert [each.got for each in providers] == [[]] * len(providers)
+
+
+async def test_the_error_of_a_missing_key_says_why_the_provider_with_a_key_cannot_do_it() -> None:
+    async with KellyAPI("key", providers=[Translator("mine", ["en-tw"])]) as api:
+        with pytest.raises(
+            ConfigurationError, match="no API key for this: mine does not translate en-ee, only en-tw; set"
+        ):
+            await api.translate("a", "en-ee")
+        with pytest.raises(
+            ConfigurationError, match="no API key for this: kelly has no temperature; set AEROSTACK_API"
+        ):
+            await api.chat("a", temperature=0.5)
+        with pytest.raises(ConfigurationError, match="no API key for this; set SKYTELLS_API_KEY"):
+            await api.embed("a")
