@@ -14,7 +14,7 @@ from attrs import frozen
 import kellyapi
 from kellyapi._data.decoding import can_decode, decode
 
-MADE_OF_OTHERS = {"Image", "Speech", "CursorPage"}
+MADE_OF_OTHERS = {"Image", "Speech", "Video", "Music", "Translation", "ParsedReply", "CursorPage"}
 """Results that are not read from one JSON object."""
 PUBLIC = [getattr(kellyapi, name) for name in kellyapi.__all__]
 RESULTS = [each for each in PUBLIC if inspect.isclass(each) and issubclass(each, kellyapi.Result) and attrs.has(each)]

@@ -16,6 +16,7 @@ OF_PICTURES = (
     "guidance, prompt_optimizer"
 )
 OF_MUSIC = "prompt, lyrics, duration_seconds, seed, bpm, key, sample_rate, bitrate, audio_format"
+OF_VIDEOS = "prompt, duration, duration_seconds, aspect_ratio, fps, negative_prompt, image"
 PROMPT = [{"role": "user", "content": "one two three four five"}]
 
 
@@ -24,7 +25,7 @@ PROMPT = [{"role": "user", "content": "one two three four five"}]
     [
         ("truefusion", "widht", OF_PICTURES),
         ("truefusion", "model", OF_PICTURES),
-        ("truefusion-video-pro", "width", "prompt, duration, duration_seconds, aspect_ratio, fps, negative_prompt"),
+        ("truefusion-video-pro", "width", OF_VIDEOS),
         ("beatfusion-2.0", "duration", OF_MUSIC),
         ("skytells-3", "max_tokens", "prompt, system_prompt"),
         ("truefusion", "", OF_PICTURES),

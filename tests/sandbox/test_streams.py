@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 from http_client import Response, Send
 
-from kellyapi import BadRequestError, ChatCompletion, KellyAPI, KellyAPIError, NotFoundError
+from kellyapi import BadRequestError, ChatCompletion, KellyAPI, KellyAPIError, NotFoundError, ProviderName
 
 CHAT, RESPONSES = "/v1/chat/completions", "/v1/responses"
 SKYTELLS = {"x-api-key": "key"}
@@ -106,10 +106,17 @@ async def test_a_chat_of_aerostack_is_the_same_in_a_stream(
         assert streaming.reply == whole
 
 
-async def test_a_chat_of_any_provider_can_be_streamed(api: KellyAPI) -> None:
-    async with api.chat_stream("2 + 3") as stream:
+@pytest.mark.parametrize("provider", ["aerostack", "skytells"])
+async def test_a_chat_of_the_service_can_be_streamed(api: KellyAPI, provider: ProviderName) -> None:
+    async with api.chat_stream("2 + 3", provider=provider) as stream:
         assert [piece async for piece in stream] == WORDS
-    assert (stream.reply.provider, stream.reply.usage.total_tokens) == ("aerostack", 9)  # type: ignore[union-attr]  # it was counted
+    assert (stream.reply.provider, stream.reply.usage.total_tokens) == (provider, 9)  # type: ignore[union-attr]  # it was counted
+
+
+async def test_a_chat_of_kelly_ai_comes_as_one_piece(api: KellyAPI) -> None:
+    async with api.chat_stream("2 + 3") as stream:
+        assert [piece async for piece in stream] == ["".join(WORDS)]
+    assert (stream.reply.provider, stream.reply.usage) == ("kelly", None)
 
 
 async def test_a_streamed_gateway_chat_is_charged(api: KellyAPI) -> None:
