@@ -25,6 +25,20 @@ class _Uncancellable(asyncio.Future[None]):
         return True
 
 
+class _Guard(asyncio.Task[None]):
+    """A task that cannot be cancelled: the end of the loop, which tries to, waits for it.
+
+    A coroutine that catches the cancellation is not enough: a task that has not started yet would never run it.
+    """
+
+    must_end = False
+    """Whether the task should be cancelled, which means that the loop is ending."""
+
+    def cancel(self, msg: Any = None) -> bool:
+        self.must_end = True
+        return True
+
+
 class UnfinishedWork:
     """The work of one client that its tasks have left behind. Its `close` waits for it, and so does the loop's end."""
 
@@ -44,7 +58,7 @@ class UnfinishedWork:
 
     def leave(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let work end although nobody waits for it but `wait` and the end of the loop, for 5 s."""
-        guard = asyncio.ensure_future(_guard(self.start(work)))
+        guard = _Guard(_guard(self.start(work)), loop=asyncio.get_running_loop())
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)
         return guard
@@ -75,7 +89,7 @@ async def _guard(work: asyncio.Task[None]) -> None:
     if work.done():
         return
     guard = asyncio.current_task()
-    if guard is not None and guard.cancelling():  # the loop is ending
+    if isinstance(guard, _Guard) and guard.must_end:
         work.cancel()
         await asyncio.wait([work])
     else:

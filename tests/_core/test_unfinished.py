@@ -33,6 +33,23 @@ async def test_the_first_cancellation_waits_for_the_work() -> None:
     assert ended == [True]
 
 
+async def test_the_end_of_the_loop_waits_for_work_that_has_not_started_yet() -> None:
+    work, go_on, ended = UnfinishedWork(), asyncio.Event(), []
+
+    async def last() -> None:
+        await go_on.wait()
+        ended.append(True)
+
+    guard = work.leave(last())
+    guard.cancel()
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not guard.done()
+    go_on.set()
+    await guard
+    assert ended == [True]
+
+
 async def test_work_ends_after_its_caller_has_left_and_a_cancelled_close_waits_for_it() -> None:
     work, go_on, ended = UnfinishedWork(), asyncio.Event(), []
 

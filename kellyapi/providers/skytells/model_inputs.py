@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
-from math import gcd
+from math import gcd, isfinite
 from operator import ge, gt, index, le, lt
 from typing import Any
 
@@ -206,7 +206,7 @@ def _problem(value: Any, rule: Rule) -> str | None:
     """Return what a value must do, or `None` if it follows the rule. A keyword that is malformed is left out."""
     choices, kind = rule.get("enum"), rule.get("type")
     if isinstance(choices, list):
-        return None if value in choices else f"be {_either(choices)}"
+        return None if value in choices else f"be {_either(choices) if choices else 'left out'}"
     if isinstance(kind, str) and not isinstance(value, _TYPES.get(kind, (object,))):
         return f"be {'an' if kind[:1] in 'aio' else 'a'} {kind}"
     size = len(value) if isinstance(value, (str, list)) else value
@@ -223,7 +223,7 @@ def _problem(value: Any, rule: Rule) -> str | None:
 
 def _number(rule: Rule, keyword: str) -> float | None:
     value = rule.get(keyword)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value) else None
 
 
 def _either(values: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -160,6 +161,18 @@ def test_a_schema_that_refers_to_itself_is_read_to_an_end() -> None:
 )
 def test_several_images_are_made_by_as_few_predictions_as_the_model_allows(schema: Any, n: int, parts: Any) -> None:
     assert split_count(schema, n) == parts
+
+
+@pytest.mark.parametrize("height", [{"enum": []}, {"enum": [None]}, {"type": "integer", "maximum": 4}])
+def test_a_height_that_no_model_takes_is_refused(height: Any) -> None:
+    with pytest.raises(UnsupportedArgument, match="height of m must be"):
+        fit_input("m", inputs(width={}, height=height), width=5, height=5)
+
+
+@pytest.mark.parametrize("limit", [inf, nan, True, "4"])
+def test_a_limit_that_is_no_number_limits_nothing(limit: Any) -> None:
+    rule = {"type": "integer", "multipleOf": limit, "maximum": limit}
+    assert fit_input("m", inputs(width=rule, height=rule), width=5, height=5) == {"width": 5, "height": 5}
 
 
 json = st.recursive(
