@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import filterfalse
@@ -208,7 +209,7 @@ class Translate(RoutedService):
             if is_blank(between.text):
                 raise DecodingError(f"the translation into {first.target} is blank", provider=between.provider)
             result = await self._route(TRANSLATE, evolve(second, text=between.text), provider, fallback)
-        except Exception as error:  # any: a provider of the user's own may raise it
+        except (Exception, asyncio.CancelledError) as error:  # any: a provider of the user's own may raise it
             failure: Any = error
             parts = getattr(error, "partial", None)  # of a long text that was split
             failure.partial = (between, *parts) if isinstance(parts, tuple) else between

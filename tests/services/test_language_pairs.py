@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -37,7 +38,7 @@ class Translator:
 
     async def translate(self, text: str, pair: str) -> Any:
         self.got.append(f"{text} {pair}")
-        if isinstance(self._answer, Exception):
+        if isinstance(self._answer, BaseException):
             raise self._answer
         return f"<{text}>" if self._answer is None else self._answer
 
@@ -277,10 +278,13 @@ async def test_the_parts_of_a_second_translation_that_fails_are_kept_with_the_fi
     assert [each.text for each in parts if isinstance(each, Translation)] == ["Ŋdi"]
 
 
-async def test_an_error_of_the_users_own_has_the_first_translation_too() -> None:
-    broken = Translator("broken", ["en-ee"], KeyError("text"))
+@pytest.mark.parametrize("failure", [KeyError("text"), asyncio.CancelledError()])
+async def test_an_error_of_the_users_own_and_a_cancellation_have_the_first_translation_too(
+    failure: BaseException,
+) -> None:
+    broken = Translator("broken", ["en-ee"], failure)
     async with Server(GOOD_MORNING) as server, KellyAPI(khaya=khaya(server), providers=[broken]) as api:
-        with pytest.raises(KeyError) as caught:
+        with pytest.raises(type(failure)) as caught:
             await api.translate("Maakye", "tw-ee", via="en")
     error: Any = caught.value
     assert error.partial.text == "Good morning"
