@@ -36,7 +36,7 @@ class _Guard(asyncio.Task[None]):
 
     def cancel(self, msg: Any = None) -> bool:
         self.must_end = True
-        return True
+        return not self.done()
 
 
 class UnfinishedWork:
