@@ -18,6 +18,8 @@ from khaya.config import Settings
 from kellyapi import NO_RETRY, BadRequestError, KellyAPI, Sandbox, run_sync
 
 SENTENCE = "The quick brown fox jumps over the lazy dog"
+SAID = "one two three"
+"""What is quickly recognised, and without an error."""
 HEADS = {"wav": b"RIFF", "mp3": (b"ID3", b"\xff"), "ogg": b"OggS"}
 
 
@@ -27,19 +29,13 @@ async def api() -> AsyncIterator[KellyAPI]:
         yield api
 
 
-def count_recognised(text: str) -> int:
-    """Return how many words of the sentence are in a transcript."""
-    words = text.lower().split()
-    return sum(word in words for word in set(SENTENCE.lower().split())) + (words.count("the") > 1)
-
-
 async def test_synthesized_speech_is_transcribed_with_ascending_times(api: KellyAPI) -> None:
     speech = await api.synthesize(SENTENCE)
     assert (speech.mime, speech.sample_rate, speech.language) == ("audio/wav", 22_050, "eng")
     assert speech.duration is not None
     assert 2 < speech.duration < 5
     transcript = await api.transcribe(speech.audio, timestamps="word")
-    assert count_recognised(transcript.text) >= 7, transcript.text
+    assert len(set(SENTENCE.lower().split()) & set(transcript.text.split())) >= 6, transcript.text
     assert transcript.text == " ".join(word.word for word in transcript.words)
     assert not transcript.segments
     assert all(0 <= word.start < word.end <= speech.duration for word in transcript.words)
@@ -47,7 +43,7 @@ async def test_synthesized_speech_is_transcribed_with_ascending_times(api: Kelly
 
 
 async def test_segments_cover_the_words(api: KellyAPI) -> None:
-    audio = (await api.synthesize(SENTENCE)).audio
+    audio = (await api.synthesize(SAID)).audio
     by_word = await api.transcribe(audio, timestamps="word")
     by_segment = await api.transcribe(audio, timestamps="segment")
     assert not by_segment.words
@@ -60,31 +56,32 @@ async def test_segments_cover_the_words(api: KellyAPI) -> None:
 async def test_compressed_speech_is_saved_and_transcribed(
     api: KellyAPI, tmp_path: Path, format: Literal["mp3", "ogg"]
 ) -> None:
-    speech = await api.synthesize(SENTENCE, format=format)
+    speech = await api.synthesize(SAID, format=format)
     assert speech.audio.startswith(HEADS[format])
     assert speech.mime == {"mp3": "audio/mpeg"}.get(format, f"audio/{format}")
     path = await speech.save(tmp_path / f"fox.{format}")
-    assert count_recognised((await api.transcribe(path)).text) >= 7
+    assert (await api.transcribe(path)).text == SAID
 
 
 @pytest.mark.parametrize("format", ["wav", "mp3"])
 async def test_a_stream_is_one_whole_file(api: KellyAPI, format: Literal["wav", "mp3"]) -> None:
-    async with api.khaya.synthesize_stream(SENTENCE, "eng", format=format) as stream:
+    async with api.khaya.synthesize_stream(SAID, "eng", format=format) as stream:
         streamed = b"".join([piece async for piece in stream])
     assert streamed.startswith(HEADS[format])
-    assert count_recognised((await api.transcribe(streamed)).text) >= 7
+    assert (await api.transcribe(streamed)).text == SAID
 
 
 async def test_every_voice_sounds_different(api: KellyAPI) -> None:
-    spoken = [(await api.synthesize(SENTENCE, voice=voice)).audio for voice in await api.khaya.voices()]
+    spoken = [(await api.synthesize(SAID, voice=voice)).audio for voice in await api.khaya.voices()]
     assert len(set(spoken)) == len(spoken) == 3
 
 
 async def test_a_language_without_a_voice_uses_another_voice_and_a_note_says_so() -> None:
     notes: list[str | None] = []
-    async with KellyAPI.sandbox(
-        on_response=lambda _, response: notes.append(response.headers.get("X-Sandbox-Note"))
-    ) as api:
+    async with (
+        Sandbox(keep_engines=True) as sandbox,
+        sandbox.api(on_response=lambda _, response: notes.append(response.headers.get("X-Sandbox-Note"))) as api,
+    ):
         for language in ("swa", "twi"):
             assert (await api.synthesize("Akwaaba", language)).duration
     assert notes[0] is None
@@ -113,9 +110,9 @@ async def test_every_listed_language_can_be_synthesized(api: KellyAPI) -> None:
 
 
 async def test_kelly_ai_synthesizes_and_transcribes(api: KellyAPI) -> None:
-    speech = await api.kelly.synthesize(SENTENCE)
-    assert count_recognised((await api.kelly.transcribe(speech.audio)).text) >= 7
-    assert count_recognised(await api.voice2text(base64.b64encode(speech.audio).decode())) >= 7
+    speech = await api.kelly.synthesize(SAID)
+    assert (await api.kelly.transcribe(speech.audio)).text == SAID
+    assert await api.voice2text(base64.b64encode(speech.audio).decode()) == SAID
 
 
 async def test_one_client_translates_synthesizes_transcribes_and_draws(
@@ -130,8 +127,8 @@ async def test_one_client_translates_synthesizes_transcribes_and_draws(
         speech = await api.synthesize(hello.text, "twi")
         assert speech.mime == "audio/wav"
         await speech.save("hello.wav")
-        await (await api.synthesize(SENTENCE)).save("fox.wav")
-        transcript = await api.transcribe("fox.wav", "eng", timestamps="word")
+        await (await api.synthesize(SAID)).save("said.wav")
+        transcript = await api.transcribe("said.wav", "eng", timestamps="word")
         assert transcript.words
         assert (tmp_path / "hello.wav").read_bytes() == speech.audio
         fox = await api.generate_image("A red fox in snow")
@@ -146,9 +143,9 @@ async def test_one_client_translates_synthesizes_transcribes_and_draws(
 def test_run_sync_synthesizes_and_transcribes() -> None:
     async def transcribe_once() -> str:
         async with Sandbox(keep_engines=True) as sandbox, sandbox.api() as api:
-            return (await api.transcribe((await api.synthesize(SENTENCE)).audio)).text
+            return (await api.transcribe((await api.synthesize(SAID)).audio)).text
 
-    assert count_recognised(run_sync(transcribe_once())) >= 7
+    assert run_sync(transcribe_once()) == SAID
 
 
 async def test_the_released_khaya_package_synthesizes_and_transcribes(tmp_path: Path) -> None:
@@ -156,17 +153,18 @@ async def test_the_released_khaya_package_synthesizes_and_transcribes(tmp_path: 
         config = Settings(api_key="key", retry_attempts=1)
         config.base_url = sandbox.urls["khaya"]
         async with KhayaClient("key", config) as khaya:
-            (await khaya.asynthesize(SENTENCE, "eng")).save(str(tmp_path / "fox.wav"))
-            transcript = await khaya.atranscribe(str(tmp_path / "fox.wav"), "eng", timestamps="word")
-    assert count_recognised(transcript.text) >= 7
+            (await khaya.asynthesize(SAID, "eng")).save(str(tmp_path / "said.wav"))
+            transcript = await khaya.atranscribe(str(tmp_path / "said.wav"), "eng", timestamps="word")
+    assert transcript.text == SAID
     assert transcript.timings.words
 
 
 async def test_three_clients_can_synthesize_and_transcribe_at_once(api: KellyAPI) -> None:
-    async def one() -> int:
-        return count_recognised((await api.transcribe((await api.synthesize(SENTENCE)).audio)).text)
+    async def one(said: str) -> str:
+        return (await api.transcribe((await api.synthesize(said)).audio)).text
 
-    assert min(await asyncio.gather(*(one() for _ in range(3)))) >= 7
+    said = [SAID, "two three", "read it"]
+    assert await asyncio.gather(*map(one, said)) == said
 
 
 @pytest.mark.parametrize("function", ["voice.synthesis.synthesize", "voice.recognition.transcribe"])

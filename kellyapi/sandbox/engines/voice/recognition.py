@@ -24,6 +24,9 @@ _LONGEST_PAUSE = 0.6  # seconds between words of one segment
 _LEAST_LEVEL, _LEAST_SHARE = 0.005, 0.05  # of the loudest possible sample and of the loudest one: less is silence
 _SHORTEST_GAP = 0.1  # seconds between two sounds
 _FILLER = re.compile(r"[<\[+]")  # <s>, </s>, <sil>, [NOISE], ++BREATH++
+_idle: list[Decoder] = []
+"""Decoders for the next call. A new one takes 0.2 to 0.5 s, and each 44 MB."""
+_LONGEST_KEPT = 60 * _RATE * 2  # bytes of 16-bit samples
 
 
 class Span(TypedDict):
@@ -79,12 +82,18 @@ def _prepare(samples: NDArray[np.float32], rate: int) -> bytes:
 
 
 def _recognise(samples: bytes) -> list[Any]:
-    # A new decoder each time (0.2 s): a used one has adapted to the last voice and mishears the next.
-    decoder = Decoder(loglevel="FATAL")
+    try:
+        decoder = _idle.pop()
+    except IndexError:
+        decoder = Decoder(loglevel="FATAL")
+    decoder.reinit_feat()  # or it mishears this voice, because it has adapted to the last one
     decoder.start_utt()
     decoder.process_raw(samples, full_utt=True)
     decoder.end_utt()
-    return list(decoder.seg() or ())
+    recognised = list(decoder.seg() or ())
+    if len(samples) <= _LONGEST_KEPT:  # its tables have grown with the recording; after an error it is not kept either
+        _idle.append(decoder)
+    return recognised
 
 
 def _make_word(segment: Any, duration: float) -> Word:
