@@ -31,10 +31,16 @@ if not importlib.util.find_spec("av"):
 aioresponses.core.ClientResponse = functools.partial(aiohttp.ClientResponse, stream_writer=Mock(output_size=0))
 
 
-def pytest_collection_finish() -> None:
-    """Exclude the 9,000 tests from garbage collection, which some tests start."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Leave the thousands of tests out of garbage collection, now and later, when some tests start it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)
