@@ -9,12 +9,21 @@ from .api_errors import http_error
 
 
 class Connection(web.RequestHandler):
-    """A connection that also refuses with JSON what aiohttp cannot read as a request.
+    """A connection that also refuses with JSON what aiohttp itself refuses.
 
-    The provider is not known then. The error has Kelly AI's form, as for an unknown path.
+    That is what it cannot read as a request, and an unknown expectation of a request for an unknown path. The provider
+    is not known then. The error has Kelly AI's form, as for an unknown path.
     """
 
     __slots__ = ()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send a response, or the error that aiohttp raised."""
+        if isinstance(resp, web.HTTPException):
+            resp = kelly.FRONTEND.error_response(http_error(resp.status))
+        return await super().finish_response(request, resp, start_time)
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

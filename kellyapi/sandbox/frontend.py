@@ -129,10 +129,11 @@ async def run_engine(request: web.Request, function: str, **arguments: Any) -> A
     """
     work = asyncio.create_task(request.app[CONTEXT].engines.run(function, **arguments))
     try:
-        while not (await asyncio.wait([work], timeout=CLIENT_CHECK_INTERVAL))[0]:
+        while True:
             if request.transport is None or request.transport.is_closing():
                 raise ConnectionResetError("the client has disconnected")
-        return work.result()
+            if (await asyncio.wait([work], timeout=CLIENT_CHECK_INTERVAL))[0]:
+                return work.result()
     finally:
         work.cancel()
 

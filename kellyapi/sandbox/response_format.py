@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from .schema_values import SchemaTooLarge, follow_reference, make_object
+from .schema_values import SchemaTooLarge, follow_reference, write_object
 from .tool_calls import Refuse
 
 T = TypeVar("T")
@@ -88,10 +88,9 @@ def write_json(format: ResponseFormat, prompt: str, reply: str, refuse: Refuse) 
     if format.type == "json_object":
         return json.dumps({"reply": reply}, ensure_ascii=False)
     try:
-        made = make_object(format.schema, prompt[:_MAX_PROMPT])
+        return write_object(format.schema, prompt[:_MAX_PROMPT])
     except (SchemaTooLarge, RecursionError):
         raise refuse(format.param, "has a schema whose objects are too large for the sandbox.") from None
-    return json.dumps(made, ensure_ascii=False)
 
 
 def _find_problems(root: dict[str, Any], *, strict: bool) -> Iterator[str]:

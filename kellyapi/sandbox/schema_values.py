@@ -6,6 +6,7 @@ that is linear in the length of the message, and patterns of the schema are neve
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,10 @@ from attrs import define, field
 _FIELDS_FROM_MESSAGE = 200
 """Fields that are looked for in the message. After them, and deep inside, a value is as small as the schema allows."""
 _MAX_VALUES = 2000
+_MAX_CHARACTERS = 1_000_000
+"""Characters of an object as JSON: `$ref` can repeat a long value."""
+_MAX_NAME = 100
+"""Characters of the name of a field that is looked for in the message."""
 _MAX_CHOICES = 200
 """Values of an `enum` that are looked for in the message."""
 _MAX_REFERENCES = 5
@@ -27,6 +32,7 @@ _DEPTH_FROM_MESSAGE = 8
 _MAX_DEPTH = 50
 _NUMBERS = re.compile(r"(?<![\w.])-?\d{1,15}(?:\.\d{1,10})?+")
 _QUOTED = re.compile(r"[\"“]([^\"“”]{1,1000})[\"”]")
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 _OF_FORMAT = {
     "date-time": "2026-01-31T12:00:00Z",
     "date": "2026-01-31",
@@ -44,15 +50,21 @@ class SchemaTooLarge(Exception):
     """An object of the schema has too many values, or never ends."""
 
 
-def make_object(schema: Any, prompt: str) -> dict[str, Any]:
-    """Return an object that fits a schema.
+def write_object(schema: Any, prompt: str) -> str:
+    """Return an object that fits a schema, as JSON.
 
     Raises:
         SchemaTooLarge: If there is none within the limits.
     """
     schema = schema if isinstance(schema, dict) else {}
     maker = _ValueMaker(schema, prompt)
-    return maker.make_object(maker.follow(schema), 0)
+    pieces, left = [], _MAX_CHARACTERS
+    for piece in _ENCODER.iterencode(maker.make_object(maker.follow(schema), 0)):
+        left -= len(piece)
+        if left < 0:
+            raise SchemaTooLarge
+        pieces.append(piece)
+    return "".join(pieces)
 
 
 def follow_reference(schema: Any, root: Any) -> Any:
@@ -99,7 +111,8 @@ class _ValueMaker:
     def _make_field(self, name: str, schema: Any, depth: int) -> Any:
         schema = self._choose(schema, depth)
         kind = _type_of(schema)
-        if kind in ("string", "number", "integer") and self._reads_message(depth) and "enum" not in schema:
+        is_read = self._reads_message(depth) and len(name) <= _MAX_NAME and name in self.prompt
+        if kind in ("string", "number", "integer") and is_read and "enum" not in schema:
             given = re.search(rf"\b{re.escape(name)}\s*+[:=]\s*+(?:\"([^\"]*+)\"|([^\s,;]++))", self.prompt)
             if given:
                 self._count(depth)
@@ -127,8 +140,9 @@ class _ValueMaker:
         choices = schema.get("enum")
         if isinstance(choices, list) and choices:
             lowered = self.prompt.lower() if self._reads_message(depth) else ""
-            named = (each for each in choices[:_MAX_CHOICES] if isinstance(each, (str, int)))
-            return next((each for each in named if str(each).lower() in lowered), choices[0])
+            texts = [(each, str(each)) for each in choices[:_MAX_CHOICES] if isinstance(each, (str, int))]
+            named = (each for each, text in texts if len(text) <= len(lowered) and text.lower() in lowered)
+            return next(named, choices[0])
         match kind:
             case "number" | "integer":
                 return _limited(_number(next(self.numbers, ""), kind, schema.get("default")), schema, kind)

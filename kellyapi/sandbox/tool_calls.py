@@ -17,7 +17,7 @@ from typing import Any
 from attrs import frozen
 
 from .frontend import ApiError
-from .schema_values import SchemaTooLarge, make_object
+from .schema_values import SchemaTooLarge, write_object
 
 Turn = dict[str, Any]
 """A message: its role and its content; `tool_calls` with id and name, or the `tool_call_id` of a result."""
@@ -25,6 +25,7 @@ Refuse = Callable[[str, str], ApiError]
 """Makes the error of a parameter, in the provider's form, from its name and what is wrong."""
 
 MAX_TOOLS = 128
+_MAX_CALLS = 8
 _MAX_PROMPT = 10_000
 """Characters of a message that are searched."""
 _MAX_DESCRIPTION = 1000
@@ -143,8 +144,7 @@ def choose_calls(turns: list[Turn], options: ToolOptions) -> list[dict[str, str]
     if options.choice == "auto" and (not best or turns[-1]["role"] == "tool"):
         return []
     chosen = [tool for tool, score in zip(options.tools, scores, strict=True) if score == best]
-    if not best or not options.parallel:
-        chosen = chosen[:1]
+    chosen = chosen[: _MAX_CALLS if best and options.parallel else 1]
     return [
         {
             "id": f"call_{uuid.uuid4().hex[:24]}",
@@ -209,6 +209,6 @@ def _make_arguments(schema: Any, prompt: str) -> str:
     except (ValueError, RecursionError):
         given = None
     try:
-        return json.dumps(given if isinstance(given, dict) else make_object(schema, prompt), ensure_ascii=False)
+        return json.dumps(given, ensure_ascii=False) if isinstance(given, dict) else write_object(schema, prompt)
     except (RecursionError, SchemaTooLarge):
         return "{}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -74,6 +75,22 @@ def test_the_sandbox_prints_its_address_and_restores_the_signal_handlers(
     else:
         assert said[0].startswith("Sandbox at http://127.0.0.1:")
         assert said[1].count("export ") == 4
+
+
+class Mallinfo(ctypes.Structure):
+    """What glibc's `mallinfo` returns; `hblkhd` is the size of the blocks that are returned when they are freed."""
+
+    _fields_ = [(name, ctypes.c_int) for name in ("arena", "a", "b", "c", "hblkhd", "d", "e", "f", "g", "h")]
+
+
+def test_the_sandbox_returns_large_blocks_to_the_system(run: Run) -> None:
+    libc = ctypes.CDLL(None)
+    libc.mallinfo.restype = Mallinfo
+    run("sandbox", "--record", "calls")  # ends at once, since it lacks its --upstream
+    bytes(2**24)  # glibc would keep blocks of up to this size from now on
+    before = libc.mallinfo().hblkhd
+    block = bytes(2**24 - 2**16)
+    assert libc.mallinfo().hblkhd - before >= len(block)
 
 
 def test_a_port_in_use_is_an_error(run: Run) -> None:

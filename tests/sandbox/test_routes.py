@@ -88,5 +88,7 @@ async def test_a_request_is_answered_whatever_it_expects(send: Send, expected: s
     assert (response.status, response.json) == (200, {"value": None, "exists": False})
 
 
-async def test_a_request_that_aiohttp_itself_refuses_gets_its_response(send: Send) -> None:
-    assert (await send("GET", "/nowhere", headers={"Expect": "a free lunch"})).status == 417
+async def test_a_request_that_aiohttp_itself_refuses_gets_an_error_as_for_an_unknown_path(send: Send) -> None:
+    for method, path in (("GET", "/nowhere"), ("GET", "/v1/cache/get")):
+        response: Any = await send(method, path, headers={"Expect": "a free lunch"})
+        assert (response.status, response.json) == (417, {"detail": "Expectation Failed"})

@@ -149,6 +149,12 @@ async def test_arguments_come_from_the_message(api: KellyAPI, prompt: str, param
     assert arguments is None or json.loads(call.function.arguments) == arguments
 
 
+async def test_few_of_many_tools_are_called(api: KellyAPI) -> None:
+    tools = [tool(f"weather_{number}") for number in range(100)]
+    message = (await api.skytells.chat.create("gpt-5", QUESTION, tools=tools)).choices[0].message
+    assert len(message.tool_calls) == 8
+
+
 async def test_a_schema_that_holds_itself_has_an_end(api: KellyAPI) -> None:
     schema: dict[str, Any] = {"type": "string"}
     for _ in range(50):

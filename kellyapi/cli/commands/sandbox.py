@@ -22,6 +22,7 @@ EXAMPLES = (
     "kellyapi sandbox",
     "kellyapi sandbox --port 0 --json",
 )
+_M_MMAP_THRESHOLD, _LARGE_BLOCK = -3, 512 * 2**10  # malloc.h of glibc; asyncio reads with blocks of 256 KiB
 _PORT_ADVICE = {
     errno.EADDRINUSE: "is in use: choose another with --port, or a free one with --port 0",
     errno.EACCES: "is only for the administrator: choose one above 1023 with --port, or a free one with --port 0",
@@ -72,6 +73,7 @@ def run(arguments: Namespace, output: Output) -> None:
 
     from kellyapi import Sandbox
 
+    _return_large_blocks()
     sandbox = Sandbox(
         arguments.port,
         host=arguments.host,
@@ -84,6 +86,24 @@ def run(arguments: Namespace, output: Output) -> None:
     )
     with nullcontext() if arguments.quiet or arguments.json else _request_log():
         asyncio.run(_serve(sandbox, output, arguments.upstream))
+
+
+def _return_large_blocks() -> None:
+    """Let glibc return every large block to the system when it is freed.
+
+    After the first large block that is freed, glibc takes up to 32 MiB from its heaps instead, one heap for each
+    thread. Large bodies of requests then leave holes there: after 2,700 hostile requests the process had 171 MB and
+    grew on, with this 75 MB and stays there. A body of 3 MB takes 20 ms more.
+
+    Source: https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    import ctypes
+    import sys
+
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none
+        if mallopt is not None:
+            mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 async def _serve(sandbox: Sandbox, output: Output, upstream: str | None) -> None:

@@ -13,6 +13,8 @@ from ..tool_calls import Turn, check_results, choose_calls, read_calls, read_too
 from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 DEFAULT_MODEL = "@cf/meta/llama-3-8b-instruct"
+_MAX_MODEL = 200
+"""Characters of the name of a model, which is in every chunk of a stream."""
 
 
 async def complete_chat(request: web.Request, body: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +29,9 @@ async def complete_chat(request: web.Request, body: dict[str, Any]) -> dict[str,
     optional_field(body, "stream_options", dict)
     turns = [_read_turn(each, f"messages[{place}]") for place, each in enumerate(messages)]
     check_results(turns, "messages", invalid_field)
-    model = str(body.get("model") or DEFAULT_MODEL)
+    model = optional_field(body, "model", str) or DEFAULT_MODEL
+    if len(model) > _MAX_MODEL:
+        raise invalid_field("model", f"must have at most {_MAX_MODEL} characters")
     message: dict[str, Any] = {"role": "assistant", "content": None}
     calls = choose_calls(turns, read_tool_options(body, invalid_field))
     if calls:

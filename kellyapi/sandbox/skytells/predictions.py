@@ -19,6 +19,7 @@ from aiohttp import web
 
 from ..engines.errors import BadInput, EngineMissing
 from ..frontend import CONTEXT, ApiError, SandboxContext, note_header, read_json_object
+from ..json_stream import send_json
 from . import outputs, prediction_state
 from .generation import generate
 from .models import check_input, find_model, model_kind, prediction_price
@@ -77,7 +78,7 @@ async def get(request: web.Request) -> web.Response:
     return await _respond(request, request.match_info["id"])
 
 
-async def list_predictions(request: web.Request) -> web.Response:
+async def list_predictions(request: web.Request) -> web.StreamResponse:
     """Handle GET /predictions: newest first. The days of a filter are in UTC and both included."""
     query, context = request.query, request.app[CONTEXT]
     page = _read_number(query, "page", 1, None)
@@ -108,13 +109,13 @@ async def list_predictions(request: web.Request) -> web.Response:
     if page > last_page:
         raise ApiError(400, "INVALID_PARAMETER", f"page must be between 1 and {last_page}.")
     origin = str(request.url.origin())
-    data = [
+    data = (
         prediction_state.to_wire(*record, now, origin)
         for prediction in matching[(page - 1) * per_page : page * per_page]
         if (record := await _find_and_resume(context, prediction["id"]))
-    ]
+    )
     pagination = {"current_page": page, "per_page": per_page, "total": len(matching), "last_page": last_page}
-    return web.json_response({"data": data, "pagination": pagination})
+    return await send_json(request, {"data": data, "pagination": pagination})
 
 
 async def cancel(request: web.Request) -> web.Response:

@@ -19,7 +19,7 @@ from attrs import frozen
 from ...engines.language.chat_rules import check_length
 from ...frontend import ApiError, run_engine
 from ...response_format import ResponseFormat, write_json
-from ...sse import split_words
+from ...sse import SINGLE_WORDS, split_words
 from ...tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results
 from ..models import find_model, model_kind
 from . import content_filter
@@ -27,8 +27,6 @@ from . import content_filter
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 MAX_TOP_LOGPROBS = 20
-_MOST_LOGPROBS = 1000
-"""Words of a reply that get logprobs: with all their alternatives they take a hundred times the space."""
 
 
 @frozen
@@ -194,9 +192,9 @@ async def make_reply(
 
 
 def make_logprobs(text: str, top: int) -> list[dict[str, Any]]:
-    """Return how likely the words of a reply were: the first choice is always the one that was taken."""
+    """Return how likely the words of a reply were that a stream has one by one: the first choice is always taken."""
     tokens = []
-    for place, word in enumerate(split_words(text)[:_MOST_LOGPROBS]):
+    for place, word in enumerate(split_words(text)[:SINGLE_WORDS]):
         token, logprob = {"token": word, "bytes": list(word.encode("utf-8", "replace"))}, place % 4 / -8 or 0.0
         others = [{**token, "logprob": logprob - rank} for rank in range(top)]
         tokens.append({**token, "logprob": logprob, "top_logprobs": others})

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import base64
 import struct
+from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
 
 from ...frontend import ApiError, read_json_object, run_engine
+from ...json_stream import send_json
 from .conversation import count_tokens, find_usable_model
 
 DIMENSIONS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072}
 MAX_INPUTS, MAX_CHARACTERS = 2048, 1_000_000
 
 
-async def create(request: web.Request) -> web.Response:
+async def create(request: web.Request) -> web.StreamResponse:
     """Handle POST /embeddings."""
     body = await read_json_object(request)
     model = find_usable_model("embedding", body)
@@ -40,12 +42,15 @@ async def create(request: web.Request) -> web.Response:
         raise ApiError(400, "INVALID_PARAMETER", message, param="dimensions")
     vectors = await run_engine(request, "language.word_vectors.embed_all", texts=texts, dimensions=dimensions)
     tokens = sum(map(count_tokens, texts))
-    data = [
-        {"object": "embedding", "index": index, "embedding": _encode(vector, encoding)}
-        for index, vector in enumerate(vectors)
-    ]
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-    return web.json_response({"object": "list", "data": data, "model": model, "usage": usage})
+    return await send_json(
+        request, {"object": "list", "data": _write_vectors(vectors, encoding), "model": model, "usage": usage}
+    )
+
+
+async def _write_vectors(vectors: list[bytes], encoding: str) -> AsyncIterator[dict[str, Any]]:
+    for index, vector in enumerate(vectors):
+        yield {"object": "embedding", "index": index, "embedding": _encode(vector, encoding)}
 
 
 def _encode(vector: bytes, encoding: str) -> Any:

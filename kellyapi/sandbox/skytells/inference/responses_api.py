@@ -10,7 +10,7 @@ from aiohttp import web
 
 from ...frontend import CONTEXT, read_json_object
 from ...response_format import ResponseFormat, read_response_format
-from ...sse import send_events, split_words
+from ...sse import send_events, split_pieces
 from ...tool_calls import Turn, check_results, read_call
 from . import content_filter
 from .conversation import (
@@ -110,14 +110,14 @@ def _message_events(item: dict[str, Any], place: dict[str, Any]) -> Iterator[tup
     (part,) = item["content"]
     place = {**place, "content_index": 0}
     yield "content_part.added", {**place, "part": {**part, "text": "", "logprobs": []}}
-    for number, word in enumerate(split_words(part["text"])):
-        yield "output_text.delta", {**place, "delta": word, "logprobs": part["logprobs"][number : number + 1]}
+    for number, piece in enumerate(split_pieces(part["text"])):
+        yield "output_text.delta", {**place, "delta": piece, "logprobs": part["logprobs"][number : number + 1]}
     yield "output_text.done", {**place, "text": part["text"], "logprobs": part["logprobs"]}
     yield "content_part.done", {**place, "part": part}
 
 
 def _call_events(item: dict[str, Any], place: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for piece in split_words(item["arguments"]):
+    for piece in split_pieces(item["arguments"]):
         yield "function_call_arguments.delta", {**place, "delta": piece}
     yield "function_call_arguments.done", {**place, "name": item["name"], "arguments": item["arguments"]}
 
@@ -126,8 +126,8 @@ def _reasoning_events(item: dict[str, Any], place: dict[str, Any]) -> Iterator[t
     for index, part in enumerate(item["summary"]):
         place = {**place, "summary_index": index}
         yield "reasoning_summary_part.added", {**place, "part": {**part, "text": ""}}
-        for word in split_words(part["text"]):
-            yield "reasoning_summary_text.delta", {**place, "delta": word}
+        for piece in split_pieces(part["text"]):
+            yield "reasoning_summary_text.delta", {**place, "delta": piece}
         yield "reasoning_summary_text.done", {**place, "text": part["text"]}
         yield "reasoning_summary_part.done", {**place, "part": part}
 
