@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -15,23 +15,46 @@ import pytest
 from http_client import BusyEngine, EngineGate, Response, Send
 from PIL import Image
 
-from kellyapi import Aerostack, KellyAPI, Sandbox
+from kellyapi import Aerostack, KellyAPI, Sandbox, open_sync
 
 PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments", "av")
 
 
-@pytest.fixture
-async def sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+@pytest.fixture(scope="module")
+def sandbox_of_file() -> Iterator[Sandbox]:
     """A sandbox with the real engines; the `test` extra installs all of them except those of speech."""
-    fake_engines = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
-    async with Sandbox(keep_engines=True, **fake_engines) as sandbox:
+    with open_sync(Sandbox(keep_engines=True)) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture(scope="module")
+def sandbox_with_fake_engines() -> Iterator[Sandbox]:
+    """A sandbox with fakes for the engines of speech, which are in this folder. It is on `sys.path`."""
+    with open_sync(Sandbox(engines="fake_engines", keep_engines=True)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
-def fake_engines(monkeypatch: pytest.MonkeyPatch) -> None:
+async def own_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
+    """Make the `sandbox` fixture start a sandbox for each test, on the loop of the test."""
+    fakes = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
+    async with Sandbox(keep_engines=True, **fakes) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """A sandbox that the tests of a file share, unless they use `own_sandbox` because of what they leave in it."""
+    names = request.fixturenames
+    shared = "sandbox_with_fake_engines" if "fake_engines" in names else "sandbox_of_file"
+    sandbox: Sandbox = request.getfixturevalue("own_sandbox" if "own_sandbox" in names else shared)
+    yield sandbox
+    sandbox.clear_faults()
+
+
+@pytest.fixture
+def fake_engines() -> None:
     """Make the `sandbox` fixture use fakes for the engines of speech."""
-    monkeypatch.syspath_prepend(Path(__file__).parent)
 
 
 @pytest.fixture

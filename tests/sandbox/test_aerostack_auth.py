@@ -12,6 +12,8 @@ import pytest
 
 from kellyapi import Aerostack, AuthenticationError, BadRequestError, ConflictError, Sandbox
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 AMA = {"email": "ama@example.com", "password": "correct horse"}
 
 

@@ -57,6 +57,7 @@ async def test_wrong_input_is_a_400_that_names_the_field(post: Any, path: str, b
     assert response.json["details"] == {"field": field}
 
 
+@pytest.mark.usefixtures("own_sandbox")
 async def test_usage_and_chats_are_charged_to_the_wallet_of_consumer_and_api(aerostack: Aerostack) -> None:
     gateway, consumer = aerostack.gateway, {"consumer": "ask_live_1"}
     assert (await gateway.wallet("shop", **consumer)).balance == 100_000
@@ -69,6 +70,7 @@ async def test_usage_and_chats_are_charged_to_the_wallet_of_consumer_and_api(aer
     assert (await gateway.wallet("shop", consumer="ask_live_2")).total_consumed == 0
 
 
+@pytest.mark.usefixtures("own_sandbox")
 async def test_the_response_bodies_are_exact(post: Any, send: Send) -> None:
     response = await post("/v1/gateway/billing/log", json={"consumerId": "ask_live_1", "apiId": "shop", "units": 3})
     assert (response.status, response.json) == (200, {"success": True, "loggedUnits": 3})

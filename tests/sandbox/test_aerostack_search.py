@@ -9,6 +9,8 @@ from http_client import Send
 
 from kellyapi import Aerostack, BadRequestError, NotFoundError
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 
 @pytest.fixture
 async def animals(aerostack: Aerostack) -> None:

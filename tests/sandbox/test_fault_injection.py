@@ -28,6 +28,8 @@ from kellyapi import (
     TransportError,
 )
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 KHAYA_KEY = {"Ocp-Apim-Subscription-Key": "key"}
 REQUEST_BODY = {"in": "Good morning", "lang": "en-tw"}
 RESPONSE_BODY = b'"Maakye"'

@@ -6,6 +6,8 @@ import pytest
 
 from kellyapi import KellyAPIError, RequestTimeoutError, Sandbox
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 SCHEMA, CREATE, DELIVERY = "GET /v1/model/*", "POST /v1/predict", "GET /delivery/*"
 
 

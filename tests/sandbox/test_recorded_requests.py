@@ -8,6 +8,8 @@ from http_client import PROVIDER_REQUESTS, Send
 from kellyapi import Sandbox
 from kellyapi.sandbox import app
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 
 async def test_requests_are_recorded_without_their_keys(send: Send, sandbox: Sandbox) -> None:
     statuses_received = []

@@ -18,6 +18,8 @@ from http_client import EngineGate, Send
 from kellyapi import KellyAPI, Khaya, Sandbox, TransportError
 from kellyapi.sandbox import app
 
+pytestmark = pytest.mark.usefixtures("own_sandbox")
+
 KEY = {"Ocp-Apim-Subscription-Key": "key"}
 
 
