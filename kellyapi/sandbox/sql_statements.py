@@ -142,7 +142,8 @@ def _open(path: str, synchronous: str) -> tuple[sqlite3.Connection, _Authorizer]
     if resource:
         _, most = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (_MAX_ADDRESS_SPACE, most))
-    db = sqlite3.connect(path, timeout=1, isolation_level=None)
+    # Without a cache: what was prepared for this process itself would pass the authorizer.
+    db = sqlite3.connect(path, timeout=1, isolation_level=None, cached_statements=0)
     for setting in (
         f"hard_heap_limit = {_MAX_HEAP}",
         "journal_mode = WAL",

@@ -20,17 +20,22 @@ from kellyapi import Aerostack, KellyAPI, Sandbox, open_sync
 PACKAGES = ("espeakng_loader", "pocketsphinx", "soundfile", "PIL", "pygments", "av")
 
 
+def options(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """Return the options of a file's sandboxes: `SANDBOX` of its module."""
+    return {"keep_engines": True, **getattr(request.module, "SANDBOX", {})}
+
+
 @pytest.fixture(scope="module")
-def sandbox_of_file() -> Iterator[Sandbox]:
+def sandbox_of_file(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox with the real engines; the `test` extra installs all of them except those of speech."""
-    with open_sync(Sandbox(keep_engines=True)) as sandbox:
+    with open_sync(Sandbox(**options(request))) as sandbox:
         yield sandbox
 
 
 @pytest.fixture(scope="module")
-def sandbox_with_fake_engines() -> Iterator[Sandbox]:
+def sandbox_with_fake_engines(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """A sandbox with fakes for the engines of speech, which are in this folder. It is on `sys.path`."""
-    with open_sync(Sandbox(engines="fake_engines", keep_engines=True)) as sandbox:
+    with open_sync(Sandbox(engines="fake_engines", **options(request))) as sandbox:
         yield sandbox
 
 
@@ -38,13 +43,16 @@ def sandbox_with_fake_engines() -> Iterator[Sandbox]:
 async def own_sandbox(request: pytest.FixtureRequest) -> AsyncIterator[Sandbox]:
     """Make the `sandbox` fixture start a sandbox for each test, on the loop of the test."""
     fakes = {"engines": "fake_engines"} if "fake_engines" in request.fixturenames else {}
-    async with Sandbox(keep_engines=True, **fakes) as sandbox:
+    async with Sandbox(**fakes, **options(request)) as sandbox:
         yield sandbox
 
 
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A sandbox that the tests of a file share, unless they use `own_sandbox` because of what they leave in it."""
+    """A sandbox that the tests of a file share, unless they use `own_sandbox` because of what they leave in it.
+
+    A test module can set `SANDBOX`, a dictionary of options.
+    """
     names = request.fixturenames
     shared = "sandbox_with_fake_engines" if "fake_engines" in names else "sandbox_of_file"
     sandbox: Sandbox = request.getfixturevalue("own_sandbox" if "own_sandbox" in names else shared)

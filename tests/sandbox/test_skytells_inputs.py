@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,12 @@ import pytest
 from http_client import Response, Send
 from PIL import Image
 
-from kellyapi import KellyAPI, PredictionFailedError, Sandbox
+from kellyapi import KellyAPI, PredictionFailedError
 
 SMALL = {"prompt": "a fox", "width": 80, "height": 64}
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
-        yield sandbox
+SANDBOX = {"prediction_time": 0}
 
 
 async def run(skytells: Send, input: dict[str, Any], model: str = "truefusion") -> dict[str, Any]:

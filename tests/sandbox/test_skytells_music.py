@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from http_client import Send
 
-from kellyapi import KellyAPI, Sandbox
+from kellyapi import KellyAPI
 
 SHORT = {"prompt": "Romantic, love", "duration_seconds": 5, "sample_rate": 16_000}
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
-        yield sandbox
+SANDBOX = {"prediction_time": 0}
 
 
 async def test_music_is_a_wav_that_can_be_downloaded(api: KellyAPI, skytells: Send, send: Send, tmp_path: Path) -> None:

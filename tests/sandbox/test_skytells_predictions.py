@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
-    async with Sandbox(clock=clock, prediction_time=SECONDS) as sandbox:
+    async with Sandbox(keep_engines=True, clock=clock, prediction_time=SECONDS) as sandbox:
         yield sandbox
 
 
@@ -324,7 +324,7 @@ async def test_a_prediction_is_kept_over_a_restart_and_resumed(
     send: Send, clock: Clock, tmp_path: Path, done: bool
 ) -> None:
     def make_sandbox() -> Sandbox:
-        return Sandbox(data=tmp_path, clock=clock, prediction_time=SECONDS)
+        return Sandbox(keep_engines=True, data=tmp_path, clock=clock, prediction_time=SECONDS)
 
     async with make_sandbox() as first:
         created = await create(partial(send, url=first.url, headers=KEY))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -24,10 +23,7 @@ FIELDS = (
 )
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
-        yield sandbox
+SANDBOX = {"prediction_time": 0}
 
 
 def error_body(status: int, code: str, message: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +10,13 @@ import pytest
 from http_client import Send
 from PIL import Image as Picture
 
-from kellyapi import KellyAPI, Sandbox
+from kellyapi import KellyAPI
 
 MODEL = "truefusion-video-pro"
 SHORT = {"prompt": "a lake at dawn", "duration": 1}
 
 
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with Sandbox(keep_engines=True, prediction_time=0) as sandbox:
-        yield sandbox
+SANDBOX = {"prediction_time": 0}
 
 
 async def test_a_video_is_an_mp4_that_can_be_downloaded(api: KellyAPI, send: Send, tmp_path: Path) -> None:
