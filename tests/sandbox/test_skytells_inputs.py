@@ -68,7 +68,7 @@ async def test_several_pictures_are_different_files_and_each_is_paid_for(
 async def test_what_is_paid_is_what_the_client_has_estimated(api: KellyAPI) -> None:
     model = await api.skytells.models.get("truefusion-pro", fields="input_schema")
     input = {**SMALL, "num_outputs": 2}
-    done = await api.skytells.run("truefusion-pro", input, interval=0)
+    done = await api.skytells.run("truefusion-pro", input, interval=0.01)
     estimate = api.skytells.models.estimate(model, input)
     assert estimate
     assert estimate.amount == done.credits_used == 0.1
@@ -120,7 +120,7 @@ async def test_a_prediction_starts_from_a_picture(skytells: Send, picture: bytes
 )
 async def test_a_picture_that_cannot_be_used_fails_the_prediction(api: KellyAPI, image: str, reason: str) -> None:
     with pytest.raises(PredictionFailedError, match=reason):
-        await api.skytells.run("truefusion", {**SMALL, "image": image}, interval=0)
+        await api.skytells.run("truefusion", {**SMALL, "image": image}, interval=0.01)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_the_picture_that_a_prediction_starts_from_shows_in_its_outcome(ap
     light = np.full((64, 80, 3), 255, np.uint8)
     shades = []
     for picture in (path, light):
-        done = await api.skytells.run("truefusion", {**SMALL, "image": picture}, interval=0)
+        done = await api.skytells.run("truefusion", {**SMALL, "image": picture}, interval=0.01)
         made = Image.open(io.BytesIO(await api.skytells.predictions.read_output(done)))
         shades.append(np.asarray(made.convert("L")).mean())
     assert shades[0] + 30 < shades[1]

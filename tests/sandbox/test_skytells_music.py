@@ -19,7 +19,7 @@ SANDBOX = {"prediction_time": 0}
 
 
 async def test_music_is_a_wav_that_can_be_downloaded(api: KellyAPI, skytells: Send, send: Send, tmp_path: Path) -> None:
-    song = await api.skytells.run("beatfusion-2.0", {"prompt": "a song"}, interval=0)
+    song = await api.skytells.run("beatfusion-2.0", {"prompt": "a song"}, interval=0.01)
     (url,), (file,) = song.outputs, song.metadata.storage.files
     assert url.endswith(f"/delivery/{song.id}-output.wav")
     assert (song.credits_used, song.metrics.image_count, song.raw["metrics"]["asset_count"]) == (0.5, None, 1)
@@ -45,13 +45,13 @@ async def test_music_is_a_wav_that_can_be_downloaded(api: KellyAPI, skytells: Se
     ],
 )
 async def test_the_inputs_of_music_are_accepted(api: KellyAPI, send: Send, more: dict[str, Any], size: int) -> None:
-    song = await api.skytells.run("beatfusion-2.0", {**SHORT, **more}, interval=0)
+    song = await api.skytells.run("beatfusion-2.0", {**SHORT, **more}, interval=0.01)
     with wave.open(io.BytesIO((await send("GET", "", url=song.outputs[0])).body)) as audio:
         assert audio.getnframes() == size
 
 
 async def test_the_samples_alone_have_a_file_of_their_own(api: KellyAPI, send: Send) -> None:
-    song = await api.skytells.run("beatfusion-2.0", {**SHORT, "audio_format": "pcm"}, interval=0)
+    song = await api.skytells.run("beatfusion-2.0", {**SHORT, "audio_format": "pcm"}, interval=0.01)
     output = await send("GET", "", url=song.outputs[0])
     assert (output.headers["Content-Type"], len(output.body)) == ("audio/pcm", 160_000)
     assert song.outputs[0].endswith(".pcm")

@@ -30,7 +30,7 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
 
 @pytest.fixture
 async def url(api: KellyAPI) -> str:
-    return (await api.skytells.run("truefusion", FOX, interval=0)).outputs[0]
+    return (await api.skytells.run("truefusion", FOX, interval=0.01)).outputs[0]
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ SANDBOX = {"prediction_time": 0}
 
 
 async def test_a_video_is_an_mp4_that_can_be_downloaded(api: KellyAPI, send: Send, tmp_path: Path) -> None:
-    done = await api.skytells.run(MODEL, SHORT, interval=0)
+    done = await api.skytells.run(MODEL, SHORT, interval=0.01)
     (url,), (file,) = done.outputs, done.metadata.storage.files
     assert url.endswith(f"/delivery/{done.id}-output.mp4")
     assert done.raw["metrics"]["asset_count"] == 1
@@ -30,31 +30,31 @@ async def test_a_video_is_an_mp4_that_can_be_downloaded(api: KellyAPI, send: Sen
         assert int(output.headers["Content-Length"]) == file.size
     (path,) = await api.skytells.predictions.download(done, tmp_path)
     with av.open(path) as container:
-        assert (path.suffix, container.duration, container.streams.video[0].frames) == (".mp4", 1_000_000, 24)
+        (stream,) = container.streams.video
+        assert (path.suffix, container.duration, stream.frames) == (".mp4", 1_000_000, 24)
+        assert (stream.width, stream.height, stream.average_rate) == (640, 360, 24)
 
 
 @pytest.mark.parametrize(
-    ("more", "size"),
-    [({}, (640, 360)), ({"aspect_ratio": "9:16"}, (360, 640)), ({"aspect_ratio": "4:3", "fps": 30}, (544, 408))],
+    ("more", "size", "price"),
+    [
+        ({"duration": 1, "aspect_ratio": "9:16"}, (360, 640), 0.2),
+        ({"duration_seconds": 3, "aspect_ratio": "4:3", "fps": 30}, (544, 408), 0.6),
+    ],
 )
-async def test_an_aspect_ratio_sets_the_size_of_a_video(
-    api: KellyAPI, tmp_path: Path, more: dict[str, Any], size: tuple[int, int]
+async def test_an_aspect_ratio_sets_the_size_and_each_second_is_paid_for_as_estimated(
+    api: KellyAPI, tmp_path: Path, more: dict[str, Any], size: tuple[int, int], price: float
 ) -> None:
-    done = await api.skytells.run(MODEL, {**SHORT, **more, "negative_prompt": "snow"}, interval=0)
+    input = {"prompt": "a city", "negative_prompt": "snow", **more}
+    model = await api.skytells.models.get(MODEL, fields="input_schema")
+    estimate = api.skytells.models.estimate(model, input)
+    done = await api.skytells.run(MODEL, input, interval=0.01)
+    assert estimate
+    assert estimate.amount == done.credits_used == price
     (path,) = await api.skytells.predictions.download(done, tmp_path)
     with av.open(path) as container:
         (stream,) = container.streams.video
         assert ((stream.width, stream.height), stream.average_rate) == (size, more.get("fps", 24))
-
-
-@pytest.mark.parametrize(("input", "price"), [({"duration": 1}, 0.2), ({"duration_seconds": 3}, 0.6)])
-async def test_each_second_is_paid_for_as_estimated(api: KellyAPI, input: dict[str, Any], price: float) -> None:
-    input = {"prompt": "a city", "aspect_ratio": "1:1", **input}
-    model = await api.skytells.models.get(MODEL, fields="input_schema")
-    estimate = api.skytells.models.estimate(model, input)
-    assert estimate
-    done = await api.skytells.run(MODEL, input, interval=0)
-    assert estimate.amount == done.credits_used == price
 
 
 @pytest.mark.parametrize(
