@@ -50,14 +50,14 @@ def _audio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def released(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the release and its dependencies, installed once for each version of Python."""
+    """The folder with the release and `dotmap`, installed once for each version of Python. We depend on aiohttp too."""
     cache = getattr(pytestconfig, "cache", None)  # there is none with -p no:cacheprovider
     home = cache.mkdir("releases") if cache else tmp_path_factory.mktemp("releases")
     folder = home / f"{RELEASE}-{sys.implementation.cache_tag}"
     if not folder.exists():
         partial = tempfile.mkdtemp(dir=home)
-        install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        subprocess.run([*install, "--target", partial, RELEASE], check=True)
+        install = (sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+        subprocess.run([*install, "--no-deps", "--target", partial, RELEASE, "dotmap"], check=True)
         with suppress(OSError):  # another process of the tests has installed it meanwhile
             Path(partial).rename(folder)  # so that an install that was broken off is not taken for one
     return folder

@@ -48,8 +48,8 @@ async def get_prediction(skytells: Send, id: str) -> Any:
 async def wait_until_finished(skytells: Send, clock: Clock, id: str) -> Any:
     """Let the time of a prediction pass, and poll it until its work is done."""
     clock.now += SECONDS
-    while not (prediction := await get_prediction(skytells, id))["completed_at"]:
-        await asyncio.sleep(0.01)  # the work is done in another process
+    while not (prediction := await get_prediction(skytells, id))["completed_at"]:  # noqa: ASYNC110  another process works
+        await asyncio.sleep(0.01)
     return prediction
 
 

@@ -63,8 +63,8 @@ async def wait_for_deliveries(server: Server, times: int) -> list[WebhookDeliver
 async def finish(send: Send, clock: Clock, id: str) -> Any:
     """Let the time of a prediction pass, and poll it until its work is done."""
     clock.now += SECONDS
-    while not (prediction := (await send("GET", f"/v1/predictions/{id}", headers=KEY)).json)["completed_at"]:
-        await asyncio.sleep(0.01)  # the work is done in another process
+    while not (prediction := (await send("GET", f"/v1/predictions/{id}", headers=KEY)).json)["completed_at"]:  # noqa: ASYNC110  another process works
+        await asyncio.sleep(0.01)
     return prediction
 
 
