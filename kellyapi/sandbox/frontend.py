@@ -13,6 +13,8 @@ from aiohttp import web
 from attrs import frozen
 
 from .._data.result import NOTE_HEADER
+from .._data.text import clip
+from .._data.threads import run_off_loop
 from .engines.errors import BadInput
 from .engines.supervisor import EngineSupervisor
 from .json_body import MAX_SIZE, parse_object
@@ -40,16 +42,18 @@ CLIENT_CHECK_INTERVAL = 1.0
 """Seconds between two checks that the client of an engine's work is still connected: aiohttp does not tell a handler
 when it leaves."""
 CONTEXT = web.AppKey("context", SandboxContext)
+_MAX_MESSAGE = 1000
+"""Characters of an error message, which may quote the request."""
 
 
 class ApiError(Exception):
     """An error response of the provider."""
 
     def __init__(self, status: int, code: str, message: str, **details: Any) -> None:
-        super().__init__(message)
+        self.message = clip(message, _MAX_MESSAGE)
+        super().__init__(self.message)
         self.status = status
         self.code = code
-        self.message = message
         self.details = details
 
 
@@ -118,7 +122,7 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
     data = await request.read() if size <= MAX_SIZE else b""
     if max(size, len(data)) > MAX_SIZE:
         raise web.HTTPRequestEntityTooLarge(MAX_SIZE, size)
-    return parse_object(data)
+    return await run_off_loop(parse_object, data, size=len(data))
 
 
 async def run_engine(request: web.Request, function: str, **arguments: Any) -> Any:

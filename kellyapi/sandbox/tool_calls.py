@@ -25,6 +25,8 @@ Refuse = Callable[[str, str], ApiError]
 """Makes the error of a parameter, in the provider's form, from its name and what is wrong."""
 
 MAX_TOOLS = 128
+MAX_MESSAGES = 10_000
+"""Messages of a conversation, and tool calls of a message."""
 _MAX_CALLS = 8
 _MAX_PROMPT = 10_000
 """Characters of a message that are searched."""
@@ -97,10 +99,17 @@ def read_tool_options(body: dict[str, Any], refuse: Refuse) -> ToolOptions:
     return ToolOptions(tools, choice, parallel is not False)
 
 
+def check_count(given: list[Any], param: str, refuse: Refuse) -> None:
+    """Check the number of messages, or of tool calls."""
+    if len(given) > MAX_MESSAGES:
+        raise refuse(param, f"must have at most {MAX_MESSAGES:,} items.")
+
+
 def read_calls(given: Any, param: str, refuse: Refuse) -> list[dict[str, str]]:
     """Read the `tool_calls` of a message that is sent back."""
     if not isinstance(given, list) or not given:
         raise refuse(param, "must be an array with at least one tool call.")
+    check_count(given, param, refuse)
     return [read_call(call, f"{param}[{place}]", refuse) for place, call in enumerate(given)]
 
 

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 from http_client import Send
 
 from kellyapi import Sandbox
-from kellyapi.sandbox import app, json_body
+from kellyapi.sandbox import app, frontend, json_body
 from kellyapi.sandbox.app import ROUTES
 from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.json_body import MAX_DEPTH, MAX_VALUES, parse_object
@@ -161,6 +162,26 @@ async def test_large_numbers_add_up(send: Send) -> None:
 def test_unusual_json_is_read_as_it_is(body: dict[str, Any]) -> None:
     assert parse_object(json.dumps(body).encode()) == body
     assert parse_object(b"\xef\xbb\xbf" + json.dumps(body, ensure_ascii=False).encode()) == body
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/predict"])
+async def test_an_error_quotes_little_of_the_request(send: Send, path: str) -> None:
+    body = {"model": "x" * 100_000, "input": {"prompt": "a"}}
+    response = await send("POST", path, headers=KEYS, json=body)
+    assert (response.status, len(response.body) < 3000) == (404, True)
+
+
+async def test_a_large_body_is_parsed_in_a_thread(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = []
+
+    def parse(data: bytes) -> dict[str, Any]:
+        threads.append(threading.current_thread() is threading.main_thread())
+        return parse_object(data)
+
+    monkeypatch.setattr(frontend, "parse_object", parse)
+    for size in (10, 300_000):
+        await send("POST", "/v1/cache/set", headers=KEYS, json={"key": "a", "value": "x" * size})
+    assert threads == [True, False]
 
 
 def test_the_message_says_which_limit_was_exceeded() -> None:

@@ -118,6 +118,10 @@ async def test_a_wrong_key_is_an_authentication_error_in_the_client(send: Send) 
         (CHAT, {"model": "gpt-0", "messages": HELLO}, 404, "MODEL_NOT_FOUND", "model"),
         (CHAT, {"model": "flux-pro", "messages": HELLO}, 422, "MODEL_NOT_SUPPORTED", "model"),
         (CHAT, {"model": "text-embedding-3-small", "messages": HELLO}, 422, "MODEL_NOT_SUPPORTED", "model"),
+        *(
+            (CHAT, {"model": "gpt-5", "messages": HELLO, "stop": stop}, 400, "INVALID_PARAMETER", "stop")
+            for stop in (5, [5], {}, ["a"] * 5)
+        ),
         (CHAT, {"model": "gpt-5"}, 400, "INVALID_PARAMETER", "messages"),
         (CHAT, {"model": "gpt-5", "messages": []}, 400, "INVALID_PARAMETER", "messages"),
         (CHAT, {"model": "gpt-5", "messages": "Hello"}, 400, "INVALID_PARAMETER", "messages"),

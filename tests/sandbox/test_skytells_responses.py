@@ -166,6 +166,7 @@ USER = {"role": "user", "content": "Hi"}
         ({"input": [USER, CALL, {**RESULT, "call_id": 5}]}, "input[2].tool_call_id"),
         ({"input": [USER, CALL, {**RESULT, "output": 5}]}, "input[2].content"),
         ({"input": [USER, RESULT]}, "input"),
+        ({"input": [USER] * 10_001}, "input"),
         ({"input": [USER, CALL]}, "input"),
         ({"input": [USER, CALL, USER]}, "input"),
         ({"input": "Hi", "tools": [{"type": "function"}]}, "tools[0].function.name"),

@@ -224,6 +224,8 @@ RESULT = {"role": "tool", "content": "24", "tool_call_id": "c"}
         ({"messages": [USER, {"role": "assistant", "tool_calls": [CALL]}]}, "messages"),
         ({"messages": [USER, {"role": "assistant", "tool_calls": [CALL]}, USER, RESULT]}, "messages"),
         ({"messages": [USER, RESULT]}, "messages"),
+        ({"messages": [USER] * 10_001}, "messages"),
+        ({"messages": [USER, {"role": "assistant", "tool_calls": [CALL] * 10_001}]}, "messages[1].tool_calls"),
         ({"messages": [USER, {**RESULT, "tool_call_id": None}]}, "messages[1].tool_call_id"),
     ],
 )

@@ -9,7 +9,16 @@ from aiohttp import web
 
 from ..frontend import CONTEXT, ApiError, read_json_object, run_engine
 from ..sse import completion_chunks, send_events
-from ..tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results, write_calls
+from ..tool_calls import (
+    Turn,
+    check_count,
+    check_results,
+    choose_calls,
+    read_calls,
+    read_tool_options,
+    reply_to_results,
+    write_calls,
+)
 from .body_fields import invalid_field, optional_field, optional_number, required_text
 
 DEFAULT_MODEL = "@cf/meta/llama-3-8b-instruct"
@@ -22,6 +31,7 @@ async def complete_chat(request: web.Request, body: dict[str, Any]) -> dict[str,
     messages = body.get("messages")
     if not isinstance(messages, list) or not messages or not all(isinstance(each, dict) for each in messages):
         raise ApiError(400, "VALIDATION_ERROR", "messages must be an array of objects", field="messages")
+    check_count(messages, "messages", invalid_field)
     optional_number(body, "temperature", least=0, most=2)
     optional_number(body, "max_tokens", least=1, whole=True)
     optional_number(body, "top_p", least=0, most=1)

@@ -20,13 +20,22 @@ from ...engines.language.chat_rules import check_length
 from ...frontend import ApiError, run_engine
 from ...response_format import ResponseFormat, write_json
 from ...sse import SINGLE_WORDS, split_words
-from ...tool_calls import Turn, check_results, choose_calls, read_calls, read_tool_options, reply_to_results
+from ...tool_calls import (
+    Turn,
+    check_count,
+    check_results,
+    choose_calls,
+    read_calls,
+    read_tool_options,
+    reply_to_results,
+)
 from ..models import find_model, model_kind
 from . import content_filter
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 _NUMBERS = {"temperature": (0, 2), "top_p": (0, 1), "presence_penalty": (-2, 2), "frequency_penalty": (-2, 2)}
 MAX_TOP_LOGPROBS = 20
+MAX_STOPS = 4
 
 
 @frozen
@@ -105,6 +114,7 @@ def check_parameters(body: dict[str, Any], *count_names: str) -> None:
     top = body.get("top_logprobs")
     if not (top is None or (type(top) is int and 0 <= top <= MAX_TOP_LOGPROBS)):
         raise parameter_error("top_logprobs", f"must be a whole number from 0 to {MAX_TOP_LOGPROBS}.")
+    _read_stops(body)
     for name in count_names:
         value = body.get(name)
         if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
@@ -117,10 +127,20 @@ def check_parameters(body: dict[str, Any], *count_names: str) -> None:
             raise parameter_error(name, f"must be a number between {least} and {most}.")
 
 
+def _read_stops(body: dict[str, Any]) -> list[str]:
+    """Return the texts before which a reply ends."""
+    stop = body.get("stop")
+    stops = [stop] if isinstance(stop, str) else [] if stop is None else stop
+    if not (isinstance(stops, list) and len(stops) <= MAX_STOPS and all(isinstance(each, str) for each in stops)):
+        raise parameter_error("stop", f"must be a text or up to {MAX_STOPS} texts.")
+    return stops
+
+
 async def read_turns(request: web.Request, messages: Any, param: str) -> list[Turn]:
     """Read the messages of a request."""
     if not isinstance(messages, list) or not messages:
         raise parameter_error(param, "is required and must not be empty.")
+    check_count(messages, param, parameter_error)
     turns = [await read_turn(request, message, f"{param}[{place}]") for place, message in enumerate(messages)]
     check_results(turns, param, parameter_error)
     return turns
@@ -180,10 +200,8 @@ async def make_reply(
     if format.type != "text":
         users = [turn["content"] for turn in turns if turn["role"] == "user"]
         text = write_json(format, users[-1] if users else "", text, parameter_error)
-    stop = body.get("stop")
-    for end in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []:
-        if isinstance(end, str) and end:
-            text = text.partition(end)[0]
+    for end in filter(None, _read_stops(body)):
+        text = text.partition(end)[0]
     words = split_words(text.rstrip())
     most = min((body[name] for name in limits if body.get(name)), default=None)
     if most is None or len(words) <= most:

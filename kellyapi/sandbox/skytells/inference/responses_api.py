@@ -11,7 +11,7 @@ from aiohttp import web
 from ...frontend import CONTEXT, read_json_object
 from ...response_format import ResponseFormat, read_response_format
 from ...sse import send_events, split_pieces
-from ...tool_calls import Turn, check_results, read_call
+from ...tool_calls import Turn, check_count, check_results, read_call
 from . import content_filter
 from .conversation import (
     Reply,
@@ -147,6 +147,7 @@ async def _read_input(request: web.Request, given: Any) -> list[Turn]:
         given = [{"role": "user", "content": given}]
     if not isinstance(given, list) or not given:
         raise parameter_error("input", "is required and must not be empty.")
+    check_count(given, "input", parameter_error)
     turns: list[Turn] = []
     for place, item in enumerate(given):
         param = f"input[{place}]"
