@@ -89,6 +89,7 @@ async def test_a_short_response_is_sent_whole(items: list[Any]) -> None:
     assert int(response.headers["Content-Length"]) == len(recorder.body)
 
 
+@pytest.mark.usefixtures("own_sandbox")
 async def test_lists_with_long_values_are_json(send: Send) -> None:
     for number in range(3):
         body = {"model": "truefusion", "input": {"prompt": f"fail please {number}", "negative_prompt": LONG}}
@@ -130,6 +131,7 @@ async def test_the_name_of_a_model_that_every_chunk_repeats_is_short(send: Send)
         assert (response.status, response.json["details"]) == (400, {"field": "model"})
 
 
+@pytest.mark.usefixtures("own_sandbox")
 async def test_no_work_begins_for_a_client_that_has_left(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
     begun = []
