@@ -121,6 +121,12 @@ def checked(target: T) -> T:
     return cast(T, _with_checks(function, function.__module__))
 
 
+def unchecked(function: T) -> T:
+    """Return a function without its checks, for a caller whose own arguments have been checked as the same ones."""
+    original: T = getattr(function, "__wrapped__", function)
+    return original
+
+
 class Checked:
     """The base of classes whose subclasses in this package check their arguments."""
 

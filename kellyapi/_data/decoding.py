@@ -18,9 +18,10 @@ from enum import StrEnum
 from functools import cache
 from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin
+from typing import Any, Generic, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
+from attrs import NOTHING
 from cattrs import Converter
 from cattrs.cols import is_mapping
 
@@ -102,7 +103,7 @@ def _is_known(kind: Any, outer: tuple[Any, ...]) -> bool:
         return True
     if attrs.has(kind):
         try:
-            kinds = [field.type for field in attrs.fields(attrs.resolve_types(kind)) if field.init]
+            kinds = [field.type for field in _init_fields(kind)]
         except NameError:
             return False
         return kind not in outer and all(_is_known(each, (*outer, kind)) for each in kinds)
@@ -166,37 +167,43 @@ def _number_hook(kind: type[int] | type[float]) -> Reader:
     return read_number
 
 
-_read_int = _number_hook(int)
-_TAKEN_AS_THEY_ARE: Mapping[Reader, type] = {_read_string: str, _read_bool: bool, _read_int: int}
-"""Readers that return every value of this type as it is, so that they need not be called."""
+def _ready_type(kind: Any) -> type | None:
+    """Return the type of the values that are taken as they are, so that no reader is called for them."""
+    if is_mapping(kind):
+        return dict if _item_kind(kind) is object else None
+    return kind if kind in (str, bool, int) else None
 
 
 def _object_hook(cls: type[Any]) -> Reader:
     """Make the reader of an attrs class: a table of its fields, read from the first to the last."""
     table = []
-    for field in attrs.fields(attrs.resolve_types(cls)):
-        read, name = _field_reader(field), field.metadata.get("json", field.name)
-        table.append((name, field.alias, read, _TAKEN_AS_THEY_ARE.get(read), field.default is attrs.NOTHING))
+    for field in _init_fields(cls):
+        ready_type, name = _ready_type(_kind_of_field(field)), field.metadata.get("json", field.name)
+        is_made = isinstance(field.default, cast(Any, attrs.Factory))  # by attrs, for each value that has none
+        default = NOTHING if is_made else field.default
+        table.append((name, _field_reader(field), ready_type, field.default is NOTHING, default))
     is_result = issubclass(cls, Result)
     prepare = getattr(cls, "prepare_json", None)
     draft = _draft_class(cls)
+    make = _maker(draft, by_position=draft is not cls)
 
     def read_object(original: Any, dropped: list[str]) -> Any:
         value = original if prepare is None else prepare(original)
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
-        arguments: dict[str, Any] = {}
+        items: list[Any] = []
         find = value.get
-        for name, alias, read, right_type, needed in table:
+        for name, read, ready_type, needed, default in table:
             item = find(name)
-            if item is None and not needed:
+            if type(item) is ready_type:
+                items.append(item)
                 continue
-            if type(item) is right_type:
-                arguments[alias] = item
+            if item is None and not needed:
+                items.append(default)
                 continue
             before = len(dropped)
             try:
-                arguments[alias] = read(item, dropped)
+                items.append(read(item, dropped))
             except _WrongValue as error:
                 error.path = f".{name}{error.path}"
                 if needed:
@@ -205,10 +212,11 @@ def _object_hook(cls: type[Any]) -> Reader:
                     raise
                 del dropped[before:]
                 dropped.append(f"{error.path}: {error.problem}")
+                items.append(default)
             else:
                 if len(dropped) > before:
                     dropped[before:] = [f".{name}{each}" for each in dropped[before:]]
-        result = draft(**arguments)
+        result = make(*items)
         if draft is not cls:
             result.__class__ = cls
         if is_result:
@@ -237,27 +245,49 @@ def _draft_class(cls: type[T]) -> type[T]:
     return attrs.define(type(cls.__name__, (cls,), {**writable, "__module__": cls.__module__}))
 
 
+def _init_fields(cls: type[Any]) -> list[attrs.Attribute[Any]]:
+    return [field for field in attrs.fields(attrs.resolve_types(cls)) if field.init]
+
+
+def _maker(cls: type[T], *, by_position: bool) -> Callable[..., T]:
+    """Return a function that makes a value of all fields in their order; `NOTHING` stands for a default.
+
+    The `__init__` of a class of the user's may have another order.
+    """
+    fields = _init_fields(cls)
+    if by_position and not any(field.kw_only for field in fields):
+        return cls
+    names = [str(field.alias) for field in fields]
+    return lambda *items: cls(**{name: item for name, item in zip(names, items, strict=True) if item is not NOTHING})
+
+
 def _field_reader(field: attrs.Attribute[Any]) -> Reader:
     """Make the reader of a field. A wrong item of an optional array or mapping is left out, and its neighbours stay."""
-    kind: Any = field.type
-    if field.default is not attrs.NOTHING:
+    kind = _kind_of_field(field)
+    if field.default is not NOTHING:
         for matches, make in ((_is_array, _array_hook), (is_mapping, _mapping_hook)):
-            if matches(kind):
+            if matches(field.type):
                 return make(kind, keep_others=True)
-        if _is_optional(kind):
-            kind = _without_none(kind)  # null is not read: the field takes its default
     return _converter.get_structure_hook(kind)
+
+
+def _kind_of_field(field: attrs.Attribute[Any]) -> Any:
+    """Return the type that a field is read into: null is not read where the field has a default."""
+    optional = field.default is not NOTHING and _is_optional(field.type)
+    return _without_none(field.type) if optional else field.type
 
 
 def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     """Make the reader of `tuple[T, ...]` or `list[T]`."""
     kind = (*get_args(cls), object)[0]
-    read = _converter.get_structure_hook(kind)
+    read, ready = _converter.get_structure_hook(kind), {_ready_type(kind)}
     make: type[Any] = list if list in (cls, get_origin(cls)) else tuple
 
     def read_array(value: Any, dropped: list[str]) -> Any:
         if not isinstance(value, list):
             raise _unexpected("an array", value)
+        if ready.issuperset(map(type, value)):
+            return make(value)
         items = _read_items(enumerate(value), "[{}]", read, dropped, keep_others)
         return make([item for _, item in items])
 
@@ -266,17 +296,21 @@ def _array_hook(cls: Any, *, keep_others: bool = False) -> Reader:
 
 def _mapping_hook(cls: Any, *, keep_others: bool = False) -> Reader:
     """Make the reader of `dict[str, T]`."""
-    kind = (*get_args(cls), str, object)[1]
-    read = _converter.get_structure_hook(kind)
+    kind = _item_kind(cls)
+    read, ready = _converter.get_structure_hook(kind), {_ready_type(kind)}
 
     def read_mapping(value: Any, dropped: list[str]) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _unexpected("an object", value)
-        if kind is object:
+        if kind is object or ready.issuperset(map(type, value.values())):
             return value
         return dict(_read_items(value.items(), "[{!r}]", read, dropped, keep_others))
 
     return read_mapping
+
+
+def _item_kind(mapping: Any) -> Any:
+    return (*get_args(mapping), str, object)[1]
 
 
 def _read_items(
@@ -347,7 +381,7 @@ def _make_converter() -> Converter:
     converter.register_structure_hook_func(lambda cls: cls is object, lambda value, _: value)
     converter.register_structure_hook(str, _read_string)
     converter.register_structure_hook(bool, _read_bool)
-    converter.register_structure_hook(int, _read_int)
+    converter.register_structure_hook(int, _number_hook(int))
     converter.register_structure_hook(float, _number_hook(float))
     for matches, factory in (
         (attrs.has, _object_hook),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from attrs import frozen
+from attrs import Factory, define, field, frozen
 from attrs.exceptions import FrozenInstanceError
 
 from kellyapi._data.decoding import decode
@@ -36,3 +36,31 @@ def test_a_class_of_the_user_gets_no_subclass() -> None:
 
     assert decode({"name": "a"}, Own) == Own("a")
     assert subclasses == []
+
+
+def test_a_class_of_the_user_may_have_keyword_fields_and_fields_that_are_not_passed() -> None:
+    @define
+    class Own:
+        cost: float = 0.5
+        words: list[str] = field(factory=list, kw_only=True)
+        name: str = field(kw_only=True)
+        letters: int = field(init=False, default=Factory(lambda own: len(own.name), takes_self=True))
+
+    assert decode({"name": "ab", "letters": 7}, Own) == Own(0.5, words=[], name="ab")
+    assert decode({"name": "ab", "letters": 7}, Own).letters == 2
+    first, second = (decode({"name": "a", "cost": "x"}, Own) for _ in range(2))
+    assert first.cost == 0.5
+    assert first.words is not second.words
+
+
+def test_a_class_of_the_user_may_have_an_init_of_its_own() -> None:
+    @define(init=False)
+    class Own:
+        name: str
+        size: int = 3
+
+        def __init__(self, *, size: int, name: str) -> None:
+            self.name, self.size = name.upper(), size
+
+    own = decode({"name": "a"}, Own)
+    assert (own.name, own.size) == ("A", 3)
