@@ -13,7 +13,7 @@ from ..._core.options import Options, hide_secrets
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._core.secrets import Key, as_secret
-from ..._data.arguments import Count, FilePath, NotBlank, Positive
+from ..._data.arguments import Count, FilePath, NotBlank, Positive, unchecked
 from ..._data.links import encode_url
 from ..._data.media import MediaSource, open_media
 from ..._data.text import clip
@@ -132,7 +132,7 @@ class Skytells(ProviderClient):
             paths = await skytells.predictions.download(fox, "pictures")
         """
         hide_extra(options)
-        return await self.predictions.run(model, input, **options)
+        return await unchecked(PredictionsResource.run)(self.predictions, model, input, **options)
 
     @overload
     async def download(self, url: NotBlank, path: FilePath, *, on_progress: OnBytes | None = None) -> Path: ...

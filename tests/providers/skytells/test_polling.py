@@ -76,6 +76,25 @@ def test_a_callback_that_uses_all_the_time_leaves_one_last_poll() -> None:
     assert run_patiently(main()).status == "succeeded"
 
 
+async def test_a_creation_that_has_ended_is_the_result_with_all_its_fields_and_is_not_polled() -> None:
+    text = "a" * 70_000  # in `raw` a string of this length is left out
+    async with followed(state("succeeded", output=text, metrics={"image_count": 1})) as (skytells, server):
+        done = await skytells.run("m", {})
+    assert (done.output, done.metrics.image_count, len(server.requests)) == (text, 1, 1)
+    assert done.raw["output"] == "<70000 characters>"
+
+
+async def test_an_error_before_the_first_poll_holds_the_whole_created_state() -> None:
+    created = make_response(body=b'{"id": "a1", "status": false, "created_at": "2026", "urls": {"get": "/a1"}}')
+    async with followed(created, refusal(401)) as (skytells, _):
+        with pytest.raises(AuthenticationError) as caught:
+            await skytells.run("m", {})
+    state = caught.value.prediction
+    assert isinstance(state, Prediction)
+    assert (state.id, state.status, state.created_at, state.urls) == ("a1", "pending", "2026", {"get": "/a1"})
+    assert state.raw["status"] is False
+
+
 @pytest.mark.parametrize("how", ["plain", "async"])
 async def test_run_reports_each_state_from_the_first(how: str) -> None:
     reported: list[tuple[str, float | None]] = []
@@ -92,12 +111,6 @@ async def test_run_reports_each_state_from_the_first(how: str) -> None:
         done = await skytells.run("m", {}, interval=0, on_progress=callback)
     assert done.status == "succeeded"
     assert reported == [("pending", None), ("processing", 40), ("succeeded", None)]
-
-
-async def test_a_prediction_that_has_ended_when_it_is_created_is_not_polled() -> None:
-    async with followed(DONE) as (skytells, server):
-        assert (await skytells.run("m", {})).status == "succeeded"
-        assert targets(server) == ["/predict"]
 
 
 async def test_an_error_of_the_callback_ends_the_waiting_and_names_the_prediction() -> None:

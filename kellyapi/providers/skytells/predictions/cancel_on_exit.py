@@ -6,14 +6,16 @@ import asyncio
 import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from ...._core.aiohttp_compat import is_finishing_generators
 from ...._core.late_response import LateResponse
 from ...._core.messages import Timeout
 from ...._core.unfinished import FINISH_TIMEOUT, UnfinishedWork
 from ....errors import RequestTimeoutError, TransportError
-from .types import Prediction
+from .types import CreatedPrediction, Prediction
+
+Created = TypeVar("Created", bound=Prediction | CreatedPrediction)
 
 Cancel = Callable[[str], Awaitable[object]]
 
@@ -32,13 +34,13 @@ async def cancel_abandoned(id: str, cancel: Cancel, logger: logging.Logger, unfi
 
 
 async def create_or_cancel(
-    creating: Coroutine[Any, Any, Prediction],
+    creating: Coroutine[Any, Any, Created],
     late: LateResponse,
     seconds: float | None,
     cancel: Cancel,
     logger: logging.Logger,
     unfinished: UnfinishedWork,
-) -> Prediction:
+) -> Created:
     """Create a prediction. If the caller leaves meanwhile, cancel the prediction as soon as its id is known.
 
     The caller leaves if its task is cancelled, if the time is over, or if the client is closed. If no request was sent

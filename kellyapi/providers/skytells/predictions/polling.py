@@ -21,7 +21,7 @@ from ....errors import (
     TransportError,
     WaitTimeoutError,
 )
-from .types import Prediction, prediction_id
+from .types import CreatedPrediction, Prediction, prediction_id
 
 OnState = Callable[[Prediction], Awaitable[None] | None]
 """Called with each new state of a prediction; plain or async."""
@@ -97,7 +97,7 @@ def is_transient(error: KellyAPIError) -> bool:
 class PredictionPoller:
     """Poll one prediction until it ends."""
 
-    prediction: str | Prediction
+    prediction: str | Prediction | CreatedPrediction
     get: Callable[[float], Awaitable[Prediction]]
     """Polls once. Called with a time limit in seconds."""
     pace: Pace
@@ -115,7 +115,9 @@ class PredictionPoller:
     @property
     def known(self) -> Prediction | None:
         """The last known state, if any."""
-        return self.last or (self.prediction if isinstance(self.prediction, Prediction) else None)
+        if self.last is not None or isinstance(self.prediction, str):
+            return self.last
+        return self.prediction if isinstance(self.prediction, Prediction) else self.prediction.read()
 
     @property
     def ended(self) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import count
 from math import inf
 from pathlib import Path
-from typing import Annotated, Any, TypedDict, Unpack, overload
+from typing import Annotated, Any, TypedDict, TypeVar, Unpack, overload
 
 from attrs import evolve
 
@@ -25,6 +25,7 @@ from ...._core.streams import ByteStream
 from ...._core.unfinished import UnfinishedWork
 from ...._core.urls import Id, encode_path
 from ...._data.arguments import Count, FilePath, Index, NotBlank, NotNegative, Range, build
+from ...._data.decoding import Shape
 from ...._data.embedded_files import EmbeddedFiles
 from ...._data.files import find_destination, find_folder, save_file
 from ...._data.json_text import dumps
@@ -45,7 +46,18 @@ from .outputs import (
 )
 from .polling import OnState, Pace, PredictionPoller, read_pace
 from .requests import PredictionRequest, Webhook, creation_body, open_files
-from .types import CHANGED_PREDICTION, PREDICTION, Prediction, PredictionPage, prediction_id, require_success
+from .types import (
+    CHANGED_PREDICTION,
+    CREATED_PREDICTION,
+    PREDICTION,
+    CreatedPrediction,
+    Prediction,
+    PredictionPage,
+    prediction_id,
+    require_success,
+)
+
+T = TypeVar("T")
 
 
 class ListFilters(TypedDict, total=False):
@@ -104,7 +116,7 @@ class PredictionsResource(Resource):
             print(wolf.id, wolf.status)
         """
         body = creation_body(model, input, wait=wait, webhook=webhook, stream=stream)
-        return await self._create(body, extra, await open_files(body))
+        return await self._create(body, extra, await open_files(body), into=PREDICTION)
 
     async def create_many(
         self,
@@ -141,7 +153,7 @@ class PredictionsResource(Resource):
             check_added_headers(each.extra_headers or {}, self._connection.provider, "extra_headers")
         ready = list(zip(bodies, extras, opened, strict=True))
         return await ManyResults(
-            lambda each: self._create(*each),
+            lambda each: self._create(*each, into=PREDICTION),
             ready,
             window=window,
             on_progress=on_progress,
@@ -190,19 +202,20 @@ class PredictionsResource(Resource):
         started = asyncio.get_running_loop().time()
         body = creation_body(model, input, webhook=webhook, stream=stream)
         files = await open_files(body)
+        into: Shape[Prediction | CreatedPrediction] = PREDICTION if on_progress else CREATED_PREDICTION
         connection = self._connection.limited_to(pace.timeout or inf)
         if cancel_on_exit:
             seconds = (connection.timeout or _creation_timeout(files, pace.timeout or None)).total
             late = LateResponse(LATE_SECONDS)
-            creating = PredictionsResource(evolve(connection, late=late))._create(
-                body, extra, files, pace.timeout or None
-            )
+            resource = PredictionsResource(evolve(connection, late=late))
+            creating = resource._create(body, extra, files, pace.timeout or None, into=into)
             logger, unfinished = connection.logger, self._unfinished
             created = await create_or_cancel(creating, late, seconds, self.cancel, logger, unfinished)
         else:
-            created = await PredictionsResource(connection)._create(body, extra, files, pace.timeout or None)
+            resource = self if connection is self._connection else PredictionsResource(connection)
+            created = await resource._create(body, extra, files, pace.timeout or None, into=into)
         poller = self._poller(created, pace, cancel_on_exit=cancel_on_exit)
-        poller.started, poller.last = started, created
+        poller.started, poller.last = started, created if isinstance(created, Prediction) else None
         return await self._wait(poller, on_progress, cancel_on_exit=cancel_on_exit)
 
     async def get(self, prediction: Id | Prediction) -> Prediction:
@@ -439,12 +452,18 @@ class PredictionsResource(Resource):
         return self._connection.transport.unfinished
 
     def _create(
-        self, body: dict[str, Any], extra: ExtraFields, files: Mapping[str, Media], seconds: float | None = None
-    ) -> Coroutine[Any, Any, Prediction]:
+        self,
+        body: dict[str, Any],
+        extra: ExtraFields,
+        files: Mapping[str, Media],
+        seconds: float | None = None,
+        *,
+        into: Shape[T],
+    ) -> Coroutine[Any, Any, T]:
         timeout = _creation_timeout(files, seconds)
-        return self._post_json("/predict", body, into=PREDICTION, timeout=timeout, extra=extra, files=files)
+        return self._post_json("/predict", body, into=into, timeout=timeout, extra=extra, files=files)
 
-    def _get(self, prediction: Id | Prediction) -> Coroutine[Any, Any, Prediction]:
+    def _get(self, prediction: Id | Prediction | CreatedPrediction) -> Coroutine[Any, Any, Prediction]:
         return self._fetch(encode_path("/predictions/{}", prediction_id(prediction)), into=PREDICTION)
 
     async def _output_links(self, prediction: Id | Prediction) -> OutputLinks:
@@ -481,7 +500,9 @@ class PredictionsResource(Resource):
             return await save_file(path, text_bytes(output))
         return await links.use(output, lambda url: self._save_link(url, path, on_progress))
 
-    def _poller(self, prediction: Id | Prediction, pace: Pace, *, cancel_on_exit: bool) -> PredictionPoller:
+    def _poller(
+        self, prediction: Id | Prediction | CreatedPrediction, pace: Pace, *, cancel_on_exit: bool
+    ) -> PredictionPoller:
         once = self._connection.without_retries  # the poller itself repeats a failed poll
 
         def get(seconds: float) -> Coroutine[Any, Any, Prediction]:
