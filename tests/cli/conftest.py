@@ -8,17 +8,36 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+import kellyapi.cli.completion_script
+import kellyapi.cli.main
 from kellyapi import PROVIDERS, Sandbox, run_sync
-from kellyapi.cli.main import main
+from kellyapi.cli.arguments import Parser
+from kellyapi.cli.completion_script import completion_script
+from kellyapi.cli.main import main, make_parser
 
 from .command import Run
 from .fake_khaya import HEARD, KEY, WAV, Handler, Server
 
-FAKE_ENGINES = Path(__file__).parents[1] / "sandbox"
+_make_parser_once = cache(make_parser)
+
+
+def _complete(parser: Parser, shell: str) -> str:
+    _make_parser_once.cache_clear()  # since this changes the parser
+    return completion_script(parser, shell)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _shared(shared_engines: None) -> Iterator[None]:
+    """Let all commands of this process share a parser, whose making takes longer than most of them, and engines."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kellyapi.cli.main, "make_parser", _make_parser_once)
+        patch.setattr(kellyapi.cli.completion_script, "completion_script", _complete)
+        yield
 
 
 @pytest.fixture
@@ -42,7 +61,7 @@ def khaya(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def running_sandbox() -> Iterator[Sandbox]:
-    sandbox = Sandbox(prediction_time=0, keep_engines=True)
+    sandbox = Sandbox(prediction_time=0)
     run_sync(sandbox.start())
     yield sandbox
     run_sync(sandbox.close())
@@ -51,12 +70,10 @@ def running_sandbox() -> Iterator[Sandbox]:
 @pytest.fixture(scope="module")
 def _urls(running_sandbox: Sandbox) -> Iterator[dict[str, str]]:
     """The address of each provider in a sandbox; that of Khaya has fakes of the engines of speech."""
-    speaking = Sandbox(engines="fake_engines", keep_engines=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FAKE_ENGINES)
-        run_sync(speaking.start())
-        yield {**running_sandbox.urls, "khaya": speaking.urls["khaya"]}
-        run_sync(speaking.close())
+    speaking = Sandbox(engines="fake_engines")
+    run_sync(speaking.start())
+    yield {**running_sandbox.urls, "khaya": speaking.urls["khaya"]}
+    run_sync(speaking.close())
 
 
 @pytest.fixture

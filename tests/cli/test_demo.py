@@ -15,12 +15,18 @@ from .command import Run
 from .fake_khaya import KEY, WAV, Server
 
 
-@pytest.fixture
-def no_speech(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make speech fail as on a machine without its engine, also in the engines' process, which has our `sys.path`."""
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a package that cannot be imported."""
     folder = tmp_path_factory.mktemp("packages")
     (folder / "espeakng_loader.py").write_text("""raise ModuleNotFoundError("No module named 'espeakng_loader'")""")
-    monkeypatch.syspath_prepend(folder)
+    return folder
+
+
+@pytest.fixture
+def no_speech(packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make speech fail as on a machine without its engine, also in the engines' process, which has our `sys.path`."""
+    monkeypatch.syspath_prepend(packages)
 
 
 @pytest.mark.usefixtures("no_speech")

@@ -21,7 +21,7 @@ ID = r"[0-9a-f]{8}-[0-9a-f-]{27}"
 
 @contextmanager
 def sandboxed(seconds: float) -> Iterator[Sandbox]:
-    sandbox = Sandbox(prediction_time=seconds, keep_engines=True)
+    sandbox = Sandbox(prediction_time=seconds)
     run_sync(sandbox.start())
     yield sandbox
     run_sync(sandbox.close())
