@@ -26,7 +26,9 @@ def import_aiogram() -> None:
         return build(cls, _types_namespace=_types_namespace or names, **options)
 
     BaseModel.model_rebuild = classmethod(note_names)
-    from aiogram.client.context_controller import BotContextController as Model  # the base of all models
+    from aiogram.client.context_controller import BotContextController
+    from aiogram.methods.base import Response
 
     BaseModel.model_rebuild = classmethod(build)
-    Model.model_rebuild = classmethod(build_now)
+    for base in (BotContextController, Response):  # of all models
+        base.model_rebuild = classmethod(build_now)

@@ -19,8 +19,8 @@ from kellyapi import Sandbox
 
 from .telegram_fake import TOKEN, TelegramFake
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-FAKE_ENGINES = Path(__file__).parents[1] / "sandbox"
+TESTS = Path(__file__).parents[1]
+EXAMPLES = TESTS.parent / "examples"
 VARIABLES = {"kelly": "KELLYAI", "khaya": "KHAYA", "skytells": "SKYTELLS", "aerostack": "AEROSTACK"}
 
 FAILURES = {
@@ -38,6 +38,7 @@ FAILURES = {
 }
 """Responses of Khaya, and the message that a bot then sends to its user."""
 
+sys.path.append(str(EXAMPLES))  # for good: engines are kept only for sandboxes with the same sys.path
 if not all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
     collect_ignore = ["test_telegram_voice.py"]
 
@@ -45,7 +46,10 @@ if not all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocke
 def command(example: str) -> str:
     """Return source code that runs an example like `python examples/NAME.py`, for `servers.script`."""
     path = EXAMPLES / f"{example}.py"
-    return f"import runpy, sys; sys.path[0] = {str(EXAMPLES)!r}; runpy.run_path({str(path)!r}, run_name='__main__')"
+    imports = f"import runpy, sys; sys.path[0] = {str(EXAMPLES)!r}\n"
+    if example == "telegram_bot":
+        imports += f"sys.path.append({str(TESTS)!r}); from quick_aiogram import import_aiogram; import_aiogram()\n"
+    return f"{imports}runpy.run_path({str(path)!r}, run_name='__main__')"
 
 
 def complaints(log: str) -> list[str]:
@@ -67,11 +71,12 @@ async def settle(before: set[asyncio.Task[Any]]) -> None:
 
 
 @pytest.fixture
-async def sandbox(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sandbox]:
+async def sandbox(
+    request: pytest.FixtureRequest, shared_engines: None, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Sandbox]:
     """A sandbox that the environment variables point to. A test module can set `ENGINES = "fake_engines"`."""
-    monkeypatch.syspath_prepend(FAKE_ENGINES)
     engines = getattr(request.module, "ENGINES", "kellyapi.sandbox.engines")
-    async with Sandbox(engines=engines, keep_engines=True) as sandbox:
+    async with Sandbox(engines=engines) as sandbox:
         for provider, url in sandbox.urls.items():
             monkeypatch.setenv(f"{VARIABLES[provider]}_API_KEY", "sandbox")
             monkeypatch.setenv(f"{VARIABLES[provider]}_BASE_URL", url)
@@ -92,7 +97,6 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
     """Import an example like `python examples/NAME.py`, as a new module for each test."""
 
     def load(name: str) -> ModuleType:
-        monkeypatch.syspath_prepend(EXAMPLES)
         monkeypatch.delitem(sys.modules, name, raising=False)
         return importlib.import_module(name)
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import ModuleType
 
 import pytest
+from quick_aiogram import import_aiogram
 from servers import Exchange, Script, Server, hang, make_response
 
 from kellyapi import Sandbox
@@ -16,6 +17,11 @@ from .conftest import FAILURES, settle, until
 from .telegram_fake import TelegramFake
 
 ENGINES = "fake_engines"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _aiogram() -> None:
+    import_aiogram()
 
 
 @asynccontextmanager
