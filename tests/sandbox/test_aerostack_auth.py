@@ -85,6 +85,7 @@ async def test_a_field_that_is_missing_or_no_string_is_a_400(
         ({"email": "ama@example"}, "email must be an email address"),
         ({"email": "a ma@example.com"}, "email must be an email address"),
         ({"email": "ama@@example.com"}, "email must be an email address"),
+        ({"email": f"ama@{'b.' * 125}c"}, "email must be an email address"),
     ],
 )
 async def test_what_cannot_be_signed_up_is_a_400(aerostack: Aerostack, change: dict[str, Any], message: str) -> None:

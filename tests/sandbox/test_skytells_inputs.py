@@ -116,6 +116,8 @@ async def test_a_prediction_starts_from_a_picture(skytells: Send, picture: bytes
         ("http://127.0.0.1/delivery/12345678-1234-1234-1234-123456789012-output.png", "fetches no images"),
         ("data:image/png;base64,?", "cannot be read"),
         ("data:,a text", "not a PNG, JPEG"),
+        (f"data:{';a=b' * 300},x", "use base64"),
+        (f"data:image/png,{'%41' * 100_001}", "use base64"),
     ],
 )
 async def test_a_picture_that_cannot_be_used_fails_the_prediction(api: KellyAPI, image: str, reason: str) -> None:

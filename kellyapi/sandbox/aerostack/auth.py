@@ -19,6 +19,8 @@ from ..store import Store
 from .body_fields import invalid_field, iso8601, optional_field, required_text
 
 TOKEN_LIFETIME = 7 * 86400
+_MAX_ADDRESS = 254
+"""Characters of an email address: https://www.rfc-editor.org/errata/eid1690"""
 _ADDRESS = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 
 
@@ -26,7 +28,7 @@ async def sign_up(request: web.Request) -> web.Response:
     """Create a user and sign in."""
     body = await read_json_object(request)
     email, password = required_text(body, "email"), required_text(body, "password", least=8)
-    if not _ADDRESS.fullmatch(email):
+    if len(email) > _MAX_ADDRESS or not _ADDRESS.fullmatch(email):
         raise invalid_field("email", "must be an email address")
     name, metadata = optional_field(body, "name", str), optional_field(body, "metadata", dict)
     store = request.app[CONTEXT].store

@@ -23,6 +23,8 @@ _PICTURE_FILES = {
 }
 """Ending and type of a file, by the format that an input names."""
 _AUDIO_FILES = {"mp3": ("mp3", "audio/mpeg"), "wav": ("wav", "audio/wav"), "pcm": ("pcm", "audio/pcm")}
+_MAX_HEAD, _MAX_ESCAPES = 1000, 100_000
+"""Of a `data:` URL: characters before the comma, and bytes written as "%41", each of which takes 200 to decode."""
 _VIDEO_FILE = ("mp4", "video/mp4")
 
 
@@ -89,6 +91,8 @@ def _variant(input: Input, place: int) -> str:
 async def _read_image(context: SandboxContext, link: str) -> bytes:
     """Return the picture of a `data:` URL or of a link to one of this sandbox's own outputs."""
     if is_data_url(link):
+        if len(link.partition(",")[0]) > _MAX_HEAD or link.count("%") > _MAX_ESCAPES:
+            raise BadInput("image", "The image field has a data: URL that the sandbox does not read: use base64.")
         try:
             return (await asyncio.to_thread(read_data_url, link))[1]
         except ValueError as error:
