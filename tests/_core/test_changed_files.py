@@ -17,7 +17,7 @@ from kellyapi import Aerostack, Kelly, TransportError
 from kellyapi._data.media import open_media, read_media
 from kellyapi._data.media_files import SourceChangedError
 
-SIZE = 48 * 2**20
+SIZE = 24 * 2**20
 """More than the buffers between two sockets hold."""
 CHANGES: dict[str, Callable[[Path], Any]] = {
     "shrinks": lambda path: os.truncate(path, 20 * 2**20),

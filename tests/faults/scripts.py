@@ -8,6 +8,7 @@ from servers import Exchange, Script, cut, hang, make_response, pausing, reset
 from servers import _abort as abort
 
 LINES = 10_000
+_MANY = b"".join(b"\r\nX-%d: 1" % number for number in range(LINES))
 
 
 def torn(data: bytes) -> Script:
@@ -41,7 +42,6 @@ async def torn_within_the_request(exchange: Exchange) -> None:
 def broken(good: bytes) -> dict[str, Script]:
     """Break off a response within its headers, or send malformed headers."""
     head, _, _ = good.partition(b"\r\n\r\n")
-    many = b"".join(b"\r\nX-%d: 1" % number for number in range(LINES))
     return {
         "reset within the request": torn_within_the_request,
         "reset before the head": reset,
@@ -49,9 +49,9 @@ def broken(good: bytes) -> dict[str, Script]:
         "reset within the head": torn(good[:20]),
         "closed within the head": cut(head),
         "no HTTP": cut(b"SSH-2.0-server\r\n\r\n"),
-        "10,000 headers": cut(head + many + good[len(head) :]),
+        "10,000 headers": cut(head + _MANY + good[len(head) :]),
         "a header of 1 MiB": cut(head + b"\r\nX-Long: " + bytes(b"x" * 2**20) + good[len(head) :]),
-        "10,000 trailers": cut(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n0" + many + b"\r\n\r\n"),
+        "10,000 trailers": cut(head + b"\r\nTransfer-Encoding: chunked\r\n\r\n0" + _MANY + b"\r\n\r\n"),
         "a header with a zero byte": cut(head + b"\r\nX-Zero: \0" + good[len(head) :]),
         "a status of four digits": cut(good.replace(b" 200 ", b" 2000 ", 1)),
         "a length below zero": cut(head + b"\r\nContent-Length: -1\r\n\r\n"),
