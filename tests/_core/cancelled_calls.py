@@ -18,7 +18,7 @@ from kellyapi._data.media import open_media
 
 LINES = 10
 CALLS = 1000
-WAITS_CANCELLED = 200
+WAITS_CANCELLED = 120
 TURNS = 60
 """More turns of the loop than one call to the server below takes when nothing else runs."""
 Reply = Callable[[Seen], bytes]
