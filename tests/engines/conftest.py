@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,19 +59,36 @@ def die(code):
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder on `sys.path` with a package of two engines that are alike; the children inherit the path."""
-    package = tmp_path / "engines_of_a_test"
+@pytest.fixture(scope="module")
+def _package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A package of two engines that are alike, in a folder on `sys.path`. The children inherit the path."""
+    folder = tmp_path_factory.mktemp("engines")
+    package = folder / "engines_of_a_test"
     package.mkdir()
     for name in ("plain", "voice"):
         (package / f"{name}.py").write_text(ENGINE)
-    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
+
+
+@pytest.fixture
+def folder(_package: None, tmp_path: Path) -> Path:
+    """An empty folder, for tests that use the package."""
     return tmp_path
 
 
 @pytest.fixture
-async def engines(folder: Path) -> AsyncIterator[EngineSupervisor]:
-    engines = EngineSupervisor("engines_of_a_test")
+async def engines(_package: None) -> AsyncIterator[EngineSupervisor]:
+    """Engines that leave their idle children to the next test."""
+    engines = EngineSupervisor("engines_of_a_test", keep=True)
+    yield engines
+    await engines.close()
+
+
+@pytest.fixture
+async def new_engines(_package: None) -> AsyncIterator[EngineSupervisor]:
+    """Engines that start their own children."""
+    engines = EngineSupervisor("engines_of_a_test", fresh=True)
     yield engines
     await engines.close()

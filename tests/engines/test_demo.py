@@ -78,17 +78,15 @@ def test_the_demo_replaces_its_files_in_a_named_folder_and_reports_json(tmp_path
 
 
 def test_a_synthesized_file_can_be_transcribed(tmp_path: Path) -> None:
-    sentence = "The quick brown fox jumps over the lazy dog"
-    assert run("--sandbox", "synthesize", sentence, "-o", "fox.mp3").decode().strip() == "fox.mp3"
-    out = run("--sandbox", "transcribe", "fox.mp3", "--language", "eng", "--json")
-    transcript = json.loads(out)["text"].split()
-    assert sum(word in transcript for word in sentence.lower().split()) >= 7
+    assert run("--sandbox", "synthesize", "one two three", "-o", "said.mp3").decode().strip() == "said.mp3"
+    out = run("--sandbox", "transcribe", "said.mp3", "--language", "eng", "--json")
+    assert json.loads(out)["text"] == "one two three"
 
 
 def test_speech_goes_through_pipes(tmp_path: Path) -> None:
-    speech = run("synthesize", "-", "-o", "-", "--sandbox", input=b"What is your name?\n")
+    speech = run("synthesize", "-", "-o", "-", "--sandbox", input=b"One, two, three.\n")
     with wave.open(io.BytesIO(speech)) as audio:
         assert audio.getframerate() == 22_050
     words = run("transcribe", "-", "--sandbox", "--timestamps", "word", input=speech).decode().splitlines()
-    assert [line.split("\t")[2] for line in words][-2:] == ["your", "name"]
+    assert [line.split("\t")[2] for line in words][-2:] == ["two", "three"]
     assert list(tmp_path.iterdir()) == []

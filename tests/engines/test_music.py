@@ -26,7 +26,7 @@ def loudest_frequency(samples: np.ndarray[Any, Any], rate: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "rate"), [(5, 16_000), (7, 24_000), (10, 32_000), (5, 44_100), (0.25, 16_000), (60, 16_000)]
+    ("seconds", "rate"), [(2, 16_000), (3, 24_000), (2.5, 32_000), (1, 44_100), (0.25, 16_000), (60, 16_000)]
 )
 def test_music_has_exactly_its_length_and_ends_silently(seconds: float, rate: int) -> None:
     found, samples = read(compose("a song", seconds=seconds, rate=rate))
@@ -35,8 +35,7 @@ def test_music_has_exactly_its_length_and_ends_silently(seconds: float, rate: in
     assert np.abs(samples[-10:]).max() < 50
 
 
-@pytest.mark.parametrize("rate", [16_000, 44_100])
-@pytest.mark.parametrize("key", ["C", "F# minor", "Bb major"])
+@pytest.mark.parametrize(("rate", "key"), [(16_000, "C"), (16_000, "F# minor"), (44_100, "Bb major")])
 def test_notes_are_in_tune(rate: int, key: str) -> None:
     _, samples = read(compose("a song", bpm=60, key=key, rate=rate, seconds=8))
     for beat in range(8):
@@ -58,7 +57,7 @@ def test_notes_are_of_the_key(key: str, scale: set[int]) -> None:
 
 
 def test_the_same_arguments_give_the_same_music() -> None:
-    arguments = {"prompt": "Romantic, love", "lyrics": "la la", "variant": "5", "seconds": 2, "rate": 16_000}
+    arguments = {"prompt": "Romantic, love", "lyrics": "la la", "variant": "5", "seconds": 1, "rate": 16_000}
     changes: tuple[dict[str, Any], ...] = (
         {}, {}, {"prompt": "rap"}, {"lyrics": "lo lo"}, {"variant": "6"}, {"bpm": 90}, {"key": "E"}, {"key": "E minor"}
     )  # fmt: skip

@@ -65,10 +65,10 @@ async def test_the_child_imports_no_third_party_package_by_itself(engines: Engin
 
 
 async def test_prints_and_reads_in_the_child_do_not_touch_the_pipes(
-    engines: EngineSupervisor, capfd: pytest.CaptureFixture[str]
+    new_engines: EngineSupervisor, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert await engines.run("plain.shout") == b""
-    assert await engines.run("plain.echo", value=1) == 1
+    assert await new_engines.run("plain.shout") == b""
+    assert await new_engines.run("plain.echo", value=1) == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert "from C" in err
@@ -180,9 +180,9 @@ async def test_closing_while_the_child_starts_leaves_no_child(folder: Path) -> N
         await call
 
 
-async def test_the_child_ends_at_close(engines: EngineSupervisor) -> None:
-    child = await engines.run("plain.process")
-    await engines.close()
+async def test_the_child_ends_at_close(new_engines: EngineSupervisor) -> None:
+    child = await new_engines.run("plain.process")
+    await new_engines.close()
     with pytest.raises(ProcessLookupError):
         os.kill(child, 0)
 

@@ -21,7 +21,7 @@ Record = Callable[[EngineSupervisor], Awaitable[tuple["asyncio.Task[str]", IO[st
 @pytest.fixture
 async def engines(folder: Path) -> AsyncIterator[EngineSupervisor]:
     """Engines that may use one core: one process for recordings, and another one for everything else."""
-    engines = EngineSupervisor("engines_of_a_test", cores=1)
+    engines = EngineSupervisor("engines_of_a_test", keep=True, cores=1)
     yield engines
     await engines.close()
 
@@ -119,13 +119,13 @@ async def test_a_recording_whose_caller_is_cancelled_is_ended(engines: EngineSup
 
 
 async def test_a_process_that_cannot_be_started_fails_its_call(
-    engines: EngineSupervisor, monkeypatch: pytest.MonkeyPatch
+    new_engines: EngineSupervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/no/such/python")
         with pytest.raises(RuntimeError, match="cannot be started"):
-            await engines.run("plain.process")
-    assert await engines.run("plain.echo", value=1) == 1
+            await new_engines.run("plain.process")
+    assert await new_engines.run("plain.echo", value=1) == 1
 
 
 async def test_closing_fails_the_calls_that_have_not_begun(engines: EngineSupervisor, record: Record) -> None:
