@@ -316,13 +316,13 @@ class Sandbox:
         if self._tape is not None:
             handler = partial(self._respond, handler=self._tape.respond)
         fault = self._faults.take(request.method, request.path)
-        if fault is None:
-            return await handler(request)
 
         def error_response(status: int) -> web.Response:
             return frontend.error_response(frontend.key_error(True) if status == 401 else http_error(status))
 
         try:
+            if fault is None:
+                return await handler(request)
             return await inject_fault(
                 request, handler, fault, error_response=error_response, is_closing=lambda: self._is_closing
             )
@@ -362,6 +362,9 @@ class Sandbox:
         except ConnectionError:  # the client disconnected; aiohttp would log this with a traceback
             response = web.Response(status=499)
         except Exception as error:  # broad: every client must be able to read the error
+            if request[_RECEIVED].status is not None:  # the response has begun, and only its end can show the error
+                LOGGER.error("a response broke off", exc_info=error)
+                raise ClientGone from None
             response = frontend.error_response(to_api_error(error, frontend))
         if request.content.exception() is not None:  # aiohttp would read on before the next request
             request.content.feed_eof()

@@ -29,7 +29,7 @@ Pause = Callable[[float], Awaitable[None]]
 
 
 class ClientGone(Exception):
-    """The connection is closed or the sandbox is closing, so no response can be sent."""
+    """No complete response can be sent: the connection or the sandbox is closing, or the response has broken off."""
 
 
 @frozen

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
+from aiohttp import ClientPayloadError
 from aiohttp.test_utils import make_mocked_request
 from http_client import Send
 
@@ -17,6 +18,7 @@ from kellyapi.sandbox import sse
 from kellyapi.sandbox.engines.supervisor import EngineSupervisor
 from kellyapi.sandbox.fault_injection import BodyRecorder
 from kellyapi.sandbox.json_stream import send_json
+from kellyapi.sandbox.skytells import prediction_state
 from kellyapi.sandbox.sse import send_events, split_pieces, split_words
 
 PIECES = 5
@@ -100,6 +102,24 @@ async def test_lists_with_long_values_are_json(send: Send) -> None:
     body = {"model": "text-embedding-3-large", "input": ["a", "b", "c"]}
     response = await send("POST", "/v1/embeddings", headers=HEADERS, json=body)
     assert [len(each["embedding"]) for each in response.json["data"]] == [3072] * 3
+
+
+@pytest.mark.usefixtures("own_sandbox")
+async def test_a_response_that_breaks_off_ends_its_connection(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_off(prediction: Any, *state: Any) -> Any:
+        if prediction["input"]["prompt"].endswith("0"):
+            raise OSError("no disk")
+        return to_wire(prediction, *state)
+
+    for number in range(3):
+        body = {"model": "truefusion", "input": {"prompt": f"fail please {number}", "negative_prompt": LONG}}
+        await send("POST", "/v1/predict", headers=HEADERS, json=body)
+    to_wire = prediction_state.to_wire
+    monkeypatch.setattr(prediction_state, "to_wire", break_off)
+    with pytest.raises(ClientPayloadError):
+        await send("GET", "/v1/predictions", headers=HEADERS)
+    response = await send("GET", "/v1/predictions?page=2&per_page=2", headers=HEADERS)
+    assert (response.status, response.json["response"]) == (500, "The sandbox cannot store this: no disk")
 
 
 @pytest.mark.parametrize("words", [0, 1, 999, 1000, 1001, 2000, 2001, 100_000])
