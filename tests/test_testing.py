@@ -77,20 +77,27 @@ PYTEST = "import sys, pytest; sys.exit(pytest.main())"
 
 @pytest.fixture(scope="module")
 def python() -> Iterator[ForkingPython]:
-    """A Python that has imported the library and pytest, but not the plugin."""
-    python = ForkingPython(f"{IMPORTS}\nimport pytest", "-X", "dev", "-W", "error")
+    """A Python that has imported the library, pytest and its plugins, but not ours."""
+    plugins = "anyio.pytest_plugin, pytest_asyncio.plugin, _pytest.config\n_pytest.config.get_config()"
+    python = ForkingPython(f"{IMPORTS}\nimport {plugins}", "-X", "dev", "-W", "error")
     yield python
     python.close()
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester, python: ForkingPython) -> Run:
-    """Run pytest in a process where every warning is an error, with the plugin and a bot."""
+def run(pytester: pytest.Pytester, python: ForkingPython, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run pytest in a process where every warning is an error, with the plugin and a bot.
+
+    Other plugins that are installed, which take longer than most tests, are loaded on demand.
+    """
     pytester.makepyfile(bot=BOT)
 
-    def run(*arguments: str, plugin: bool = True) -> pytest.RunResult:
+    def run(*arguments: str, plugin: bool = True, installed: bool = False) -> pytest.RunResult:
         given = [*(["-p", "kellyapi.testing"] if plugin else []), *arguments]
-        given += [f"-pno:{name}" for name in ("asyncio", "anyio") if name not in arguments]
+        if installed:
+            given += ["-pno:asyncio", "-pno:anyio"]
+        else:
+            monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
         code, out, err = python.execute(PYTEST, *WARNINGS, "--strict-markers", *given)
         return pytest.RunResult(code, out.splitlines(), err.splitlines(), 0)
 
@@ -129,9 +136,11 @@ def test_the_fixtures_need_no_code_where_the_library_is_installed(pytester: pyte
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: installed\nVersion: 1\n")
     (installed / "entry_points.txt").write_text("[pytest11]\n" + setup["options.entry_points"]["pytest11"].strip())
     pytester.makepyfile(PLAIN)
-    run(plugin=False).assert_outcomes(passed=2)  # `python -m pytest` finds what is installed in its own folder too
+    run(plugin=False, installed=True).assert_outcomes(
+        passed=2
+    )  # `python -m pytest` finds what is installed in its own folder too
     pytester.makeconftest("pytest_plugins = ['kellyapi.testing']")
-    run().assert_outcomes(passed=2)  # requested three times, loaded once
+    run(installed=True).assert_outcomes(passed=2)  # requested three times, loaded once
 
 
 async def test_both_fixtures_exist_in_this_run_too(kelly_sandbox: Sandbox, kelly_api: KellyAPI) -> None:
