@@ -76,7 +76,7 @@ async def test_files_and_rows_are_whole_after_eight_kills_during_writes(tmp_path
         async with aiohttp.ClientSession(headers=KEY) as session:
             writers = [asyncio.create_task(write(session, url, key)) for key in "abcd"]
             while len(rows) < enough:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.005)
                 assert not any(writer.done() for writer in writers)
             child.send_signal(signal.SIGKILL)
             await child.communicate()

@@ -35,8 +35,9 @@ async def test_each_retry_is_recorded_as_a_request(sandbox: Sandbox) -> None:
 
 async def test_the_newest_10_000_requests_are_recorded(send: Send, sandbox: Sandbox) -> None:
     await send("GET", "/v1/languages")
+    (first,) = sandbox.requests
     for _ in range(10_000):
-        sandbox._record(sandbox.requests[0])
+        sandbox._record(first)
     assert len(sandbox.requests) == 10_000
     await send("GET", "/newest")
     assert len(sandbox.requests) == 10_000
