@@ -206,13 +206,25 @@ async def test_engines_at_the_same_time_have_a_child_each(kept: int, engines: En
     await others.close()
 
 
-async def test_a_kept_child_that_finds_other_modules_is_replaced(
-    kept: int, engines: EngineSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_kept_child_is_left_to_engines_that_find_the_same_modules(
+    kept: int, engines: EngineSupervisor, tmp_path: Path
 ) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(tmp_path / "elsewhere")
+        others = EngineSupervisor("engines_of_a_test")
+        assert await others.run("plain.process") != kept
+        await others.close()
+    assert await engines.run("plain.process") == kept
+
+
+async def test_an_idle_child_is_replaced_when_other_modules_are_found(
+    engines: EngineSupervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await engines.run("plain.process")
     monkeypatch.syspath_prepend(tmp_path / "elsewhere")
-    assert await engines.run("plain.process") != kept
+    assert await engines.run("plain.process") != before
     with pytest.raises(ProcessLookupError):
-        os.kill(kept, 0)
+        os.kill(before, 0)
 
 
 async def test_a_kept_child_that_was_killed_is_replaced(kept: int, engines: EngineSupervisor) -> None:

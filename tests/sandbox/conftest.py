@@ -101,13 +101,20 @@ def post(send: Send) -> Callable[..., Awaitable[Response]]:
     return partial(send, "POST", headers={"X-Aerostack-Key": "key"})
 
 
-@pytest.fixture
-def no_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the packages of the engines look missing in the engines' process."""
+@pytest.fixture(scope="session")
+def missing_packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with modules that look missing when they are imported."""
+    folder = tmp_path_factory.mktemp("missing_packages")
     for name in PACKAGES:
         error = f"raise ModuleNotFoundError(\"No module named '{name}'\", name='{name}')"
-        (tmp_path / f"{name}.py").write_text(error)
-    monkeypatch.syspath_prepend(tmp_path)
+        (folder / f"{name}.py").write_text(error)
+    return folder
+
+
+@pytest.fixture
+def no_packages(own_sandbox: Sandbox, missing_packages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the packages of the engines look missing in the engines' process, which is not that of other tests."""
+    monkeypatch.syspath_prepend(missing_packages)
 
 
 @pytest.fixture

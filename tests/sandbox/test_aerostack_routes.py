@@ -27,7 +27,7 @@ async def test_a_missing_key_is_a_401(send: Send, headers: dict[str, str]) -> No
 
 
 async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
-    async with Sandbox(keys=["right"]) as restricted:
+    async with Sandbox(keys=["right"], keep_engines=True) as restricted:
         chat = partial(send, "POST", "/v1/ai/chat", url=restricted.url, json={"messages": HELLO})
         refused = await chat(headers=KEY)
         assert (refused.status, refused.json) == (401, {"code": "AUTH_INVALID_KEY", "message": "Invalid API key"})

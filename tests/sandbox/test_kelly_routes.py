@@ -47,7 +47,7 @@ async def test_a_missing_key_is_a_403(send: Send, headers: dict[str, str]) -> No
 
 
 async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
-    async with Sandbox(keys=["right", "also right"]) as restricted:
+    async with Sandbox(keys=["right", "also right"], keep_engines=True) as restricted:
         refused = await send("GET", "/sd/models", url=restricted.url, headers=KEY)
         assert (refused.status, refused.json) == (401, {"detail": "Invalid API key"})
         for key in ("right", "also right"):
@@ -57,7 +57,10 @@ async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> N
 
 
 async def test_a_wrong_key_is_the_clients_authentication_error() -> None:
-    async with Sandbox(keys=["right"]) as restricted, Kelly("wrong", base_url=restricted.urls["kelly"]) as kelly:
+    async with (
+        Sandbox(keys=["right"], keep_engines=True) as restricted,
+        Kelly("wrong", base_url=restricted.urls["kelly"]) as kelly,
+    ):
         with pytest.raises(AuthenticationError, match="Invalid API key"):
             await kelly.models("sd")
 

@@ -56,7 +56,7 @@ async def test_a_missing_key_is_a_401_from_the_gateway(send: Send, headers: dict
 
 
 async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
-    async with Sandbox(keys=["right"]) as restricted:
+    async with Sandbox(keys=["right"], keep_engines=True) as restricted:
         refused = await send("GET", "/v1/languages", url=restricted.url, headers=KEY)
         message = "Access denied due to invalid subscription key."
         assert (refused.status, refused.json) == (401, {"statusCode": 401, "message": message})

@@ -42,7 +42,7 @@ def is_running(process: int) -> bool:
 
 
 async def test_every_provider_has_a_base_url_on_the_same_port() -> None:
-    async with Sandbox() as sandbox:
+    async with Sandbox(keep_engines=True) as sandbox:
         assert sandbox.port > 0
         root = f"http://127.0.0.1:{sandbox.port}"
         v1 = f"{root}/v1"
@@ -60,7 +60,7 @@ async def test_the_client_of_a_sandbox_ignores_the_environment(monkeypatch: pyte
     for provider in ("KELLYAI", "KHAYA", "SKYTELLS", "AEROSTACK"):
         monkeypatch.setenv(f"{provider}_BASE_URL", "http://127.0.0.1:1")
         monkeypatch.setenv(f"{provider}_API_KEY", "from the environment")
-    async with Sandbox(keys=["right"]) as sandbox, sandbox.api() as api:
+    async with Sandbox(keys=["right"], keep_engines=True) as sandbox, sandbox.api() as api:
         assert (await api.translate("Good morning", "en-tw")).text == "Maakye"
         assert (await api.chat("hello")).text.startswith("[sandbox]")
         assert await api.kelly.models("sd")
@@ -97,8 +97,8 @@ async def test_an_empty_list_of_keys_accepts_no_key(send: Send) -> None:
 
 
 async def test_a_taken_port_is_an_oserror_and_works_once_it_is_free() -> None:
-    async with Sandbox() as first:
-        second = Sandbox(first.port)
+    async with Sandbox(keep_engines=True) as first:
+        second = Sandbox(first.port, keep_engines=True)
         with pytest.raises(OSError, match="address already in use"):
             await second.start()
     async with second, second.api() as api:
@@ -111,7 +111,7 @@ async def test_starting_a_sandbox_twice_is_an_error(sandbox: Sandbox) -> None:
 
 
 async def test_a_sandbox_can_be_closed_twice_and_restarts_on_its_port_without_its_data() -> None:
-    sandbox = Sandbox()
+    sandbox = Sandbox(keep_engines=True)
     async with sandbox, sandbox.api() as api:
         prediction = await api.skytells.run("truefusion", {"prompt": "a fox", "width": 64, "height": 64})
     url = sandbox.url
@@ -124,7 +124,7 @@ async def test_a_sandbox_can_be_closed_twice_and_restarts_on_its_port_without_it
 
 
 def test_a_sandbox_works_in_one_event_loop_after_another() -> None:
-    sandbox = Sandbox()
+    sandbox = Sandbox(keep_engines=True)
 
     async def once() -> str:
         async with sandbox, sandbox.api() as api:
@@ -134,7 +134,12 @@ def test_a_sandbox_works_in_one_event_loop_after_another() -> None:
 
 
 async def test_two_sandboxes_at_once_share_nothing() -> None:
-    async with Sandbox() as first, Sandbox(keys=["two"]) as second, first.api() as api, second.api() as others:
+    async with (
+        Sandbox(keep_engines=True) as first,
+        Sandbox(keys=["two"], keep_engines=True) as second,
+        first.api() as api,
+        second.api() as others,
+    ):
         prediction = await api.skytells.run("truefusion", {"prompt": "a fox", "width": 64, "height": 64})
         assert (await others.khaya.translate("Good morning", "en-tw")).text == "Maakye"
         with pytest.raises(Exception, match=prediction.id):
@@ -229,7 +234,7 @@ async def test_a_body_above_the_limit_is_a_413_in_the_form_of_the_provider(
     send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app, "MAX_BODY", 1000)
-    async with Sandbox() as small:
+    async with Sandbox(keep_engines=True) as small:
         post = partial(send, "POST", url=small.url)
         khaya = await post("/asr/v3/transcribe?language=eng", headers=KEY, data=bytes(1001))
         assert (khaya.status, khaya.json["statusCode"]) == (413, 413)

@@ -102,7 +102,7 @@ async def test_the_key_can_be_in_either_header(send: Send, path: str, headers: d
 
 async def test_a_wrong_key_is_an_authentication_error_in_the_client(send: Send) -> None:
     async with (
-        Sandbox(keys=["right"]) as restricted,
+        Sandbox(keys=["right"], keep_engines=True) as restricted,
         Skytells("wrong", base_url=restricted.urls["skytells"]) as skytells,
     ):
         with pytest.raises(AuthenticationError, match="Invalid API key") as raised:

@@ -63,9 +63,9 @@ async def test_only_a_stored_response_can_be_continued(api: KellyAPI) -> None:
 
 
 async def test_a_stored_response_is_kept_over_a_restart(tmp_path: Path) -> None:
-    async with Sandbox(data=tmp_path) as first, first.api() as api:
+    async with Sandbox(data=tmp_path, keep_engines=True) as first, first.api() as api:
         stored = await api.skytells.responses.create("gpt-5", "I like plums.", store=True)
-    async with Sandbox(data=tmp_path) as second, second.api() as api:
+    async with Sandbox(data=tmp_path, keep_engines=True) as second, second.api() as api:
         reply = await api.skytells.responses.create("gpt-5", "What did I say?", previous_response_id=stored.id)
     assert reply.text == "[sandbox] Before that you said: I like plums."
 

@@ -38,7 +38,7 @@ async def test_a_missing_key_is_a_401(send: Send, headers: dict[str, str]) -> No
 
 
 async def test_a_wrong_key_is_a_401_and_a_right_key_is_accepted(send: Send) -> None:
-    async with Sandbox(keys=["right"]) as restricted:
+    async with Sandbox(keys=["right"], keep_engines=True) as restricted:
         create = partial(send, "POST", "/v1/predict", url=restricted.url, json=FOX)
         refused = await create(headers=KEY)
         assert (refused.status, refused.json) == (401, error_body(401, "UNAUTHORIZED", "Invalid API key"))

@@ -87,15 +87,20 @@ def _get_origin() -> _Origin:
     return os.getpid(), [os.environ.get("PATH", ""), *sys.path]
 
 
-def _take_child(*idle: list[_Child]) -> _Child:
-    """Return an idle child, or start one."""
-    for children in idle:
-        while child := _pop(children):
-            if child.origin == _get_origin() and child.is_running():
+def _take_child(idle: list[_Child], *, fresh: bool) -> _Child:
+    """Return an idle child, one that was kept unless `fresh`, or a new one."""
+    origin = _get_origin()
+    while child := _pop(idle):
+        if child.origin == origin and child.is_running():
+            return child
+        _end_unused(child)
+    for child in [] if fresh else _kept[::-1]:  # others may suit a later sandbox
+        if child.origin == origin and _remove(_kept, child):
+            if child.is_running():
                 return child
             _end_unused(child)
     try:
-        return _Child(_get_origin())
+        return _Child(origin)
     except OSError as error:
         raise RuntimeError(f"the engines' process cannot be started: {error}") from error
 
@@ -105,6 +110,15 @@ def _pop(children: list[_Child]) -> _Child | None:
         return children.pop()
     except IndexError:  # another thread may have taken the last one
         return None
+
+
+def _remove(children: list[_Child], child: _Child) -> bool:
+    """Remove a child from a list; return whether no other thread has taken it before."""
+    try:
+        children.remove(child)
+    except ValueError:
+        return False
+    return True
 
 
 def _keep_child(child: _Child, most: int) -> None:
@@ -249,7 +263,7 @@ class EngineSupervisor:
 
     def _call_child(self, job: _Job) -> Any:
         request = pickle.dumps((job.function, job.arguments, job.processor_limit))
-        child = _take_child(self._idle, *([] if self._fresh else [_kept]))
+        child = _take_child(self._idle, fresh=self._fresh)
         with self._lock:
             job.child = child
         reply = None if job.ended_by else child.call(request)
