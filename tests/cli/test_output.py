@@ -174,14 +174,13 @@ def test_a_warning_of_the_provider_is_printed_on_standard_error(khaya: Server) -
     assert err.splitlines() == [b"warning: 'en' is a legacy code"]
 
 
-def test_a_text_that_the_sandbox_cannot_translate_is_printed_with_a_warning() -> None:
+def test_a_text_that_the_sandbox_cannot_translate_is_printed_with_a_warning(run: Run) -> None:
     words = ["--sandbox", "translate", "The lorry is late", "en-tw"]
-    code, out, err = execute(*words)
-    assert (code, out.decode().split(os.linesep)) == (0, ["⟦tw⟧ The lorry is late", ""])
-    assert err.splitlines() == [b"warning: not translated: unknown from en to tw"]
-    code, out, err = execute(*words, "--json")
-    assert json.loads(out)["warnings"] == ["not translated: unknown from en to tw"]
-    assert (code, err) == (0, b"")
+    warning = "not translated: unknown from en to tw"
+    assert run(*words) == (0, "⟦tw⟧ The lorry is late\n", f"warning: {warning}\n")
+    code, out, err = run(*words, "--json")
+    assert json.loads(out)["warnings"] == [warning]
+    assert (code, err) == (0, "")
 
 
 def test_with_json_a_warning_of_the_provider_is_part_of_the_result_and_not_printed_beside_it(khaya: Server) -> None:
