@@ -31,6 +31,13 @@ def inputs(**properties: Any) -> dict[str, Any]:
         (inputs(image_width=NUMBER, image_height=NUMBER), 768, 512, {"image_width": 768, "image_height": 512}),
         (inputs(width={"enum": ["512", "768"]}, height=TEXT), 768, 512, {"width": "768", "height": "512"}),
         (inputs(size=TEXT), 768, 512, {"size": "768x512"}),
+        (inputs(size=TEXT, width=NUMBER), 768, 512, {"size": "768x512"}),
+        (
+            inputs(size={"properties": {"width": NUMBER, "height": NUMBER}}),
+            768,
+            512,
+            {"size": {"width": 768, "height": 512}},
+        ),
         (inputs(size={**TEXT, "default": "1024*1024"}), 768, 512, {"size": "768*512"}),
         (inputs(size=SIZES), 1536, 1024, {"size": "1536x1024"}),
         (inputs(image_size={"enum": ["square", "768 × 512"]}), 768, 512, {"image_size": "768 × 512"}),
@@ -76,6 +83,21 @@ def test_a_size_is_sent_under_the_names_of_the_model(schema: Any, width: Any, he
             inputs(size=SIZES),
             {"width": 1024},
             "m has no input for width: pass width and height; its inputs are prompt, size",
+        ),
+        (
+            inputs(size=SIZES),
+            {"negative_prompt": "x"},
+            "m has no input for negative_prompt; its inputs are prompt, size",
+        ),
+        (
+            inputs(aspect_ratio={**TEXT, "default": "auto"}),
+            {"width": 8, "height": 8},
+            "m has no input for width and height; its inputs are aspect_ratio, prompt",
+        ),
+        (
+            {**inputs(duration={"$ref": "#/seconds/short"}), "seconds": {"short": {"enum": [5, 10]}}},
+            {"duration": 7},
+            "duration of m must be 5 or 10, not 7",
         ),
         (inputs(width=NUMBER, height=NUMBER), {"width": 63}, "width of m must be at least 64, not 63"),
         (inputs(width=NUMBER, height=NUMBER), {"height": 4096}, "height of m must be at most 2,048, not 4096"),
@@ -137,6 +159,28 @@ def test_a_value_is_sent_in_the_form_that_the_model_accepts(about: Any, value: A
 def test_what_is_not_passed_is_not_sent() -> None:
     assert fit_input("m", None, width=None, height=None, negative_prompt=None) == {}
     assert fit_input("m", inputs(negative_prompt=TEXT), negative_prompt="") == {"negative_prompt": ""}
+
+
+@pytest.mark.parametrize(("depth", "is_read"), [(8, True), (9, False)])
+def test_alternatives_are_read_to_a_depth_of_eight(depth: int, is_read: bool) -> None:
+    about: Any = {"maximum": 4}
+    for _ in range(depth):
+        about = {"anyOf": [about]}
+    assert _accepts(about, 4)
+    assert _accepts(about, 5) != is_read
+
+
+def test_fifty_alternatives_are_read() -> None:
+    about = {"anyOf": [{"enum": [number]} for number in range(60)]}
+    assert (_accepts(about, 49), _accepts(about, 50)) == (True, False)
+
+
+def _accepts(about: Any, duration: float) -> bool:
+    try:
+        fit_input("m", inputs(seconds=about), duration=duration)
+    except UnsupportedArgument:
+        return False
+    return True
 
 
 def test_a_schema_that_refers_to_itself_is_read_to_an_end() -> None:
