@@ -96,7 +96,7 @@ async def everything(url: str, **options: Any) -> AsyncIterator[list[Callable[[]
             lambda: khaya.translate("hi", "en-tw"),
             lambda: anext(khaya.synthesize_stream("hi", "twi")),
             lambda: skytells.predictions.get("a1"),
-            lambda: skytells.predictions.wait("a1", timeout=1),
+            lambda: skytells.predictions.wait("a1", timeout=0.05),
             lambda: anext(skytells.chat.stream("m", "hi")),
             lambda: aerostack.cache.get("a"),
             lambda: aerostack.gateway.chat("api", "hi", consumer=KEY),

@@ -27,7 +27,7 @@ import asyncio, sys
 from kellyapi import Sandbox
 
 async def main():
-    async with Sandbox(data=sys.argv[1], schema=sys.argv[2]) as sandbox:
+    async with Sandbox(data=sys.argv[1], schema=sys.argv[2], prediction_time=0) as sandbox:
         print(sandbox.port, flush=True)
         await asyncio.Event().wait()
 

@@ -7,6 +7,8 @@ from http_client import Send
 
 from kellyapi import KellyAPI, NotFoundError
 
+SANDBOX = {"prediction_time": 0}
+
 KEY = {"x-api-key": "key"}
 FIELDS = "name description namespace type privacy img_url vendor billable pricing capabilities metadata status service"
 

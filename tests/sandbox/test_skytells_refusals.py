@@ -10,6 +10,8 @@ from http_client import Send
 
 from kellyapi import BadRequestError, KellyAPI, Sandbox
 
+SANDBOX = {"prediction_time": 0}
+
 BEARER = {"Authorization": "Bearer key"}
 OF_PICTURES = (
     "prompt, negative_prompt, width, height, aspect_ratio, num_outputs, number_of_images, output_format, seed, image, "

@@ -244,7 +244,7 @@ async def test_a_prediction_that_does_not_succeed_raises_with_its_last_state(
 async def test_waiting_too_long_raises_with_the_last_state(wire: Responses, skytells: Skytells) -> None:
     states(wire, {"status": "processing"})
     with pytest.raises(WaitTimeoutError, match="continues") as caught:
-        await skytells.predictions.wait("a1", interval=5, timeout=1)
+        await skytells.predictions.wait("a1", interval=5, timeout=0.2)
     assert caught.value.prediction.status == "processing"
     assert (caught.value.code, caught.value.provider) == ("WAIT_TIMEOUT", "skytells")
 
