@@ -77,7 +77,9 @@ async def send(operation: Operation, status: int, where: str, *then: bytes) -> S
 @each_operation
 @pytest.mark.parametrize("where", HERE.values(), ids=HERE)
 def test_a_redirect_within_the_origin_is_followed_if_the_method_stays(operation: Operation, where: str) -> None:
-    for status in STATUSES:
+    # Each status with each operation and with each place, but not with each pair of them.
+    turn = [*OPERATIONS.values()].index(operation) + [*HERE.values()].index(where)
+    for status in (STATUSES[turn % 3], STATUSES[3 + turn % 2]):
         outcome = run(send(operation, status, where, operation.good)).outcome
         first, *rest = outcome.requests
         if is_followed(operation, status):
