@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import re
-import threading
 from typing import Any
 
 import pytest
@@ -15,7 +14,7 @@ from aiohttp.compression_utils import HAS_BROTLI, HAS_ZSTD
 from http_client import Send
 
 from kellyapi import Sandbox
-from kellyapi.sandbox import app, frontend, json_body
+from kellyapi.sandbox import app, json_body
 from kellyapi.sandbox.app import ROUTES
 from kellyapi.sandbox.engines.errors import BadInput
 from kellyapi.sandbox.json_body import MAX_DEPTH, MAX_VALUES, parse_object
@@ -169,20 +168,6 @@ async def test_an_error_quotes_little_of_the_request(send: Send, path: str) -> N
     body = {"model": "x" * 100_000, "input": {"prompt": "a"}}
     response = await send("POST", path, headers=KEYS, json=body)
     assert (response.status, len(response.body) < 3000) == (404, True)
-
-
-async def test_a_large_body_is_parsed_in_a_thread(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
-    threads = []
-
-    def parse(data: bytes) -> dict[str, Any]:
-        threads.append(threading.current_thread())
-        return parse_object(data)
-
-    monkeypatch.setattr(frontend, "parse_object", parse)
-    for size in (10, 20, 300_000):
-        await send("POST", "/v1/cache/set", headers=KEYS, json={"key": "a", "value": "x" * size})
-    loop, again, worker = threads
-    assert loop is again is not worker
 
 
 def test_the_message_says_which_limit_was_exceeded() -> None:
