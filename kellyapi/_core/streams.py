@@ -224,7 +224,7 @@ class EventStream(Stream[T]):
             if not size:
                 raise DecodingError("the response is too large", remedy=f"raise max_response_bytes={self._most}")
             piece, self._rest = bytes(self._rest[:size]), self._rest[size:]
-            self._parsed += size
+            self._parsed += len(piece)
             self._values = self._read(self._parser.feed(piece))
         elif not self._at_end:
             self._at_end = True

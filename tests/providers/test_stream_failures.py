@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from servers import Script, cut, make_response, pausing, reset
+from servers import Exchange, Script, cut, make_response, pausing, reset
 
 from kellyapi import (
     AuthenticationError,
@@ -254,6 +255,26 @@ async def test_a_stream_is_limited_to_the_largest_response() -> None:
         with pytest.raises(DecodingError, match="max_response_bytes=5000"):
             await read(make)
         await server.until(lambda: server.open == 0)
+
+
+async def test_many_pieces_that_arrive_one_by_one_count_with_their_own_size() -> None:
+    is_read = asyncio.Event()
+    pieces = [events(chunk("x"))] * 20
+    end = events(STOP) + DONE
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.read()
+        await exchange.write(streamed(*pieces, end)[: -len(b"".join(pieces) + end)])
+        for piece in pieces:
+            await exchange.write(piece)
+            await is_read.wait()
+            is_read.clear()
+        await exchange.write(end)
+
+    async with asked("skytells chat", script, max_response_bytes=100_000) as (make, _), make() as stream:
+        async for _ in stream:
+            is_read.set()
+        assert stream.text == "x" * 20
 
 
 # Before the first byte and not later
