@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kellyapi.sandbox.engines import supervisor
 from kellyapi.sandbox.engines.errors import BadInput, EngineMissing
 from kellyapi.sandbox.engines.supervisor import EngineSupervisor
 
@@ -168,6 +169,14 @@ async def test_closing_kills_a_working_child_and_fails_its_calls(engines: Engine
         os.kill(child, 0)
     with pytest.raises(RuntimeError, match="closed"):
         await engines.run("plain.process")
+
+
+def test_a_child_that_was_killed_before_its_request_arrived_is_ended() -> None:
+    child = supervisor._Child(supervisor._get_origin())
+    child.kill()
+    child._process.wait()
+    assert child.call(b"request") is None
+    assert child.end() == -signal.SIGKILL
 
 
 async def test_closing_while_the_child_starts_leaves_no_child(folder: Path) -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from attrs import define
@@ -69,7 +69,7 @@ class _Child:
     def end(self) -> int:
         """Kill the child if it still runs, and return its exit code."""
         self.kill()
-        with self._process:  # closes the pipes and waits
+        with suppress(OSError), self._process:  # closes the pipes, although a request may be half written, and waits
             pass
         return self._process.returncode
 
