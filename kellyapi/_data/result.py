@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, SupportsIndex, TypeVar
 
-from attrs import define
+from attrs import frozen
 
 from .json_text import map_strings
 
@@ -17,7 +17,7 @@ LONG_TEXT = 64 * 2**10
 """Characters. A longer string is left out of `raw`, so that base64 is not kept alive twice."""
 
 
-@define  # frozen slots take 1 us more, twice for each response
+@frozen
 class Origin:
     """Where a result comes from."""
 

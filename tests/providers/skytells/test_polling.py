@@ -76,12 +76,16 @@ def test_a_callback_that_uses_all_the_time_leaves_one_last_poll() -> None:
     assert run_patiently(main()).status == "succeeded"
 
 
-async def test_a_creation_that_has_ended_is_the_result_with_all_its_fields_and_is_not_polled() -> None:
+async def test_a_creation_that_has_ended_is_the_result_with_all_its_fields_and_is_not_polled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     text = "a" * 70_000  # in `raw` a string of this length is left out
-    async with followed(state("succeeded", output=text, metrics={"image_count": 1})) as (skytells, server):
+    created = state("succeeded", output=text, metrics={"image_count": 1}, metadata=[])
+    async with followed(created) as (skytells, server):
         done = await skytells.run("m", {})
     assert (done.output, done.metrics.image_count, len(server.requests)) == (text, 1, 1)
     assert done.raw["output"] == "<70000 characters>"
+    assert "$.metadata: expected an object, got an array" in caplog.text
 
 
 async def test_an_error_before_the_first_poll_holds_the_whole_created_state() -> None:
