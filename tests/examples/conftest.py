@@ -38,7 +38,7 @@ FAILURES = {
 }
 """Responses of Khaya, and the message that a bot then sends to its user."""
 
-sys.path.append(str(EXAMPLES))  # for good: engines are kept only for sandboxes with the same sys.path
+sys.path.append(str(EXAMPLES))  # not removed: engines are kept only for sandboxes with the same sys.path
 if not all(importlib.util.find_spec(name) for name in ("espeakng_loader", "pocketsphinx", "soundfile")):
     collect_ignore = ["test_telegram_voice.py"]
 

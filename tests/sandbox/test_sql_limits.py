@@ -196,7 +196,7 @@ async def test_other_requests_are_served_while_a_statement_runs(post: Any) -> No
     endless.cancel()
 
 
-async def test_what_the_process_itself_has_run_is_refused_all_the_same(post: Any) -> None:
+async def test_a_statement_that_the_process_itself_has_run_is_refused_too(post: Any) -> None:
     assert (await post("/v1/db/query", json={"sql": "SELECT 1"})).status == 200
     response = await post("/v1/db/query", json={"sql": "COMMIT"})
     assert (response.status, response.json["code"]) == (400, "DB_QUERY_FAILED")
