@@ -210,7 +210,7 @@ async def make_reply(
 
 
 def make_logprobs(text: str, top: int) -> list[dict[str, Any]]:
-    """Return how likely the words of a reply were that a stream has one by one: the first choice is always taken."""
+    """Return the logprobs of the words that a stream sends one by one. The first choice is always the word itself."""
     tokens = []
     for place, word in enumerate(split_words(text)[:SINGLE_WORDS]):
         token, logprob = {"token": word, "bytes": list(word.encode("utf-8", "replace"))}, place % 4 / -8 or 0.0
