@@ -122,7 +122,7 @@ def checked(target: T) -> T:
 
 
 def unchecked(function: T) -> T:
-    """Return a function without its checks, for a caller whose own arguments have been checked as the same ones."""
+    """Return a function without its checks, for a caller that has checked the same arguments itself."""
     original: T = getattr(function, "__wrapped__", function)
     return original
 

@@ -213,9 +213,9 @@ class PredictionPage(Page[Prediction]):
 
 @frozen
 class CreatedPrediction(Result):
-    """The state that a creation returns, read only as far as waiting for its end needs: a fifth of the time.
+    """The state that a creation returns. Only what the waiting needs is read, which takes a fifth of the time.
 
-    Its `raw` has the rest.
+    `raw` has the rest.
     """
 
     id: str
@@ -223,7 +223,7 @@ class CreatedPrediction(Result):
 
     @staticmethod
     def choose_json_class(value: Any) -> type[Prediction | CreatedPrediction]:
-        """Return the class for one that has ended, which is the result, or for one that is waited for."""
+        """Return `Prediction` for one that has ended: it is the result, and is read whole."""
         has_ended = isinstance(value, dict) and value.get("status") in tuple(ENDED_STATUSES)
         return Prediction if has_ended else CreatedPrediction
 
