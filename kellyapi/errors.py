@@ -185,7 +185,7 @@ class StatusError(KellyAPIError):
         details: Any = None,
         request_id: str | None = None,
         body: Any = None,
-        headers: Mapping[str, str] = MappingProxyType({}),
+        headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
         final: bool = False,
         **fields: Any,
@@ -196,7 +196,7 @@ class StatusError(KellyAPIError):
         """More about the error: any JSON value, such as a list of the wrong fields."""
         self.request_id = request_id
         self.body = body
-        self.headers = headers
+        self.headers: Mapping[str, str] = {} if headers is None else headers
         """The headers of the response."""
         self.retry_after = retry_after
         self.final = final

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import copy
 import inspect
 import pickle
 from typing import Any
@@ -186,3 +187,8 @@ def test_each_error_can_be_pickled(name: str) -> None:
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is kind
     assert (vars(again), str(again), again.args) == (vars(error), str(error), error.args)
+
+
+def test_an_error_of_a_status_can_be_made_and_pickled_without_headers() -> None:
+    again = pickle.loads(pickle.dumps(errors.StatusError("No", status=400)))
+    assert (again.status, again.headers, copy.deepcopy(again).message) == (400, {}, "No")

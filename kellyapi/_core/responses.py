@@ -15,11 +15,11 @@ from attrs import evolve
 from multidict import CIMultiDict
 
 from .._data.decoding import Into, Shape, decode
-from .._data.json_text import loads
+from .._data.json_text import dumps, loads_response
 from .._data.result import LONG_TEXT, Origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
-from .messages import FromResponse, Headers, Received, Response, beginning_of, media_type
+from .messages import FromResponse, Headers, Received, Response, beginning_of, charset, media_type
 from .provider import ErrorBody, Provider
 from .redirects import REDIRECT_STATUSES
 from .retry import read_retry_after
@@ -113,7 +113,7 @@ def _make_error(response: Received, body: Any, error: ErrorBody) -> KellyAPIErro
 def _parse_body(response: Received, *, strict: bool) -> Any:
     """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
     try:
-        return loads(response.body)
+        return loads_response(response.body, charset(response.headers))
     except ValueError:  # what follows is outside of the block: this error, which has the whole response, is no context
         pass
     text = response.body[:100_000].decode(errors="replace")
@@ -131,9 +131,26 @@ def _describe_error(response: Received, body: Any) -> ErrorBody:
     if response.status in REDIRECT_STATUSES:
         where = repr(origin(location).removeprefix(":") or excerpt(location)) if location else "nowhere"
         return ErrorBody(message=f"redirected to {where}, which is not followed")
-    text = body if isinstance(body, str) else ""
+    text = body if isinstance(body, str) else _find_message(body)
     code = "SERVER_ERROR" if response.status >= 500 and isinstance(body, str) else None
     # A title without its end goes to the end of the text: searched from each "<title>" of 100 kB, it takes 8 s.
     title = re.search(r"<title[^<>]*>(.*?)(?:</title|\Z)", text, re.IGNORECASE | re.DOTALL)
     message = excerpt(title[1] if title else text) or f"HTTP status {response.status}"
     return ErrorBody(message=message, code=code)
+
+
+_MESSAGE_FIELDS = ("message", "error", "errors", "detail", "title", "error_description", "reason", "msg")
+_MAX_DEPTH = 5
+
+
+def _find_message(body: Any) -> str:
+    """Return what the JSON of a gateway or of another version says of an error; all of it if no field is a message."""
+    found = body
+    for _ in range(_MAX_DEPTH):
+        if isinstance(found, dict):
+            found = next((found[name] for name in _MESSAGE_FIELDS if found.get(name)), None)
+        elif isinstance(found, list):
+            found = next(iter(found), None)
+    if isinstance(found, str):
+        return found
+    return dumps(body).decode() if body and isinstance(body, dict) else ""

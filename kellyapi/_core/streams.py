@@ -7,6 +7,7 @@ failure is retried like that of any call. `sse` parses the events; the services 
 from __future__ import annotations
 
 import asyncio
+import re
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from types import TracebackType
@@ -15,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 from attrs import frozen
 
 from .._data.decoding import Into, decode
-from .._data.json_text import loads
-from .._data.text import excerpt
+from .._data.json_text import loads_response
+from .._data.text import excerpt, whole_letters
 from .._data.threads import run_off_loop
 from ..errors import DecodingError, KellyAPIError, TransportError
 from .connection import Connection
@@ -36,6 +37,10 @@ _MAX_EVENTS_IN_A_ROW = 64
 """Events that are returned from what has arrived already, before other tasks get a turn."""
 _PARSE_SIZE = 64 * 2**10
 """Bytes that are parsed before other tasks get a turn: a compressed stream may arrive as one piece of megabytes."""
+_LAST_EVENT = re.compile(r'(?i)(["\']?)(\[\s*)?DONE(?(2)\s*\])\1')
+"""`[DONE]`, also in the spellings of gateways."""
+_SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
+"""The types of events that say only that the server is there, in any words."""
 _DRAIN_TIMEOUT = 0.1
 """Seconds in which a response may end after its last event, so that its connection can be kept."""
 
@@ -139,6 +144,8 @@ class EventStream(Stream[T]):
         self._rest = memoryview(b"")
         """What has arrived and is not parsed yet."""
         self._parsed = 0
+        self._half_letter = ""
+        """The first half of a letter that a string ended in: a server may cut its texts there."""
         self._broken_off: TransportError | None = None
         """Why the stream has ended, if it broke off."""
         self._at_end = False
@@ -240,14 +247,16 @@ class EventStream(Stream[T]):
         """Yield the values of events. The `last` one, which may be cut, counts only if it is an object or an array."""
         for event in events:
             text = event.data.strip()
-            if text == "[DONE]":
+            if _LAST_EVENT.fullmatch(text):
                 self._ended = True
                 return
             if not text:
                 continue
             try:
-                value = loads(text.encode())
+                value = loads_response(text.encode(), change=self._join_letters)
             except ValueError:
+                if event.type in _SIGNS_OF_LIFE:
+                    continue
                 if event.type != "error":
                     if last:
                         return
@@ -257,6 +266,14 @@ class EventStream(Stream[T]):
                 return
             self._check(value, event.type)
             yield value
+
+    def _join_letters(self, text: str) -> str:
+        """Return a string without a half letter: it may be continued in a string of the next event."""
+        if "\udc00" <= text[:1] <= "\udfff":
+            text, self._half_letter = self._half_letter + text, ""
+        if "\ud800" <= text[-1:] <= "\udbff":
+            self._half_letter, text = text[-1], text[:-1]
+        return whole_letters(text)
 
     def _check(self, value: Any, type: str = "") -> None:
         """Raise an error if an event is none of the stream: not an object, or the report of an error."""

@@ -21,10 +21,11 @@ from typing import Any
 
 import aiohttp
 from attrs import define, evolve
+from multidict import CIMultiDict
 from yarl import URL
 
 from .._data.media_files import SourceChangedError
-from .._data.text import excerpt, without_credentials
+from .._data.text import excerpt, whole_letters, without_credentials
 from ..errors import (
     ConfigurationError,
     DecodingError,
@@ -387,7 +388,7 @@ def map_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> Kel
 
 def _find_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
     if type(error) is aiohttp.ClientResponseError and error.status >= 400 and error.__cause__ is None:
-        headers: Headers = error.headers or {}
+        headers = CIMultiDict(error.headers or {})  # aiohttp's cannot be pickled
         return status_error(error.status)(
             excerpt(error.message) or f"HTTP status {error.status}",
             status=error.status,
@@ -501,8 +502,7 @@ def _form_file_name(name: str) -> str:
 
     Source: https://html.spec.whatwg.org/#multipart-form-data
     """
-    name = name.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # a lone surrogate has no UTF-8
-    return re.sub(r'["\x00-\x1f\x7f]', lambda found: f"%{ord(found[0]):02X}", name)
+    return re.sub(r'["\x00-\x1f\x7f]', lambda found: f"%{ord(found[0]):02X}", whole_letters(name))
 
 
 def _plain(headers: Headers) -> dict[str, str]:

@@ -85,3 +85,8 @@ def origin(url: str) -> str:
     if not usable:
         return ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}".lower()
+
+
+def is_link(text: str) -> bool:
+    """Return whether a text is an HTTP URL."""
+    return origin(text).startswith(("https://", "http://"))

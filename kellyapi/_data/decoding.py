@@ -2,8 +2,8 @@
 
 A field without a default is needed: if it is missing or of a wrong type, `decode` raises `DecodingError` with the wire
 path (`$.words[0].start`). One of the type `T | None` may be null or missing, but not wrong. A field with a default is
-optional: of a wrong type it takes its default and is reported. An int is accepted where a float is due, and a numeric
-string where a number is due. Unknown fields and unknown enum values are no errors.
+optional: of a wrong type it takes its default and is reported. An int is accepted where a float is due, 12.0 where an
+int is due, and a numeric string where a number is due. Unknown fields and unknown enum values are no errors.
 
 This is the only module that knows cattrs. A field whose JSON name differs says so: `json_name("sourceKey")`. A class
 whose JSON comes in several forms has a static method `prepare_json(value)` that returns the one that its fields read.
@@ -151,13 +151,16 @@ _NUMERIC = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def _number_hook(kind: type[int] | type[float]) -> Reader:
-    accepted = (int, str) if kind is int else (int, float, str)
-
     def read_number(value: Any, dropped: list[str]) -> int | float:
         if type(value) is kind and (kind is int or isfinite(value)):
             return value
-        numeric = _NUMERIC.fullmatch(value) if isinstance(value, str) else not isinstance(value, bool)
-        if numeric and isinstance(value, accepted):
+        if isinstance(value, str):
+            numeric = _NUMERIC.fullmatch(value) is not None
+        elif isinstance(value, float):
+            numeric = kind is float or value.is_integer()
+        else:
+            numeric = isinstance(value, int) and not isinstance(value, bool)
+        if numeric:
             with suppress(ValueError, OverflowError):  # int("1.5"), float(10**400)
                 number = kind(value)
                 if kind is int or isfinite(number):

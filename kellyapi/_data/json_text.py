@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import operator
+import re
 from codecs import BOM_UTF8
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from math import isfinite
 from typing import Any
 from uuid import UUID
+
+from .text import whole_letters
 
 _parse: Callable[[bytes], Any]
 dumps: Callable[[Any], bytes]
@@ -75,6 +79,7 @@ def _refuse(constant: str) -> None:
 
 # json.loads and json.dumps would make new ones at each call: 4.2 us instead of 2.1 to read a prediction.
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
+_LENIENT_DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # strict: no line feed in a string
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_other)
 
 
@@ -100,6 +105,58 @@ else:
 def loads(data: bytes) -> Any:
     """Parse JSON, with or without a byte order mark before it; raise `ValueError` if it is none."""
     return _parse(data.removeprefix(BOM_UTF8))
+
+
+_LEAVES_HALVES = _parse is _plain_loads
+"""Whether the library leaves halves of letters in strings; orjson refuses them."""
+_SURROGATE = re.compile(rb"(?i)\\ud[89a-f]")
+_CHARSETS = re.compile(r"(?i)(iso|windows|cp|latin|utf|koi8|shift|euc|gb|big5)[\w.:-]*")
+"""The encodings of text. Python has others, some of which take long."""
+_WRONG_LETTERS = 4
+"""What has one wrong letter in fewer than four is no text."""
+
+
+def loads_response(data: bytes, charset: str | None = None, change: Callable[[str], str] = whole_letters) -> Any:
+    """Parse JSON that a server sent, also if it is not quite right: the result in it is paid for.
+
+    NaN and infinity are read as null, line feeds in strings as they are, and another encoding than UTF-8 if it is
+    declared, or UTF-16. Letters that are cut become U+FFFD.
+
+    Args:
+        data: The text.
+        charset: The encoding that the server declares.
+        change: Is applied to each string, which may have halves of letters, that is surrogates.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        value = loads(data)
+        if not (_LEAVES_HALVES and _SURROGATE.search(data)):
+            return value
+    except ValueError:
+        value = _loads_leniently(data, charset)
+    return map_strings(value, change)
+
+
+def _loads_leniently(data: bytes, charset: str | None) -> Any:
+    try:
+        return _LENIENT_DECODER.decode(_decode(data, charset))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _decode(data: bytes, charset: str | None) -> str:
+    encodings: list[str] = [json.detect_encoding(data)]  # UTF-8, or UTF-16 or UTF-32 by their zeros
+    if charset is not None and _CHARSETS.fullmatch(charset):
+        encodings.append(charset)
+    for encoding in encodings:
+        with suppress(UnicodeError, LookupError):
+            return data.decode(encoding)
+    text = data.decode(encodings[0], "replace")
+    if text.count("\ufffd") * _WRONG_LETTERS > len(text):
+        raise ValueError("no text")
+    return text
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:

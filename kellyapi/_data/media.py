@@ -304,6 +304,8 @@ async def _open_file(source: Any, what: str) -> Media:
     file: Any = inner if wrapped else source
     if getattr(file, "closed", False) is True:
         raise ValueError(f"the {what} is a file that is closed")
+    if isinstance(file, io.IOBase) and not file.readable():
+        raise ValueError(f"the {what} must be a file opened for reading")
     declared = _declared_type(source)
     name = _own_name(source)
     if not takes_size(file.read):  # all or nothing, and the second time perhaps all again
@@ -366,7 +368,8 @@ def _declared_type(source: Any) -> str | None:
 
 
 def _own_name(source: Any) -> str | None:
-    named = "filename" if hasattr(source, "filename") else "name"  # the name of an upload is that of its form field
+    # The name of an upload is that of its form field. The `filename` of a gzip file is deprecated.
+    named = "filename" if not isinstance(source, io.IOBase) and hasattr(source, "filename") else "name"
     path = getattr(source, named, None)
     # A browser sends the name, perhaps with slashes of both kinds.
     return (PureWindowsPath(path).name or None) if isinstance(path, (str, os.PathLike)) else None

@@ -47,6 +47,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else _UNSAFE.sub("\ufffd", text)
 
 
+def whole_letters(text: str) -> str:
+    """Replace halves of letters, that is lone surrogates, which have no UTF-8. Two that fit are one letter."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def letter_ends(text: str) -> Iterable[int]:
     """Return where the letters of a text end. A letter is what people see as one, with its marks: a grapheme cluster.
 

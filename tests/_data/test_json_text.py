@@ -84,6 +84,41 @@ def test_text_that_is_not_json_is_a_value_error(json_text: ModuleType, data: byt
         json_text.loads(data)
 
 
+LETTER = {"a": "Ɛ é"}
+
+
+@pytest.mark.parametrize(
+    ("data", "charset", "value"),
+    [
+        (b'{"a": [NaN, -Infinity, 1]}', None, {"a": [None, None, 1]}),
+        (b'{"a\\ud83d": "b \\ud83d c", "d": "\\ud83d\\ude00"}', None, {"a\ufffd": "b \ufffd c", "d": "\U0001f600"}),
+        (b'{"a": "b\nc\td"}', None, {"a": "b\nc\td"}),
+        (b'{"a": "cut \xe2\x82"}', None, {"a": "cut \ufffd"}),
+        (b'{"a": "caf\xe9"}', "ISO-8859-1", {"a": "café"}),
+        (b'{"a": "caf\xe9"}', "utf-8", {"a": "caf\ufffd"}),
+        (b'{"a": "caf\xe9"}', "rot13", {"a": "caf\ufffd"}),
+        (b'{"a": "caf\xe9"}', "latin-nothing", {"a": "caf\ufffd"}),
+        ('{"a": "Ɛ é"}'.encode("utf-16"), None, LETTER),
+        ('{"a": "Ɛ é"}'.encode("utf-16-le"), "utf-16le", LETTER),
+        ('{"a": "Ɛ é"}'.encode(), "ISO-8859-1", LETTER),  # the declaration is wrong
+    ],
+)
+def test_what_servers_write_that_is_almost_json_is_parsed(
+    json_text: ModuleType, data: bytes, charset: str | None, value: Any
+) -> None:
+    assert json_text.loads_response(data, charset) == value
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<html>", b'{"a": "', b"{}{}", b'"\xff"', b"\xff\xfe", b"[" * 200_000, b"9" * 5000, b"[1,]", b"\x89PNG\r\n"],
+    ids=lambda data: repr(data[:12]),
+)
+def test_a_response_that_is_no_json_is_a_value_error(json_text: ModuleType, data: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  two libraries, two messages
+        json_text.loads_response(data)
+
+
 class Whole:
     """A whole number of another library, such as NumPy."""
 

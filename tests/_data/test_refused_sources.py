@@ -183,3 +183,11 @@ async def test_an_array_without_pillow_is_an_error_that_names_the_extra(
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(ModuleNotFoundError, match=r'the image is an array.*"kellyapi\[sandbox\]"'):
         await read(np.zeros((16, 16), np.uint8), "image")
+
+
+async def test_a_file_that_is_open_for_writing_is_a_value_error(read: Any, tmp_path: Path) -> None:
+    with (
+        (tmp_path / "a.png").open("wb") as file,
+        pytest.raises(ValueError, match="the image must be a file opened for reading"),
+    ):
+        await read(file, "image")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import tempfile
 import threading
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -246,3 +248,10 @@ async def test_a_container_of_sound_or_film_is_sound_where_audio_is_asked_for() 
     webm = b"\x1aE\xdf\xa3\x9fB\x82\x84webm"
     assert (await open_media(webm, "audio")).mime == "audio/webm"
     assert (await open_media(webm, "file")).mime == "video/webm"
+
+
+async def test_a_compressed_file_is_read_without_the_name_that_python_deprecates(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "a.wav.gz", "wb") as file:
+        file.write(WAV)
+    with gzip.open(tmp_path / "a.wav.gz") as file:
+        assert await read_media(file, "audio") == WAV

@@ -79,6 +79,9 @@ REFUSED = f"{INVALID['message']} {PAIR[0]['message']}"
 DENIED = "Access denied due to invalid subscription key."
 BROKEN = "Internal server error"
 KHAYA = [
+    row(413, {"message": "Request too long"}, PayloadTooLargeError, "Request too long"),  # of another gateway
+    row(400, {"errors": [{"detail": "No such pair"}]}, BadRequestError, "No such pair"),
+    row(500, {"why": 7}, ServerError, '{"why":7}'),
     row(400, {"error": {**INVALID, "details": PAIR}}, BadRequestError, REFUSED, "VALIDATION_FAILED", details=PAIR),
     row(
         400,

@@ -264,3 +264,29 @@ async def test_speech_that_breaks_off_says_how_many_bytes_had_arrived(script: Sc
         with pytest.raises(TransportError) as caught:
             _ = [piece async for piece in khaya.synthesize_stream("Maakye", "twi")]
         assert (caught.value.partial, caught.value.outcome_unknown) == (16, True)
+
+
+@each
+@pytest.mark.parametrize("last", ['"[DONE]"', "[ DONE ]", "[done]", "DONE"])
+async def test_a_stream_ends_at_each_spelling_of_its_last_event(name: str, last: str) -> None:
+    text = STREAMS[name][2]
+    ended = events(chunk("", finish_reason="stop")) if b"choices" in text else events(COMPLETED)
+    async with opened(name, streamed(text, ended, f"data: {last}\n\n".encode())) as stream:
+        await stream.finish()
+        assert stream.text == "Hello"
+
+
+@each
+async def test_a_sign_of_life_is_no_event(name: str) -> None:
+    text, ping = STREAMS[name][2], b"event: ping\ndata: 2026-04-27 01:35\n\n"
+    ended = events(chunk("", finish_reason="stop")) if b"choices" in text else events(COMPLETED)
+    async with opened(name, streamed(ping, text, ping, ended, ping)) as stream:
+        await stream.finish()
+        assert stream.text == "Hello"
+
+
+async def test_a_letter_that_is_cut_between_two_events_is_joined() -> None:
+    first = {"choices": [{"delta": {"content": "a \ud83d"}}]}
+    halves = [first, chunk("\ude00 b"), chunk(" \ude00 c", finish_reason="stop")]
+    async with opened("skytells chat", streamed(events(*halves))) as stream:
+        assert [piece async for piece in stream] == ["a ", "\U0001f600 b", " \ufffd c"]

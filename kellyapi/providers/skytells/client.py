@@ -13,6 +13,7 @@ from ..._core.options import Options, hide_secrets
 from ..._core.provider import Provider
 from ..._core.provider_client import ProviderClient
 from ..._core.secrets import Key, as_secret
+from ..._core.urls import is_link
 from ..._data.arguments import Count, FilePath, NotBlank, Positive, unchecked
 from ..._data.links import encode_url
 from ..._data.media import MediaSource, open_media
@@ -31,7 +32,6 @@ from .inference.responses_api import ResponsesResource
 from .inference.safety import SafetyResource
 from .input_schemas import InputSchemas
 from .models import ModelsResource
-from .predictions.outputs import is_link
 from .predictions.requests import RunOptions
 from .predictions.resource import PredictionsResource
 from .predictions.types import Prediction

@@ -14,6 +14,7 @@ from ..._core.connection import Connection
 from ..._core.extra_fields import ExtraFields
 from ..._core.messages import TRANSFER_TIMEOUT, Response
 from ..._core.resource import Resource
+from ..._core.urls import is_link
 from ..._data.media_types import sniff
 from ..._data.result import with_origin_of
 from ...errors import DecodingError, KellyAPIError, RequestTimeoutError
@@ -21,7 +22,6 @@ from ...services.generated import MediaFile, OnState, gather_paid
 from .input_schemas import InputSchemas, Schema
 from .model_inputs import fit_input, split_count
 from .models import ModelsResource
-from .predictions.outputs import is_link
 from .predictions.resource import PredictionsResource
 from .predictions.types import Prediction
 

@@ -160,9 +160,9 @@ def test_an_argument_of_another_type_is_a_type_error(headers: Any, body: Any, se
 
 def test_a_body_is_not_parsed_before_its_signature_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    compare, loads = hmac.compare_digest, verification.loads
+    compare, loads = hmac.compare_digest, verification.loads_response
     monkeypatch.setattr(hmac, "compare_digest", lambda a, b: seen.append("compared") or compare(a, b))
-    monkeypatch.setattr(verification, "loads", lambda data: seen.append("parsed") or loads(data))
+    monkeypatch.setattr(verification, "loads_response", lambda data: seen.append("parsed") or loads(data))
     verify_webhook(HEADERS, BODY, SECRET)
     with pytest.raises(WebhookError):
         verify_webhook(HEADERS, b"{", SECRET)

@@ -16,7 +16,7 @@ from ...._core.connection import Connection
 from ...._core.messages import Call, OnBytes
 from ...._core.run_many import ManyResults
 from ...._core.streams import ByteStream, StreamRequest
-from ...._core.urls import origin
+from ...._core.urls import is_link
 from ...._data.files import safe_file_name
 from ....errors import DecodingError, KellyAPIError, StatusError
 from .types import Prediction, require_success
@@ -203,11 +203,6 @@ def text_bytes(output: str) -> bytes:
 def output_links(state: Prediction) -> tuple[str, ...]:
     """Return the outputs that are links."""
     return tuple(filter(is_link, state.outputs))
-
-
-def is_link(output: str) -> bool:
-    """Return whether an output is a link. Other outputs are text."""
-    return origin(output).startswith(("https://", "http://"))
 
 
 def unique_file_names(urls: Sequence[str], reserved: Collection[str] = ()) -> list[str]:

@@ -23,7 +23,7 @@ from ...._core.resource import Resource, drop_none
 from ...._core.run_many import DEFAULT_WINDOW, ManyResults, OnCount
 from ...._core.streams import ByteStream
 from ...._core.unfinished import UnfinishedWork
-from ...._core.urls import Id, encode_path
+from ...._core.urls import Id, encode_path, is_link
 from ...._data.arguments import Count, FilePath, Index, NotBlank, NotNegative, Range, build
 from ...._data.decoding import Shape
 from ...._data.embedded_files import EmbeddedFiles
@@ -38,7 +38,6 @@ from .outputs import (
     OutputLinks,
     OutputStream,
     is_file_path,
-    is_link,
     output_links,
     pick_output,
     save_outputs,

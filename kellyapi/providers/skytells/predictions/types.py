@@ -5,13 +5,13 @@ Source: https://github.com/Skytells/ts-sdk (src/types/predict.types.ts)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
 from attrs import field, frozen
 
-from ...._core.urls import check_id
+from ...._core.urls import check_id, is_link
 from ...._data.decoding import Shape, decode, json_name
 from ...._data.result import Page, Result, with_origin_of
 from ....errors import DecodingError, PredictionFailedError
@@ -33,6 +33,20 @@ class PredictionStatus(StrEnum):
 
 
 ENDED_STATUSES = frozenset({"succeeded", "failed", "cancelled", "canceled"})
+_QUEUED = "pending"
+"""The older API sends `false` for it."""
+_KNOWN_STATUSES = frozenset(status.value for status in PredictionStatus)
+_SUCCESSES = frozenset({"complete", "completed", "done", "finished", "success", "successful"})
+_FAILURES = frozenset({"aborted", "error", "errored", "expired", "rejected", "terminated", "timeout", "timed_out"})
+"""Words of other services for the end of a prediction, which nobody should wait for until the deadline."""
+
+
+def _known_status(status: Any) -> Any:
+    """Return a status in the spelling of `PredictionStatus`; an unknown one, and what is no text, as it is."""
+    if not isinstance(status, str) or status in _KNOWN_STATUSES:
+        return _QUEUED if status is False else status
+    lower = status.strip().lower()
+    return PredictionStatus.SUCCEEDED.value if lower in _SUCCESSES else lower if lower in _KNOWN_STATUSES else status
 
 
 @frozen
@@ -112,10 +126,6 @@ class PredictionModel(str):
 _MODEL_TYPES: Mapping[str | None, ModelType] = {member.value: member for member in ModelType}
 
 
-_QUEUED = "pending"
-"""The older API sends `false` for it."""
-
-
 @frozen
 class Prediction(Result):
     """The state of a prediction at one moment."""
@@ -155,9 +165,9 @@ class Prediction(Result):
         model, status, error, urls = value.get("model"), value.get("status"), value.get("error"), value.get("urls")
         if model is not None:
             changes["model"] = PredictionModel.from_json(model)
-        if status is False:
-            changes["status"] = _QUEUED
-        elif status == "failed" and not error:
+        if (known := _known_status(status)) is not status:
+            changes["status"] = known
+        if known == "failed" and not error:
             changes["error"] = value.get("response")
         if isinstance(error, dict):
             changes["error"] = error.get("message") or error.get("error_id") or error.get("code")
@@ -168,13 +178,15 @@ class Prediction(Result):
     @property
     def ended(self) -> bool:
         """Whether the prediction has ended: it succeeded, failed or was cancelled."""
-        return self.status in ENDED_STATUSES
+        return self.status in ENDED_STATUSES or self.status.strip().lower() in _FAILURES
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs: URLs, which expire about five minutes after the prediction has ended, or texts."""
-        items = self.output if isinstance(self.output, list) else [self.output]
-        return tuple(item for item in items if isinstance(item, str))
+        """The outputs: URLs, which expire about five minutes after the prediction has ended, or texts.
+
+        The texts of an object, such as `{"image": …}`, are outputs only if they are URLs.
+        """
+        return tuple(_find_outputs(self.output))
 
     @property
     def progress(self) -> float | None:
@@ -185,6 +197,15 @@ class Prediction(Result):
     def credits_used(self) -> float | None:
         """The price in credits; `None` if the provider does not send it."""
         return self.metadata.billing.credits_used
+
+
+def _find_outputs(output: object, *, links_only: bool = False) -> Iterator[str]:
+    if isinstance(output, str):
+        if is_link(output) or not links_only:
+            yield output
+    elif isinstance(output, (list, dict)):
+        for item in output.values() if isinstance(output, dict) else output:
+            yield from _find_outputs(item, links_only=links_only or isinstance(output, dict))
 
 
 @frozen
@@ -224,13 +245,15 @@ class CreatedPrediction(Result):
     @staticmethod
     def choose_json_class(value: Any) -> type[Prediction | CreatedPrediction]:
         """Return `Prediction` for one that has ended: it is the result, and is read whole."""
-        has_ended = isinstance(value, dict) and value.get("status") in tuple(ENDED_STATUSES)
+        has_ended = isinstance(value, dict) and _known_status(value.get("status")) in tuple(ENDED_STATUSES)
         return Prediction if has_ended else CreatedPrediction
 
     @staticmethod
     def prepare_json(value: Any) -> Any:
         """Turn the status of the older API into that of the newer one."""
-        return {**value, "status": _QUEUED} if isinstance(value, dict) and value.get("status") is False else value
+        status = value.get("status") if isinstance(value, dict) else None
+        known = _known_status(status)
+        return value if known is status else {**value, "status": known}
 
     def read(self) -> Prediction:
         """Return the whole state."""

@@ -16,7 +16,7 @@ from attrs import frozen
 from ...._core.secrets import as_secret
 from ...._data.arguments import checked
 from ...._data.decoding import decode
-from ...._data.json_text import loads
+from ...._data.json_text import loads_response
 from ....errors import DecodingError, WebhookError
 from ..predictions.types import PREDICTION, Prediction
 
@@ -130,7 +130,7 @@ def read_delivery(body: bytes) -> WebhookDelivery:
         ValueError: The body is not JSON.
         DecodingError: It is not an event.
     """
-    value = loads(body)
+    value = loads_response(body)
     fields = value if isinstance(value, dict) else {}
     name, data = fields.get("type"), fields.get("data")
     if isinstance(name, str) and isinstance(data, dict) and (name.startswith(_PREFIX) or "status" not in fields):
