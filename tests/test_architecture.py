@@ -28,6 +28,7 @@ MAY_IMPORT = {
     **dict.fromkeys(("client", "legacy", "api"), frozenset({*LAYERS, "client", "legacy"})),
     "sandbox": {*PUBLIC, "_data", "errors"},
     **dict.fromkeys(("cli", "testing"), frozenset(PUBLIC)),
+    "__main__": {"cli"},
     "languages": {*PUBLIC, "_data"},
     "sync": {*PUBLIC, "_core", "_data"},
 }

@@ -97,7 +97,11 @@ def _run(words: list[str], closed: Collection[str]) -> int:
     arguments, code = argparse.Namespace(**DEFAULTS), 0
     try:
         parser = make_parser()
-        arguments = _parse(parser, words)
+        try:
+            arguments = _parse(parser, words)
+        except SystemExit:  # after --help and --version, which may not have been written yet
+            sys.stdout.flush()
+            raise
         if arguments.command is None:
             parser.print_help()
         else:

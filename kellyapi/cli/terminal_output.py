@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
@@ -47,6 +47,7 @@ from .formatting import (
 from .output import NoProgress, ProgressDisplay, UploadDisplay
 
 _STYLES: dict[State, str] = {"ok": "green", "note": "dim", "warning": "yellow", "problem": "bold red"}
+_USUAL_WIDTH = 80
 _LEAST_WIDTH = 8
 """Columns that each column of a table has besides the ids."""
 
@@ -338,7 +339,12 @@ def print_terminal_error(error: Exception, input: str | None = None) -> None:
 
 
 class _Console(Console):
-    """A console that leaves a reader that has ended to `main`."""
+    """A console that leaves a reader that has ended to `main`, and is never without a column."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        if self.width < 1:  # COLUMNS=0, as in a container without a terminal: rich prints nothing
+            self.width = _USUAL_WIDTH
 
     def on_broken_pipe(self) -> None:
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import kellyapi
 from kellyapi.cli.main import main
 
 from .command import KELLYAPI, Run
@@ -99,6 +101,34 @@ def test_a_full_disk_behind_standard_output_is_an_error(
         monkeypatch.setattr(sys, "stdout", full)
         assert main(TEXT) == 1
     assert capsys.readouterr().err == "error: No space left on device\n"
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["translate", "--help"]])
+def test_help_that_cannot_be_written_is_an_error(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(words) == 1
+    assert capsys.readouterr().err == "error: No space left on device\n"
+
+
+def test_without_a_single_column_all_is_shown(
+    khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run, run_on_terminal: Callable[..., tuple[int, str]]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "0")
+    assert run("translate", " ", "en-tw") == (2, "", "error: the text is empty\n")
+    assert "Maakye" in run_on_terminal(*TEXT)[1]
+    assert "translation" in run_on_terminal("languages", "none")[1]
+
+
+def test_python_runs_the_command_as_a_module(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["kellyapi", "translate", " ", "en-tw"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(Path(kellyapi.__file__).with_name("__main__.py")), run_name="__main__")
+    assert (ended.value.code, capsys.readouterr().err) == (2, "error: the text is empty\n")
 
 
 # Colours
