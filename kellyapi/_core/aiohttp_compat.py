@@ -1,7 +1,7 @@
 """Every use of a non-public name of aiohttp or asyncio, in one place.
 
-Each function says what the name is for, and what happens on the day it is gone: something slower, or nothing. None of
-them raises an `AttributeError`. `tests/_core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
+Each function says what the name is for, and what happens without it: something slower, or nothing. None of them raises
+an `AttributeError`. `tests/_core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
 one.
 """
 
@@ -126,8 +126,8 @@ def _do_nothing(task: asyncio.Task[Any]) -> None:
 def cut_off_from_parent(loop: asyncio.AbstractEventLoop) -> None:
     """Replace the descriptors of a loop in a forked child by dead ones.
 
-    The child shares them with its parent: a connection that the child closes would be one that the parent no longer
-    hears of. Uses `_selector` and `_transports` of asyncio's selector loops. Without them nothing is replaced.
+    The child shares them with its parent: if the child closed a connection, the parent would get no more events of
+    it. Uses `_selector` and `_transports` of asyncio's selector loops. Without them nothing is replaced.
     """
     selector = getattr(loop, "_selector", None)
     if selector is None:

@@ -248,7 +248,7 @@ class Connection:
         try:
             await self.limits.acquire(deadline.at)
         except TimeoutError:
-            raise RequestTimeoutError("there was no turn in time", limit="total", sent=False) from None
+            raise RequestTimeoutError("the call did not get its turn in time", limit="total", sent=False) from None
 
     def _prepare(self, call: Call, key: Mapping[str, str], timeout: Timeout) -> PreparedRequest:
         """Make the request of one attempt: its address and body, the key of this moment, the time that is left."""
@@ -361,7 +361,7 @@ async def _call_for_key(source: Key | None, seconds: float | None) -> Any:
     except TimeoutError:
         if not timer.expired():
             raise
-        raise RequestTimeoutError("the key did not come in time", limit="total", sent=False) from None
+        raise RequestTimeoutError("the key function did not return in time", limit="total", sent=False) from None
 
 
 def _now() -> float:

@@ -188,7 +188,7 @@ class _Probe:
 
     def _refused_by_proxy(self, status: int) -> OSError:
         self.step, self.host = "proxy", self._proxy.hostname or "" if self._proxy else self.host
-        return OSError(f"it refuses with status {status}" + (", it needs a password" if status == 407 else ""))
+        return OSError(f"it refuses with status {status}" + (" and needs a password" if status == 407 else ""))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -243,7 +243,7 @@ async def _download(connection: Connection, call: Call, open_part: _OpenPart[T],
                     _check_is_file(call.url, response)
                     step = plan(response.status, response.headers, requested_from=kept, kept=kept, file=file)
                     if step is Step.RESTART and part is None:
-                        raise DecodingError("a part of the file, which was not asked for")
+                        raise DecodingError("the server sent a part of the file, which was not requested")
                     if step is Step.RESTART:
                         await part.empty()  # type: ignore[union-attr]  # mypy does not join the two conditions
                         raise TransportError("the server sent another range than the one that was requested")
@@ -309,10 +309,10 @@ def _range_headers(kept: int, file: RemoteFile) -> dict[str, str]:
 def _check_is_file(url: str, response: IncomingResponse) -> None:
     """Refuse a response without a body, and a page in place of a file."""
     if response.status == 204:
-        raise DecodingError("a response without a file")
+        raise DecodingError("the response has no file")
     page = media_type(response.headers) == "text/html"
     if page and not re.search(r"(?i)\.html?$", re.sub(r"[?#].*", "", url)):
-        raise DecodingError("a page in HTML in place of the file")
+        raise DecodingError("the server sent an HTML page in place of the file")
 
 
 async def _receive(

@@ -61,7 +61,7 @@ def address_problem(provider: Provider, address: str, *, allow_http: bool) -> Pr
     right = f"give a base URL for {provider.title} such as {provider.base_url}"
     try:
         parts = urlsplit(address)
-        parts.port  # noqa: B018  its getter is what refuses a port that is no number
+        parts.port  # noqa: B018  its getter refuses a port that is not a number
     except ValueError:
         return Problem(f"the address {shown!r} is malformed: {right}")
     if parts.scheme not in ("http", "https") or not parts.hostname:

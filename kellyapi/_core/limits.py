@@ -91,7 +91,7 @@ class ServerRateLimit:
         if not self._window and now < self._until:  # stopped since: this is the response to an earlier call
             return
         others = self._in_flight - 1
-        if now >= self._until or remaining > self._said + others:  # the server counts anew
+        if now >= self._until or remaining > self._said + others:  # a new window of the server has begun
             self._until = now + window
         self._said, self._limit, self._window = remaining, limit, window
         self._left = remaining - others

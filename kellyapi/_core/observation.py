@@ -30,7 +30,7 @@ async def show_outcome(
 
 
 async def _call_hook(hook: OnResponse, request: PreparedRequest, response: Response) -> None:
-    """Call the hook; an error of it gets a note with the response, which may have a paid id."""
+    """Call the hook. If it raises, a note of the exception has the response, which may have the id of paid work."""
     try:
         await run_callback(hook, request, response)
     except BaseException as error:

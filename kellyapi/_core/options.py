@@ -69,15 +69,17 @@ class Options(TypedDict, total=False):
     retry: RetryPolicy
     """How often and how fast a failed call is retried; with `NO_RETRY` never."""
     headers: Mapping[str, str]
-    """Sent with every request, beside the key."""
+    """Sent with every request, in addition to the key."""
     proxy: NotBlank | None
     """The URL of an HTTP proxy, in place of `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`."""
     max_connections: Count
-    """Open connections of a session of ours (100); not for `with_options`, which stays on its session."""
+    """The most open connections of a session that the client opens (100). Not for `with_options`, which keeps the
+    session.
+    """
     max_concurrency: Count | None
     """Requests at once, for each provider; others wait in order. A stream counts until its headers have arrived."""
     rate: Rate | None
-    """Calls per time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
+    """Requests in a time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
     max_response_bytes: Count
     """The largest response that is read into memory, after decompression (64 MiB)."""
     allow_http: bool
@@ -91,7 +93,7 @@ class Options(TypedDict, total=False):
     if it is not known; plain or async. Each attempt counts from 0. An exception ends the call.
     """
     logger: logging.Logger
-    """Used in place of the logger `kellyapi.<provider>`."""
+    """Replaces the logger `kellyapi.<provider>`."""
     log_bodies: bool
     """Log the bodies of requests and responses too, at DEBUG, without keys, passwords and media."""
 

@@ -47,8 +47,8 @@ class ErrorBody:
 
 
 ReadError = Callable[[int, Headers, Any], ErrorBody | None]
-"""Reads an error out of (status, headers, body: parsed JSON, else text); `None` if the body is no error of this
-provider.
+"""Reads an error out of (status, headers, body: parsed JSON, else text); `None` if the body is not an error of
+this provider.
 """
 
 

@@ -106,7 +106,7 @@ class ProviderClient(RawRequests):
 
     @property
     def api_key(self) -> Key | None:
-        """The key as it was given; it shows nothing of itself in `repr`."""
+        """The key as it was given. Its `repr` does not show it."""
         return self._connection.key
 
     @property
@@ -116,7 +116,7 @@ class ProviderClient(RawRequests):
 
     @property
     def configured(self) -> bool:
-        """Whether there is a key, good or bad."""
+        """Whether there is a key, right or wrong."""
         return self._connection.key is not None
 
     async def check_connection(self) -> ConnectionCheck:

@@ -145,7 +145,7 @@ class Resource(Unpicklable, Checked):
     ) -> E:
         """POST a JSON body and return a stream of the events of the response. The call is billed.
 
-        `request` makes what opens the stream.
+        `request` makes the object that opens the stream.
         """
         call = Call(
             method="POST",

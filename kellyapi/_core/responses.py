@@ -54,7 +54,7 @@ def read_response(
     id, value = read_request_id(headers, sent), None
     try:
         if status == 206 and not any(name.lower() == "range" for name in sent):
-            raise DecodingError("a part of the response, which was not asked for")
+            raise DecodingError("the server sent a part of the response, which was not requested")
         if is_json or media_type(headers) == "application/json":
             value = _parse_body(response, strict=is_json)
             if error := provider.read_error(status, headers, value):
@@ -111,10 +111,10 @@ def _make_error(response: Received, body: Any, error: ErrorBody) -> KellyAPIErro
 
 
 def _parse_body(response: Received, *, strict: bool) -> Any:
-    """Parse JSON; if it is none, raise `DecodingError`, or return the beginning of the text."""
+    """Parse JSON; if it is not JSON, raise `DecodingError`, or return the beginning of the text."""
     try:
         return loads_response(response.body, charset(response.headers))
-    except ValueError:  # what follows is outside of the block: this error, which has the whole response, is no context
+    except ValueError:  # it holds the whole response, so the error below, outside the block, does not refer to it
         pass
     text = response.body[:100_000].decode(errors="replace")
     if not strict:
@@ -126,7 +126,7 @@ def _parse_body(response: Received, *, strict: bool) -> Any:
 
 
 def _describe_error(response: Received, body: Any) -> ErrorBody:
-    """Describe an error body that is none of the provider's own: a redirect, a gateway's HTML page, plain text."""
+    """Describe an error body that does not have the provider's form: a redirect, an HTML page, plain text."""
     location = response.headers.get("Location", "")
     if response.status in REDIRECT_STATUSES:
         where = repr(origin(location).removeprefix(":") or excerpt(location)) if location else "nowhere"

@@ -1,6 +1,6 @@
-"""Whether to ask again, and after how long: arithmetic only.
+"""Whether a failed attempt is retried, and after how long: arithmetic only.
 
-Every clock, die and quota is an argument. The connection sleeps; `limits` keeps the quota.
+Clocks, random numbers and quotas are arguments. The connection sleeps; `limits` keeps the quota.
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ class RetryPolicy:
     """
 
     attempts: Count = 3
-    """Including the first; 1 never repeats."""
+    """How many attempts a call has, including the first; 1 never retries."""
     base: NotNegative = 0.05
     throttle_base: NotNegative = 1.0
     """Used in place of `base` after 429, and after any status with `Retry-After`."""
     cap: NotNegative = 20.0
     exponent: Annotated[float, Range(1, 100)] = 2.0
-    """How many times as long each pause may be as the one before; with 1 all have the same limit."""
+    """The factor by which the limit of the pause grows with each attempt; with 1 it stays the same."""
     statuses: frozenset[int] = field(default=frozenset({408, 429, 500, 502, 503, 504}), converter=_as_set)
     connection_errors: bool = True
-    """Also repeat after a failure without a response."""
+    """Also retry after a failure without a response."""
     repeat_metered: bool = False
-    """Also repeat calls that may be billed twice. Nothing else allows that."""
+    """Also retry calls that may then be billed twice. Nothing else allows that."""
 
 
 NO_RETRY = RetryPolicy(attempts=1)

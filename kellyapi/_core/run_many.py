@@ -61,8 +61,8 @@ def run_many(
 
     Args:
         call: An async function of one item. It should make one call that is billed, because 429 repeats it.
-        items: A list, an iterator or an async iterator. Items are read when their turn comes. An item that occurs
-            twice is called for twice.
+        items: A list, an iterator or an async iterator. Items are read when their turn comes. For an item that occurs
+            twice, `call` is called twice.
         window: The highest number of calls at once.
         on_progress: A function, plain or async, that is called with the number of items that are done, and the number
             of all items, or `None` if `items` has no length.
@@ -72,8 +72,8 @@ def run_many(
             exception that is not a `KellyAPIError` end the run: no other item is started, the calls that run are
             finished, and the first such error is raised, in a loop after the results that come before it. Its
             `.partial` has the results and errors that you have not received, in order, up to the last item that was
-            started. If the error had a `partial` result already, that stands in its place. Every other `KellyAPIError`
-            is a result.
+            started. If the error had a `partial` result of its own, it is in the place of the error. Every other
+            `KellyAPIError` is a result.
 
     Example::
 

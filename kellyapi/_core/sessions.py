@@ -101,7 +101,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 async def keep_open(session: aiohttp.ClientSession) -> SessionHolder:
-    """Keep a session open as long as somebody keeps this generator.
+    """Keep a session open as long as something refers to this generator.
 
     A generator, since loops and the collector finish those with `await`, and nothing else: `__del__` cannot close a
     session silently.

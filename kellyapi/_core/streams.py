@@ -276,7 +276,7 @@ class EventStream(Stream[T]):
         return whole_letters(text)
 
     def _check(self, value: Any, type: str = "") -> None:
-        """Raise an error if an event is none of the stream: not an object, or the report of an error."""
+        """Raise an error if an event is not an object, or reports an error."""
         if not isinstance(value, dict):
             raise DecodingError(f"an event is not a JSON object: {excerpt(repr(value))}")
         # A response that failed is a result, with the error in it, as it is without a stream.
@@ -317,7 +317,7 @@ class JSONEventStream(EventStream[T]):
         self._count = 0
 
     def _check(self, value: Any, type: str = "") -> None:
-        """Accept any JSON but null, which is no event."""
+        """Accept any JSON but null, which is not an event."""
         if value is None or isinstance(value, dict):
             super()._check(value, type)
 

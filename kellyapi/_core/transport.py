@@ -52,7 +52,7 @@ _LARGE_BODY = 2**20
 _PIECE_SIZE = 2**16
 """Bytes of a body that must be sent within the limit of silence, so that a slow line can. The sockets hold more."""
 _CHECK_INTERVAL = 1.0
-"""Seconds after which the wait for a silent body begins anew, which fails if the connection is closed."""
+"""Seconds after which the wait for a silent body starts again, which fails if the connection is closed."""
 _ERROR_LIMIT = 2**20
 """Bytes of an error's body that are read: its beginning is enough."""
 _CONNECTION_ERRNOS = frozenset(
@@ -242,7 +242,7 @@ class IncomingResponse:
         if self.take_body():
             return self.body
         limit = self._limit
-        pieces = io.BytesIO()  # its value is no copy, which takes 4 ms of 4 MiB
+        pieces = io.BytesIO()  # its value is not copied, which would take 4 ms for 4 MiB
         try:
             async for piece in self.chunks():
                 pieces.write(piece)
@@ -347,7 +347,7 @@ class _MappedErrors:
 def map_error(
     error: BaseException, timeout: Timeout, elapsed: float, *, in_head: bool = False
 ) -> TransportError | None:
-    """Return the error of ours that stands for one of aiohttp's; `None` for errors that are not aiohttp's.
+    """Return our error for one of aiohttp's; `None` for errors that are not aiohttp's.
 
     `in_head` says that the head of the response has not arrived.
     """
@@ -375,7 +375,7 @@ def map_error(
 
 
 def map_error_of_user(error: Exception, timeout: Timeout, elapsed: float) -> KellyAPIError | None:
-    """Return the error of ours that stands for one that code of the user's raised; `None` if it is none of connections.
+    """Return our error for one that code of the user raised; `None` if it is not an error of a connection.
 
     `raise_for_status` of aiohttp becomes the error of the status. The frames of an error of connections are cut, since
     they may hold a key.
@@ -528,6 +528,8 @@ def _error_text(error: BaseException) -> str:
     message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     if isinstance(error, aiohttp.ClientHttpProxyError):  # its status is the proxy's
         message = f"{error.status} {error.message}"
-    elif isinstance(error, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)):  # theirs is no server's
+    elif isinstance(
+        error, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
+    ):  # their status is not the server's
         message = "the response cannot be read: " + re.sub(r"^\d+, message:\s*", "", message)
     return excerpt(without_credentials(message)) or type(error).__name__

@@ -47,7 +47,7 @@ class UnfinishedWork:
         self._on_close: dict[object, tuple[asyncio.AbstractEventLoop, Callable[[], None]]] = {}
 
     def start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """Start work that the end of the loop does not cancel. It needs `finish`, or somebody who awaits it."""
+        """Start work that the end of the loop does not cancel. It needs `finish`, or code that awaits it."""
         task = asyncio.ensure_future(work)
         aiohttp_compat.hide_task(task)
         return task
@@ -57,7 +57,7 @@ class UnfinishedWork:
         await asyncio.shield(self.leave(work))
 
     def leave(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let work end although nobody waits for it but `wait` and the end of the loop, for 5 s."""
+        """Let work end in 5 s although its caller has left. Only `wait` and the end of the loop wait for it."""
         guard = _Guard(_guard(self.start(work)), loop=asyncio.get_running_loop())
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)

@@ -79,7 +79,7 @@ def origin(url: str) -> str:
     """Return scheme, host and port of a URL; empty if it has none or is malformed."""
     try:
         parts = urlsplit(url)
-        usable = parts.netloc and parts.port != 0  # a port that is none is a `ValueError`
+        usable = parts.netloc and parts.port != 0  # a port that is not a number is a `ValueError`
     except ValueError:
         return ""
     if not usable:

@@ -32,7 +32,7 @@ class Base64(str):
 
     Args:
         text: The base64 text.
-        mime: The MIME type of the file, such as "audio/wav". If you pass none, it is found out from the first bytes.
+        mime: The MIME type of the file, such as "audio/wav". If you pass none, it is read from the first bytes.
     """
 
     __slots__ = ("mime",)
@@ -51,7 +51,7 @@ class Base64(str):
 
 
 def from_base64(text: str) -> bytes:
-    """Decode base64; raise `ValueError` if it is none. Call it in a thread for large texts."""
+    """Decode base64; raise `ValueError` if the text is not base64. Call it in a thread for large texts."""
     try:
         return b64decode(text, validate=True)
     except ValueError:  # perhaps for line breaks: searching for them first takes 2 to 7 ms of 4 MiB

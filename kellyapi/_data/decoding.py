@@ -3,7 +3,7 @@
 A field without a default is needed: if it is missing or of a wrong type, `decode` raises `DecodingError` with the wire
 path (`$.words[0].start`). One of the type `T | None` may be null or missing, but not wrong. A field with a default is
 optional: of a wrong type it takes its default and is reported. An int is accepted where a float is due, 12.0 where an
-int is due, and a numeric string where a number is due. Unknown fields and unknown enum values are no errors.
+int is due, and a numeric string where a number is due. Unknown fields and unknown enum values are not errors.
 
 This is the only module that knows cattrs. A field whose JSON name differs says so: `json_name("sourceKey")`. A class
 whose JSON comes in several forms has a static method `prepare_json(value)` that returns the one that its fields read.

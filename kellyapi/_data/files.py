@@ -41,7 +41,7 @@ _LONGEST_NAME = 120
 _FIFO_INTERVAL = 0.05
 """Seconds between checks whether a FIFO has a reader. The system sends no event for it."""
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)")
-"""Names of devices on Windows, whatever follows the point.
+"""Names of devices on Windows, with any ending.
 
 Source: https://learn.microsoft.com/en-us/windows/win32/fileio/naming-a-file
 """
@@ -119,7 +119,7 @@ def find_destination(path: str | os.PathLike[str], *, follow_links: bool = True)
         in_place = True
         _check_writable(text, status, descriptor)
         if not follow_links:
-            raise FileExistsError(errno.EEXIST, "is there already, and is no plain file", text)
+            raise FileExistsError(errno.EEXIST, "exists already, and is not a regular file", text)
     return Destination(place, file, status, descriptor, in_place)
 
 
@@ -410,7 +410,7 @@ def _end_of_name(name: str) -> str:
 
 
 def _part_path(file: Path, word: str) -> Path:
-    # 255 bytes are the most that file systems take. Bytes that are no letters are left out: some systems refuse them.
+    # 255 bytes are the most that file systems take. Bytes that are not letters are left out: some systems refuse them.
     name = os.fsencode(file.name)[:200].decode(sys.getfilesystemencoding(), "ignore")
     return file.with_name(f"{name}.{word}.part")
 
@@ -471,7 +471,7 @@ async def _write_in_place(destination: Destination, source: IO[bytes]) -> None:
 
 async def _open_in_place(destination: Destination) -> int:
     if destination.descriptor is not None:
-        return os.dup(destination.descriptor)  # opened anew, a file that is appended to would be emptied
+        return os.dup(destination.descriptor)  # opened again, a file that is appended to would be emptied
     assert destination.status is not None  # what is written into is there
     mode = destination.status.st_mode
     flags = os.O_WRONLY | (os.O_TRUNC if stat.S_ISREG(mode) else 0) | getattr(os, "O_NOCTTY", 0)

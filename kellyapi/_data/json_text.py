@@ -92,7 +92,7 @@ else:
 
     def _fast_dumps(value: Any) -> bytes:
         # It would write dates and dataclasses, which the other refuses, and NaN as null; it refuses large numbers, keys
-        # that are no strings, and tuples with names.
+        # that are not strings, and tuples with names.
         try:
             data = orjson.dumps(value, None, _LEFT_TO_PYTHON)
         except TypeError:
@@ -103,7 +103,7 @@ else:
 
 
 def loads(data: bytes) -> Any:
-    """Parse JSON, with or without a byte order mark before it; raise `ValueError` if it is none."""
+    """Parse JSON, with or without a byte order mark before it; raise `ValueError` if it is not JSON."""
     return _parse(data.removeprefix(BOM_UTF8))
 
 

@@ -1,4 +1,4 @@
-"""Codes of languages: two or three letters stand for the same language."""
+"""Codes of languages: a code of two letters and one of three may mean the same language."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def encode_url(text: str, what: str = "URL") -> str:
     are not ASCII becomes its DNS name. What is encoded already stays as it is, to the byte: it may be signed.
 
     Raises:
-        ValueError: The text has no scheme and host, or DNS knows no such name.
+        ValueError: The text has no scheme and host, or the host is not a valid name.
 
     Source: https://url.spec.whatwg.org/#url-parsing, https://www.rfc-editor.org/rfc/rfc3987#section-3.1
     """
@@ -34,10 +34,10 @@ def encode_url(text: str, what: str = "URL") -> str:
     try:
         login, rest = percent_encode(login), percent_encode(rest)
     except UnicodeEncodeError:
-        raise ValueError(f"the {what} {_shown(text)!r} has half a character") from None
+        raise ValueError(f"the {what} {_shown(text)!r} has a character that cannot be encoded") from None
     name = _encode_host(host)
     if not name:
-        raise ValueError(f"the {what} has the host {_shown(host)!r}, which is no name that DNS can know")
+        raise ValueError(f"the {what} has the host {_shown(host)!r}, which is not a valid host name")
     return f"{scheme}://{login and login + '@'}{name}{port}{rest}"
 
 
@@ -48,7 +48,7 @@ def percent_encode(text: str) -> str:
 
 
 def _encode_host(host: str) -> str:
-    """Return a host as DNS knows it; empty if it cannot know it."""
+    """Return a host as DNS knows it; empty if it is not a valid name."""
     name = host
     try:
         if not host.startswith("["):

@@ -287,7 +287,7 @@ async def _open_path(source: str | os.PathLike[str], what: str) -> Media:
     try:
         path, state, rest = await asyncio.to_thread(look_at_file, name)
     except ValueError:
-        raise ValueError(f"the {what} is no path: it has characters that no file name can have") from None
+        raise ValueError(f"the {what} is not a path: it has characters that no file name can have") from None
     except OSError as error:
         raise (explain_missing_file(source, error, what) if isinstance(source, str) else error) from None
     if state is None:  # a pipe can be read only once, and has no size to announce
@@ -393,7 +393,7 @@ def _not_empty(data: _Text, what: str) -> _Text:
 
 
 def _bytes_of_result(source: Any) -> bytes | None:
-    """Return the file that a result is, whatever its field is called; `None` if it is none."""
+    """Return the file that a result is, whatever its field is called; `None` if the result is not a file."""
     if not (isinstance(source, Result) and isinstance(getattr(source, "mime", None), str)):
         return None
     fields = (getattr(source, each.name) for each in attrs.fields(cast(Any, type(source))))
@@ -446,4 +446,4 @@ lines: it is read as a file.
 """
 
 Chunks = Callable[[], AsyncIterable[bytes]]
-"""Opens a body that arrives in pieces; called anew for every attempt."""
+"""Opens a body that arrives in pieces; called again for every attempt."""

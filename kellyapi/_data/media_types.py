@@ -39,7 +39,7 @@ def is_enough_to_sniff(head: bytes) -> bool:
 
 
 def wav_shape(data: bytes) -> tuple[int, float] | None:
-    """Return (samples per second, seconds) of a WAV file; `None` if it is none.
+    """Return (samples per second, seconds) of a WAV file; `None` for other data.
 
     A length that was not known when the header was written is taken from the data that is there.
     Source: https://www.mmsp.ece.mcgill.ca/Documents/AudioFormats/WAVE/WAVE.html, https://tech.ebu.ch/docs/tech/tech3306v1_0.pdf
@@ -71,7 +71,7 @@ def wav_shape(data: bytes) -> tuple[int, float] | None:
 
 
 def image_size(data: bytes) -> tuple[int, int] | None:
-    """Return (width, height) in pixels as they are stored in an image; `None` if it is none or does not say."""
+    """Return (width, height) in pixels as stored in an image; `None` for other data, and if the image does not say."""
     import imagesize  # takes 10 ms
 
     mime = sniff(data) or ""
@@ -98,7 +98,7 @@ _BRANDS = {
 
 
 def _iso_media_type(head: bytes) -> str:
-    """Return the type of an ISO base media file by its brands, and by its tracks if these stand before the data."""
+    """Return the type of an ISO base media file by its brands, and by its tracks if these come before the data."""
     end = min(int.from_bytes(head[:4], "big"), 256)
     brands = [head[8:12], *(head[at : at + 4] for at in range(16, end, 4))]
     kinds = [_BRANDS.get(brand) or _BRANDS.get(brand[:3], "video/mp4") for brand in brands]
@@ -111,7 +111,7 @@ def _iso_media_type(head: bytes) -> str:
 
 
 def _matroska_type(head: bytes) -> str:
-    """Return the type of a WebM or Matroska file, by the codecs of its tracks if these stand near the beginning."""
+    """Return the type of a WebM or Matroska file, by the codecs of its tracks if these are near the beginning."""
     name = "webm" if re.search(rb"(?s)\x42\x82.{1,8}?webm", head[:256]) else "x-matroska"
     codecs = set(re.findall(rb"(?s)\x86.{1,8}?([AV])_[A-Z]", head))
     return f"{'audio' if codecs == {b'A'} else 'video'}/{name}"
@@ -131,7 +131,7 @@ def _length_of_tags(data: bytes) -> int:
     return length
 
 
-# Each quantifier keeps what it has matched: otherwise many comments would take for ever.
+# Each quantifier keeps what it has matched; otherwise many comments would take very long.
 _XML_PROLOG = rb"(\xef\xbb\xbf)?+(?>\s+|<!--.*?-->|<[?!](?!--)[^>\[]*+(\[[^\]]*+\]\s*+)?>)*+"
 _PATTERNS = tuple(
     (re.compile(pattern, re.DOTALL), mime)

@@ -29,10 +29,10 @@ _UNKNOWN = Origin()
 
 
 class Result:
-    """What every result carries beside its own fields.
+    """What every result has in addition to its own fields.
 
-    It is no field of theirs: `attrs.asdict` and comparisons leave it out. A copy and a pickle have it, a result of
-    `attrs.evolve` does not.
+    `raw` and `request_id` are not fields of attrs: `attrs.asdict` and comparisons leave them out. Copies and pickles
+    have them, results of `attrs.evolve` do not.
     """
 
     __slots__ = ("_origin",)

@@ -35,7 +35,7 @@ class Database:
             files that are not needed after the process.
 
     Raises:
-        TypeError: If the path is no `str` or `Path`.
+        TypeError: If the path is not a `str` or `Path`.
         ValueError: If it has a null character.
 
     Source: https://www.sqlite.org/wal.html, https://www.sqlite.org/lang_transaction.html
@@ -151,7 +151,7 @@ def _read_path(path: str | os.PathLike[str]) -> str:
     if not isinstance(text, str):
         raise TypeError(f"path must be a str or a Path, such as 'data.db', not {type(path).__name__}")
     if "\0" in text:
-        raise ValueError(f"path must have no null character, unlike {text!r}")
+        raise ValueError(f"path must not contain a null character: {text!r}")
     if text in _NO_FILE:
         return text
     return os.path.realpath(os.path.expanduser(text))  # noqa: PTH111  Path.expanduser fails for a file named "~x"

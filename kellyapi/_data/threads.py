@@ -20,7 +20,7 @@ _worker = ThreadPoolExecutor(1, "kellyapi")
 
 
 serving_loops: WeakKeyDictionary[object, asyncio.AbstractEventLoop] = WeakKeyDictionary()
-"""The loops of the local servers that run in this process: who blocks one gets no response from its server."""
+"""The loops of the local servers that run in this process: code that blocks one gets no response from its server."""
 
 
 def never_finalize(value: object) -> None:

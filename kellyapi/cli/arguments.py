@@ -79,7 +79,7 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "-o",
         "--output",
         metavar="FILE",
-        help="write the result to a file (demo, predictions and several inputs: into a folder)",
+        help="write the result to a file; outputs of predictions, the demo and several results go into a folder",
     )
     add("force", "--force", action="store_true", help="overwrite files that exist")
     add("provider", "--provider", metavar="NAME", help="the provider: khaya, kelly, skytells or aerostack")
@@ -88,8 +88,8 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="how long a call may take: by default 60, and for recordings and downloads as long as data moves; with "
-        "run and predictions follow, how long to wait: by default 900",
+        help="limit of a call, by default 60; recordings and downloads have none while data moves; with run and "
+        "predictions follow it limits the wait for the prediction, by default to 900",
     )
     add("sandbox", "--sandbox", action="store_true", help="use a sandbox that is started for this one command")
 
@@ -102,7 +102,7 @@ def add_words(parser: argparse.ArgumentParser, metavar: str, help: str) -> None:
 def add_lines(parser: argparse.ArgumentParser) -> None:
     """Add `--lines`, for commands that take several texts."""
     parser.add_argument(
-        "--lines", action="store_true", help="each TEXT is a file, - for standard input, whose lines are the texts"
+        "--lines", action="store_true", help="each TEXT is a file (- for standard input); each of its lines is a text"
     )
 
 
@@ -116,7 +116,7 @@ def add_picture(parser: argparse.ArgumentParser) -> None:
 def add_interval(parser: argparse.ArgumentParser) -> None:
     """Add `--interval`, for commands that wait for a prediction."""
     parser.add_argument(
-        "--interval", type=seconds, metavar="SECONDS", help="between two polls, by default 0.5 growing to 5"
+        "--interval", type=seconds, metavar="SECONDS", help="pause between two polls; by default 0.5, growing to 5"
     )
 
 
@@ -157,7 +157,7 @@ def model_input(text: str) -> tuple[str, object]:
     """
     name, _, value = text.partition("=")
     if value == "@":
-        raise argparse.ArgumentTypeError(f"{text!r} names no file; a text that begins with @ is written @@")
+        raise argparse.ArgumentTypeError(f"{text!r} has no file name; write a text that begins with @ as @@")
     if value.startswith("@") and not value.startswith("@@"):
         return file_input(f"{name}={value[1:]}")
     name, value = named_value(text)
@@ -172,7 +172,7 @@ def file_input(text: str) -> tuple[str, object]:
     name, _, file = text.partition("=")
     name = named_value(f"{name}=" if file else text)[0]
     if not file:
-        raise argparse.ArgumentTypeError(f"{text!r} names no file")
+        raise argparse.ArgumentTypeError(f"{text!r} has no file name")
     return name, InputFile(file)
 
 
@@ -186,8 +186,8 @@ def add_model_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=model_input,
-        help="an input of the model, may be repeated; VALUE is JSON if it can be parsed as JSON, the content of a file "
-        "after @ (@- for standard input), otherwise text; @@ begins a text with @",
+        help="an input of the model; may be repeated. VALUE is JSON, text, or @FILE for the content of a file (@- for "
+        "standard input). What is not JSON is text. A text that begins with @ is written @@",
     )
     parser.add_argument(
         "-f",

@@ -21,7 +21,7 @@ _CHOICES = {
     "METHOD": ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"],
     "STATUS": ["pending", "processing", "succeeded", "failed", "cancelled"],
 }
-"""What completes an argument, by its metavar, beside those that have choices of their own."""
+"""What completes an argument, by its metavar. Arguments with choices need no entry."""
 _FILES = ("FILE", "IMAGE")
 
 

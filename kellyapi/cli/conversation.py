@@ -28,7 +28,7 @@ class ChatOptions:
 
     system: str | None
     named: dict[str, Any]
-    """The arguments of `chat`, beside the messages."""
+    """The arguments of `chat`, without the messages."""
 
     @classmethod
     def read(cls, arguments: Namespace) -> ChatOptions:

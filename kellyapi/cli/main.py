@@ -1,7 +1,7 @@
 """The `kellyapi` command: parse the arguments, run the command, turn errors into exit codes.
 
-The epilog of the help has the exit codes. Each command is a
-module of `commands` with the same name. A command imports what it needs when it runs, so that `--help` is quick.
+The epilog of the help has the exit codes. Each command is a module of `commands` with the same name. A command imports
+what it needs when it runs, so that `--help` is quick.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ _EPILOG = """\
 Keys come from KELLYAI_API_KEY, KHAYA_API_KEY, SKYTELLS_API_KEY and AEROSTACK_API_KEY. With --sandbox a local server
 answers, which needs no key and no network.
 
-Exit codes: 0 done; 1 failed, or the reader of the output has ended; 2 wrong arguments, no key, or an address that
-cannot be used; 130 interrupted.
+Exit codes: 0 done; 1 failed, or the program that reads the output has ended; 2 wrong arguments, no key, or an address
+that cannot be used; 130 interrupted.
 """
 _PRINTING = frozenset(
     {"translate", "transcribe", "chat", "describe", "embed", "languages", "voices", "run"}
@@ -152,7 +152,7 @@ def _name(command: ModuleType) -> str:
 
 def _parse(parser: Parser, words: list[str]) -> argparse.Namespace:
     arguments, left = parser.parse_known_args(words, argparse.Namespace(**DEFAULTS, parser=parser))
-    # If an option stands between positional arguments, argparse leaves those after it behind:
+    # If an option is between positional arguments, argparse leaves those after it behind:
     # https://github.com/python/cpython/issues/59317
     if hasattr(arguments, "words"):
         last = getattr(arguments, "last", None)
@@ -176,7 +176,7 @@ def _check_stdout(arguments: argparse.Namespace, closed: Collection[str]) -> Non
     """Raise an error if the result would be lost because the shell has closed standard output."""
     printed = _full_name(arguments) in _PRINTING if arguments.output is None else arguments.output == "-"
     if printed and "stdout" in closed:
-        raise OSError(errno.EBADF, "standard output is closed: nothing would be left of the result")
+        raise OSError(errno.EBADF, "standard output is closed, so the result would be lost")
 
 
 def _remedy(error: kellyapi.KellyAPIError, arguments: argparse.Namespace) -> str | None:

@@ -132,9 +132,7 @@ async def save_media(result: Speech | Image, arguments: Namespace, default_name:
         converted = evolve(result, data=data, mime=wanted)
         return SavedFile(converted, await converted.save(path))
     renamed = await result.save(free_path(path.with_suffix(own)))
-    return SavedFile(
-        result, renamed, f"{arguments.output} would be no {result.mime} file by its name: saved as {renamed}"
-    )
+    return SavedFile(result, renamed, f"{arguments.output} has the wrong ending for {result.mime}: saved as {renamed}")
 
 
 def ending_of(mime: str) -> str:

@@ -138,7 +138,7 @@ async def _call_for_each(
     async def attempt(one: Input[T]) -> ServiceResult | OSError | ValueError:
         try:
             return await call(api.with_options(on_upload=uploads.count()), one.value)
-        except (OSError, ValueError) as error:  # such as a file that is missing, which is no reason to end the run
+        except (OSError, ValueError) as error:  # such as a missing file, which does not end the run
             return error
 
     async with open_api(arguments) as api:

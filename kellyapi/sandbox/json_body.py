@@ -31,7 +31,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
         raise BadInput("body", f"The body has more than {MAX_VALUES} values.")
     try:
         body = _DECODER.decode(data.removeprefix(BOM_UTF8).decode())
-        if _ESCAPED_SURROGATE.search(data):  # two that make a character are right, one alone is none
+        if _ESCAPED_SURROGATE.search(data):  # two surrogates make a character, one alone does not
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BadInput("body", "The body is not valid JSON.") from None

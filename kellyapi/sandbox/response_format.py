@@ -111,7 +111,7 @@ def _find_problems(root: dict[str, Any], *, strict: bool) -> Iterator[str]:
             return
         if "$ref" in schema:
             if follow_reference(schema, root) is None:
-                yield f"{where} refers to no schema of it"
+                yield f"{where} refers to a schema that is not there"
             continue
         left += [(each, inner, depth + 1) for inner, each in _inner_schemas(schema, where, ("properties",))]
         if len(left) <= _MAX_SCHEMAS:

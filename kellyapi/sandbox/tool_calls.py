@@ -76,7 +76,7 @@ class ToolOptions:
 
 
 def read_tool_options(body: dict[str, Any], refuse: Refuse) -> ToolOptions:
-    """Read `tools`, `tool_choice` and `parallel_tool_calls`. Tools that are no functions are never called."""
+    """Read `tools`, `tool_choice` and `parallel_tool_calls`. Tools that are not functions are never called."""
     given = body.get("tools")
     if given is not None and not isinstance(given, list):
         raise refuse("tools", "must be an array.")

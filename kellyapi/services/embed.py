@@ -88,7 +88,7 @@ def check_vectors(found: Embeddings, texts: int) -> Embeddings:
         DecodingError: There are more or fewer. `partial` is the embeddings, which are paid for.
     """
     if len(found.vectors) != texts:
-        error = DecodingError(f"there must be a vector for each text: {len(found.vectors)} came for {texts}")
+        error = DecodingError(f"{texts} vectors were expected, one for each text, and {len(found.vectors)} came")
         error.partial = found
         raise error
     return found

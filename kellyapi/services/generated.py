@@ -35,7 +35,7 @@ class MediaFile(ServiceResult):
     credits: float | None = None
     """The price in credits; `None` if the provider does not send it.
 
-    If a prediction has several outputs, it is an equal share of the price of the prediction.
+    If a prediction has several outputs, each has an equal share of its price.
     """
 
     @checked

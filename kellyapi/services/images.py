@@ -328,8 +328,8 @@ class Images(RoutedService):
             negative_prompt: What the image should not show.
             width: Width in pixels; the default of Kelly AI is 1024. For Skytells, it and `negative_prompt` are sent
                 under the names that the model's input schema has. The schema is requested once per model.
-            height: Height in pixels, as for `width`. A model that knows only aspect ratios gets the one that has
-                exactly this ratio.
+            height: Height in pixels, as for `width`. A model that knows only aspect ratios gets exactly the
+                ratio of this size.
             model: A model of the provider; by default "PhotoPerfect" of Kelly AI and "truefusion-pro" of Skytells.
             timeout: Seconds for the whole call; by default the time limit of the client at Kelly AI, and 900 s at
                 Skytells. With `fallback`, each provider has this time.
@@ -343,7 +343,7 @@ class Images(RoutedService):
 
         Raises:
             ValueError: The prompt is blank, no provider supports the arguments, or the model of Skytells has no input
-                for one, or not for its value. Nothing is paid for.
+                for an argument, or does not take its value. Nothing is paid for.
             KellyAPIError: If a prediction has succeeded and its image cannot be downloaded, `prediction` is set.
 
         Example::

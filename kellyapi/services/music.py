@@ -125,8 +125,8 @@ class MusicService(RoutedService):
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
         Raises:
-            ValueError: The prompt is blank, or the model has no input for an argument, or not for its value. Nothing is
-                paid for.
+            ValueError: The prompt is blank, or the model has no input for an argument, or does not take its value.
+                Nothing is paid for.
             KellyAPIError: If the prediction has succeeded and its music cannot be downloaded, `prediction` is set.
 
         Example::

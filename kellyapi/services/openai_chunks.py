@@ -168,7 +168,7 @@ class _ChoiceAccumulator:
     calls: dict[int, dict[str, Any]] = field(factory=dict)
     annotations: list[Any] = field(factory=list)
     others: dict[str, Any] = field(factory=dict)
-    """The other fields of the message, such as the refusal: lists of pieces, or a value that is no text."""
+    """The other fields of the message, such as the refusal: lists of pieces, or a value that is not text."""
     logprobs: dict[str, list[Any]] = field(factory=dict)
     filters: dict[str, Any] = field(factory=dict)
     finish_reason: Any = None

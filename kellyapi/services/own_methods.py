@@ -85,7 +85,7 @@ def derive_routes(
             found[service.name] = _derive_route(provider, name, method, languages, pairs)
     if not found:
         known = ", ".join(service.name for service in services)
-        raise TypeError(f"the provider {name!r} has no method of a service: {known}")
+        raise TypeError(f"the provider {name!r} needs one of these methods: {known}")
     return found
 
 
@@ -116,7 +116,7 @@ def _derive_route(
     needed = [(each,) for each, about in fields.items() if about.default is attrs.NOTHING]
     for either in (*needed, *possible.values()):
         if accepts.keys().isdisjoint(either) and not (either == ("language",) and languages is not None):
-            attribute = " or the provider an attribute languages" if either == ("language",) else ""
+            attribute = ", or its provider an attribute languages" if either == ("language",) else ""
             raise TypeError(f"{title} needs a parameter {' or '.join(either)}{attribute}")
     method = OwnMethod(
         provider=provider,
@@ -168,8 +168,8 @@ def _read_parameters(
             taken[parameter.name] = parameter
         elif parameter.default is parameter.empty:
             raise TypeError(
-                f"{title} has a parameter {parameter.name!r} without a default, which is no argument of the service; "
-                f"its arguments are {', '.join(dict.fromkeys(known))}"
+                f"{title} has a parameter {parameter.name!r} without a default, which the service never passes; "
+                f"it passes {', '.join(dict.fromkeys(known))}"
             )
     return taken, takes_all
 

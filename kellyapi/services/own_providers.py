@@ -160,8 +160,8 @@ class _OwnCall:
         return None if self.timeout.total is None else self.started + self.timeout.total
 
     def _too_late(self, limit: str) -> RequestTimeoutError:
-        what = "result" if self.sent else "turn"
-        error = RequestTimeoutError(f"there was no {what} in time", limit=limit, sent=self.sent)
+        problem = "there was no result in time" if self.sent else "the call did not get its turn in time"
+        error = RequestTimeoutError(problem, limit=limit, sent=self.sent)
         error.name_limit(self.timeout)
         return error
 
@@ -215,7 +215,7 @@ def read_providers(
         where = f"providers[{place}]"
         name = each if isinstance(each, str) else _read_name(each, where, built_in)
         if name in order:
-            raise ValueError(f"{where} is a second provider {name!r}: each has a name of its own")
+            raise ValueError(f"{where} has the name of another provider, {name!r}: give each its own name")
         order.append(name)
         if not isinstance(each, str):
             own[name] = OwnProvider(
@@ -245,5 +245,5 @@ def _read_name(provider: ServiceProvider, where: str, built_in: Collection[str])
     if not name.isprintable():
         raise ValueError(f"{where}.name must have printable characters only, not {name!r}")
     if name in built_in:
-        raise ValueError(f"{where}.name must be none of {', '.join(built_in)}, not {name!r}")
+        raise ValueError(f"{where}.name must not be that of a provider of the library: {', '.join(built_in)}")
     return name

@@ -66,7 +66,7 @@ _log = logging.getLogger("kellyapi")
 
 
 class UnsupportedArgument(ValueError):
-    """The model of a provider has no input for an argument, or not for its value. Nothing was paid for."""
+    """The model of a provider has no input for an argument, or does not take its value. Nothing was paid for."""
 
 
 @frozen(kw_only=True)
@@ -284,7 +284,7 @@ class RoutedService(Checked):
             remedy = f"set {' or '.join(variables)}, pass the key, or use KellyAPI.sandbox(), which needs none"
             ready = [self._client(route.provider).configured for route in allowed]
             why = "; ".join(refusal for refusal, has_key in zip(refusals, ready, strict=True) if refusal and has_key)
-            problem = f"no API key for this: {why}" if why else "no API key for this"
+            problem = f"no provider that can do this has an API key{why and ': '}{why}"
             raise ConfigurationError(problem, remedy=remedy, variables=variables)
         return with_key if fallback else with_key[:1]
 

@@ -31,7 +31,7 @@ class Speech(ServiceResult):
     language: str
     """The language code as you passed it, or "eng" if the provider speaks only English."""
     warnings: tuple[str, ...] = ()
-    """Why the speech may not be in this language: the sandbox says so if it used the voice of another one."""
+    """Why the speech may not sound like this language. Only the sandbox has such warnings."""
 
     @property
     def sample_rate(self) -> int | None:

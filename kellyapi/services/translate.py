@@ -39,7 +39,7 @@ class Translation(ServiceResult):
     target_language: str
     """The code as you passed it, such as "tw" or "twi"."""
     warnings: tuple[str, ...] = ()
-    """Why the text may be no translation: the sandbox says here what it could not translate."""
+    """Why the text may not be a translation. Only the sandbox has such warnings."""
     intermediate: Translation | None = None
     """The first of two translations, into the language of `via=`; `None` if there was only one."""
 
@@ -214,7 +214,7 @@ class Translate(RoutedService):
             parts = getattr(error, "partial", None)  # of a long text that was split
             failure.partial = (between, *parts) if isinstance(parts, tuple) else between
             if not isinstance(error, KellyAPIError):
-                error.add_note("the first translation, which is paid for, is its .partial")
+                error.add_note("the first translation is paid for: it is in .partial")
             raise
         warnings = tuple(dict.fromkeys((*between.warnings, *result.warnings)))
         tried = (*between.tried, *result.tried)

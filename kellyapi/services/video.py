@@ -122,7 +122,7 @@ class Videos(RoutedService):
                 provider fetches.
             negative_prompt: What the video should not show.
             duration: The length in seconds.
-            width: Width in pixels. A model that knows only aspect ratios gets the one that has exactly this ratio.
+            width: Width in pixels. A model that knows only aspect ratios gets exactly the ratio of this size.
             height: Height in pixels.
             model: A model of the provider; by default "truefusion-video-pro" of Skytells.
             input: More inputs of the model by their own names, such as `{"fps": 30}`. They replace the others.
@@ -133,8 +133,8 @@ class Videos(RoutedService):
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
         Raises:
-            ValueError: The prompt is blank, or the model has no input for an argument, or not for its value. Nothing is
-                paid for.
+            ValueError: The prompt is blank, or the model has no input for an argument, or does not take its value.
+                Nothing is paid for.
             KellyAPIError: If the prediction has succeeded and its video cannot be downloaded, `prediction` is set.
 
         Example::

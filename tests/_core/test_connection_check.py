@@ -169,7 +169,7 @@ async def test_a_proxy_that_wants_a_password_is_named(address: str) -> None:
     async with Server(make_response(407)) as server:
         found = await check(address, proxy=server.url, allow_http=True)
     assert found.failed == "proxy"
-    assert found.problem == "no connection to the proxy 127.0.0.1: it refuses with status 407, it needs a password"
+    assert found.problem == "no connection to the proxy 127.0.0.1: it refuses with status 407 and needs a password"
 
 
 async def test_a_proxy_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

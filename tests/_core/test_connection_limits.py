@@ -68,7 +68,7 @@ async def test_calls_above_the_rate_wait_in_order() -> None:
 
 async def test_a_retry_waits_for_the_rate_like_a_first_attempt() -> None:
     async with asked(make_response(503), OK, rate=Rate(1, per=60), timeout=5) as (shop, server):
-        with pytest.raises(RequestTimeoutError, match="no turn in time"):
+        with pytest.raises(RequestTimeoutError, match="did not get its turn in time"):
             await shop.look()
         assert len(server.requests) == 1
 

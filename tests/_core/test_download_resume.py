@@ -153,8 +153,8 @@ async def test_a_range_other_than_the_requested_one_is_not_used(content_range: s
         (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/{len(DATA)}", "ETag": TAG}, "a part of the file"),
         (206, {"Content-Range": f"bytes {HALF}-{len(DATA) - 1}/*"}, "a part of the file"),
         (206, {}, "a part of the file"),
-        (204, {}, "a response without a file"),
-        (200, {"Content-Type": "text/html; charset=utf-8"}, "a page in HTML"),
+        (204, {}, "the response has no file"),
+        (200, {"Content-Type": "text/html; charset=utf-8"}, "an HTML page in place of the file"),
     ],
 )
 async def test_a_response_that_is_not_a_file_is_not_saved(

@@ -130,7 +130,7 @@ async def test_a_key_function_that_does_not_return_ends_at_the_deadline_of_the_c
         return KEY
 
     async with asked(OK) as (shop, server):
-        with pytest.raises(RequestTimeoutError, match="the key did not come in time") as caught:
+        with pytest.raises(RequestTimeoutError, match="the key function did not return in time") as caught:
             await shop.with_access(api_key=never).with_options(timeout=0.05).look()
         assert (caught.value.outcome_unknown, server.requests) == (False, [])
 

@@ -69,7 +69,7 @@ def test_a_text_becomes_the_url_that_it_stands_for(text: str, url: str) -> None:
         (f"https://{LONGEST_HOST}a", LABEL),
         ("https://\udce9.example", "'\ufffd.example'"),
         ("https://\u200b.example", "the host"),
-        ("https://d.example/\ud800", "half a character"),
+        ("https://d.example/\ud800", "a character that cannot be encoded"),
         ("https://d\\e.example/", "the host"),
     ],
 )

@@ -90,7 +90,7 @@ async def test_a_folder_is_an_error_of_opening_with_a_hint(read: Any, tmp_path: 
 
 @pytest.mark.parametrize("text", ["\x89PNG\x00", "\ud800"])
 async def test_text_that_can_be_no_path_is_a_value_error(read: Any, text: str) -> None:
-    with pytest.raises(ValueError, match="the image is no path: it has characters that no file name can have"):
+    with pytest.raises(ValueError, match="the image is not a path: it has characters that no file name can have"):
         await read(text, "image")
 
 

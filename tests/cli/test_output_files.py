@@ -150,7 +150,7 @@ def test_without_pillow_an_image_is_saved_under_its_true_ending(monkeypatch: pyt
     monkeypatch.setattr("kellyapi.cli.output_files._convert", lambda *_: None)
     code, out, err = run(*FOX, "-o", "fox.jpg")
     assert (code, out) == (0, "fox-2.png\n")
-    assert err == "warning: fox.jpg would be no image/png file by its name: saved as fox-2.png\n"
+    assert err == "warning: fox.jpg has the wrong ending for image/png: saved as fox-2.png\n"
     assert (path.read_bytes(), Path("fox-2.png").read_bytes()[:4]) == (OLD, PNG)
     assert not Path("fox.jpg").exists()
 
@@ -176,7 +176,7 @@ def test_speech_of_another_format_than_its_name_is_saved_under_its_true_ending(k
     assert (code, err) == (0, "")
     facts = json.loads(out)
     assert (facts["path"], facts["mime"]) == ("hello.wav", "audio/wav")
-    assert facts["warning"] == "hello.mp3 would be no audio/wav file by its name: saved as hello.wav"
+    assert facts["warning"] == "hello.mp3 has the wrong ending for audio/wav: saved as hello.wav"
     assert not Path("hello.mp3").exists()
 
 
@@ -279,7 +279,7 @@ def test_a_terminal_shows_the_warning_too(khaya: Server, run_on_terminal: MakeTe
     khaya.put("/tts/v2/synthesize", WAV)
     code, shown = run_on_terminal(*SPEECH, "-o", "hello.mp3")
     assert code == 0
-    assert "warning: hello.mp3 would be no audio/wav file by its name: saved as hello.wav\n" in shown
+    assert "warning: hello.mp3 has the wrong ending for audio/wav: saved as hello.wav\n" in shown
 
 
 def test_a_pipe_with_a_name_gets_the_bytes_of_media(khaya: Server, run: Run) -> None:

@@ -130,7 +130,7 @@ async def test_a_short_limit_cuts_the_json(api: KellyAPI) -> None:
         (asked(closed(a={})), "#/properties/a: 'type' is needed"),
         (asked(closed(a={"type": "array"})), "'items' is needed"),
         (asked(closed(a={"type": "text"})), "'type' must be one of"),
-        (asked(closed(a={"$ref": "#/$defs/b"})), "#/properties/a refers to no schema"),
+        (asked(closed(a={"$ref": "#/$defs/b"})), "#/properties/a refers to a schema that is not there"),
         (asked(closed(a={"anyOf": []})), "'anyOf' must be an array"),
         (asked(closed(a=5)), "#/properties/a must be an object"),
         (asked({**closed(), "$defs": {"b": {"type": "object"}}}), r"#/\$defs/b: 'additionalProperties'"),

@@ -288,7 +288,7 @@ async def test_an_error_of_the_users_own_and_a_cancellation_have_the_first_trans
             await api.translate("Maakye", "tw-ee", via="en")
     error: Any = caught.value
     assert error.partial.text == "Good morning"
-    assert error.__notes__ == ["the first translation, which is paid for, is its .partial"]
+    assert error.__notes__ == ["the first translation is paid for: it is in .partial"]
 
 
 async def test_a_blank_translation_is_not_translated_again() -> None:
@@ -304,7 +304,7 @@ async def test_a_blank_translation_is_not_translated_again() -> None:
     [
         ([Translator("mine", ["fr-en"])], "fr-es", ValueError, "mine does not translate en-es, only fr-en"),
         ([Translator("mine", ["en-es"])], "fr-es", ValueError, "mine does not translate fr-en, only en-es"),
-        ([], "tw-ee", ConfigurationError, "no API key"),
+        ([], "tw-ee", ConfigurationError, "has an API key"),
     ],
 )
 async def test_nothing_is_sent_if_one_half_is_impossible(
@@ -320,12 +320,16 @@ async def test_nothing_is_sent_if_one_half_is_impossible(
 async def test_the_error_of_a_missing_key_says_why_the_provider_with_a_key_cannot_do_it() -> None:
     async with KellyAPI("key", providers=[Translator("mine", ["en-tw"])]) as api:
         with pytest.raises(
-            ConfigurationError, match="no API key for this: mine does not translate en-ee, only en-tw; set"
+            ConfigurationError,
+            match="that can do this has an API key: mine does not translate en-ee, only en-tw; set",
         ):
             await api.translate("a", "en-ee")
         with pytest.raises(
-            ConfigurationError, match="no API key for this: kelly has no temperature; set AEROSTACK_API"
+            ConfigurationError,
+            match="that can do this has an API key: kelly has no temperature; set AEROSTACK_API",
         ):
             await api.chat("a", temperature=0.5)
-        with pytest.raises(ConfigurationError, match="no API key for this; set SKYTELLS_API_KEY"):
+        with pytest.raises(
+            ConfigurationError, match="no provider that can do this has an API key; set SKYTELLS_API_KEY"
+        ):
             await api.embed("a")

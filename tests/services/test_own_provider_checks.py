@@ -49,20 +49,24 @@ def named(name: Any) -> Any:
         (Mine(), TypeError, "providers must be a list of"),
         ("kelly", TypeError, "providers must be a list of"),
         (["openai"], ValueError, r"providers\[0\] must be 'kelly', 'khaya'"),
-        (["kelly", "kelly"], ValueError, r"providers\[1\] is a second provider 'kelly'"),
-        ([Mine(), Mine()], ValueError, r"providers\[1\] is a second provider 'mine'"),
+        (["kelly", "kelly"], ValueError, r"providers\[1\] has the name of another provider, 'kelly'"),
+        ([Mine(), Mine()], ValueError, r"providers\[1\] has the name of another provider, 'mine'"),
         ([named("")], ValueError, r"the name of providers\[0\] is empty"),
         ([named("a\nb")], ValueError, r"providers\[0\]\.name must have printable characters only"),
         ([named("\ud800")], ValueError, r"providers\[0\]\.name must have printable characters only"),
         ([named(5)], TypeError, r"providers\[0\]\.name must be a string, not int"),
-        ([named("khaya")], ValueError, r"providers\[0\]\.name must be none of kelly, khaya"),
-        ([type("Empty", (), {"name": "empty"})()], TypeError, "'empty' has no method of a service: translate, "),
-        ([answering("translate", "text")], TypeError, "'mine' has no method of a service"),
+        ([named("khaya")], ValueError, r"providers\[0\]\.name must not be .*: kelly, khaya"),
+        ([type("Empty", (), {"name": "empty"})()], TypeError, "'empty' needs one of these methods: translate, "),
+        ([answering("translate", "text")], TypeError, "'mine' needs one of these methods"),
         ([answering("translate", takes_more)], TypeError, r"mine\.translate has a parameter 'mood' without a default"),
         ([answering("translate", takes_no_text)], TypeError, r"mine\.translate needs a parameter text"),
         ([answering("chat", takes_no_prompt)], TypeError, r"mine\.chat needs a parameter prompt or messages"),
         ([answering("chat_stream", takes_no_prompt)], TypeError, r"mine\.chat_stream needs a parameter prompt or mess"),
-        ([answering("synthesize", takes_no_language)], TypeError, "needs a parameter language or the provider an attr"),
+        (
+            [answering("synthesize", takes_no_language)],
+            TypeError,
+            "needs a parameter language, or its provider an at",
+        ),
         ([answering("translate", generates)], TypeError, r"mine\.translate must be an async function, not a generator"),
         ([answering("translate", blocks)], TypeError, r"mine\.translate must be an async function"),
         ([answering("chat", Mine().chat, languages="en")], TypeError, r"mine\.languages must be a list of codes"),
@@ -86,7 +90,7 @@ def test_a_plain_function_may_return_a_stream() -> None:
 
 
 def test_the_error_of_a_parameter_names_the_arguments_of_the_service() -> None:
-    with pytest.raises(TypeError, match="its arguments are text, source, target, split, pair"):
+    with pytest.raises(TypeError, match="it passes text, source, target, split, pair"):
         KellyAPI(providers=[answering("translate", takes_more)])
 
 

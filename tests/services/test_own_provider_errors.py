@@ -190,7 +190,7 @@ async def test_a_call_that_gets_no_turn_was_not_sent() -> None:
     async with KellyAPI(providers=[answering("chat", wait_forever)], max_concurrency=1, timeout=0.05) as api:
         first = asyncio.create_task(api.with_options(timeout=None).chat("a"))
         await asyncio.sleep(0)
-        with pytest.raises(RequestTimeoutError, match="there was no turn in time") as caught:
+        with pytest.raises(RequestTimeoutError, match="the call did not get its turn in time") as caught:
             await api.chat("a")
         assert (caught.value.sent, caught.value.outcome_unknown) == (False, False)
         first.cancel()

@@ -166,7 +166,7 @@ async def test_there_is_a_vector_for_each_text(plain: bool) -> None:
         return [[1.0]] if plain else Embeddings(((1.0,),))
 
     async with KellyAPI(providers=[answering("embed", embed)]) as api:
-        with pytest.raises(DecodingError, match="a vector for each text: 1 came for 2") as caught:
+        with pytest.raises(DecodingError, match="2 vectors were expected, one for each text, and 1 came") as caught:
             await api.embed(["a", "b"])
     assert caught.value.partial.vectors == ((1.0,),)
     assert (caught.value.provider, caught.value.outcome_unknown) == ("mine", True)

@@ -26,8 +26,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "text",
         nargs="?",
         metavar="PROMPT",
-        help="the message, - for standard input; without it the message comes from standard input, and on a terminal "
-        "a conversation starts, in which Ctrl-C stops a reply",
+        help="the message, or - for standard input. Without it, a terminal starts a conversation, in which Ctrl-C "
+        "stops a reply; otherwise standard input is the message",
     )
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--system", metavar="TEXT", help="instructions to the model, before the first message")

@@ -16,7 +16,7 @@ EXAMPLES = ("kellyapi --sandbox code hello.py -o hello.png", "kellyapi --sandbox
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the file."""
-    parser.add_argument("file", metavar="FILE", help="the source code, - for standard input")
+    parser.add_argument("file", metavar="FILE", help="the source code, or - for standard input")
 
 
 def run(arguments: Namespace, output: Output) -> None:

@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_words(
         parser,
         "IMAGE",
-        "a PNG, JPEG or WebP file, - for standard input; of several, each result is saved in a file of its own",
+        "a PNG, JPEG or WebP file, or - for standard input; several results have a file each",
     )
 
 

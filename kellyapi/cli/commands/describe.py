@@ -21,8 +21,12 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the images and the prompt."""
-    add_words(parser, "IMAGE", "a PNG, JPEG or WebP file, - for standard input; of several, each result is one line")
-    parser.add_argument("last", metavar="PROMPT", help="the question, - for standard input")
+    add_words(
+        parser,
+        "IMAGE",
+        "a PNG, JPEG or WebP file, or - for standard input; several results have a line each",
+    )
+    parser.add_argument("last", metavar="PROMPT", help="the question, or - for standard input")
 
 
 def run(arguments: Namespace, output: Output) -> int:

@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--spend",
         action="store_true",
-        help="as --live, and also send the smallest billed call of each service, after a question that names the units",
+        help="like --live, and also send the smallest billed call of each service; lists them first, and asks",
     )
     parser.epilog = (
         "Each check takes at most 10 seconds, or --timeout SECONDS. The report has no key, no password and nothing "
@@ -61,7 +61,7 @@ def run(arguments: Namespace, output: ReportOutput) -> int:
 def _may_spend(arguments: Namespace, output: ReportOutput) -> bool:
     """Ask whether the billed calls may be sent. Those to a sandbox are free.
 
-    It is asked before the event loop starts: inside the loop Ctrl-C would not end it.
+    The question comes before the event loop starts: inside the loop, Ctrl-C would not end it.
     """
     from kellyapi import KellyAPI
 

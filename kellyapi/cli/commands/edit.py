@@ -21,8 +21,8 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the image, the prompt and the size."""
-    parser.add_argument("image", metavar="IMAGE", help="PNG, JPEG or WebP, - for standard input")
-    parser.add_argument("text", metavar="PROMPT", help="what the new image should show, - for standard input")
+    parser.add_argument("image", metavar="IMAGE", help="PNG, JPEG or WebP, or - for standard input")
+    parser.add_argument("text", metavar="PROMPT", help="what the new image should show, or - for standard input")
     add_picture(parser)
 
 

@@ -24,7 +24,7 @@ _BATCH = 64
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the texts and the model."""
-    add_words(parser, "TEXT", "a text, - for standard input; each vector is printed as a line, a JSON array")
+    add_words(parser, "TEXT", "a text, or - for standard input; each vector is printed as a line, a JSON array")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     parser.add_argument("--dimensions", type=int, metavar="NUMBER", help="the length of each vector")
     add_lines(parser)

@@ -21,7 +21,7 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the prompt, the model and the size."""
-    parser.add_argument("text", metavar="PROMPT", help="what the image should show, - for standard input")
+    parser.add_argument("text", metavar="PROMPT", help="what the image should show, or - for standard input")
     parser.add_argument("--model", metavar="NAME", help="one of the provider's models")
     add_picture(parser)
 

@@ -19,7 +19,7 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the text."""
-    parser.add_argument("text", metavar="TEXT", help="the text to write, - for standard input")
+    parser.add_argument("text", metavar="TEXT", help="the text to write, or - for standard input")
 
 
 def run(arguments: Namespace, output: Output) -> None:

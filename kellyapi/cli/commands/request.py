@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("to", metavar="PROVIDER", help="khaya, kelly, skytells or aerostack")
     parser.add_argument("method", metavar="METHOD", help="GET, POST, PUT, PATCH, DELETE, HEAD or OPTIONS")
     parser.add_argument("path", metavar="PATH", help="below the address of the provider, such as /models")
-    parser.add_argument("--json", dest="body", metavar="JSON", help="the body of the request, - for standard input")
+    parser.add_argument("--json", dest="body", metavar="JSON", help="the body of the request, or - for standard input")
     parser.add_argument("--data", metavar="FILE", help="a file as the body of the request")
     parser.add_argument(
         "--query",

@@ -31,8 +31,10 @@ _PORT_ADVICE = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the address and the port to listen at, the hosts, and `--quiet`."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
-    parser.add_argument("--port", type=port, default=8787, help="port to listen at, 0 for a free one (%(default)s)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port, default=8787, help="port to listen at, 0 for a free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -45,13 +47,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="HOST",
-        help="another machine whose webhooks are called; otherwise only those on this machine are",
+        help="another machine whose webhooks are called; by default only those on this machine are",
     )
     parser.add_argument(
         "--hear",
         choices=("english", "marked"),
         default="english",
-        help="whether speech in other languages is refused, or marked with its times (%(default)s)",
+        help="whether speech in other languages is refused, or marked with its times (default: %(default)s)",
     )
     parser.add_argument(
         "--record",
@@ -61,7 +63,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--upstream",
         metavar="PROVIDER",
-        help="the provider for --record: khaya, kelly, skytells or aerostack; the environment has its key and address",
+        help="the provider for --record: khaya, kelly, skytells or aerostack; its key comes from the environment",
     )
     parser.add_argument("--replay", metavar="FOLDER", help="respond with the recordings in this folder")
     parser.add_argument("--quiet", action="store_true", help="log no requests on standard error; --json implies it")

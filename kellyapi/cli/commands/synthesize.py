@@ -27,11 +27,13 @@ _FORMATS: dict[str, Literal["mp3", "ogg"]] = {".mp3": "mp3", ".ogg": "ogg", ".og
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the texts, their language, the voice and the format."""
     add_words(
-        parser, "TEXT", "the text to speak, - for standard input; of several, each result is saved in a file of its own"
+        parser,
+        "TEXT",
+        "the text to speak, or - for standard input; several results have a file each",
     )
-    parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (%(default)s)")
+    parser.add_argument("--language", metavar="CODE", default="eng", help="language of the text (default: %(default)s)")
     parser.add_argument("--voice", metavar="NAME", help="one of the provider's voices")
-    parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default the ending of FILE")
+    parser.add_argument("--format", choices=("wav", "mp3", "ogg"), help="by default chosen by the ending of FILE")
     add_lines(parser)
 
 

@@ -21,8 +21,12 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the files, their language and the timestamps."""
-    add_words(parser, "FILE", "WAV, MP3, FLAC or Ogg, - for standard input; of several, each result has its own line")
-    parser.add_argument("--language", metavar="CODE", default="eng", help="the spoken language (%(default)s)")
+    add_words(
+        parser,
+        "FILE",
+        "WAV, MP3, FLAC or Ogg, or - for standard input; several results have a line each",
+    )
+    parser.add_argument("--language", metavar="CODE", default="eng", help="the spoken language (default: %(default)s)")
     parser.add_argument("--timestamps", choices=("word", "segment"), help="add the times of words or segments")
 
 

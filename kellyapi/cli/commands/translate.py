@@ -23,7 +23,7 @@ EXAMPLES = (
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the texts and their languages."""
-    add_words(parser, "TEXT", "the text to translate, - for standard input; of several, each result is one line")
+    add_words(parser, "TEXT", "the text to translate, or - for standard input; several results have a line each")
     parser.add_argument("last", metavar="PAIR", nargs="?", help="the languages, such as en-tw")
     parser.add_argument("--source", metavar="CODE", help="the first half of PAIR")
     parser.add_argument("--target", metavar="CODE", help="the second half of PAIR")

@@ -38,7 +38,9 @@ async def _ask(arguments: Namespace, output: Output) -> list[tuple[str, str]]:
     async with open_api(arguments) as api:
         chosen = [arguments.provider] if arguments.provider else [n for n in _SPEAKERS if getattr(api, n).configured]
         if not chosen:
-            raise ConfigurationError("no API key for this", variables=("KHAYA_API_KEY", "KELLYAI_API_KEY"))
+            raise ConfigurationError(
+                "no provider that can do this has an API key", variables=("KHAYA_API_KEY", "KELLYAI_API_KEY")
+            )
         with output.spinner("voices"):
             return [(name, voice) for name in chosen for voice in await _voices(api, name)]
 

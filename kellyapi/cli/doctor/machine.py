@@ -96,7 +96,7 @@ def check_keys(clients: dict[str, Any]) -> Iterator[Finding]:
     known = {f"{kind.PROVIDER.variables}_API_KEY" for kind in PROVIDERS.values()}
     for variable in sorted(os.environ.keys() - known):
         if _KEY_NAME.fullmatch(variable):
-            remedy = f"the names are {', '.join(sorted(known))}"
+            remedy = f"use one of {', '.join(sorted(known))}"
             yield Finding(check="keys", state="note", message=f"{variable} is not read", remedy=remedy)
 
 

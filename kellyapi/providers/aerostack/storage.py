@@ -87,7 +87,7 @@ class Storage(Resource):
             key: The key to store the file under, such as "reports/june.pdf".
             file: A path (streamed, not read into memory), bytes, a binary file, an upload of a web framework, an
                 iterator of bytes, a `Speech` or `Image`, a `data:` URL or `Base64(text)`.
-            content_type: The MIME type. If you pass none, it is found out from the file.
+            content_type: The MIME type. If you pass none, it is read from the file.
             filename: The file name. If you pass none, it is that of the file, or the last part of the key.
 
         Example::

@@ -199,7 +199,7 @@ class Skytells(ProviderClient):
             **extra: For the request that creates the prediction; see `ExtraFields`.
 
         Raises:
-            ValueError: The model has no input for an argument, or not for its value. No prediction was created.
+            ValueError: The model has no input for an argument, or does not take its value. No prediction was created.
             PredictionFailedError: The prediction failed. All errors that are raised after the prediction was created
                 have it as `.prediction`.
             WaitTimeoutError: The prediction has not ended in time.

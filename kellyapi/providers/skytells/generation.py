@@ -106,7 +106,7 @@ class GenerationResource(Resource):
         except TimeoutError:
             if not timer.expired():
                 raise
-            problem = f"the input schema of {model} did not come in time"
+            problem = f"the input schema of {model} did not arrive in time"
             raise RequestTimeoutError(problem, limit="total", sent=False, provider="skytells") from None
 
     async def _run(self, wanted: Generation, input: Mapping[str, Any], end: float) -> Prediction:

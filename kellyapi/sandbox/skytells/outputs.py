@@ -18,7 +18,7 @@ def output_name(id: str, place: int, ending: str) -> str:
 
 
 def read_id(name: str) -> str | None:
-    """Return the id of the prediction in the name of an output file, or `None` if it is no such name."""
+    """Return the id of the prediction in the name of an output file, or `None` if the name is not one."""
     match = _NAME.fullmatch(name)
     return match and match[1]
 

@@ -72,7 +72,7 @@ def test_the_name_of_a_file_need_not_be_text() -> None:
 @pytest.mark.parametrize("command", [["run"], ["predictions", "create"]])
 @pytest.mark.parametrize(
     ("value", "code", "words"),
-    [("@none.png", 1, "none.png"), ("@.", 1, "directory"), ("@empty", 2, "is empty"), ("@", 2, "names no file")],
+    [("@none.png", 1, "none.png"), ("@.", 1, "directory"), ("@empty", 2, "is empty"), ("@", 2, "has no file name")],
 )
 @pytest.mark.usefixtures("_quick")
 def test_a_file_that_cannot_be_sent_is_an_error(

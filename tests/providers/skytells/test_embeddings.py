@@ -64,7 +64,7 @@ async def test_there_is_a_vector_for_each_text(
     wire: Responses, skytells: Skytells, input: str | list[str], wanted: int
 ) -> None:
     respond(wire, "POST", f"{BASE}/embeddings", json={"data": [{"embedding": [1]}, {"embedding": [2], "index": 1}]})
-    with pytest.raises(DecodingError, match=f"a vector for each text: 2 came for {wanted}") as caught:
+    with pytest.raises(DecodingError, match=f"{wanted} vectors were expected, one for each text, and 2 came") as caught:
         await skytells.embeddings.create("e", input)
     assert caught.value.outcome_unknown
     assert caught.value.partial == Embeddings(((1.0,), (2.0,)))

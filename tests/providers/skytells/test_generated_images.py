@@ -125,7 +125,7 @@ async def test_a_schema_that_does_not_come_is_an_error_and_is_requested_again(
 async def test_the_time_of_the_call_includes_the_request_for_the_schema() -> None:
     studio = Studio(SIZES, instead={"/model/m?fields=input_schema": hang})
     async with opened(studio) as skytells:
-        with pytest.raises(RequestTimeoutError, match="the input schema of m did not come in time") as caught:
+        with pytest.raises(RequestTimeoutError, match="the input schema of m did not arrive in time") as caught:
             await skytells.generate_image("a fox", width=64, model="m", timeout=0.05)
         assert not caught.value.outcome_unknown
 

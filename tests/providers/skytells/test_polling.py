@@ -63,7 +63,7 @@ def test_the_time_of_run_includes_the_creation() -> None:
 @pytest.mark.parametrize("id", ["", "..", "a\nb"])
 async def test_an_id_that_no_path_can_contain_is_a_decoding_error(id: str) -> None:
     async with followed(make_response(body=json.dumps({"id": id, "status": "pending"}).encode())) as (skytells, server):
-        with pytest.raises(DecodingError, match="cannot be asked for") as caught:
+        with pytest.raises(DecodingError, match="cannot be requested by its id") as caught:
             await skytells.run("m", {})
         assert (caught.value.outcome_unknown, len(server.requests)) == (True, 1)
 

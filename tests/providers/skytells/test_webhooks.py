@@ -343,7 +343,7 @@ def test_a_store_that_can_keep_nothing_is_a_value_error(make: Callable[[], Await
         (None, "path must be a string or a path, not None"),
         (5, "not int"),
         (b"deliveries.db", "not bytes"),
-        ("a\0b", "path must have no null character"),
+        ("a\0b", "path must not contain a null character"),
     ],
 )
 def test_a_path_of_a_wrong_type_is_refused_at_once(path: Any, message: str) -> None:

@@ -267,7 +267,7 @@ def _with_usable_id(prediction: P) -> P:
     try:
         check_id(prediction.id)
     except ValueError as error:
-        raise DecodingError(f"the prediction cannot be asked for: {error}") from None
+        raise DecodingError(f"the prediction cannot be requested by its id: {error}") from None
     return prediction
 
 

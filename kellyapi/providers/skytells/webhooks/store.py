@@ -38,7 +38,7 @@ class Deliveries(Protocol):
 
 
 class RecoverableDeliveries(Deliveries, Protocol):
-    """The protocol of a store that loses no delivery when the process ends that handles it.
+    """The protocol of a store that loses no delivery if the process that handles it ends.
 
     Source: https://learn.skytells.ai/docs/api/v1/webhooks
     """
@@ -146,7 +146,7 @@ class SQLiteDeliveries:
         clock: Returns seconds since 1970.
 
     Raises:
-        TypeError: The path is no `str` or `Path`.
+        TypeError: The path is not a `str` or `Path`.
         ValueError: `path` or `keep` cannot be used.
 
     Source: https://www.sqlite.org/lang_insert.html, https://www.sqlite.org/lang_delete.html

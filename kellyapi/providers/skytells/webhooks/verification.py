@@ -89,7 +89,7 @@ def verify_webhook(headers: WebhookHeaders, body: WebhookBody, secret: str | byt
 def as_bytes(body: WebhookBody) -> bytes:
     """Return the body of a request as bytes."""
     if isinstance(body, str):
-        return body.encode("utf-8", "surrogatepass")  # what was no UTF-8 has no valid signature, and raises nothing
+        return body.encode("utf-8", "surrogatepass")  # the signature of a body that was not UTF-8 is then wrong
     if not isinstance(body, (bytes, bytearray, memoryview)):
         kind = type(body).__name__
         raise TypeError(f"body must be the bytes of the request as they arrived, before they are parsed, not {kind}")
