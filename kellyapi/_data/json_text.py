@@ -113,7 +113,7 @@ _SURROGATE = re.compile(rb"(?i)\\ud[89a-f]")
 _CHARSETS = re.compile(r"(?i)(iso|windows|cp|latin|utf|koi8|shift|euc|gb|big5)[\w.:-]*")
 """The encodings of text. Python has others, some of which take long."""
 _WRONG_LETTERS = 4
-"""What has one wrong letter in fewer than four is no text."""
+"""Text has fewer wrong letters than one in four."""
 
 
 def loads_response(data: bytes, charset: str | None = None, change: Callable[[str], str] = whole_letters) -> Any:
@@ -128,7 +128,7 @@ def loads_response(data: bytes, charset: str | None = None, change: Callable[[st
         change: Is applied to each string, which may have halves of letters, that is surrogates.
 
     Raises:
-        ValueError: It is no JSON.
+        ValueError: It is not JSON.
     """
     try:
         value = loads(data)

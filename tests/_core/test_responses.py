@@ -108,7 +108,7 @@ async def test_a_success_that_breaks_the_protocol_is_a_decoding_error_that_shows
 async def test_deep_nesting_is_a_decoding_error_with_the_parser_of_the_standard_library_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("kellyapi._core.responses.loads", json_text._plain_loads)
+    monkeypatch.setattr(json_text, "_parse", json_text._plain_loads)
     async with asked(make_response(body=b"[" * 100_000), make_response(500, b"[" * 100_000), retry=NO_RETRY) as (
         shop,
         _,
