@@ -35,7 +35,7 @@ SHUTDOWN_SECONDS = 20  # for predictions that are running when the server is sto
 
 HEAD = '<!doctype html><meta charset="utf-8"><title>A picture</title>'
 FORM = """<form method="post" action="/pictures" enctype="multipart/form-data">
-<p>A picture to start from, if you like: <input type="file" name="image" accept="image/*"><p>What can be seen in it?
+<p>A picture to start from, if you like: <input type="file" name="image" accept="image/*"><p>What should it show?
 <p><textarea name="prompt" required>{prompt}</textarea> <button>Draw</button><p>{error}</form>"""
 PROGRESS = """<p><progress max="100"></progress> <output></output><p><img alt=""><p><a href="/">Another one</a>
 <script>

@@ -76,7 +76,7 @@ class Commands(app_commands.CommandTree[Bot]):
 
 
 @app_commands.command(description="Draw a picture")
-@app_commands.describe(prompt="What can be seen in it")
+@app_commands.describe(prompt="What the picture should show")
 async def imagine(interaction: discord.Interaction[Bot], prompt: app_commands.Range[str, 1, 500]) -> None:
     picture = await interaction.client.api.generate_image(prompt)
     file = discord.File(io.BytesIO(picture.data), f"picture.{picture.mime.partition('/')[2]}", description=prompt)

@@ -53,7 +53,7 @@ async def choose_language(message: Message, command: CommandObject, state: FSMCo
 
 @dispatcher.message((F.text.len() > MAX_TEXT) | (F.voice.duration > MAX_VOICE))
 async def refuse(message: Message) -> None:
-    await message.reply(f"That is too long: I take {MAX_TEXT} characters or {MAX_VOICE} seconds.")
+    await message.reply(f"That is too long: I take up to {MAX_TEXT} characters or {MAX_VOICE} seconds.")
 
 
 @work.message.middleware()

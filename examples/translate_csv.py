@@ -73,7 +73,7 @@ def check(path: Path, column: str, new_column: str) -> tuple[int, int]:
 
 
 async def translate(options: argparse.Namespace, column: int, total: int, finished: FinishedTranslations) -> None:
-    """Translate the rows that are not finished, several at once. After Ctrl-C, only the rows in progress end."""
+    """Translate the rows that have no translation yet, several at once. Ctrl-C lets the rows in progress end."""
     stop, failures = False, 0
 
     def remaining_rows() -> Iterator[tuple[int, str]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kellyapi import KellyAPI, Sandbox
 
 
-_MARK = "kelly_sandbox(**arguments): how the sandbox of this test is made, such as prediction_time=0"
+_MARK = "kelly_sandbox(**arguments): arguments of the Sandbox of this test, such as prediction_time=0"
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -79,7 +79,7 @@ class Options(TypedDict, total=False):
     max_concurrency: Count | None
     """Requests at once, for each provider; others wait in order. A stream counts until its headers have arrived."""
     rate: Rate | None
-    """Requests in a time, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
+    """The most requests in a period, for each provider, such as `Rate(10, per=1.0)`; others wait in order."""
     max_response_bytes: Count
     """The largest response that is read into memory, after decompression (64 MiB)."""
     allow_http: bool

@@ -528,8 +528,6 @@ def _error_text(error: BaseException) -> str:
     message = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     if isinstance(error, aiohttp.ClientHttpProxyError):  # its status is the proxy's
         message = f"{error.status} {error.message}"
-    elif isinstance(
-        error, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)
-    ):  # their status is not the server's
-        message = "the response cannot be read: " + re.sub(r"^\d+, message:\s*", "", message)
+    elif isinstance(error, (aiohttp.ClientResponseError, aiohttp.ClientPayloadError)):
+        message = "the response cannot be read: " + re.sub(r"^\d+, message:\s*", "", message)  # not a server's status
     return excerpt(without_credentials(message)) or type(error).__name__

@@ -57,7 +57,7 @@ class UnfinishedWork:
         await asyncio.shield(self.leave(work))
 
     def leave(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let work end in 5 s although its caller has left. Only `wait` and the end of the loop wait for it."""
+        """Let work end after its caller has left. `wait` and the end of the loop wait for it, up to 5 s."""
         guard = _Guard(_guard(self.start(work)), loop=asyncio.get_running_loop())
         self._guards.add(guard)
         guard.add_done_callback(self._guards.discard)

@@ -67,7 +67,7 @@ def describe_examples(examples: Sequence[str]) -> str:
 
 def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] = COMMON_OPTIONS) -> None:
     """Add common options. A value that was given before the command is kept if the option is not given again."""
-    options = parser.add_argument_group("options for every command")
+    options = parser.add_argument_group("common options")
 
     def add(name: str, *flags: str, **rest: object) -> None:
         if name in names:
@@ -79,7 +79,7 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "-o",
         "--output",
         metavar="FILE",
-        help="write the result to a file; outputs of predictions, the demo and several results go into a folder",
+        help="a file for the result; a folder for several results, for outputs of predictions and for the demo",
     )
     add("force", "--force", action="store_true", help="overwrite files that exist")
     add("provider", "--provider", metavar="NAME", help="the provider: khaya, kelly, skytells or aerostack")
@@ -88,8 +88,8 @@ def add_common_options(parser: argparse.ArgumentParser, names: Collection[str] =
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="limit of a call, by default 60; recordings and downloads have none while data moves; with run and "
-        "predictions follow it limits the wait for the prediction, by default to 900",
+        help="time limit of a call: by default 60, and none for recordings and downloads while data moves; for run and "
+        "predictions follow, time limit of the prediction: by default 900",
     )
     add("sandbox", "--sandbox", action="store_true", help="use a sandbox that is started for this one command")
 
@@ -186,8 +186,8 @@ def add_model_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         type=model_input,
-        help="an input of the model; may be repeated. VALUE is JSON, text, or @FILE for the content of a file (@- for "
-        "standard input). What is not JSON is text. A text that begins with @ is written @@",
+        help="an input of the model; may be repeated. VALUE is JSON, or otherwise a text. @FILE is the content of a "
+        "file (@- for standard input), and @@ begins a text with @",
     )
     parser.add_argument(
         "-f",

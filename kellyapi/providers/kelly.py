@@ -135,7 +135,7 @@ class Kelly(ProviderClient):
         height: Count | None = None,
         **extra: Unpack[ExtraFields],
     ) -> tuple[Image, ...]:
-        """Generate several images from a prompt, with as many calls at the same time.
+        """Generate several images from a prompt, with one call for each, all at the same time.
 
         Args:
             prompt: What the images should show.
@@ -147,7 +147,7 @@ class Kelly(ProviderClient):
             **extra: See `ExtraFields`.
 
         Raises:
-            KellyAPIError: The first error, when all calls have ended. `partial` is a tuple of the images that came.
+            KellyAPIError: The first error, when all calls have ended. `partial` is a tuple of the images that arrived.
         """
         hide_extra(extra)
         options: dict[str, Any] = {"negative_prompt": negative_prompt, "model": model, "width": width, "height": height}

@@ -1,4 +1,4 @@
-"""The requests that the sandbox answers: those for a known host, and changes that no page of another site asks for.
+"""The checks of where a request comes from. It must be for a known host. A page of another site cannot change anything.
 
 A page of a web site can send requests to this machine. If its DNS name is then pointed at 127.0.0.1, the browser even
 lets it read the responses. Such a request has the site's name as its `Host`. A change that a page of another origin

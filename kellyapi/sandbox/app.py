@@ -85,9 +85,9 @@ class Sandbox:
             sandbox is closed.
         schema: SQL that creates the tables of Aerostack's database. Each statement runs once per folder.
         clock: Function that returns the time in seconds since 1970. Everything that expires follows it.
-        prediction_time: Least seconds that a prediction of Skytells takes.
+        prediction_time: Seconds that a prediction of Skytells takes at least.
         webhook_hosts: Names and addresses of other machines whose webhooks are called. By default, only webhooks on
-            this machine are.
+            this machine are called.
         webhook_retries: Pauses in seconds before a webhook delivery that failed is sent again.
         hear: What speech recognition does with Khaya's other languages: "english" refuses them, "marked" returns a word
             such as "⟦twi-1⟧" for each sound, with its times.
@@ -99,7 +99,7 @@ class Sandbox:
         record: Folder in which every request is recorded with the response of `upstream`, to which it is passed on.
             These calls are billed. Keys, passwords and tokens are left out.
         upstream: Provider for `record`. Its key and address come from the environment.
-        replay: Folder of recordings. The sandbox responds with them, and not by itself.
+        replay: Folder of recordings. The sandbox responds only with them.
 
     Raises:
         ValueError: If `port`, `prediction_time` or `webhook_retries` is out of range, if `allow_hosts` or
@@ -385,7 +385,7 @@ class Sandbox:
 async def _body_deadline(content: StreamReader) -> AsyncIterator[None]:
     """Let a handler's reading of the body fail with a 408 if nothing of the body arrives for a while.
 
-    aiohttp 3.14 never ends the body of some requests, for example of large ones that are called deflate and are not.
+    aiohttp 3.14 never ends the body of some requests, for example of large ones that are not deflate as they say.
     """
 
     async def watch() -> None:

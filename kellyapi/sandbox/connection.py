@@ -11,8 +11,8 @@ from .api_errors import http_error
 class Connection(web.RequestHandler):
     """A connection that also refuses with JSON what aiohttp itself refuses.
 
-    That is what it cannot read as a request, and an unknown expectation of a request for an unknown path. The provider
-    is not known then. The error has Kelly AI's form, as for an unknown path.
+    That is data that is not HTTP, and an unknown `Expect` header of a request for an unknown path. The provider is not
+    known then, so the error has Kelly AI's form, as for any unknown path.
     """
 
     __slots__ = ()

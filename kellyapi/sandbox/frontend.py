@@ -112,7 +112,7 @@ async def read_json_object(request: web.Request) -> dict[str, Any]:
     """Read the body as a JSON object.
 
     Raises:
-        BadInput: If the body is not a JSON object, or is said to be something else.
+        BadInput: If the body is not a JSON object, or has another content type.
     """
     kind = request.content_type  # application/octet-stream if there is no header
     if not kind.endswith(("/json", "+json", "/octet-stream")):

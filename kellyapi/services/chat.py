@@ -38,7 +38,7 @@ class FormattedChatOptions(ChatOptions, total=False):
 
 @frozen(kw_only=True)
 class ChatArguments:
-    """The arguments of `chat` and `chat_stream`; `None` means that it was not passed."""
+    """The arguments of `chat` and `chat_stream`; `None` stands for one that was not passed."""
 
     STAND_INS: ClassVar[Mapping[str, Sequence[str]]] = {"messages": ("prompt", "messages")}
     """A provider of the user's own may take a prompt as a message too."""

@@ -76,7 +76,7 @@ class ChatStream(ABC):
     """
 
     _chunks: deque[ChatChunk] | None = None
-    """The chunks that `chunks` has not yielded yet; `None` if it is not used. Each item is yielded with its chunk."""
+    """The chunks that `chunks` has not yielded yet; `None` if it was not called."""
 
     @property
     @abstractmethod
@@ -221,7 +221,7 @@ class WholeChatStream(ChatStream):
         return self._reply.text
 
     async def aclose(self) -> None:
-        """Ask for nothing more."""
+        """End the stream. There is no connection to free."""
         self._ended = True
 
 

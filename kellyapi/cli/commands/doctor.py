@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--spend",
         action="store_true",
-        help="like --live, and also send the smallest billed call of each service; lists them first, and asks",
+        help="like --live, and also send the smallest billed call of each service, after listing them and asking you",
     )
     parser.epilog = (
         "Each check takes at most 10 seconds, or --timeout SECONDS. The report has no key, no password and nothing "

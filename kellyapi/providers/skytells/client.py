@@ -149,13 +149,13 @@ class Skytells(ProviderClient):
         Args:
             url: An http or https URL.
             path: Where to save the file; or an object with `write`, plain or async, such as an open binary file or a
-                response of a server. It is never closed or emptied. If a download to it breaks off, it is resumed if
-                the server allows; otherwise `error.partial` is the number of bytes that were written.
+                response of a server. The object is never closed or emptied. If a download to it breaks off, the
+                download is resumed if the server allows; otherwise `error.partial` is the number of bytes written.
             on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
                 bytes, or `None` if the server does not send the size.
 
         Returns:
-            The path; the number of bytes for an object.
+            The path, or the number of bytes that an object got.
         """
         if not is_link(url):
             raise ValueError(f"url must be a link such as https://example.com/a.png, not {clip(url, 40)!r}")
@@ -181,8 +181,8 @@ class Skytells(ProviderClient):
         """Generate an image from a prompt, and download it.
 
         `width`, `height` and `negative_prompt` are sent under the names that the input schema of the model has. The
-        schema is requested once per model, and only if one of them is passed. Models get a size as two numbers, as
-        "768x512", or as the aspect ratio that is exactly the same.
+        schema is requested once per model, and only if one of them is passed. Depending on the model, a size is sent as
+        two numbers, as "768x512", or as exactly its aspect ratio.
 
         Args:
             prompt: What the image should show.
@@ -239,14 +239,14 @@ class Skytells(ProviderClient):
 
         Args:
             prompt: What the images should show.
-            n: How many images, up to 1,000. If a prediction has more outputs than that, all of them are returned.
+            n: How many images, up to 1,000. If a prediction has more outputs, all of them are returned.
             negative_prompt: See `generate_image`.
             model: See `generate_image`.
             width: See `generate_image`.
             height: See `generate_image`.
             input: See `generate_image`.
             timeout: See `generate_image`.
-            on_progress: See `generate_image`. The ids of the states tell several predictions apart.
+            on_progress: See `generate_image`. Several predictions differ by the `id` of their states.
             cancel_on_exit: See `generate_image`.
             **extra: See `generate_image`.
 

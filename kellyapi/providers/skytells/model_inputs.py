@@ -1,4 +1,4 @@
-"""The inputs of a model that have the size, the length and the number that a user asks for.
+"""Find the inputs of a model for the size, the length and the number of outputs that a user wants.
 
 Each model names its inputs itself, and the catalogue has their JSON Schema. The names here are those that models of
 several makers use.
@@ -232,7 +232,7 @@ def _either(values: Any) -> str:
 
 
 def _read_inputs(schema: Schema | None) -> dict[str, list[Rule]]:
-    """Return the rules of each input, which accepts what one of them accepts."""
+    """Return the rules of each input. A value must follow one of them."""
     properties = (schema or {}).get("properties")
     inputs = properties.items() if isinstance(properties, Mapping) else ()
     return {name: _read_rules(about, schema or {}) for name, about in inputs}
@@ -257,7 +257,7 @@ _COMBINING = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
 
 
 def _groups(about: Mapping[str, Any], root: Schema) -> Iterator[list[Any]]:
-    """Yield groups of schemas, of each of which one must hold."""
+    """Yield groups of schemas. A value must fit one schema of each group."""
     if isinstance(reference := about.get("$ref"), str):
         target: Any = root
         for step in reference.removeprefix("#").split("/")[1:]:

@@ -33,7 +33,7 @@ class SafetyCheck(Result):
     """The findings of the content filter."""
 
     results: dict[str, FilterResult] = field(factory=dict)
-    """By category ("hate", "violence", "sexual", "self_harm", "jailbreak", …), the worse of prompt and reply."""
+    """By category ("hate", "violence", "sexual", "self_harm", "jailbreak", …): the worse of prompt and reply."""
 
     blocked: bool = False
     """Whether the filter blocked the prompt or the reply, even if it names no category."""
