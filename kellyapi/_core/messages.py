@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -159,12 +158,6 @@ def beginning_of(body: bytes) -> str:
 def media_type(headers: Headers) -> str:
     """Return the media type of a body in lower case, without its parameters; empty if the server sent none."""
     return headers.get("Content-Type", "").partition(";")[0].strip().lower()
-
-
-def charset(headers: Headers) -> str | None:
-    """Return the encoding that a body is declared to have, if any."""
-    found = re.search(r"(?i);\s*charset\s*=\s*[\"']?([\w.:-]+)", headers.get("Content-Type", ""))
-    return found[1] if found else None
 
 
 @frozen

@@ -19,7 +19,7 @@ from .._data.json_text import dumps, loads_response
 from .._data.result import LONG_TEXT, Origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
-from .messages import FromResponse, Headers, Received, Response, beginning_of, charset, media_type
+from .messages import FromResponse, Headers, Received, Response, beginning_of, media_type
 from .provider import ErrorBody, Provider
 from .redirects import REDIRECT_STATUSES
 from .retry import read_retry_after
@@ -113,7 +113,7 @@ def _make_error(response: Received, body: Any, error: ErrorBody) -> KellyAPIErro
 def _parse_body(response: Received, *, strict: bool) -> Any:
     """Parse JSON; if it is not JSON, raise `DecodingError`, or return the beginning of the text."""
     try:
-        return loads_response(response.body, charset(response.headers))
+        return loads_response(response.body, response.headers.get("Content-Type", ""))
     except ValueError:  # it holds the whole response, so the error below, outside the block, does not refer to it
         pass
     text = response.body[:100_000].decode(errors="replace")

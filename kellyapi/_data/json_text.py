@@ -110,13 +110,13 @@ def loads(data: bytes) -> Any:
 _LEAVES_HALVES = _parse is _plain_loads
 """Whether the library leaves halves of letters in strings; orjson refuses them."""
 _SURROGATE = re.compile(rb"(?i)\\ud[89a-f]")
-_CHARSETS = re.compile(r"(?i)(iso|windows|cp|latin|utf|koi8|shift|euc|gb|big5)[\w.:-]*")
-"""The encodings of text. Python has others, some of which take long."""
+_CHARSET = re.compile(r"(?i);\s*charset\s*=\s*[\"']?((iso|windows|cp|latin|utf|koi8|shift|euc|gb|big5)[\w.:-]*)")
+"""The encodings of text in a media type. Python has others, some of which take long."""
 _WRONG_LETTERS = 4
 """Text has fewer wrong letters than one in four."""
 
 
-def loads_response(data: bytes, charset: str | None = None, change: Callable[[str], str] = whole_letters) -> Any:
+def loads_response(data: bytes, content_type: str = "", change: Callable[[str], str] = whole_letters) -> Any:
     """Parse JSON that a server sent, also if it is not quite right: the result in it is paid for.
 
     NaN and infinity are read as null, line feeds in strings as they are, and another encoding than UTF-8 if it is
@@ -124,7 +124,7 @@ def loads_response(data: bytes, charset: str | None = None, change: Callable[[st
 
     Args:
         data: The text.
-        charset: The encoding that the server declares.
+        content_type: The media type that the server declares, with its encoding.
         change: Is applied to each string, which may have halves of letters, that is surrogates.
 
     Raises:
@@ -135,21 +135,21 @@ def loads_response(data: bytes, charset: str | None = None, change: Callable[[st
         if not (_LEAVES_HALVES and _SURROGATE.search(data)):
             return value
     except ValueError:
-        value = _loads_leniently(data, charset)
+        value = _loads_leniently(data, content_type)
     return map_strings(value, change)
 
 
-def _loads_leniently(data: bytes, charset: str | None) -> Any:
+def _loads_leniently(data: bytes, content_type: str) -> Any:
     try:
-        return _LENIENT_DECODER.decode(_decode(data, charset))
+        return _LENIENT_DECODER.decode(_decode(data, content_type))
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
 
-def _decode(data: bytes, charset: str | None) -> str:
+def _decode(data: bytes, content_type: str) -> str:
     encodings: list[str] = [json.detect_encoding(data)]  # UTF-8, or UTF-16 or UTF-32 by their zeros
-    if charset is not None and _CHARSETS.fullmatch(charset):
-        encodings.append(charset)
+    if declared := _CHARSET.search(content_type):
+        encodings.append(declared[1])
     for encoding in encodings:
         with suppress(UnicodeError, LookupError):
             return data.decode(encoding)

@@ -70,7 +70,7 @@ class Polls:
         self.limits: list[float] = []
         self.poller = PredictionPoller("a1", self.get, pace, logging.getLogger(__name__), cancels=False)
 
-    async def get(self, limit: float) -> Prediction:
+    async def get(self, prediction: object, limit: float) -> Prediction:
         self.times.append(self.clock() - self.started)
         self.limits.append(limit)
         return Prediction(id="a1", status="queued" if len(self.times) < self.until else "succeeded")

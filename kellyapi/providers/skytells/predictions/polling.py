@@ -98,13 +98,13 @@ class PredictionPoller:
     """Poll one prediction until it ends."""
 
     prediction: str | Prediction | CreatedPrediction
-    get: Callable[[float], Awaitable[Prediction]]
-    """Polls once. Called with a time limit in seconds."""
+    get: Callable[[str | Prediction | CreatedPrediction, float], Awaitable[Prediction]]
+    """Polls once. Called with the prediction and a time limit in seconds."""
     pace: Pace
     logger: logging.Logger
     cancels: bool
     """Whether the prediction is cancelled after a timeout."""
-    started: float = field(factory=lambda: asyncio.get_running_loop().time())
+    started: float = field(factory=lambda: _now())
     last: Prediction | None = None
     """The state that `next_state` returned last."""
     _polls: int = 0
@@ -126,16 +126,15 @@ class PredictionPoller:
 
     async def next_state(self) -> Prediction:
         """Poll until the state differs from the last one, and return it."""
-        clock = asyncio.get_running_loop().time
         while True:
             if self._polls:
-                await self._pause(clock)
+                await self._pause()
             self._polls += 1
-            left = self.pace.left(clock() - self.started) if self.pace.timeout else math.inf
+            left = self.pace.left(_now() - self.started) if self.pace.timeout else math.inf
             state = self._failure = None
             try:
                 # A slow callback may have used up the time: then this is the last poll, with a limit of its own.
-                state = await self.get(left if left > 0 else LAST_POLL)
+                state = await self.get(self.prediction, left if left > 0 else LAST_POLL)
                 self._check_id(state)
             except KellyAPIError as error:
                 if not is_transient(error) or self._wrong_ids >= MAX_WRONG_IDS:
@@ -143,7 +142,7 @@ class PredictionPoller:
                     raise
                 state, self._failure = None, error
                 self.logger.info("a poll of %s failed and is repeated: %s", prediction_id(self.prediction), error)
-            self._polled_at = clock()
+            self._polled_at = _now()
             if state is not None and state != self.last:
                 self.last = state
                 return state
@@ -157,12 +156,12 @@ class PredictionPoller:
         problem = f"the poll of prediction {wanted} returned prediction {state.id}"
         raise DecodingError(problem, provider="skytells", prediction=self.known)
 
-    async def _pause(self, clock: Callable[[], float]) -> None:
+    async def _pause(self) -> None:
         """Wait for the time of the next poll, or raise `WaitTimeoutError` if it would be too late."""
         left = self.pace.left(self._polled_at - self.started)
         wanted = poll_pause(self._polls, self.pace.interval, random.random())
         pause = next_pause(wanted, left, _capped_retry_after(self._failure))
-        await asyncio.sleep(self._polled_at + (left if pause is None else pause) - clock())
+        await asyncio.sleep(self._polled_at + (left if pause is None else pause) - _now())
         if pause is None:
             why = f"; the last poll failed: {self._failure}" if self._failure else ""
             took = f"has not ended within {round(self.pace.timeout or 0, 3):g} s"
@@ -175,3 +174,7 @@ def _capped_retry_after(failure: KellyAPIError | None) -> float | None:
     if failure is None or failure.retry_after is None:
         return None
     return min(failure.retry_after, MAX_RETRY_AFTER)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -502,12 +502,11 @@ class PredictionsResource(Resource):
     def _poller(
         self, prediction: Id | Prediction | CreatedPrediction, pace: Pace, *, cancel_on_exit: bool
     ) -> PredictionPoller:
+        return PredictionPoller(prediction, self._poll, pace, self._connection.logger, cancels=cancel_on_exit)
+
+    def _poll(self, prediction: Id | Prediction | CreatedPrediction, seconds: float) -> Coroutine[Any, Any, Prediction]:
         once = self._connection.without_retries  # the poller itself repeats a failed poll
-
-        def get(seconds: float) -> Coroutine[Any, Any, Prediction]:
-            return PredictionsResource(once.limited_to(seconds))._get(prediction)
-
-        return PredictionPoller(prediction, get, pace, self._connection.logger, cancels=cancel_on_exit)
+        return PredictionsResource(once.limited_to(seconds))._get(prediction)
 
     async def _states(
         self, prediction: Id | Prediction, pace: Pace, *, cancel_on_exit: bool
