@@ -37,3 +37,4 @@ html_theme = "furo"
 html_title = f"kellyapi {__version__}"
 html_static_path = ["_static"]
 html_css_files = ["kellyapi.css"]
+html_js_files = ["search-status.js"]
