@@ -311,6 +311,8 @@ class Connection:
             problem = f"no API key for {title}"
         elif not key:
             problem = f"the API key for {title} is blank"
+        elif len(key) > 1 and key[0] == key[-1] in ("'", '"'):
+            problem = f"the API key for {title} is in quotation marks"
         elif not (key.isascii() and key.isprintable()):
             problem = f"the API key for {title} has characters that no header can carry"
         if problem:

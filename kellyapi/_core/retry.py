@@ -109,15 +109,20 @@ def _may_repeat(policy: RetryPolicy, error: KellyAPIError, call: Call) -> bool:
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read `Retry-After`, in seconds or as an HTTP date, as seconds from `now`; `None` when absent or unreadable.
 
+    Where the response has a `Date`, this is now: the clock of this machine may be wrong.
+
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """
     value = headers.get("Retry-After", "").strip()
     if value.isascii() and value.replace(".", "", 1).isdigit():
         return float(value)
+    date = _read_date(value)
+    return None if date is None else max(0.0, (date - (_read_date(headers.get("Date", "")) or now)).total_seconds())
+
+
+def _read_date(value: str) -> datetime | None:
     try:
         date = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
+    return date.replace(tzinfo=UTC) if date.tzinfo is None else date

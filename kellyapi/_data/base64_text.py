@@ -68,6 +68,14 @@ def is_data_url(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
+_INLINE_FILE = re.compile(r"(?i)\s*data:[\w.+-]+/[\w.+-]+(;[^,]{0,200})?,")
+
+
+def is_inline_file(text: str) -> bool:
+    """Return whether a text is a `data:` URL that declares its type: "Data: apples, pears" may be a reply."""
+    return _INLINE_FILE.match(text) is not None
+
+
 def read_data_url(text: str) -> tuple[str | None, bytes]:
     """Return the declared MIME type of a `data:` URL and its data; raise `ValueError` if it cannot be read.
 

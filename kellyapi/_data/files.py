@@ -360,7 +360,7 @@ class PartialFile(BatchedWriter):
         self._file.flush()
 
 
-async def save(path: str | os.PathLike[str], data: bytes) -> Path:
+async def save(path: str | os.PathLike[str] | Destination, data: bytes) -> Path:
     """Write a file atomically, in a thread: whole in its place, or not there at all."""
     async with await PartialFile.open(path) as part:
         await part.write(data)

@@ -77,6 +77,8 @@ async def test_the_key_and_the_address_default_to_the_environment(monkeypatch: p
         (lambda: " ", "blank"),
         (lambda: None, "no API key"),
         ("secret\nX-Other: 1", "no header can carry"),
+        (' "secret"\n', "in quotation marks"),  # a file for Docker keeps them
+        ("'secret'", "in quotation marks"),
         ("secret\x7f", "no header can carry"),
         ("secrét", "no header can carry"),
     ],

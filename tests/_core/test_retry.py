@@ -265,6 +265,13 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(value: str, seconds: float)
     assert read_retry_after({"Retry-After": value}, NOW) == seconds
 
 
+def test_a_date_is_compared_with_the_clock_of_the_server_if_it_is_known() -> None:
+    later = format_datetime(NOW + timedelta(hours=1, seconds=30), usegmt=True)
+    now = format_datetime(NOW + timedelta(hours=1), usegmt=True)
+    assert read_retry_after({"Retry-After": later, "Date": now}, NOW) == 30.0
+    assert read_retry_after({"Retry-After": later, "Date": "now"}, NOW) == 3630.0
+
+
 @pytest.mark.parametrize(
     "value",
     [

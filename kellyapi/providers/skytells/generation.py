@@ -15,6 +15,7 @@ from ..._core.extra_fields import ExtraFields
 from ..._core.messages import TRANSFER_TIMEOUT, Response
 from ..._core.resource import Resource
 from ..._core.urls import is_link
+from ..._data.base64_text import is_inline_file
 from ..._data.media_types import sniff
 from ..._data.result import with_origin_of
 from ...errors import DecodingError, KellyAPIError, RequestTimeoutError
@@ -22,6 +23,7 @@ from ...services.generated import MediaFile, OnState, gather_paid
 from .input_schemas import InputSchemas, Schema
 from .model_inputs import fit_input, split_count
 from .models import ModelsResource
+from .predictions.outputs import read_inline_file
 from .predictions.resource import PredictionsResource
 from .predictions.types import Prediction
 
@@ -145,6 +147,9 @@ class GenerationResource(Resource):
             raise
 
     async def _download_output(self, url: str, done: Prediction, end: float) -> Response:
+        if is_inline_file(url):
+            mime, data = await read_inline_file(url)
+            return Response(status=200, headers={"Content-Type": mime}, body=data)
         if not is_link(url):
             raise DecodingError(f"prediction {done.id} succeeded without a link to its output", provider="skytells")
         return await Resource(_connection_until(self._connection, end))._download(url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
@@ -35,6 +36,14 @@ async def test_sizes_and_the_negative_prompt_are_inputs_of_the_model() -> None:
     wanted = {"prompt": "a fox", "width": 768, "height": 512, "negative_prompt": "snow", "seed": 7}
     assert [each["input"] for each in studio.created] == [wanted]
     assert studio.targets[0] == "/model/m?fields=input_schema"
+
+
+async def test_an_image_in_a_data_url_needs_no_download() -> None:
+    link = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    studio = Studio(SIZES, instead={"/predict": state("p1", "succeeded", output={"image": link})})
+    async with opened(studio) as skytells:
+        image = await skytells.generate_image("a fox")
+    assert (image.data, image.mime, image.prediction_id) == (PNG, "image/png", "p1")
 
 
 async def test_inputs_by_their_own_names_replace_the_others() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from pathlib import Path
@@ -82,6 +83,17 @@ async def test_an_output_that_is_text_is_utf_8(read: Any) -> None:
         assert await read(skytells, finished_prediction(TEXT)) == TEXT.encode()
         assert await read(skytells, finished_prediction("half \ud83e")) == b"half ?"
         assert server.connections == 0
+
+
+async def test_an_output_in_a_data_url_is_its_file(read: Any, tmp_path: Path) -> None:
+    state = finished_prediction(f"data:image/png;base64,{base64.b64encode(DATA).decode()}", "Data: a, b")
+    async with Skytells("key") as skytells:
+        assert await read(skytells, state, 0) == DATA
+        assert await read(skytells, state, 1) == b"Data: a, b"
+        (path,) = await skytells.predictions.download(state, tmp_path / "new")
+        assert (path.name, path.read_bytes()) == ("output-0.png", DATA)
+        with pytest.raises(DecodingError, match="an output is not base64"):
+            await read(skytells, finished_prediction("data:image/png;base64,?"), 0)
 
 
 async def test_one_of_several_outputs_is_chosen_by_its_place(read: Any) -> None:

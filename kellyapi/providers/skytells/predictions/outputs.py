@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 import os
+import re
 import unicodedata
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +19,11 @@ from ...._core.messages import Call, OnBytes
 from ...._core.run_many import ManyResults
 from ...._core.streams import ByteStream, StreamRequest
 from ...._core.urls import is_link
-from ...._data.files import safe_file_name
+from ...._data.base64_text import is_inline_file, read_data_url
+from ...._data.files import find_destination, safe_file_name
+from ...._data.files import save as save_bytes
+from ...._data.text import clip
+from ...._data.threads import run_off_loop
 from ....errors import DecodingError, KellyAPIError, StatusError
 from .types import Prediction, require_success
 
@@ -40,7 +46,7 @@ async def save_outputs(
     save: SaveLink,
     taken: Collection[str] = (),
 ) -> tuple[Path, ...]:
-    """Download outputs that are links into a folder.
+    """Save outputs that are files in a folder.
 
     If some downloads fail, the others are finished before the first error is raised.
 
@@ -65,6 +71,9 @@ async def save_outputs(
         return None if on_progress is None else counted
 
     async def save_one(number: int) -> Path:
+        if is_inline_file(urls[number]):
+            place = await asyncio.to_thread(find_destination, folder / names[number], follow_links=False)
+            return await save_bytes(place, await read_inline(urls[number]))
         return await links.use(urls[number], lambda link: save(link, folder / names[number], count(number)))
 
     names = unique_file_names(urls, taken)
@@ -110,9 +119,9 @@ class OutputLinks:
         async with self._renewing:
             if self._renewed is None:
                 new: tuple[str, ...] = ()
-                old = output_links(self.state)
+                old = output_files(self.state)
                 with suppress(KellyAPIError):
-                    new = output_links(await self.get(self.state))
+                    new = output_files(await self.get(self.state))
                 self._renewed = dict(zip(old, new, strict=True)) if len(old) == len(new) else {}
         fresh = self._renewed.get(url)
         return fresh if fresh != url else None
@@ -176,7 +185,7 @@ class OutputStream(ByteStream):
             links, output = await self._find()
             self._prediction = links.state
             if not is_link(output):
-                self._pieces = _one_piece(text_bytes(output))
+                self._pieces = _one_piece(await read_inline(output))
                 return self._pieces
 
             async def open_link(url: str) -> AsyncIterator[bytes]:
@@ -195,14 +204,32 @@ async def _one_piece(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
-def text_bytes(output: str) -> bytes:
-    """Return an output that is text as UTF-8."""
-    return output.encode(errors="replace")
+async def read_inline(output: str) -> bytes:
+    """Return an output that is no link: the file in a `data:` URL, or a text as UTF-8."""
+    return (await read_inline_file(output))[1] if is_inline_file(output) else output.encode(errors="replace")
 
 
-def output_links(state: Prediction) -> tuple[str, ...]:
-    """Return the outputs that are links."""
-    return tuple(filter(is_link, state.outputs))
+async def read_inline_file(url: str) -> tuple[str, bytes]:
+    """Return the MIME type of a `data:` URL and its file.
+
+    Raises:
+        DecodingError: The URL cannot be read.
+    """
+    try:
+        mime, data = await run_off_loop(read_data_url, url, size=len(url))
+    except ValueError as error:
+        raise DecodingError(f"an output is {error}: {clip(url, 40)!r}", provider="skytells") from None
+    return mime or "", data
+
+
+def output_files(state: Prediction) -> tuple[str, ...]:
+    """Return the outputs that are files: links and `data:` URLs."""
+    return tuple(filter(is_file, state.outputs))
+
+
+def is_file(output: str) -> bool:
+    """Return whether an output is a file, and no text."""
+    return is_link(output) or is_inline_file(output)
 
 
 def unique_file_names(urls: Sequence[str], reserved: Collection[str] = ()) -> list[str]:
@@ -213,12 +240,18 @@ def unique_file_names(urls: Sequence[str], reserved: Collection[str] = ()) -> li
     found: list[str] = []
     taken = set(map(_folded, reserved))
     for number, url in enumerate(urls):
-        name = safe_file_name(url, f"output-{number}")
+        inline = is_inline_file(url)
+        name = f"output-{number}{_inline_ending(url)}" if inline else safe_file_name(url, f"output-{number}")
         while _folded(name) in taken:
             name = f"{number}-{name}"
         taken.add(_folded(name))
         found.append(name)
     return found
+
+
+def _inline_ending(url: str) -> str:
+    """Return the ending of a name for the file in a `data:` URL, such as ".png"."""
+    return mimetypes.guess_extension(re.split("[;,]", url[:100])[0].strip()[5:].lower()) or ""
 
 
 def _folded(name: str) -> str:

@@ -37,11 +37,12 @@ from .cancel_on_exit import LATE_SECONDS, cancel_abandoned, create_or_cancel
 from .outputs import (
     OutputLinks,
     OutputStream,
+    is_file,
     is_file_path,
-    output_links,
+    output_files,
     pick_output,
+    read_inline,
     save_outputs,
-    text_bytes,
 )
 from .polling import OnState, Pace, PredictionPoller, read_pace
 from .requests import PredictionRequest, Webhook, creation_body, open_files
@@ -399,8 +400,8 @@ class PredictionsResource(Resource):
             return (await self._save_output(prediction, to, index, on_progress, overwrite=overwrite),)
         place = await asyncio.to_thread(find_folder, to)
         links = await self._output_links(prediction)
-        urls = output_links(links.state) if index is None else (pick_output(links.state, index),)
-        if not all(map(is_link, urls)):
+        urls = output_files(links.state) if index is None else (pick_output(links.state, index),)
+        if not all(map(is_file, urls)):
             raise ValueError(f"output {index} of prediction {links.state.id} is text: pass the path of a file")
         await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
         taken = [] if overwrite else await asyncio.to_thread(os.listdir, place)
@@ -425,7 +426,7 @@ class PredictionsResource(Resource):
         """
         links, output = await self._find_output(prediction, index)
         if not is_link(output):
-            return text_bytes(output)
+            return await read_inline(output)
         return (await links.use(output, self._download)).body
 
     def stream_output(self, prediction: Id | Prediction, index: Index = 0) -> ByteStream:
@@ -479,7 +480,7 @@ class PredictionsResource(Resource):
         links, output = await self._find_output(prediction, index)
         if is_link(output):
             return await links.use(output, lambda url: self._write_link(url, target, on_progress))
-        await target.write(text_bytes(output))
+        await target.write(await read_inline(output))
         return await target.finish()
 
     async def _save_output(
@@ -496,7 +497,7 @@ class PredictionsResource(Resource):
             raise FileExistsError(errno.EEXIST, "exists already, and overwrite is False", os.fspath(path))
         links, output = await self._find_output(prediction, index)
         if not is_link(output):
-            return await save_file(path, text_bytes(output))
+            return await save_file(path, await read_inline(output))
         return await links.use(output, lambda url: self._save_link(url, path, on_progress))
 
     def _poller(

@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 from attrs import field, frozen
 
 from ...._core.urls import check_id, is_link
+from ...._data.base64_text import is_inline_file
 from ...._data.decoding import Shape, decode, json_name
 from ...._data.result import Page, Result, with_origin_of
 from ....errors import DecodingError, PredictionFailedError
@@ -184,7 +185,8 @@ class Prediction(Result):
     def outputs(self) -> tuple[str, ...]:
         """The outputs: URLs, which expire about five minutes after the prediction has ended, or texts.
 
-        The texts of an object, such as `{"image": …}`, are outputs only if they are URLs.
+        A `data:` URL has the file in it. The texts of an object, such as `{"image": …}`, are outputs only if they are
+        URLs.
         """
         return tuple(_find_outputs(self.output))
 
@@ -201,7 +203,9 @@ class Prediction(Result):
 
 def _find_outputs(output: object, *, links_only: bool = False) -> Iterator[str]:
     if isinstance(output, str):
-        if is_link(output) or not links_only:
+        if is_link(output) or is_inline_file(output):
+            yield output.strip()
+        elif not links_only:
             yield output
     elif isinstance(output, (list, dict)):
         for item in output.values() if isinstance(output, dict) else output:
