@@ -6,6 +6,7 @@ import functools
 import gc
 import importlib.util
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +24,9 @@ SPEECH_ENGINES = ("espeakng_loader", "pocketsphinx", "soundfile")
 for name in tuple(os.environ):  # once, since a fixture would do it 14,000 times
     if name.startswith(("KELLYAI_", "KHAYA_", "SKYTELLS_", "AEROSTACK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
+
+# SIGINT is ignored in what a script starts in the background, and would be in the scripts of our tests.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The package of fake engines is there. Engines are kept only for sandboxes with the same sys.path.
 sys.path.append(str(Path(__file__).parent / "sandbox"))

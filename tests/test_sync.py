@@ -236,7 +236,6 @@ from kellyapi import Khaya, iterate_sync, run_sync
 """
 HEAD = f"""
 {IMPORTS}
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when a shell starts us in the background
 khaya = Khaya("a-key", base_url=sys.argv[1])
 def translate():
     return run_sync(khaya.translate("Good morning", "en-tw")).text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -129,11 +128,3 @@ def run_on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int,
         return code, shown.decode().replace("\r\n", "\n")
 
     return run
-
-
-@pytest.fixture
-def _sigint_is_heard() -> Iterator[None]:
-    """A suite that runs in the background inherits a SIGINT that is ignored, and so would its children."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

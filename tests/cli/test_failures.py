@@ -101,14 +101,12 @@ def test_a_closed_pipe_ends_the_command_quietly(khaya: Server, monkeypatch: pyte
     assert (code, err) == (1, "")
 
 
-@pytest.mark.usefixtures("_sigint_is_heard")
 def test_ctrl_c_is_exit_code_130_without_output(khaya: Server, run: Run) -> None:
     khaya.before_response = lambda: os.kill(os.getpid(), signal.SIGINT)
     assert run("translate", "Good morning", "en-tw") == (130, "", "")
     assert len(khaya.requests) == 1
 
 
-@pytest.mark.usefixtures("_sigint_is_heard")
 def test_ctrl_c_ends_the_program_with_130(khaya: Server) -> None:
     asked = threading.Event()
     answer = threading.Event()

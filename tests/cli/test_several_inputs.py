@@ -164,7 +164,6 @@ def test_a_single_input_is_as_before(khaya: Server, run: Run) -> None:
     assert run("translate", "--lines", "texts.txt", "en-tw", "-o", "made") == (0, "made/translation-1.txt\n", "")
 
 
-@pytest.mark.usefixtures("_sigint_is_heard")
 def test_ctrl_c_keeps_the_results_that_have_arrived(khaya: Server, monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
     translate, arrived = KellyAPI.translate, []
 
