@@ -41,7 +41,7 @@ class RetryPolicy:
     """How many attempts a call has, including the first; 1 never retries."""
     base: NotNegative = 0.05
     throttle_base: NotNegative = 1.0
-    """Used in place of `base` after 429, and after any status with `Retry-After`."""
+    """Used in place of `base` after 429."""
     cap: NotNegative = 20.0
     exponent: Annotated[float, Range(1, 100)] = 2.0
     """The factor by which the limit of the pause grows with each attempt; with 1 it stays the same."""
