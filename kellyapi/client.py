@@ -174,13 +174,13 @@ class KellyAPI(Unpicklable, Translate, Transcribe, Synthesize, Images, Videos, M
         Args:
             url: An http or https URL.
             path: Where to save the file; or an object with `write`, plain or async, such as an open binary file or a
-                response of a server. It is never closed or emptied. If a download to it breaks off, it is resumed if
-                the server allows; otherwise `error.partial` is the number of bytes that were written.
+                response of a server. The object is never closed or emptied. If a download to it breaks off, the
+                download is resumed if the server allows; otherwise `error.partial` is the number of bytes written.
             on_progress: A function, plain or async, that is called with the bytes received and the size of the file in
                 bytes, or `None` if the server does not send the size.
 
         Returns:
-            The path; the number of bytes for an object.
+            The path, or the number of bytes that an object got.
         """
         return await self.skytells.download(url, path, on_progress=on_progress)
 

@@ -68,7 +68,7 @@ class KellyAPIError(Exception):
         self.partial: Any = None
         """What had arrived when it failed: a `ChatCompletion`, a `ModelResponse` or the number of bytes of a stream;
         the text of a reply that does not fit `into`; the first of two translations; the images of `generate_images`
-        that came; the results and errors of `run_many` that were not received, in order.
+        that arrived; the results and errors of `run_many` that were not received, in order.
         """
         self.outcome_unknown = False
         """True if the call may have been carried out and billed although it failed."""

@@ -108,7 +108,7 @@ def loads(data: bytes) -> Any:
 
 
 _LEAVES_HALVES = _parse is _plain_loads
-"""Whether the library leaves halves of letters in strings; orjson refuses them."""
+"""Whether the library leaves lone surrogates in strings; orjson refuses them."""
 _SURROGATE = re.compile(rb"(?i)\\ud[89a-f]")
 _CHARSET = re.compile(r"(?i);\s*charset\s*=\s*[\"']?((iso|windows|cp|latin|utf|koi8|shift|euc|gb|big5)[\w.:-]*)")
 """The encodings of text in a media type. Python has others, some of which take long."""
@@ -117,7 +117,7 @@ _WRONG_LETTERS = 4
 
 
 def loads_response(data: bytes, content_type: str = "", change: Callable[[str], str] = whole_letters) -> Any:
-    """Parse JSON that a server sent, also if it is not quite right: the result in it is paid for.
+    """Parse JSON that a server sent, also if it has small mistakes: the result in it is paid for.
 
     NaN and infinity are read as null, line feeds in strings as they are, and another encoding than UTF-8 if it is
     declared, or UTF-16. Letters that are cut become U+FFFD.
@@ -125,7 +125,7 @@ def loads_response(data: bytes, content_type: str = "", change: Callable[[str], 
     Args:
         data: The text.
         content_type: The media type that the server declares, with its encoding.
-        change: Is applied to each string, which may have halves of letters, that is surrogates.
+        change: A function that is called with each string. A string may have lone surrogates.
 
     Raises:
         ValueError: It is not JSON.
@@ -160,7 +160,7 @@ def _decode(data: bytes, content_type: str) -> str:
 
 
 def map_strings(value: Any, change: Callable[[str], str]) -> Any:
-    """Return parsed JSON with each of its strings changed. It may be nested deeper than Python calls functions."""
+    """Return parsed JSON with each of its strings changed. It may be nested deeper than Python can call functions."""
     result = [value]
     left: list[tuple[Any, Any]] = [(result, 0)]
     while left:

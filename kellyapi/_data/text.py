@@ -48,7 +48,7 @@ def printable(text: str) -> str:
 
 
 def whole_letters(text: str) -> str:
-    """Replace halves of letters, that is lone surrogates, which have no UTF-8. Two that fit are one letter."""
+    """Replace lone surrogates, which have no UTF-8. Two surrogates that fit are one letter."""
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

@@ -176,7 +176,7 @@ class Khaya(ProviderClient):
             language: The code of the spoken language, such as "twi".
             timestamps: "word" fills `words` of the transcript, "segment" fills `segments`. Needs version v2 or v3.
 
-        By default the call has no total time. It waits up to 600 s for the response after the upload, and ends after
+        By default the whole call has no limit. It waits up to 600 s for the response after the upload, and ends after
         60 s in which nothing moves. The option `timeout` replaces these limits.
 
         Raises:

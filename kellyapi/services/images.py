@@ -394,11 +394,11 @@ class Images(RoutedService):
             on_progress: See `generate_image`. If there are several predictions, their ids tell them apart.
             cancel_on_exit: See `generate_image`.
             provider: See `generate_image`.
-            fallback: See `generate_image`. No other provider is tried if some of the images came.
+            fallback: See `generate_image`. No other provider is tried if some of the images arrived.
 
         Raises:
             ValueError: See `generate_image`.
-            KellyAPIError: If some of the images came, `partial` is a tuple of them.
+            KellyAPIError: If some of the images arrived, `partial` is a tuple of them.
 
         Example::
 

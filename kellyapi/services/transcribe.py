@@ -136,7 +136,7 @@ class Transcribe(RoutedService):
             provider: The provider to use. By default the first one that has a key and supports the arguments.
             fallback: `True` to try the other providers if this one fails, or a list of providers to try.
 
-        By default the call has no total time. It waits up to 600 s for the response after the upload, and ends after
+        By default the whole call has no limit. It waits up to 600 s for the response after the upload, and ends after
         60 s in which nothing moves. The option `timeout` replaces these limits.
 
         Raises:

@@ -145,7 +145,7 @@ class Translate(RoutedService):
             ValueError: The text is blank, the languages are incomplete, or no provider has the pair.
             BadRequestError: The provider does not support this pair of languages.
             KellyAPIError: If the second of two calls fails, `partial` is the first `Translation`, which is paid for.
-                With `split=True` it is a tuple of that and of the parts of the second.
+                With `split=True` it is a tuple of this translation and the parts of the second one.
 
         Example::
 
@@ -172,7 +172,7 @@ class Translate(RoutedService):
     def _legs(
         self, via: str, arguments: TranslateArguments, provider: ProviderChoice | None, fallback: Fallback
     ) -> tuple[TranslateArguments, TranslateArguments] | None:
-        """Return the arguments of two translations through a language; `None` if one is better, or all there is."""
+        """Return the arguments of two translations through a language; `None` if there must be one translation."""
         if same_language(via, arguments.source) or same_language(via, arguments.target):
             return None
         if self._has_pair(arguments, provider, fallback):

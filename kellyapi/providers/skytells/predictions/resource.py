@@ -382,7 +382,7 @@ class PredictionsResource(Resource):
                 or `None` while a size is unknown.
 
         Returns:
-            The paths of the files; the number of bytes for an object.
+            The paths of the files, or the number of bytes that an object got.
 
         Raises:
             PredictionFailedError: The prediction failed, so that there is no output for a file or an object.

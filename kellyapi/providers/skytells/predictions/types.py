@@ -39,11 +39,11 @@ _QUEUED = "pending"
 _KNOWN_STATUSES = frozenset(status.value for status in PredictionStatus)
 _SUCCESSES = frozenset({"complete", "completed", "done", "finished", "success", "successful"})
 _FAILURES = frozenset({"aborted", "error", "errored", "expired", "rejected", "terminated", "timeout", "timed_out"})
-"""Words of other services for the end of a prediction, which nobody should wait for until the deadline."""
+"""Words of other APIs for the end of a prediction. Without them, a call would wait until its deadline."""
 
 
 def _known_status(status: Any) -> Any:
-    """Return a status in the spelling of `PredictionStatus`; an unknown one, and what is no text, as it is."""
+    """Return a status in the spelling of `PredictionStatus`; an unknown one, or a value that is not text, as it is."""
     if not isinstance(status, str) or status in _KNOWN_STATUSES:
         return _QUEUED if status is False else status
     lower = status.strip().lower()

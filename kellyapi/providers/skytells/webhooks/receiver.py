@@ -226,8 +226,8 @@ class WebhookReceiver:
     ) -> Prediction:
         """Wait for the delivery that a prediction has ended, and return the last state of the prediction.
 
-        A delivery that arrived before counts. If the receiver has a client (`skytells=`), it also polls the prediction
-        when no delivery has arrived after `poll_after` seconds, or after half of `timeout`.
+        A delivery that arrived before counts too. If the receiver has a client (`skytells=`), it also polls the
+        prediction when no delivery has arrived after `poll_after` seconds, or after half of `timeout`.
 
         Args:
             prediction: The id, or an earlier state.
