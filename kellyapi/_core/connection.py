@@ -223,7 +223,7 @@ class Connection:
         if refused or not expected.accepts(incoming.headers):
             incoming.body = await incoming.read() if refused else await anext(incoming.chunks(), b"")
             incoming.close()
-            read_response(self.provider, incoming, FromResponse(_raise_not_a_stream), request.headers, self.warn)
+            read_response(self.provider, incoming, FromResponse(refuse_as_stream), request.headers, self.warn)
         return incoming
 
     async def report_broken_off(self, incoming: IncomingResponse, error: KellyAPIError) -> None:
@@ -370,5 +370,6 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _raise_not_a_stream(response: Response) -> NoReturn:
+def refuse_as_stream(response: Response) -> NoReturn:
+    """Raise the error for a response that is no stream."""
     raise DecodingError(f"{response.content_type or 'no content type'} instead of a stream: {response.beginning}")

@@ -20,8 +20,8 @@ from .._data.json_text import loads_response
 from .._data.text import excerpt, whole_letters
 from .._data.threads import run_off_loop
 from ..errors import DecodingError, KellyAPIError, TransportError
-from .connection import Connection
-from .messages import Call, Headers, Response, media_type
+from .connection import Connection, refuse_as_stream
+from .messages import Call, FromResponse, Headers, Response, media_type
 from .responses import error_from_event, read_response
 from .secrets import redact_error
 from .sse import ServerSentEvent, ServerSentEventParser
@@ -37,6 +37,12 @@ _MAX_EVENTS_IN_A_ROW = 64
 """Events that are returned from what has arrived already, before other tasks get a turn."""
 _PARSE_SIZE = 64 * 2**10
 """Bytes that are parsed before other tasks get a turn: a compressed stream may arrive as one piece of megabytes."""
+_FIRST_LINE = re.compile(rb"(\xef\xbb\xbf)?[\r\n]*(data|event|id|retry)?:")
+"""The first line of an event stream."""
+_LONGEST_FIELD = 16
+"""Bytes that are enough to know it by."""
+_STREAM_TYPES = frozenset({"text/event-stream", "application/json", "text/plain", "application/octet-stream", ""})
+"""Servers and gateways forget the type of a stream, or send that of the same response whole."""
 _LAST_EVENT = re.compile(r'(?i)(["\']?)(\[\s*)?DONE(?(2)\s*\])\1')
 """`[DONE]`, also in the spellings of gateways."""
 _SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
@@ -196,22 +202,33 @@ class EventStream(Stream[T]):
     async def _open(self) -> AsyncIterator[bytes]:
         first = self._pieces is None
         pieces = await super()._open()
-        if first and self._incoming is not None and media_type(self._incoming.headers) == "application/json":
+        if first and self._incoming is not None:
             try:
-                self._check(value := await self._read_whole(self._incoming))
+                await self._read_beginning(self._incoming, media_type(self._incoming.headers), pieces)
             except KellyAPIError as error:
                 await self._end_with(error, None)
                 raise
-            self._values = iter(self._events_of_whole(value))
-            self._whole = True
         return pieces
 
-    async def _read_whole(self, incoming: IncomingResponse) -> Any:
-        """Read a response that is plain JSON to its end."""
-        response = Response(status=incoming.status, headers=incoming.headers, body=await incoming.read())
+    async def _read_beginning(self, incoming: IncomingResponse, kind: str, pieces: AsyncIterator[bytes]) -> None:
+        """Read so much of a response that is not called an event stream that it is known what it is."""
+        if kind == "text/event-stream":
+            return
+        is_json = kind == "application/json"
+        beginning = await incoming.read() if is_json else b""
+        while not is_json and len(beginning) < _LONGEST_FIELD and (piece := await anext(pieces, b"")):
+            beginning += piece
+        if _FIRST_LINE.match(beginning):
+            self._rest, self._received = memoryview(beginning), len(beginning)
+            return
+        response = Response(status=incoming.status, headers=incoming.headers, body=beginning)
         connection = self._source.connection
-        arguments = (connection.provider, response, object, incoming.request.headers, connection.warn)
-        return await run_off_loop(read_response, *arguments, size=len(response.body))
+        into = object if is_json else FromResponse(refuse_as_stream)
+        arguments = (connection.provider, response, into, incoming.request.headers, connection.warn)
+        value = await run_off_loop(read_response, *arguments, size=len(beginning))
+        self._check(value)
+        self._values = iter(self._events_of_whole(value))
+        self._whole = True
 
     async def _read_more(self) -> None:
         was_open = self._pieces is not None
@@ -335,5 +352,5 @@ class JSONEventStream(EventStream[T]):
 
 
 def is_event_stream(headers: Headers) -> bool:
-    """Return whether a head is that of an event stream, or of the same response whole."""
-    return media_type(headers) in ("text/event-stream", "application/json")
+    """Return whether a head may be that of an event stream, or of the same response whole."""
+    return media_type(headers) in _STREAM_TYPES

@@ -68,6 +68,11 @@ def is_data_url(text: str) -> bool:
     return _SCHEME.match(text) is not None
 
 
+def read_base64(text: str) -> bytes:
+    """Decode base64 that a server sent, alone or in a `data:` URL; raise `ValueError` if it is none, or is cut."""
+    return from_base64(text.partition(",")[2] if is_inline_file(text) else text)
+
+
 _INLINE_FILE = re.compile(r"(?i)\s*data:[\w.+-]+/[\w.+-]+(;[^,]{0,200})?,")
 
 

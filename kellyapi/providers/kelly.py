@@ -13,7 +13,7 @@ from .._core.provider import ErrorBody, Provider
 from .._core.provider_client import ProviderClient
 from .._core.urls import Id, encode_path
 from .._data.arguments import Count, NotBlank
-from .._data.base64_text import from_base64
+from .._data.base64_text import read_base64
 from .._data.decoding import Shape
 from .._data.media import MediaSource, to_base64
 from .._data.media_types import UNKNOWN_TYPE, sniff
@@ -316,7 +316,7 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 def _bytes(body: dict[str, Any], name: str) -> bytes:
     try:
-        data = from_base64(_text(body, name))
+        data = read_base64(_text(body, name))
     except ValueError:
         data = b""
     if not data:

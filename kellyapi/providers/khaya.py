@@ -49,7 +49,7 @@ def read_error(status: int, headers: Headers, body: Any) -> ErrorBody | None:
     if not isinstance(body, dict):
         return None
     error = body.get("error")
-    if isinstance(error, dict):
+    if isinstance(error, dict) and (status >= 300 or any(error.values())):  # with a result, it may be empty
         details = error.get("details")
         named = [item for item in details if isinstance(item, dict)] if isinstance(details, list) else []
         reasons = [str(item["message"]) for item in named if item.get("message")]
@@ -375,6 +375,8 @@ def _check_audio(response: Response) -> None:
         raise DecodingError(f"{response.content_type or 'no content type'} instead of audio: {response.beginning}")
     if not response.body:
         raise DecodingError("no audio in the response")
+    if response.body.lstrip()[:1] in (b"{", b"<") and sniff(response.body) is None:
+        raise DecodingError(f"a text instead of audio: {response.beginning}")
 
 
 def _is_audio(headers: Headers) -> bool:

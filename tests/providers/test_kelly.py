@@ -206,6 +206,12 @@ async def test_a_picture_knows_its_size(wire: Responses, kelly: Kelly) -> None:
     assert (image.width, image.height) == (3, 2)
 
 
+async def test_base64_may_come_in_a_data_url(wire: Responses, kelly: Kelly) -> None:
+    link = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
+    respond(wire, "POST", f"{BASE}/image/generate", json={"image": link})
+    assert (await kelly.generate_image("a fox")).data == PNG
+
+
 async def test_line_breaks_in_base64_are_no_error(wire: Responses, kelly: Kelly) -> None:
     respond(wire, "POST", f"{BASE}/write/code", json={"image": base64.encodebytes(PNG).decode()})
     assert (await kelly.render_code("x = 1")).data == PNG

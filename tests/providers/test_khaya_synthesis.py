@@ -67,6 +67,8 @@ async def test_the_format_of_audio_is_known_by_its_type_or_its_first_bytes(
         (b"", "application/octet-stream"),
         (b'"Akwaaba"', "application/json"),
         (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b' {"error": {"message": "busy"}}', "audio/wav"),
+        (b"<html>Down</html>", "audio/mpeg"),
     ],
 )
 async def test_a_success_without_audio_is_a_decoding_error(

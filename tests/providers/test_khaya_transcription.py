@@ -126,3 +126,10 @@ async def test_the_error_of_a_malformed_transcript_names_the_path(
     respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json=reply)
     with pytest.raises(DecodingError, match=where):
         await khaya.transcribe(WAV, "twi")
+
+
+@pytest.mark.parametrize("error", [{}, {"message": None, "code": None}])
+async def test_an_empty_error_beside_a_text_is_none(wire: Responses, error: Any) -> None:
+    respond(wire, "POST", f"{BASE}/asr/v3/transcribe?language=twi", json={"text": "Akwaaba", "error": error})
+    async with Khaya("key") as khaya:
+        assert (await khaya.transcribe(WAV, "twi")).text == "Akwaaba"

@@ -118,9 +118,20 @@ async def test_the_content_type_of_a_response_is_read_in_any_case() -> None:
         assert await read(make) == ["Hello"]
 
 
+@pytest.mark.parametrize("kind", ["", "text/plain; charset=utf-8", "application/octet-stream", "application/json"])
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_a_stream_that_is_not_called_one_is_known_by_its_first_line(kind: str, size: int) -> None:
+    body = b": hello\n\n" + events(chunk("Hel"), chunk("lo"), STOP) + DONE
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+    async with asked("skytells chat", make_response(body=chunked, kind=kind, Transfer_Encoding="chunked")) as (make, _):
+        assert await read(make) == ["Hel", "lo"]
+
+
 NO_STREAMS = {
     "html": (make_response(body=b"<html>Sign in</html>", kind="text/html"), DecodingError, "Sign in"),
-    "no kind": (make_response(body=b"data: {}\n\n", kind=""), DecodingError, "no content type instead of a stream"),
+    "no kind": (make_response(body=b"Busy", kind=""), DecodingError, "no content type instead of a stream: Busy"),
+    "text": (make_response(body=b"data base down: no", kind="text/plain"), DecodingError, "text/plain instead of a st"),
     "not json": (make_response(body=b"{"), DecodingError, "instead of JSON"),
     "null": (make_response(body=b"null"), DecodingError, "not a JSON object"),
     "an error": (make_response(body=b'{"error": {"message": "no", "code": "x"}}'), StatusError, "no"),

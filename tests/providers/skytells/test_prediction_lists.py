@@ -77,6 +77,13 @@ async def test_an_empty_page_is_the_last_whatever_the_count_is(wire: Responses, 
     assert [prediction.id async for prediction in skytells.predictions.iterate()] == ["a"]
 
 
+async def test_a_server_that_returns_the_same_page_for_each_number_is_left(wire: Responses, skytells: Skytells) -> None:
+    for number in (1, 2):
+        respond(wire, "GET", f"{BASE}/predictions?page={number}", json={"data": [DONE]})
+    assert [prediction.id async for prediction in skytells.predictions.iterate()] == ["a1"]
+    assert len(wire.requests) == 2
+
+
 async def test_a_bare_array_is_one_page(wire: Responses, skytells: Skytells) -> None:
     respond(
         wire, "GET", f"{BASE}/predictions?page=1", json=[DONE, {"id": "b", "status": "queued", "model": {"name": "m"}}]

@@ -320,8 +320,11 @@ class PredictionsResource(Resource):
 
     async def pages(self, *, page: Count = 1, **filters: Unpack[ListFilters]) -> AsyncIterator[PredictionPage]:
         """Yield every page of predictions, starting with `page`; the filters are those of `list`."""
+        ids: Iterable[str] = ()
         for number in count(page):
             current = await self.list(page=number, **filters)
+            if current.items and ids == (ids := [each.id for each in current]):
+                return  # the server does not read `page`
             yield current
             last = current.pagination.last_page
             if not current.items or (last is not None and number >= last) or isinstance(current.raw, list):
