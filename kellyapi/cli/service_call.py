@@ -203,6 +203,8 @@ async def _show_result(one: Input[T], result: ServiceResult, output: Output, fol
 
 def open_api(arguments: Namespace) -> AbstractAsyncContextManager[KellyAPI]:
     """Return a client of the providers, or of a sandbox with `--sandbox`."""
+    if arguments.provider is not None:
+        check_provider(arguments.provider, "--provider")
     options = call_options(arguments)
     return KellyAPI.sandbox(**options) if arguments.sandbox else KellyAPI(**options)
 

@@ -104,6 +104,7 @@ def test_options_may_come_before_or_after_the_command(words: list[str], run: Run
         (["notes", "a", "b"], "unrecognized arguments: b"),
         (["languages", "singing"], "invalid choice: 'singing'"),
         (["voices", "--provider", "skytells"], "--provider must be one of khaya, kelly, not 'skytells'"),
+        (["image", "a fox", "--provider", "nobody"], "--provider must be one of kelly, khaya, skytells, aerostack"),
         (["voices"], "set KHAYA_API_KEY or KELLYAI_API_KEY"),
         (["languages", "translation"], "set KHAYA_API_KEY"),
         (["embed", "a fox"], "set SKYTELLS_API_KEY"),
