@@ -79,8 +79,10 @@ def is_blank(text: str) -> bool:
 
 def not_blank(text: str, what: str) -> str:
     """Return a text unchanged; raise `ValueError` if it is blank."""
-    if not isinstance(text, str):
-        raise TypeError(f"the {what} must be a string, not {type(text).__name__}")
-    if _VISIBLE.search(text):
+    if isinstance(text, str) and _VISIBLE.search(text):
         return text
-    raise ValueError(f"the {what} is empty" + (": all its characters are invisible" if text.strip() else ""))
+    is_bare = what.startswith("each ") or (" " not in what and what.endswith("]"))  # such as texts[1]
+    named = what if is_bare else f"the {what}"
+    if not isinstance(text, str):
+        raise TypeError(f"{named} must be a string, not {type(text).__name__}")
+    raise ValueError(f"{named} is empty" + (": all its characters are invisible" if text.strip() else ""))

@@ -32,7 +32,7 @@ Messages = NotBlank | Iterable[Message | CompletionMessage | Mapping[str, Any]]
 def write_messages(messages: Messages, name: str = "messages") -> list[dict[str, Any]]:
     """Return messages as a list of JSON objects. A string is one message of the user."""
     if isinstance(messages, str):
-        return [{"role": "user", "content": not_blank(messages, f"last of the {name}")}]
+        return [{"role": "user", "content": not_blank(messages, name)}]
     return check_written([write_message(message) for message in messages], name)
 
 
@@ -56,5 +56,5 @@ def check_written(written: list[dict[str, Any]], name: str) -> list[dict[str, An
         raise ValueError(f"{name} must not be empty")
     content = written[-1].get("content")
     if written[-1].get("role") == "user" and isinstance(content, str):
-        not_blank(content, f"last of the {name}")
+        not_blank(content, "last message")
     return written

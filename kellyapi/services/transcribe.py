@@ -186,10 +186,12 @@ class Transcribe(RoutedService):
             for transcript in await api.transcribe_many(["hello.wav", "hello.wav"], "twi"):
                 print(transcript)
         """
-        sources = [await check_media(audio, f"audios[{place}]") for place, audio in enumerate(audios)]
+        sources = [await check_media(audio, f"audio audios[{place}]") for place, audio in enumerate(audios)]
 
         async def one(place: int) -> Transcript:
-            sources[place] = await open_reusable_media(sources[place], f"audios[{place}]")  # once: 429 repeats the call
+            sources[place] = await open_reusable_media(
+                sources[place], f"audio audios[{place}]"
+            )  # once: 429 repeats the call
             transcript = await self.transcribe(
                 sources[place], language, timestamps=timestamps, provider=provider, fallback=fallback
             )

@@ -273,7 +273,7 @@ def read_pair(pair: str | None, source: str | None, target: str | None) -> tuple
         source, _, target = pair.partition("-")
     if not source or not target:
         raise ValueError(
-            f"the languages are a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
+            f"give the languages as a pair ('en-tw'), or source='en' and target='tw', not {pair or (source, target)!r}"
         )
     return source, target
 

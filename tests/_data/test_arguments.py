@@ -159,7 +159,7 @@ REFUSED: list[tuple[Any, Any, type[Exception], str]] = [
     (Word, 5, TypeError, "value must be a string, not int"),
     (NotBlank | Iterable[NotBlank], " ", ValueError, "the value is empty"),
     (NotBlank | Iterable[NotBlank], ["a", 5], TypeError, "value[1] must be a string, not int"),
-    (Sequence[int] | Sequence[NotBlank], [" "], ValueError, "the value[0] is empty"),
+    (Sequence[int] | Sequence[NotBlank], [" "], ValueError, "value[0] is empty"),
     (Annotated[float, Range(-math.inf)], float("inf"), ValueError, "value must be a finite number, not inf"),
 ]
 

@@ -156,7 +156,7 @@ async def test_an_empty_text_and_a_wrong_pair_raise_before_anything_is_sent() ->
     khaya = Khaya("key", base_url="http://127.0.0.1:9")
     with pytest.raises(ValueError, match="the text is empty"):
         await khaya.translate(" " * 1200, PAIR, split=True)
-    with pytest.raises(ValueError, match="the languages are a pair"):
+    with pytest.raises(ValueError, match="give the languages as a pair"):
         await khaya.translate(LONG, "en", split=True)
 
 

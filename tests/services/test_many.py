@@ -103,7 +103,7 @@ async def test_the_options_of_one_translation_hold_for_all() -> None:
         ("translate_many", (["a", 5], PAIR), r"texts\[1\] must be a string, not int"),
         ("translate_many", (iter(["a", ""]), PAIR), r"texts\[1\] is empty"),
         ("translate_many", ("text", PAIR), "texts must be a list of strings, not str"),
-        ("translate_many", (["a", "b"], "en"), "the languages are a pair"),
+        ("translate_many", (["a", "b"], "en"), "give the languages as a pair"),
         ("synthesize_many", (["a", ""], "twi"), r"texts\[1\] is empty"),
         ("transcribe_many", ([b"RIFF", b""], "twi"), r"audios\[1\] is empty"),
         ("transcribe_many", ([b"RIFF", 5], "twi"), r"audios\[1\] must be a path, bytes"),

@@ -223,7 +223,7 @@ async def test_the_first_provider_with_a_key_that_has_the_arguments_is_called(
         (ALL, "chat", [[BRIEF]], {"character": "c"}, "kelly has no messages; aerostack has no character; skytells"),
         (ALL, "chat", ["x"], {"provider": "kelly", "top_p": 1}, "kelly has no top_p: only aerostack or skytells can"),
         (ALL, "chat", [[]], {}, "prompt must not be empty"),
-        (ALL, "chat", [[Message("user", " ")]], {}, "last of the prompt is empty"),
+        (ALL, "chat", [[Message("user", " ")]], {}, "the last message is empty"),
     ],
 )
 async def test_naming_a_provider_that_lacks_the_service_or_an_argument_is_a_value_error(
