@@ -49,6 +49,9 @@ _SIGNS_OF_LIFE = frozenset({"ping", "heartbeat", "keepalive", "keep-alive"})
 """The types of events that say only that the server is there, in any words."""
 _DRAIN_TIMEOUT = 0.1
 """Seconds in which a response may end after its last event, so that its connection can be kept."""
+_LAST_EVENTS_TIMEOUT = 5.0
+"""Seconds without a byte after which a finished stream ends: some servers never send `[DONE]` and keep the connection.
+Only the usage may still be missing."""
 
 
 @frozen(repr=False)
@@ -172,6 +175,10 @@ class EventStream(Stream[T]):
     def _is_complete(self) -> bool:
         """Return whether the stream may end here: whether all that is needed has arrived."""
 
+    def _is_finished(self) -> bool:
+        """Return whether all that is needed has arrived for certain, so that a failure of the connection is none."""
+        return False
+
     def _events_of_whole(self, value: Any) -> Iterable[Any]:
         """Return the events that stand for a response that came whole."""
         return (value,)
@@ -239,7 +246,7 @@ class EventStream(Stream[T]):
             await asyncio.sleep(0)
         elif not self._at_end:
             try:
-                self._rest = memoryview(await anext(pieces, b""))
+                self._rest = memoryview(await self._next_piece(pieces))
             except TransportError as error:
                 self._broken_off = error.with_traceback(None)
             self._received += len(self._rest)
@@ -253,12 +260,25 @@ class EventStream(Stream[T]):
         elif not self._at_end:
             self._at_end = True
             self._values = self._read(self._parser.finish(), last=True)
-        elif self._broken_off is not None:
+        elif self._broken_off is not None and not self._is_finished():
             raise self._broken_off
         elif self._whole or self._is_complete():
             self._ended = True
         else:
             raise TransportError("the stream broke off: it ended before its last event")
+
+    async def _next_piece(self, pieces: AsyncIterator[bytes]) -> bytes:
+        """Wait for the next piece; empty at the end of the response, or soon after that of a finished stream."""
+        if not self._is_finished():
+            return await anext(pieces, b"")
+        timer = asyncio.timeout(_LAST_EVENTS_TIMEOUT)
+        try:
+            async with timer:
+                return await anext(pieces, b"")
+        except TimeoutError:
+            if not timer.expired():
+                raise
+            return b""
 
     def _read(self, events: Iterator[ServerSentEvent], *, last: bool = False) -> Iterator[Any]:
         """Yield the values of events. The `last` one, which may be cut, counts only if it is an object or an array."""

@@ -162,6 +162,8 @@ class ChatEventStream(EventStream[str], ChatStream):
     def _is_complete(self) -> bool:
         return self._accumulator.finished
 
+    _is_finished = _is_complete
+
     def _check_complete(self) -> None:
         self._completion = self._accumulator.completion(self._source.connection.warn)
         if not self._completion.choices:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ import pytest
 from servers import AT_ONCE, Exchange, Script, Server, cut, make_response, pausing
 
 from kellyapi import Aerostack, DecodingError, KellyAPI, KellyAPIError, Khaya, Skytells, Timeout, TransportError
-from kellyapi._core import transport
+from kellyapi._core import streams, transport
 from kellyapi._core.sse import ServerSentEvent, ServerSentEventParser
 
 
@@ -206,6 +207,27 @@ async def test_an_error_after_text_has_arrived_holds_the_text(name: str, case: s
         assert caught.value.outcome_unknown
         with pytest.raises((KellyAPIError, StopAsyncIteration)):
             await anext(stream)
+
+
+CONNECTION_BREAKS = [case for case in BREAKS if re.match("a cut|a reset|silence", case)]
+
+
+@pytest.mark.parametrize("case", CONNECTION_BREAKS)
+@pytest.mark.parametrize("name", [name for name in STREAMS if name != "skytells responses"])
+async def test_a_connection_that_fails_after_the_reason_for_the_end_takes_nothing_from_a_chat(
+    name: str, case: str
+) -> None:
+    begun = STREAMS[name][2] + events(chunk("!", finish_reason="stop"))
+    async with opened(name, BREAKS[case](begun)) as stream:
+        reply = await stream.finish()
+        assert (reply.text, stream.text) == ("Hello!", "Hello!")
+
+
+async def test_a_server_that_never_ends_a_finished_chat_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_LAST_EVENTS_TIMEOUT", 0.01)
+    begun = CHAT_BEGUN + events(chunk("!", finish_reason="stop"))
+    async with opened("skytells chat", pausing(chunked(begun)), timeout=Timeout(total=None, idle=60)) as stream:
+        assert (await stream.finish()).text == "Hello!"
 
 
 @each
