@@ -16,6 +16,7 @@ from .arguments import utf8
 from .formatting import shell_remedy
 from .output import Output
 from .service_call import open_api
+from .signals import Terminated
 
 _EXIT = "/exit"
 _REMEMBERING = ("aerostack", "skytells")
@@ -103,6 +104,8 @@ def _answer(runner: asyncio.Runner, conversation: _Conversation, line: str) -> N
     """Print the reply to a line, or why there is none."""
     try:
         runner.run(conversation.send(utf8(line)))
+    except Terminated:
+        raise
     except KeyboardInterrupt:
         pass
     except BrokenPipeError:
@@ -122,6 +125,8 @@ def _read_line() -> str | None:
             else:
                 print("> ", end="", file=sys.stderr, flush=True)
                 line = input()
+        except Terminated:
+            raise
         except KeyboardInterrupt:
             print(f"\n({_EXIT} or Ctrl-D ends the conversation)", file=sys.stderr)
         except EOFError:

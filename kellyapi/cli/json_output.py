@@ -83,7 +83,9 @@ class JsonOutput:
         """Show nothing."""
         return nullcontext(NoProgress())
 
-    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
+    def interrupted(
+        self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool] | None
+    ) -> bool:
         """Print an error that names the prediction."""
         named = {} if prediction is None else {"prediction": prediction_id(prediction)}
         message = interruption_message(prediction, sandbox=sandbox)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from importlib.util import find_spec
@@ -50,6 +51,7 @@ from .commands import (
     upscale,
     voices,
 )
+from .signals import Terminated, terminated_like_interrupted
 from .streams import prepared_streams
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ Keys come from KELLYAI_API_KEY, KHAYA_API_KEY, SKYTELLS_API_KEY and AEROSTACK_AP
 answers, which needs no key and no network.
 
 Exit codes: 0 done; 1 failed, or the program that reads the output has ended; 2 wrong arguments, no key, or an address
-that cannot be used; 130 interrupted.
+that cannot be used; 130 interrupted, 143 or 129 ended by SIGTERM or SIGHUP.
 """
 _PRINTING = frozenset(
     {"translate", "transcribe", "chat", "describe", "embed", "languages", "voices", "run"}
@@ -86,7 +88,7 @@ _WITHOUT_RICH = frozenset({"doctor", "completion"})
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code; `--help` and `--version` raise `SystemExit(0)`."""
     words = sys.argv[1:] if argv is None else list(argv)
-    with prepared_streams() as closed:
+    with prepared_streams() as closed, terminated_like_interrupted():
         try:
             return _run(words, closed)
         except BrokenPipeError:
@@ -108,8 +110,8 @@ def _run(words: list[str], closed: Collection[str]) -> int:
             _check_stdout(arguments, closed)
             code = arguments.run(arguments, _open_output(arguments)) or 0
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return 128 + (error.number if isinstance(error, Terminated) else signal.SIGINT)
     except BrokenPipeError:
         raise
     except Exception as error:  # the user gets one line about the error, and never a traceback

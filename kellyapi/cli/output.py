@@ -98,8 +98,10 @@ class Output(ReportOutput, Protocol):
     def prediction_progress(self, what: str) -> AbstractContextManager[ProgressDisplay]:
         """Return a context manager whose display shows the progress of a prediction."""
 
-    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
-        """Say how to continue with a prediction after Ctrl-C, and return whether to cancel it."""
+    def interrupted(
+        self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool] | None
+    ) -> bool:
+        """Say how to continue with a prediction after Ctrl-C, and return whether to cancel it; `ask` asks the user."""
 
     def prediction(self, state: Prediction, paths: Sequence[Path]) -> None:
         """Show a prediction, and the files with its outputs."""

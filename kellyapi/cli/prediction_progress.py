@@ -20,6 +20,7 @@ from kellyapi import KellyAPI, KellyAPIError, Options, Prediction, Skytells
 from .formatting import prediction_id, shell_remedy
 from .output import Output, ProgressDisplay
 from .service_call import call_options
+from .signals import Terminated
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ def call_skytells(arguments: Namespace, output: Output, what: str, operation: Ca
 def watch_prediction(arguments: Namespace, output: Output, what: str, wait: Wait, known: str | None = None) -> None:
     """Wait for a prediction, show its progress, and download its outputs.
 
-    After Ctrl-C the prediction continues, unless the user wants to cancel it.
+    After Ctrl-C the prediction continues, unless the user wants to cancel it. SIGTERM asks nothing.
 
     Args:
         arguments: The arguments of the command.
@@ -67,6 +68,9 @@ def watch_prediction(arguments: Namespace, output: Output, what: str, wait: Wait
     latest: list[Prediction | str] = [] if known is None else [known]
     try:
         asyncio.run(_watch(arguments, output, what, wait, latest))
+    except Terminated:
+        output.interrupted(latest[-1] if latest else None, sandbox=arguments.sandbox, ask=None)
+        raise
     except KeyboardInterrupt:
         _offer_to_cancel(arguments, output, latest[-1] if latest else None)
         raise

@@ -156,11 +156,13 @@ class TerminalOutput:
         shows_bar = errors.is_terminal and not errors.is_dumb_terminal
         return _progress_bar(errors, what) if shows_bar else nullcontext(_ProgressLines())
 
-    def interrupted(self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool]) -> bool:
+    def interrupted(
+        self, prediction: Prediction | str | None, *, sandbox: bool, ask: Callable[[], bool] | None
+    ) -> bool:
         """Say how to continue. On a terminal, ask whether to cancel a prediction that may still run."""
         self.note(interruption_message(prediction, sandbox=sandbox))
         is_terminal = sys.stdin.isatty() and sys.stderr.isatty()
-        if prediction is None or has_ended(prediction) or sandbox or not is_terminal:
+        if ask is None or prediction is None or has_ended(prediction) or sandbox or not is_terminal:
             return False
         print("Cancel it? [y/N] ", end="", file=sys.stderr, flush=True)
         return ask()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,3 +234,19 @@ def test_ctrl_c_on_a_terminal_stops_the_reply_and_the_conversation_continues(
         terminal.close()
     talk = [(each["role"], each["content"]) for each in json.loads(server.requests[1].body)["messages"]]
     assert talk == [("user", "Who are you?"), ("assistant", "I am a mo"), ("user", "Really?")]
+
+
+@pytest.mark.parametrize("shown", ["> ", "I am a mo"])
+def test_sigterm_ends_a_conversation(shown: str, model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    model(pausing(begun("I am ", "a mo")))
+    terminal = Terminal("chat")
+    try:
+        terminal.until("> ")
+        if shown != "> ":
+            terminal.type("Who are you?\n")
+            terminal.until(shown)
+        terminal.interrupt(signal.SIGTERM)
+        assert terminal.end() == 143
+    finally:
+        terminal.close()

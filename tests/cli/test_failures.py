@@ -107,7 +107,8 @@ def test_ctrl_c_is_exit_code_130_without_output(khaya: Server, run: Run) -> None
     assert len(khaya.requests) == 1
 
 
-def test_ctrl_c_ends_the_program_with_130(khaya: Server) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_program_with_128_and_its_number(khaya: Server, number: signal.Signals) -> None:
     asked = threading.Event()
     answer = threading.Event()
 
@@ -118,7 +119,7 @@ def test_ctrl_c_ends_the_program_with_130(khaya: Server) -> None:
     khaya.before_response = hold
     with start("translate", "Hello", "en-tw") as process:
         asked.wait()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate()
         answer.set()
-    assert (process.returncode, out, err) == (130, b"", b"")
+    assert (process.returncode, out, err) == (128 + number, b"", b"")

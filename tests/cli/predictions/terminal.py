@@ -52,8 +52,8 @@ class Terminal:
             assert self._read(), self.shown
         return found
 
-    def interrupt(self) -> None:
-        self._process.send_signal(signal.SIGINT)
+    def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        self._process.send_signal(number)
 
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())

@@ -71,9 +71,10 @@ def test_a_second_ctrl_c_is_a_no_even_just_before_the_reply_is_read(on_terminal:
     assert ask("get", id).status == "pending"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("words", [FOX, [*FOX, "--json"]], ids=["people", "machines"])
 @pytest.mark.usefixtures("_slow")
-def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> None:
+def test_a_signal_without_a_terminal_says_how_to_continue(words: list[str], number: signal.Signals) -> None:
     known = {prediction.id for prediction in ask("list").items}
     with start(*words) as process:
         while not (new := {prediction.id for prediction in ask("list").items} - known):
@@ -84,9 +85,9 @@ def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> Non
         else:  # the sandbox knows the prediction; the command knows it after its first poll
             while ask("get", id).status != "pending":
                 pass
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate()
-    assert (process.returncode, out) == (130, b"")
+    assert (process.returncode, out) == (128 + number, b"")
     if "--json" in words:
         error = json.loads(err)["error"]
         assert error["type"] == "KeyboardInterrupt"
@@ -94,6 +95,16 @@ def test_ctrl_c_without_a_terminal_says_how_to_continue(words: list[str]) -> Non
     else:
         assert err.decode().splitlines()[-1].endswith(f"kellyapi predictions follow {id} or cancel {id}")
     assert not ask("get", id).ended
+
+
+@pytest.mark.usefixtures("_slow")
+def test_sigterm_on_a_terminal_names_the_prediction_and_asks_nothing(on_terminal: Callable[..., Terminal]) -> None:
+    prediction = ask("create", "truefusion", {"prompt": "a fox"})
+    terminal = on_terminal("predictions", "follow", prediction.id)
+    terminal.until(f"prediction {prediction.id}")
+    terminal.interrupt(signal.SIGTERM)
+    assert terminal.end() == 143
+    assert (f"predictions follow {prediction.id}" in terminal.shown, "Cancel it" in terminal.shown) == (True, False)
 
 
 @pytest.mark.usefixtures("_slow")
