@@ -1,8 +1,7 @@
 """Every use of a non-public name of aiohttp or asyncio, in one place.
 
 Each function says what the name is for, and what happens without it: something slower, or nothing. None of them raises
-an `AttributeError`. `tests/_core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing
-one.
+an `AttributeError`. `tests/_core/test_aiohttp_compat.py` deletes each name in turn, and warns of a missing one.
 """
 
 from __future__ import annotations

@@ -371,5 +371,5 @@ def _now() -> float:
 
 
 def refuse_as_stream(response: Response) -> NoReturn:
-    """Raise the error for a response that is no stream."""
+    """Raise the error for a response that is not a stream."""
     raise DecodingError(f"{response.content_type or 'no content type'} instead of a stream: {response.beginning}")

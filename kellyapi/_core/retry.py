@@ -109,7 +109,7 @@ def _may_repeat(policy: RetryPolicy, error: KellyAPIError, call: Call) -> bool:
 def read_retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     """Read `Retry-After`, in seconds or as an HTTP date, as seconds from `now`; `None` when absent or unreadable.
 
-    Where the response has a `Date`, this is now: the clock of this machine may be wrong.
+    If the response has a `Date`, it replaces `now`: the clock of this machine may be wrong.
 
     Source: https://www.rfc-editor.org/rfc/rfc9110#name-retry-after
     """

@@ -48,8 +48,8 @@ def run_many(
     """Call an async function for each item, several at once, and return the results in the order of the items.
 
     Await it for a tuple of results and errors, or iterate over it with `async for`. Nothing starts before that. In a
-    loop, at most `window` items are read ahead of the result that you have, so a table of any length needs little
-    memory, and a slow loop slows the calls.
+    loop, at most `window` items are read ahead of the last result that you received. So a table of any length needs
+    little memory, and a slow loop slows the calls.
 
     After `RateLimitError` (429, which is not billed) no call starts for `retry_after` seconds, half as many run at
     once, and the item is tried again, up to 5 times. Each round of successes then allows one call more, up to `window`.
@@ -70,8 +70,8 @@ def run_many(
     Raises:
         AuthenticationError: The key is refused. This error, `PaymentRequiredError`, `ConfigurationError`, and any
             exception that is not a `KellyAPIError` end the run: no other item is started, the calls that run are
-            finished, and the first such error is raised, in a loop after the results that come before it. Its
-            `.partial` has the results and errors that you have not received, in order, up to the last item that was
+            finished, and then the first such error is raised. A loop yields the results before it first. The `.partial`
+            of the error has the results and errors that you have not received, in order, up to the last item that was
             started. If the error had a `partial` result of its own, it is in the place of the error. Every other
             `KellyAPIError` is a result.
 

@@ -69,7 +69,7 @@ def is_data_url(text: str) -> bool:
 
 
 def read_base64(text: str) -> bytes:
-    """Decode base64 that a server sent, alone or in a `data:` URL; raise `ValueError` if it is none, or is cut."""
+    """Decode base64 that a server sent, alone or in a `data:` URL; raise `ValueError` if it is not complete base64."""
     return from_base64(text.partition(",")[2] if is_inline_file(text) else text)
 
 
