@@ -76,18 +76,16 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Report a test from its process once: its call, and a setup or teardown that did not pass.
+    """Send one message about a test from its process: its call, and a setup or teardown that did not pass.
 
-    Three reports for each of 14,000 tests took 20 s of CPU. Options that need all of them get them.
+    Five for each of 14,000 tests took 30 s of CPU. Options that need all of them get them.
     """
     options = item.config.option
     if not hasattr(item.config, "workerinput") or options.durations or options.xmlpath:
         return None
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for report in runtestprotocol(item, nextitem=nextitem, log=False):
         if report.when == "call" or not report.passed:
             item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
 
