@@ -24,6 +24,7 @@ from .._data.threads import OFF_LOOP_SIZE, run_off_loop
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
 from .body_log import describe_body
 from .limits import Limits
+from .log import Log
 from .messages import (
     DEFAULT_MAX_RESPONSE_BYTES,
     DEFAULT_TIMEOUT,
@@ -99,7 +100,7 @@ class Connection:
     allow_http: bool = False
     on_response: OnResponse | None = None
     on_upload: OnBytes | None = None
-    logger: logging.Logger
+    logger: Log = field(converter=Log)
     log_bodies: bool = False
     known_paths: dict[str, Any] = field(factory=dict, repr=False)
     """Which form of its paths a server knows, by its address; siblings share it."""

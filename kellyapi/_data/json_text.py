@@ -77,9 +77,19 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 
 
+def _read_whole(digits: str) -> int | None:
+    """Read a whole number; `None` if it has more digits than Python reads, which is 4,300."""
+    try:
+        return int(digits)
+    except ValueError:
+        return None
+
+
 # json.loads and json.dumps would make new ones at each call: 4.2 us instead of 2.1 to read a prediction.
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
-_LENIENT_DECODER = json.JSONDecoder(parse_constant=lambda _: None, strict=False)  # strict: no line feed in a string
+_LENIENT_DECODER = json.JSONDecoder(
+    parse_int=_read_whole, parse_constant=lambda _: None, strict=False
+)  # strict: no line feed in a string
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_other)
 
 
@@ -119,8 +129,8 @@ _WRONG_LETTERS = 4
 def loads_response(data: bytes, content_type: str = "", change: Callable[[str], str] = whole_letters) -> Any:
     """Parse JSON that a server sent, also if it has small mistakes: the result in it is paid for.
 
-    NaN and infinity are read as null, line feeds in strings as they are, and another encoding than UTF-8 if it is
-    declared, or UTF-16. Letters that are cut become U+FFFD.
+    NaN, infinity and numbers of more than 4,300 digits are read as null, line feeds in strings as they are, and another
+    encoding than UTF-8 if it is declared, or UTF-16. Letters that are cut become U+FFFD.
 
     Args:
         data: The text.

@@ -42,10 +42,17 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 
 async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
-    """Call a function in a thread, or at once if the `size` of its input in bytes is small."""
+    """Call a function in a thread, or at once if the `size` of its input in bytes is small.
+
+    If no thread can be started, for example while Python ends, it is called at once too: its input is paid for.
+    """
     if size < OFF_LOOP_SIZE:
         return work(*arguments)
-    return await asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
+    try:
+        running = asyncio.get_running_loop().run_in_executor(_worker, work, *arguments)
+    except RuntimeError:
+        return work(*arguments)
+    return await running
 
 
 async def call_off_loop(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 import attrs
 from attrs import field, frozen
 
+from .._core.log import Log
 from .._core.messages import DEFAULT_TIMEOUT, Timeout
 from .._data.arguments import Checked, NotBlank
 from .._data.language_codes import LanguagePairs, find_code
@@ -62,7 +63,7 @@ _PROVIDER_SPECIFIC = ("model", "voice", "character", "input")
 GENERATION_TIMEOUT = Timeout(total=900.0)
 """As long as a prediction is waited for."""
 
-_log = logging.getLogger("kellyapi")
+_log = Log(logging.getLogger("kellyapi"))
 
 
 class UnsupportedArgument(ValueError):

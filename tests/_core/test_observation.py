@@ -7,8 +7,9 @@ import logging
 from typing import Any
 
 import pytest
-from servers import KEY, OK, Shop, asked, make_response
+from servers import KEY, OK, Server, Shop, asked, make_response
 
+from kellyapi import Skytells
 from kellyapi._core.messages import PreparedRequest, Response
 from kellyapi.errors import StatusError
 
@@ -84,6 +85,33 @@ async def test_the_logger_can_be_replaced(caplog: pytest.LogCaptureFixture) -> N
     async with asked(OK, logger=logging.getLogger("mine")) as (shop, _):
         await shop.look()
     assert [record.name for record in caplog.records if record.name in ("mine", "kellyapi.shop")] == ["mine"]
+
+
+class RaisingHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        raise LookupError("in the handler")
+
+
+@pytest.mark.parametrize("broken", ["handler", "filter"])
+@pytest.mark.parametrize("level", [logging.WARNING, logging.DEBUG])
+async def test_a_broken_log_handler_loses_no_result(
+    broken: str, level: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger = logging.Logger("mine", level)
+    logger.addHandler(RaisingHandler() if broken == "handler" else logging.NullHandler())
+    if broken == "filter":
+        logger.addFilter(lambda record: 1 / 0 > 1)
+    busy, created = make_response(503), make_response(body=b'{"id": "p1", "status": "pending", "metrics": 7}')
+    async with Server(busy, created) as server, Skytells("key", base_url=server.url, logger=logger) as skytells:
+        assert (await skytells.predictions.create("m", {})).id == "p1"
+    assert {"handler": "LookupError", "filter": "ZeroDivisionError"}[broken] in capsys.readouterr().err
+
+
+async def test_a_record_names_the_place_that_logged_it(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with asked(OK) as (shop, _):
+        await shop.look()
+    assert {record.filename for record in caplog.records if record.name == "kellyapi.shop"} == {"connection.py"}
 
 
 def test_without_a_log_handler_of_the_user_nothing_is_printed() -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from ...._core.aiohttp_compat import is_finishing_generators
 from ...._core.late_response import LateResponse
+from ...._core.log import Log
 from ...._core.messages import Timeout
 from ...._core.unfinished import FINISH_TIMEOUT, UnfinishedWork
 from ....errors import RequestTimeoutError, TransportError
@@ -25,7 +25,7 @@ _GRACE = 0.05
 """Seconds after the end of the time: the connection's own error comes first, which says that nothing was sent."""
 
 
-async def cancel_abandoned(id: str, cancel: Cancel, logger: logging.Logger, unfinished: UnfinishedWork) -> None:
+async def cancel_abandoned(id: str, cancel: Cancel, logger: Log, unfinished: UnfinishedWork) -> None:
     """Cancel a prediction. A failure is logged, and does not replace the exception that ended the waiting."""
     if is_finishing_generators(asyncio.get_running_loop()):
         await _cancel_in_thread(id, cancel, logger)
@@ -38,7 +38,7 @@ async def create_or_cancel(
     late: LateResponse,
     seconds: float | None,
     cancel: Cancel,
-    logger: logging.Logger,
+    logger: Log,
     unfinished: UnfinishedWork,
 ) -> Created:
     """Create a prediction. If the caller leaves meanwhile, cancel the prediction as soon as its id is known.
@@ -99,7 +99,7 @@ def _left(problem: str, *, sent: bool, seconds: float | None = None) -> Transpor
     return error
 
 
-async def _cancel_and_log(id: str, cancel: Cancel, logger: logging.Logger) -> None:
+async def _cancel_and_log(id: str, cancel: Cancel, logger: Log) -> None:
     try:
         async with asyncio.timeout(FINISH_TIMEOUT):
             await cancel(id)
@@ -107,7 +107,7 @@ async def _cancel_and_log(id: str, cancel: Cancel, logger: logging.Logger) -> No
         logger.warning("prediction %s was not cancelled: %s", id, error)
 
 
-async def _cancel_in_thread(id: str, cancel: Cancel, logger: logging.Logger) -> None:
+async def _cancel_in_thread(id: str, cancel: Cancel, logger: Log) -> None:
     """Cancel a prediction from a loop of its own: this one closes its generators, and opens no session any more."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import random
 from collections.abc import Awaitable, Callable
 
 from attrs import define, field, frozen
 
+from ...._core.log import Log
 from ...._core.options import check_seconds
 from ...._core.retry import MAX_RETRY_AFTER
 from ....errors import (
@@ -101,7 +101,7 @@ class PredictionPoller:
     get: Callable[[str | Prediction | CreatedPrediction, float], Awaitable[Prediction]]
     """Polls once. Called with the prediction and a time limit in seconds."""
     pace: Pace
-    logger: logging.Logger
+    logger: Log
     cancels: bool
     """Whether the prediction is cancelled after a timeout."""
     started: float = field(factory=lambda: _now())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from attrs import define, field
 
 from ...._core.callbacks import run_callback
+from ...._core.log import Log
 from ...._core.secrets import Key, as_secret
 from ...._core.urls import Id
 from ...._data.arguments import NotBlank, NotNegative, checked
@@ -46,7 +47,7 @@ HandlerT = TypeVar("HandlerT", bound=Handler)
 WebhookReply = tuple[int, dict[str, Any]]
 _ANY_EVENT = "*"
 _KNOWN_EVENTS = {_ANY_EVENT, *map(event_type, PredictionStatus)}
-_log = logging.getLogger("kellyapi.skytells")
+_log = Log(logging.getLogger("kellyapi.skytells"))
 
 
 @define(eq=False)
