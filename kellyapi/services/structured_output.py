@@ -67,9 +67,10 @@ class ReplyFormat(Generic[T]):
         """
         msgspec = _import_msgspec()
         try:
-            parsed: T = msgspec.json.decode(reply.text, type=self.kind)
+            text = _without_fence(reply.text)
+            parsed: T = msgspec.json.decode(text, type=self.kind)
             schema = self.response_format["json_schema"]["schema"]
-            if unknown := _find_unknown(msgspec.json.decode(reply.text), schema, schema.get("$defs", {}), "$"):
+            if unknown := _find_unknown(msgspec.json.decode(text), schema, schema.get("$defs", {}), "$"):
                 raise ValueError(f"Unexpected field - at `{unknown}`")
         except (msgspec.DecodeError, ValueError, RecursionError) as error:  # ValueError: the text has half a letter
             problem = _problem_of(reply) or f"the reply does not fit {_name_of(self.kind)}: {error}"
@@ -228,6 +229,18 @@ def _find_unknown(value: Any, schema: Mapping[str, Any], definitions: Mapping[st
             return f"{path}.{min(unknown)}"
         inner = [(f"{path}.{name}", item, fields.get(name, others)) for name, item in value.items()]
     return next(filter(None, (_find_unknown(item, each, definitions, where) for where, item, each in inner)), None)
+
+
+_FENCE = "```"
+
+
+def _without_fence(text: str) -> str:
+    """Return a text without the fence of Markdown that models put around JSON."""
+    whole = text.strip()
+    if not (whole.startswith(_FENCE) and whole.endswith(_FENCE, len(_FENCE))):
+        return text
+    language, _, rest = whole[len(_FENCE) : -len(_FENCE)].partition("\n")
+    return rest if language.strip().lower() in ("", "json") else text
 
 
 def _problem_of(reply: ChatReply) -> str | None:

@@ -65,6 +65,13 @@ def test_structs_and_typed_dicts_are_read_too() -> None:
     assert read(Size, {"width": 3}).parsed == {"width": 3}
 
 
+@pytest.mark.parametrize("fence", ["```json\n{}\n```", " ```\n{}```\n", "```JSON\r\n{}\r\n```"])
+def test_a_reply_in_a_fence_of_markdown_is_read(fence: str) -> None:
+    text = fence.replace("{}", json.dumps({"width": 3}))
+    reply = read(Size, text)
+    assert (reply.parsed, reply.text) == ({"width": 3}, text)
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "problem"),
     [
@@ -80,6 +87,8 @@ def test_structs_and_typed_dicts_are_read_too() -> None:
         (Node, {"name": "a", "children": [{"name": "b", "c": 1}]}, r"at `\$.children\[0\].c`"),
         (Checked, {"n": 1}, "'n' must be >= 3"),
         (Recipe, "Here is your recipe: {}", "JSON is malformed"),
+        (Recipe, "```", "JSON is malformed"),
+        (Recipe, "```python\n{}\n```", "JSON is malformed"),
         (Recipe, "[]", "Expected `object`, got `array`"),
         (Recipe, json.dumps(RECIPE)[:-1], "Input data was truncated"),
         (Recipe, '{"title": "\ud800"}', "surrogates not allowed"),
