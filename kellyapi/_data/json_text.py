@@ -87,9 +87,8 @@ def _read_whole(digits: str) -> int | None:
 
 # json.loads and json.dumps would make new ones at each call: 4.2 us instead of 2.1 to read a prediction.
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
-_LENIENT_DECODER = json.JSONDecoder(
-    parse_int=_read_whole, parse_constant=lambda _: None, strict=False
-)  # strict: no line feed in a string
+# Without `strict`, a string may have line feeds.
+_LENIENT_DECODER = json.JSONDecoder(parse_int=_read_whole, parse_constant=lambda _: None, strict=False)
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_write_other)
 
 

@@ -149,7 +149,7 @@ async def test_the_response_includes_the_webhook(skytells: Send, webhook: Any, e
             {"model": "text-embedding-3-small", "input": {"input": "a"}},
             422,
             "MODEL_NOT_SUPPORTED",
-            "Model 'text-embedding-3-small' makes no predictions; ask /embeddings.",
+            "Model 'text-embedding-3-small' makes no predictions; use /embeddings.",
         ),
         (
             {"model": "someone/truefusion", "input": {"prompt": "a"}},

@@ -283,12 +283,11 @@ def live_finding(call: LiveCall, found: _Outcome, expected: _Outcome) -> Finding
         message = "the library cannot read the response" + (f": {_safe_path(place[0])}" if place else "")
         return _finding(call, "problem", message, _REPORT, details)
     if not details:
-        return _finding(call, "ok", "responds as the library reads it and the sandbox sends it")
+        return _finding(call, "ok", "responds as expected")
     states = {_STATES[each.kind] for each in differences} | ({"problem"} if lost else set())
     state: State = "note" if call.untouched else next(each for each in _ORDER if each in states)
     count = f"{len(details)} difference{'s' * (len(details) > 1)}"
-    message = f"responds with {count} from what the library reads and the sandbox sends"
-    return _finding(call, state, message, None if state == "note" else _REPORT, details)
+    return _finding(call, state, f"{count} from the expected response", None if state == "note" else _REPORT, details)
 
 
 def _differences(call: LiveCall, found: JSONShape | None, expected: JSONShape | None) -> list[Difference]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Any
 
 from kellyapi import PROVIDERS, ConnectionCheck
@@ -62,7 +63,7 @@ def connection_findings(provider: str, check: ConnectionCheck, *, used: bool) ->
         remedy = "set the clock, and turn on its synchronisation (NTP)"
         yield Finding(check="clock", provider=provider, state=bad, message=message, remedy=remedy)
     elif offset is not None:
-        message = f"differs by {abs(offset):.0f} s at most"
+        message = f"differs by at most {ceil(abs(offset) + 0.5)} s"  # the server sends whole seconds
         yield Finding(check="clock", provider=provider, state="ok", message=message)
 
 

@@ -50,7 +50,7 @@ async def create(request: web.Request) -> web.Response:
     name, input = body["model"], body["input"]
     model = find_model(name)
     if model_kind(model) == "embedding":
-        raise ApiError(422, "MODEL_NOT_SUPPORTED", f"Model {name!r} makes no predictions; ask /embeddings.")
+        raise ApiError(422, "MODEL_NOT_SUPPORTED", f"Model {name!r} makes no predictions; use /embeddings.")
     check_input(model, input)
     context = request.app[CONTEXT]
     prediction = {
