@@ -25,7 +25,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, (help, _, examples) in _ACTIONS.items():
         one = add_command(actions, name, help, OPTIONS, examples)
         if name == "show":
-            one.add_argument("model", metavar="MODEL")
+            one.add_argument("model", metavar="MODEL", help="see kellyapi models list")
 
 
 def run(arguments: Namespace, output: Output) -> None:

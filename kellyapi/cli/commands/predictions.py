@@ -29,16 +29,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, (help, _, options, examples) in _ACTIONS.items():
         one = add_command(actions, name, help, options, examples)
         if name == "list":
-            one.add_argument("--page", type=int, default=1, metavar="NUMBER")
-            one.add_argument("--per-page", type=int, metavar="NUMBER", help="1 to 50")
-            one.add_argument("--since", metavar="YYYY-MM-DD")
-            one.add_argument("--until", metavar="YYYY-MM-DD")
-            one.add_argument("--model", metavar="NAME")
-            one.add_argument("--status", metavar="STATUS", help="succeeded, failed, …")
+            one.add_argument("--page", type=int, default=1, metavar="NUMBER", help="by default 1, the newest")
+            one.add_argument("--per-page", type=int, metavar="NUMBER", help="the size of a page, from 1 to 50")
+            one.add_argument("--since", metavar="YYYY-MM-DD", help="the first day of creation, in UTC")
+            one.add_argument("--until", metavar="YYYY-MM-DD", help="the last day of creation, in UTC")
+            one.add_argument("--model", metavar="NAME", help="list only predictions of this model")
+            one.add_argument("--status", metavar="STATUS", help="list only these: succeeded, failed, …")
         elif name == "create":
             add_model_inputs(one)
         else:
-            one.add_argument("id", metavar="ID")
+            one.add_argument("id", metavar="ID", help="see kellyapi predictions list")
         if name == "follow":
             add_interval(one)
 
