@@ -1,6 +1,4 @@
-"""Translate with Apertium, or with Khaya if Apertium does not have the languages:
-
-python examples/apertium.py "Buenos días" es-tw
+"""Translate with Apertium, or else with Khaya: python examples/apertium.py "Buenos días" es-tw
 
 The key of Khaya comes from KHAYA_API_KEY, the address of the server from APERTIUM_URL; KELLYAPI_SANDBOX=1 needs no key.
 """
