@@ -322,7 +322,7 @@ class EventStream(Stream[T]):
 
     def _raise_reported_error(self, value: dict[str, Any]) -> None:
         """Raise the error that an event without data reports, if it reports one."""
-        if self._source.connection.provider.read_error(500, self._headers, value):
+        if value.get("success") is False or self._source.connection.provider.read_error(500, self._headers, value):
             raise error_from_event(self._source.connection.provider, self._headers, value)
 
     @property

@@ -18,7 +18,15 @@ from .._data.decoding import decode
 from .._data.result import with_origin_of
 from ..errors import DecodingError
 from .openai_chunks import ChatChunk, ChunkAccumulator, ChunkChoice, FunctionCallDelta, MessageDelta, ToolCallDelta
-from .openai_completions import ChatCompletion, Choice, CompletionMessage, ToolCall, Usage
+from .openai_completions import (
+    ChatCompletion,
+    Choice,
+    CompletionMessage,
+    ToolCall,
+    Usage,
+    from_older_form,
+    is_older_form,
+)
 from .service_result import ServiceResult, provider_fields_last
 
 T = TypeVar("T")
@@ -151,8 +159,8 @@ class ChatEventStream(EventStream[str], ChatStream):
     def _handle_event(self, value: Any) -> str | None:
         if "choices" not in value:
             self._raise_reported_error(value)
-            if isinstance(value.get("response"), str):  # the older API of Aerostack sends only a text
-                value = {"choices": [{"delta": {"content": value["response"]}}]}
+            if is_older_form(value):
+                value = from_older_form(value)
         piece = self._accumulator.add(value)
         if self._chunks is None:
             return piece or None

@@ -203,6 +203,20 @@ class ChatCompletion(Result):
         return (self.choices[0].message.content or "") if self.choices else ""
 
 
+def is_older_form(value: Any) -> bool:
+    """Return whether a reply is `{"response": text, …}`, the form of Aerostack's older API."""
+    if not isinstance(value, dict) or "choices" in value:
+        return False
+    text = value.get("response")
+    return isinstance(text, str) or (text is None and bool(as_list(value.get("tool_calls"))))
+
+
+def from_older_form(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply of Aerostack's older API in the form of a completion."""
+    message = {"content": value.get("response"), "tool_calls": value.get("tool_calls")}
+    return {**value, "choices": [{"message": message, "finish_reason": value.get("finish_reason")}]}
+
+
 def write_completion_message(message: CompletionMessage) -> dict[str, Any]:
     """Return a message of the model as it is sent back: without nulls, and without what only a response has."""
     written: dict[str, Any] = {"role": message.role}

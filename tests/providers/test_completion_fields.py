@@ -274,3 +274,25 @@ async def test_tools_are_sent_by_the_chats_of_aerostack() -> None:
         await it.ai.chat_stream("Hi", **options).finish()
         await it.gateway.chat_stream("my-api", "Hi", consumer="ask", **options).finish()
     assert [{name: json.loads(request.body)[name] for name in options} for request in server.requests] == [options] * 4
+
+
+OLDER = {
+    "response": "Hi",
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3},
+    "tool_calls": [{"name": "look", "arguments": {"at": 1}}],
+    "model": "m",
+}
+
+
+@pytest.mark.parametrize("text", ["Hi", None])
+async def test_a_reply_of_the_older_api_of_aerostack_has_its_usage_and_tool_calls(text: str | None) -> None:
+    older = {**OLDER, "response": text}
+    streamed_in_parts = streamed(events({"response": "H"}, {**older, "response": text and "i"}), DONE)
+    async with Server(as_json(older), streamed_in_parts) as server, client("aerostack", server) as aerostack:
+        whole = await aerostack.ai.chat("Hi")
+        later = await aerostack.ai.chat_stream("Hi").finish()
+    assert (whole.text, later.text) == (text or "", "Hi" if text else "H")
+    for reply in (whole, later):
+        assert reply.usage.total_tokens == 3
+        assert [call.function for call in reply.tool_calls] == [FunctionCall("look", '{"at":1}')]
+        assert reply.model == "m"

@@ -101,6 +101,7 @@ ERRORS: dict[str, tuple[bytes, type[StatusError], str]] = {
     "by the event's name": (b"event: error\n" + events({"message": "busy", "code": "x"}), ServerError, "x"),
     "by the event's name, in words": (b"event: error\ndata: busy\n\n", ServerError, ""),
     "by the event's name alone": (b"event: error\n" + events({"why": "busy"}), ServerError, ""),
+    "by its lack of success": (events({"success": False, "errors": [{"message": "busy"}]}), ServerError, ""),
     "by its type": (events({"type": "error", "message": "busy", "code": "x"}), ServerError, "x"),
 }
 

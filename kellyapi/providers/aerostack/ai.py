@@ -13,7 +13,7 @@ from ..._data.arguments import Count, NotBlank, NotNegative, Share
 from ..._data.decoding import Shape
 from ...services.chat_messages import Messages, write_messages
 from ...services.chat_replies import ChatEventStream, ChatReply, ChatStream, to_reply
-from ...services.openai_completions import ChatCompletion
+from ...services.openai_completions import ChatCompletion, from_older_form, is_older_form
 
 
 class AI(Resource):
@@ -99,22 +99,20 @@ class AI(Resource):
 
 
 @frozen
-class _Reply:
-    """The reply of the older API. The newer one sends a chat completion."""
+class _OlderReply(ChatCompletion):
+    """The reply of the older API, read as a completion."""
 
-    response: str
+    prepare_json = staticmethod(from_older_form)
+
+
+@frozen
+class _Reply:
+    """The reply of the older or the newer API."""
 
     @staticmethod
     def choose_json_class(value: Any) -> type:
         """Return the class that a response is read into."""
-        older = isinstance(value, dict) and isinstance(value.get("response"), str) and "choices" not in value
-        return _Reply if older else ChatCompletion
+        return _OlderReply if is_older_form(value) else ChatCompletion
 
 
-def _finish_reply(found: _Reply | ChatCompletion) -> ChatReply:
-    if isinstance(found, _Reply):
-        return ChatReply(text=found.response, provider="aerostack")
-    return to_reply(found, "aerostack")
-
-
-_REPLY = Shape(_Reply, _finish_reply)
+_REPLY = Shape(_Reply, lambda found: to_reply(found, "aerostack"))
