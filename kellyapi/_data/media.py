@@ -38,7 +38,7 @@ from .media_files import (
 from .media_types import UNKNOWN_TYPE, is_enough_to_sniff, sniff
 from .result import Result
 from .text import clip
-from .threads import call_off_loop, run_off_loop
+from .threads import call_off_loop, call_patiently, run_off_loop
 
 
 class Readable(Protocol):
@@ -291,7 +291,7 @@ async def _open_path(source: str | os.PathLike[str], what: str) -> Media:
     except OSError as error:
         raise (explain_missing_file(source, error, what) if isinstance(source, str) else error) from None
     if state is None:  # a pipe can be read only once, and has no size to announce
-        return _in_memory(rest, what)
+        return _in_memory(await call_patiently(path.read_bytes) if rest is None else rest, what)
     return await _open_pieces(lambda: read_path(path, state, what), what, state.size, name=path.name)
 
 
@@ -309,7 +309,7 @@ async def _open_file(source: Any, what: str) -> Media:
     declared = _declared_type(source)
     name = _own_name(source)
     if not takes_size(file.read):  # all or nothing, and the second time perhaps all again
-        return _in_memory(as_bytes(await call_off_loop(file.read), what), what, declared, name)
+        return _in_memory(as_bytes(await call_off_loop(file.read, may_wait=True), what), what, declared, name)
     start = await find_position(file)
     state = None if start is None else await asyncio.to_thread(file_state, file)
     size = None if start is None or state is None else state.size - start
@@ -326,7 +326,7 @@ async def _open_async_iterator(source: AsyncIterable[Any], what: str) -> Media:
 
 async def _open_iterator(source: Iterator[Any], what: str) -> Media:
     async def pieces() -> Pieces:
-        while (piece := await asyncio.to_thread(next, source, None)) is not None:
+        while (piece := await call_patiently(next, source, None)) is not None:
             yield as_bytes(piece, what)
 
     return await _open_pieces(pieces, what, one_shot=True)

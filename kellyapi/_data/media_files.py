@@ -51,11 +51,17 @@ def file_state(file: Any) -> FileState | None:
     return FileState(status.st_size, status.st_mtime_ns) if sized else None
 
 
-def look_at_file(name: str) -> tuple[Path, FileState | None, bytes]:
-    """Return the state of a file, and all bytes of one that has none."""
+def look_at_file(name: str) -> tuple[Path, FileState | None, bytes | None]:
+    """Return the state of a file, and all bytes of one that has none, unless it is a pipe or a device.
+
+    These may wait for ever.
+    """
     if len(name) > _LONGEST_PATH:  # perhaps megabytes of base64, which `Path` would take apart at each slash
         raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), name)
     path = Path(name)
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        return path, None, None
     with path.open("rb") as file:
         state = file_state(file)
         return path, state, file.read() if state is None else b""
@@ -102,7 +108,7 @@ async def read_file(file: Any, start: int | None, state: FileState | None, what:
     """Yield the pieces of an open file, from `start` if it can be set back there."""
     if start is not None:
         await call_off_loop(file.seek, start)
-    while piece := as_bytes(await call_off_loop(file.read, CHUNK_SIZE), what):
+    while piece := as_bytes(await call_off_loop(file.read, CHUNK_SIZE, may_wait=start is None), what):
         yield piece
     if state is not None and state != await asyncio.to_thread(file_state, file):
         raise SourceChangedError(f"the {what} was changed while it was read")

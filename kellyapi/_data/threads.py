@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import ctypes
 import inspect
 import os
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -55,12 +58,40 @@ async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
     return await running
 
 
-async def call_off_loop(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of a user's object, such as `read` of a file: in a thread, unless it is async."""
+async def call_off_loop(function: Callable[..., Any], *arguments: Any, may_wait: bool = False) -> Any:
+    """Call a function of a user's object, such as `read` of a file: in a thread, unless it is async.
+
+    If it `may_wait` for ever, like the `read` of a pipe, nothing waits for its thread when the caller is cancelled.
+    """
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
-    result = await asyncio.to_thread(function, *arguments)
+    result = await (call_patiently if may_wait else asyncio.to_thread)(function, *arguments)
     return await result if inspect.isawaitable(result) else result
+
+
+async def call_patiently(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function in a thread of its own. The ends of the loop and of the program do not wait for it.
+
+    `asyncio.run` would wait for ever for a thread of `asyncio.to_thread` that opens a pipe without a writer.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+    context = contextvars.copy_context()
+
+    def settle(set_result: Callable[[Any], None], value: Any) -> None:
+        if not result.done():
+            set_result(value)
+
+    def work() -> None:
+        try:
+            outcome = result.set_result, context.run(function, *arguments)
+        except BaseException as error:  # it is raised where the caller waits
+            outcome = result.set_exception, error  # type: ignore[assignment]  # of another function, for another value
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, *outcome)
+
+    threading.Thread(target=work, name="kellyapi-wait", daemon=True).start()
+    return await result
 
 
 class _Closable(Protocol):

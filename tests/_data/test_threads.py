@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kellyapi._data import threads
+from kellyapi._data.media import open_media
 from kellyapi._data.threads import open_in_thread, run_off_loop
 
 
@@ -44,3 +48,24 @@ async def test_work_is_done_at_once_if_no_thread_can_be_started(reason: str, mon
     else:
         monkeypatch.setattr(threading.Thread, "start", fail)
     assert await run_off_loop(len, b"abc", size=2**20) == 3
+
+
+@pytest.mark.parametrize("kind", ["a named pipe", "an open pipe", "an iterator"])
+def test_the_end_of_the_loop_does_not_wait_for_a_source_without_data(kind: str, tmp_path: Path) -> None:
+    named, (read, write) = tmp_path / "pipe", os.pipe()
+    os.mkfifo(named)
+    with os.fdopen(read, "rb") as pipe, os.fdopen(write, "wb") as other_end:
+        sources: dict[str, Any] = {"a named pipe": named, "an open pipe": pipe, "an iterator": iter(pipe.readline, b"")}
+
+        async def program() -> None:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.01):
+                    await open_media(sources[kind], "audio")
+
+        asyncio.run(program())
+        other_end.close()  # the thread ends
+        if kind == "a named pipe":
+            os.close(os.open(named, os.O_WRONLY))
+        for thread in threading.enumerate():
+            if thread.name == "kellyapi-wait":
+                thread.join()
