@@ -50,6 +50,11 @@ pytest_plugins = ["kellyapi.testing"]  # also where the library was installed be
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+# Coverage measures the processes of xdist, not those that tests start. These took twice the CPU with it, and most of
+# them are killed before they can write what was measured. What they run is also tested in a process of xdist.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop("COVERAGE_PROCESS_CONFIG", None)
+
 _ANSWER = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 _TABLES = """
 CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT);
