@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 
 from .._data.decoding import Into
 from .._data.json_text import dumps
+from .._data.quick_maker import quick_maker
 from .._data.threads import OFF_LOOP_SIZE, run_off_loop
 from ..errors import ConfigurationError, DecodingError, KellyAPIError, RequestTimeoutError
 from .body_log import describe_body
@@ -37,6 +38,7 @@ from .messages import (
     RaisedByUser,
     Response,
     Timeout,
+    make_request,
     time_left,
 )
 from .observation import show_outcome
@@ -77,6 +79,9 @@ class _Deadline:
 
     def left(self, now: float) -> Timeout:
         return time_left(self.timeout, now - self.started)
+
+
+_make_deadline = quick_maker(_Deadline)
 
 
 @frozen(kw_only=True, slots=False)  # with slots, attrs keeps cached properties behind a `__getattr__`: 0.5 us a call
@@ -138,7 +143,7 @@ class Connection:
         if self.problem is not None:
             raise ConfigurationError(self.problem.message, provider=self.provider.name, remedy=self.problem.remedy)
         timeout, now = self._timeout_of(call), _now()
-        deadline = _Deadline(timeout, now, None if timeout.total is None else now + timeout.total)
+        deadline = _make_deadline(timeout, now, None if timeout.total is None else now + timeout.total)
         number, cost = 1, 0
         while True:
             try:
@@ -260,7 +265,7 @@ class Connection:
             body = dumps(call.json)
         if self.on_upload is not None:
             body, headers = report_upload(body, headers, self.on_upload)
-        return PreparedRequest(
+        return make_request(
             call=call,
             url=f"{url}?{urlencode(call.query)}" if call.query else url,
             headers=headers,

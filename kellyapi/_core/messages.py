@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from .._data.arguments import NotNegative, Positive, checked
 from .._data.media import Chunks
+from .._data.quick_maker import quick_maker
 from .._data.secret_names import without_secret_parameters
 from .._data.text import excerpt
 from ..errors import KellyAPIError
@@ -111,6 +112,10 @@ class PreparedRequest:
     def shown_url(self) -> str:
         """The address for logs and errors, without the secrets in its query."""
         return without_secret_parameters(self.url)
+
+
+make_call = quick_maker(Call)
+make_request = quick_maker(PreparedRequest)
 
 
 class Received(Protocol):

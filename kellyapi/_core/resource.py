@@ -30,6 +30,7 @@ from .messages import (
     OnBytes,
     Response,
     Timeout,
+    make_call,
 )
 from .request_bodies import embed_files, form_fields, media_fields
 from .secrets import Key
@@ -57,7 +58,7 @@ class Resource(Unpicklable, Checked):
         bearer: Key | None = None,
     ) -> Coroutine[Any, Any, T]:
         """GET, which is always free to repeat."""
-        call = Call(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
+        call = make_call(method="GET", url=path, query=query or {}, repeatable=True, bearer=bearer)
         return self._connection.call(call, into)
 
     def _post_json(
@@ -77,7 +78,7 @@ class Resource(Unpicklable, Checked):
         `timeout` holds if the client was given none. `extra` is what the user adds. `files` are sent in place of the
         tokens that stand for them in the JSON.
         """
-        call = Call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer, timeout=timeout)
+        call = make_call(method="POST", url=path, json=data, repeatable=repeatable, bearer=bearer, timeout=timeout)
         connection = self._connection
         if extra:
             connection, call = add_extra(connection, call, extra)
@@ -92,7 +93,7 @@ class Resource(Unpicklable, Checked):
         one_shot: bool = False,
     ) -> Coroutine[Any, Any, T]:
         """POST a multipart form; `one_shot` says that a part can be read only once."""
-        call = Call(method="POST", url=path, repeatable=repeatable, **form_fields(parts, one_shot=one_shot))
+        call = make_call(method="POST", url=path, repeatable=repeatable, **form_fields(parts, one_shot=one_shot))
         return self._connection.call(call, into)
 
     def _post_bytes(
@@ -110,12 +111,12 @@ class Resource(Unpicklable, Checked):
         `timeout` holds if the client was given none; by default it depends on whether the file is streamed.
         """
         fields = media_fields(media) | ({} if timeout is None else {"timeout": timeout})
-        call = Call(method="POST", url=path, query=query or {}, repeatable=repeatable, **fields)
+        call = make_call(method="POST", url=path, query=query or {}, repeatable=repeatable, **fields)
         return self._connection.call(call, into)
 
     def _delete(self, path: str, *, into: Into[T] | FromResponse[T]) -> Coroutine[Any, Any, T]:
         """DELETE, which is free to repeat."""
-        return self._connection.call(Call(method="DELETE", url=path, repeatable=True), into)
+        return self._connection.call(make_call(method="DELETE", url=path, repeatable=True), into)
 
     def _stream(
         self,
@@ -130,7 +131,7 @@ class Resource(Unpicklable, Checked):
 
         `blank` says what is wrong with a response without a byte.
         """
-        call = Call(method="POST", url=path, json=data, repeatable=repeatable, timeout=TRANSFER_TIMEOUT)
+        call = make_call(method="POST", url=path, json=data, repeatable=repeatable, timeout=TRANSFER_TIMEOUT)
         return ByteStream(StreamRequest(self._connection, call, accepts, blank))
 
     def _stream_events(
@@ -147,7 +148,7 @@ class Resource(Unpicklable, Checked):
 
         `request` makes the object that opens the stream.
         """
-        call = Call(
+        call = make_call(
             method="POST",
             url=path,
             json={**data, "stream": True},
@@ -186,7 +187,7 @@ class Resource(Unpicklable, Checked):
             url = encode_url(link)
         except ValueError as error:  # the link is a server's: users' are checked before
             raise TransportError(str(error), sent=False, provider=self._connection.provider.name) from None
-        return Call(method="GET", url=url, repeatable=True, keyless=True, timeout=TRANSFER_TIMEOUT)
+        return make_call(method="GET", url=url, repeatable=True, keyless=True, timeout=TRANSFER_TIMEOUT)
 
 
 def drop_none(**fields: Any) -> dict[str, Any]:

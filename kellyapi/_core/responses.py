@@ -16,7 +16,7 @@ from multidict import CIMultiDict
 
 from .._data.decoding import Into, Shape, decode
 from .._data.json_text import dumps, loads_response
-from .._data.result import LONG_TEXT, Origin, shortened, stamp
+from .._data.result import LONG_TEXT, make_origin, shortened, stamp
 from .._data.text import excerpt, printable
 from ..errors import DecodingError, KellyAPIError, status_error
 from .messages import FromResponse, Headers, Received, Response, beginning_of, media_type
@@ -61,7 +61,7 @@ def read_response(
                 raise _make_error(response, value, error)
         if isinstance(into, FromResponse):
             whole = response if isinstance(response, Response) else Response(status=status, headers=headers, body=body)
-            return stamp(into.read(whole), Origin(None, id))
+            return stamp(into.read(whole), make_origin(None, id))
         result = decode(value, into, lambda problem: warn(redact_text(problem, sent)))
         if isinstance(into, Shape) and into.add_headers:
             result = into.add_headers(result, headers)
@@ -72,7 +72,7 @@ def read_response(
             wrong.args, wrong.body = (wrong.message,), shortened(value)
         raise
     size = len(body)
-    return stamp(result, Origin(shortened(value) if size > LONG_TEXT else value, id), size)
+    return stamp(result, make_origin(shortened(value) if size > LONG_TEXT else value, id), size)
 
 
 def read_request_id(headers: Headers, sent: Headers) -> str | None:

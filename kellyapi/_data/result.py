@@ -8,6 +8,7 @@ from typing import Any, Generic, SupportsIndex, TypeVar
 from attrs import frozen
 
 from .json_text import map_strings
+from .quick_maker import quick_maker
 
 T = TypeVar("T")
 
@@ -26,6 +27,7 @@ class Origin:
 
 
 _UNKNOWN = Origin()
+make_origin = quick_maker(Origin)
 
 
 class Result:
@@ -83,13 +85,13 @@ def stamp(result: T, origin: Origin, size: int = 0) -> T:
         for item in items:
             if isinstance(item, Result):
                 own = origin.raw if item.raw is None else item.raw
-                _set_origin(item, Origin(shortened(own) if size > LONG_TEXT else own, origin.request_id))
+                _set_origin(item, make_origin(shortened(own) if size > LONG_TEXT else own, origin.request_id))
     return result
 
 
 def stamp_raw(result: Result, raw: Any) -> None:
     """Note in a result the JSON that it was read from."""
-    _set_origin(result, Origin(raw))
+    _set_origin(result, make_origin(raw))
 
 
 def with_origin_of(source: Result, result: T) -> T:

@@ -19,7 +19,7 @@ from .._data.media import MediaSource, to_base64
 from .._data.media_types import UNKNOWN_TYPE, sniff
 from ..errors import DecodingError
 from ..services.chat import CHAT
-from ..services.chat_replies import ChatReply
+from ..services.chat_replies import ChatReply, make_reply
 from ..services.generated import gather_paid
 from ..services.images import GENERATE_IMAGE, Description, Image, ImageCount
 from ..services.routing import default_of
@@ -241,7 +241,7 @@ class Kelly(ProviderClient):
         data = {"prompt": prompt, "character": CHARACTER if character is None else character}
 
         def finish(body: dict[str, Any]) -> ChatReply:
-            return ChatReply(text=_text(body, "message"), model=model, provider="kelly")
+            return make_reply(text=_text(body, "message"), model=model, provider="kelly")
 
         return await self._post_json(encode_path("/chat/{}", model), data, into=Shape(_OBJECT, finish), extra=extra)
 

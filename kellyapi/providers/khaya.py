@@ -26,7 +26,7 @@ from .._data.text import printable
 from ..errors import DecodingError
 from ..services.synthesize import Format, Speech
 from ..services.transcribe import Segment, Timestamps, Transcript, Word
-from ..services.translate import Translation, read_pair, translate_in_parts
+from ..services.translate import Translation, make_translation, read_pair, translate_in_parts
 
 if TYPE_CHECKING:
     from .._core.transport import SessionSource
@@ -153,7 +153,7 @@ class Khaya(ProviderClient):
         source, target = read_pair(pair, source, target)
 
         def finish(translated: str) -> Translation:
-            return Translation(text=translated, source_language=source, target_language=target, provider="khaya")
+            return make_translation(text=translated, source_language=source, target_language=target, provider="khaya")
 
         def add_note(translation: Translation, headers: Mapping[str, str]) -> Translation:
             warnings = _read_note(headers)

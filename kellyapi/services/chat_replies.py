@@ -15,6 +15,7 @@ from attrs import Factory, field, frozen
 
 from .._core.streams import EventStream, StreamRequest
 from .._data.decoding import decode
+from .._data.quick_maker import quick_maker
 from .._data.result import with_origin_of
 from ..errors import DecodingError
 from .openai_chunks import ChatChunk, ChunkAccumulator, ChunkChoice, FunctionCallDelta, MessageDelta, ToolCallDelta
@@ -55,6 +56,9 @@ class ChatReply(ServiceResult):
 
     def __str__(self) -> str:
         return self.text
+
+
+make_reply = quick_maker(ChatReply)
 
 
 @frozen(kw_only=True, field_transformer=provider_fields_last)
@@ -266,7 +270,7 @@ class TextChatStream(ChatStream):
     @property
     def reply(self) -> ChatReply:
         """The text that has arrived so far, as a `ChatReply`."""
-        return ChatReply(text=self.text, provider=self._provider)
+        return make_reply(text=self.text, provider=self._provider)
 
     async def __aenter__(self) -> Self:
         return self
@@ -305,7 +309,7 @@ def to_reply(completion: ChatCompletion, provider: str) -> ChatReply:
         error = DecodingError("the completion has no choices", provider=provider)
         error.request_id = completion.request_id
         raise error
-    reply = ChatReply(
+    reply = make_reply(
         text=completion.text,
         model=completion.model,
         finish_reason=completion.choices[0].finish_reason,

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from .._core.run_many import DEFAULT_WINDOW, ManyResults, OnCount, run_many
 from .._data.arguments import Count, NotBlank
 from .._data.language_codes import LanguagePairs, same_language
+from .._data.quick_maker import quick_maker
 from .._data.result import Origin, stamp, with_origin_of
 from .._data.text import is_blank, letter_ends
 from .._data.threads import run_off_loop
@@ -45,6 +46,9 @@ class Translation(ServiceResult):
 
     def __str__(self) -> str:
         return self.text
+
+
+make_translation = quick_maker(Translation)
 
 
 @frozen(kw_only=True)
