@@ -12,8 +12,8 @@ from ..._core.resource import Resource, drop_none
 from ..._data.arguments import Count, NotBlank, NotNegative, Share
 from ..._data.decoding import Shape
 from ...services.chat_messages import Messages, write_messages
-from ...services.chat_replies import ChatEventStream, ChatReply, ChatStream, to_reply
-from ...services.openai_completions import ChatCompletion, from_older_form, is_older_form
+from ...services.chat_replies import ChatEventStream, ChatReply, ChatStream, make_reply, to_reply
+from ...services.openai_completions import ChatCompletion, CompletionMessage, ToolCall, Usage, is_older_form
 
 
 class AI(Resource):
@@ -99,15 +99,16 @@ class AI(Resource):
 
 
 @frozen
-class _OlderReply(ChatCompletion):
-    """The reply of the older API, read as a completion."""
+class _OlderReply:
+    """The reply of the older API. The newer one sends a chat completion."""
 
-    prepare_json = staticmethod(from_older_form)
+    response: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Usage | None = None
 
-
-@frozen
-class _Reply:
-    """The reply of the older or the newer API."""
+    prepare_json = staticmethod(CompletionMessage.prepare_json)
 
     @staticmethod
     def choose_json_class(value: Any) -> type:
@@ -115,4 +116,17 @@ class _Reply:
         return _OlderReply if is_older_form(value) else ChatCompletion
 
 
-_REPLY = Shape(_Reply, lambda found: to_reply(found, "aerostack"))
+def _finish_reply(found: _OlderReply | ChatCompletion) -> ChatReply:
+    if isinstance(found, ChatCompletion):
+        return to_reply(found, "aerostack")
+    return make_reply(
+        text=found.response or "",
+        model=found.model,
+        finish_reason=found.finish_reason,
+        usage=found.usage,
+        message=CompletionMessage(content=found.response, tool_calls=found.tool_calls),
+        provider="aerostack",
+    )
+
+
+_REPLY = Shape(_OlderReply, _finish_reply)
