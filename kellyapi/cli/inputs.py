@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from argparse import Namespace
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -50,7 +52,8 @@ def read_texts(words: Sequence[str], result_name: str, *, lines: bool = False) -
     if not lines:
         texts = [read_text(word) for word in words]
     else:
-        texts = [line for word in words for line in read_text_file(word).splitlines() if line.strip()]
+        # A line is what editors show as one: `str.splitlines` cuts at U+2028 and form feeds too.
+        texts = [line for word in words for line in re.split(r"\r\n?|\n", read_text_file(word)) if line.strip()]
         if not texts:
             raise ValueError(f"there is no text in {', '.join(map(_shown, words))}")
     several = are_several(words, lines=lines)
@@ -77,7 +80,8 @@ def read_text_file(name: str) -> str:
     """Return the text of a file, or of standard input if its name is `-`, without its last end of line."""
     try:
         data = sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name).expanduser().read_bytes()
-        return data.decode("utf-8-sig").rstrip("\r\n")
+        encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"  # PowerShell's `>`
+        return data.decode(encoding).rstrip("\r\n")
     except UnicodeDecodeError:
         raise ValueError(f"{_shown(name)} is not UTF-8 text") from None
 

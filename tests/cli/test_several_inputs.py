@@ -49,6 +49,15 @@ def test_with_lines_each_line_of_a_file_is_a_text(
         assert [json.loads(line)["input"] for line in out.splitlines()] == ["Good morning", "Thank you"]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_line_ends_where_editors_end_it_in_utf_16_too(encoding: str, khaya: Server, run: Run) -> None:
+    Path("texts.txt").write_bytes("Good\u2028morning\x0c\nThank\x85you\rBye".encode(encoding))
+    code, _, err = run("translate", "--lines", "texts.txt", "en-tw")
+    assert (code, err) == (0, "")
+    texts = ["Good\u2028morning\x0c", "Thank\x85you", "Bye"]
+    assert sorted(json.loads(body)["in"] for _, body in khaya.requests) == sorted(texts)
+
+
 @pytest.mark.parametrize(
     "words",
     [
