@@ -189,8 +189,10 @@ class _ChoiceAccumulator:
             return
         kept = self.calls.setdefault(index, {"id": None, "name": "", "type": "function", "arguments": []})
         function = as_dict(function_of(call))
-        for name, value in (("id", call.get("id")), ("type", call.get("type")), ("name", function.get("name"))):
-            kept[name] = value or kept[name]
+        for name in ("id", "type"):
+            kept[name] = call.get(name) or kept[name]
+        if isinstance(piece := function.get("name"), str):  # the whole name, perhaps again, or its next piece
+            kept["name"] = piece if piece.startswith(kept["name"]) else kept["name"] + piece
         if isinstance(arguments := json_text(function.get("arguments")), str):
             kept["arguments"].append(arguments)
 

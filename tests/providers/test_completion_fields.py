@@ -169,6 +169,7 @@ def fragment(arguments: str, name: str | None = None, **fields: Any) -> dict[str
         ([[fragment("{", "g", id="b")], [fragment("{}", "f", id="a")], [fragment("}", id="b")]], (B, A)),
         ([[fragment("{}", "g", id="b", index=1)], [fragment("{}", "f", id="a", index=0)]], (A, B)),
         ([[{"index": 0, **DRAW}]], (DRAWN,)),
+        ([[fragment("", "lo", id="t1")], [fragment('{"at"', "ok")], [fragment(": 1}", "look")]], (LOOKED,)),
         ([[{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]], "numbered"),
     ],
 )
