@@ -70,6 +70,8 @@ def _write_other(value: Any) -> Any:
         return value.value
     if hasattr(type(value), "__index__"):  # a whole number of another library, such as NumPy
         return operator.index(value)
+    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):  # such as a float32 of NumPy
+        return value.item()
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -127,6 +127,15 @@ class Whole:
         return 512
 
 
+class Scalar:
+    """A number of another library that is not whole, such as a float32 of NumPy."""
+
+    shape = ()
+
+    def __init__(self, number: float) -> None:
+        self.item = lambda: number
+
+
 @pytest.mark.parametrize(
     ("value", "data"),
     [
@@ -138,6 +147,7 @@ class Whole:
         (Pair(1, "a"), '[1,"a"]'),
         ([UUID(int=0), Level.LOW], '["00000000-0000-0000-0000-000000000000",1]'),
         ({"width": Whole()}, '{"width":512}'),
+        ([Scalar(7.5), Scalar(True)], "[7.5,true]"),
     ],
 )
 def test_both_json_libraries_write_the_same_text(json_text: ModuleType, value: Any, data: str) -> None:
@@ -159,7 +169,7 @@ def test_a_value_without_a_json_form_is_a_type_or_value_error(json_text: ModuleT
         json_text.dumps(value)
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), Scalar(float("nan"))])
 def test_a_number_that_json_cannot_write_is_never_sent_as_null(json_text: ModuleType, value: float) -> None:
     with pytest.raises((TypeError, ValueError)):
         json_text.dumps({"temperature": value})

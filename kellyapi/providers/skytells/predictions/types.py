@@ -168,6 +168,8 @@ class Prediction(Result):
             changes["model"] = PredictionModel.from_json(model)
         if (known := _known_status(status)) is not status:
             changes["status"] = known
+        if isinstance(error, list):
+            changes["error"] = error = next(iter(error), None)
         if known == "failed" and not error:
             changes["error"] = value.get("response")
         if isinstance(error, dict):
