@@ -6,8 +6,9 @@ import asyncio
 import errno
 import io
 import os
+import tempfile
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import chain, count
 from pathlib import Path
 
@@ -123,16 +124,28 @@ async def save_media(result: Speech | Image, arguments: Namespace, default_name:
     own = ending_of(result.mime)
     if arguments.output is None:
         path = Path(default_name + own)
-        return SavedFile(result, await result.save(path if arguments.force else free_path(path)))
+        return SavedFile(result, await save_paid(result.save, path if arguments.force else free_path(path)))
     path = Path(arguments.output)
     wanted = _MEANINGS.get(path.suffix.lower(), result.mime)
     if wanted == result.mime or (path.exists() and not path.is_file()):
-        return SavedFile(result, await result.save(path))
+        return SavedFile(result, await save_paid(result.save, path))
     if isinstance(result, Image) and (data := await asyncio.to_thread(_convert, result.data, wanted)) is not None:
         converted = evolve(result, data=data, mime=wanted)
-        return SavedFile(converted, await converted.save(path))
-    renamed = await result.save(free_path(path.with_suffix(own)))
+        return SavedFile(converted, await save_paid(converted.save, path))
+    renamed = await save_paid(result.save, free_path(path.with_suffix(own)))
     return SavedFile(result, renamed, f"{arguments.output} has the wrong ending for {result.mime}: saved as {renamed}")
+
+
+async def save_paid(save: Callable[[Path], Awaitable[Path]], path: Path) -> Path:
+    """Save a result, which is paid for. If that fails, save it in a folder for temporary files, and raise an error."""
+    try:
+        return await save(path)
+    except OSError as error:
+        try:
+            kept = await save(Path(tempfile.mkdtemp(prefix="kellyapi-"), path.name))
+        except OSError:
+            raise error from None
+        raise OSError(error.errno, f"{error.strerror}; the result is saved as {kept}", os.fspath(path)) from None
 
 
 def ending_of(mime: str) -> str:

@@ -25,7 +25,7 @@ from kellyapi import (
 from .formatting import ServiceResult, clip, result_text, shell_remedy
 from .inputs import Input, Inputs, are_several, read_files, read_texts
 from .output import NoProgress, Output, UploadDisplay
-from .output_files import STANDARD_STREAM, ResultFolder, check_output, save_media
+from .output_files import STANDARD_STREAM, ResultFolder, check_output, save_media, save_paid
 
 T = TypeVar("T")
 
@@ -122,7 +122,7 @@ async def _call(
     elif arguments.output in (None, STANDARD_STREAM):
         output.service_result(result, None)
     else:
-        path = await save_file(arguments.output, _text_file(result))
+        path = await save_paid(lambda place: save_file(place, _text_file(result)), Path(arguments.output))
         output.service_result(result, path)
 
 
@@ -195,9 +195,10 @@ async def _show_result(one: Input[T], result: ServiceResult, output: Output, fol
         output.note(f"warning: {clip(one.name)}: {warning}")
     path: Path | None = None
     if isinstance(result, (Speech, Image)):
-        path = await result.save(folder.find_path(one.result_name, result.mime))
+        path = await save_paid(result.save, folder.find_path(one.result_name, result.mime))
     elif folder.keeps_text:
-        path = await save_file(folder.find_path(one.result_name, "text/plain"), _text_file(result))
+        path = folder.find_path(one.result_name, "text/plain")
+        path = await save_paid(lambda place: save_file(place, _text_file(result)), path)
     output.input_result(one.name, result, path)
 
 

@@ -298,3 +298,13 @@ def test_media_goes_to_a_name_that_is_no_text(khaya: Server, capsysbinary: pytes
     assert main([*SPEECH, "-o", name]) == 0
     assert capsysbinary.readouterr() == (b"a\xff.wav\n", b"")
     assert Path(name).read_bytes() == WAV
+
+
+@pytest.mark.parametrize("words", [FOX, ["--sandbox", "translate", "Hello", "en-tw"], ["--sandbox", "embed", "Hello"]])
+def test_a_result_that_cannot_be_saved_is_kept_elsewhere_and_the_error_says_where(words: list[str], run: Run) -> None:
+    code, out, err = run(*words, "-o", "/dev/full")
+    assert (code, out, "/dev/full: No space left on device" in err) == (1, "", True)
+    kept = Path(err.split("saved as ")[1].strip())
+    assert kept.stat().st_size > 0
+    kept.unlink()
+    kept.parent.rmdir()

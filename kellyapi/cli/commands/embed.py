@@ -47,10 +47,11 @@ def run(arguments: Namespace, output: Output) -> int:
 
 async def _embed(arguments: Namespace, output: Output, inputs: Inputs[str]) -> int:
     from contextlib import aclosing
+    from pathlib import Path
 
     from kellyapi import Embeddings, KellyAPIError, run_many
 
-    from ..output_files import STANDARD_STREAM
+    from ..output_files import STANDARD_STREAM, save_paid
     from ..service_call import open_api, report_failure
 
     texts = [one.value for one in inputs.items]
@@ -85,5 +86,5 @@ async def _embed(arguments: Namespace, output: Output, inputs: Inputs[str]) -> i
             model=received[0].model,
             provider=received[0].provider,
         )
-        output.vectors_saved(whole, await whole.save(arguments.output))
+        output.vectors_saved(whole, await save_paid(whole.save, Path(arguments.output)))
     return 1 if failed else 0

@@ -96,18 +96,21 @@ async def _show(response: Response, arguments: Namespace, output: Output) -> Non
 
     from kellyapi import save_file
 
-    from ..output_files import STANDARD_STREAM, ending_of, free_path
+    from ..output_files import STANDARD_STREAM, ending_of, free_path, save_paid
+
+    async def save(path: Path) -> Path:
+        return await save_file(path, response.body)
 
     text = _as_text(response)
     if arguments.output not in (None, STANDARD_STREAM):
-        print(await save_file(arguments.output, response.body))
+        print(await save_paid(save, Path(arguments.output)))
     elif not sys.stdout.isatty() or arguments.output:
         sys.stdout.flush()
         sys.stdout.buffer.write(response.body)
     elif text is not None:
         print(text)
     else:
-        print(await save_file(free_path(Path(f"response{ending_of(response.content_type)}")), response.body))
+        print(await save_paid(save, free_path(Path(f"response{ending_of(response.content_type)}"))))
 
 
 def _as_text(response: Response) -> str | None:
