@@ -192,7 +192,10 @@ def test_the_help_of_the_command_imports_only_what_parsing_needs() -> None:
     loaded = loaded_by(HELP)
     ours = {name for name in loaded if name.startswith("kellyapi")}
     commands = {name for name in ours if name.startswith("kellyapi.cli.commands")}
-    assert ours - commands == {"kellyapi", *(f"kellyapi.cli{name}" for name in ("", ".main", ".arguments", ".streams"))}
+    assert ours - commands == {
+        "kellyapi",
+        *(f"kellyapi.cli{name}" for name in ("", ".main", ".arguments", ".signals", ".streams")),
+    }
     assert not foreign(loaded)
     assert not loaded & {"asyncio", "logging", "ssl", "email", "http", "urllib.request", "subprocess"}
 
