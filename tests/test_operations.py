@@ -184,7 +184,7 @@ def test_gets_deletes_and_downloads_are_repeatable(verb: str) -> None:
     (words,) = [
         {word.arg: ast.unparse(word.value) for word in call.keywords}
         for call in ast.walk(ast.parse(source))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "Call"
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "make_call"
     ]
     assert (words["method"], words["repeatable"]) == (repr(VERBS[verb]), "True")
 
