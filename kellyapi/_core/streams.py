@@ -282,12 +282,11 @@ class EventStream(Stream[T]):
 
     def _read(self, events: Iterator[ServerSentEvent], *, last: bool = False) -> Iterator[Any]:
         """Yield the values of events. The `last` one, which may be cut, counts only if it is an object or an array."""
-        for event in events:
-            text = event.data.strip()
+        for event, text in _texts_of(events):
             if _LAST_EVENT.fullmatch(text):
                 self._ended = True
                 return
-            if not text:
+            if not text or text.startswith(":"):  # some gateways send comments as data
                 continue
             try:
                 value = loads_response(text.encode(), change=self._join_letters)
@@ -338,6 +337,23 @@ class EventStream(Stream[T]):
                     pass
         except (TimeoutError, KellyAPIError):
             pass
+
+
+def _texts_of(events: Iterable[ServerSentEvent]) -> Iterator[tuple[ServerSentEvent, str]]:
+    """Yield the text of each event. If its first line is JSON, each line is an event whose blank line is missing."""
+    for event in events:
+        text = event.data.strip()
+        first, *more = text.split("\n")
+        for each in (first, *more) if more and _is_json(first) else (text,):
+            yield event, each.strip()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        loads_response(text.encode())
+    except ValueError:
+        return False
+    return True
 
 
 class JSONEventStream(EventStream[T]):

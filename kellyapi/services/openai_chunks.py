@@ -204,9 +204,11 @@ class _ChoiceAccumulator:
         index, id = _index(call.get("index"), place), call.get("id")
         if index is None:
             return None
+        known = (each for each, kept in self.calls.items() if kept["id"] == id)
         if id and self.calls.get(index, {}).get("id") not in (None, id):
-            known = (each for each, kept in self.calls.items() if kept["id"] == id)
             return next(known, max(self.calls) + 1)
+        if id and index not in self.calls and not as_dict(function_of(call)).get("name"):  # the index is wrong
+            return next(known, index)
         if id or call.get("index") is not None or not self.calls:
             return index
         return max(index, *self.calls)
@@ -241,4 +243,5 @@ def _index(value: Any, default: int) -> int | None:
     """Read an index; return `None` if it cannot be read."""
     if value is None:
         return default
-    return int(value) if type(value) is int or (isinstance(value, str) and value.isdecimal()) else None
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    return int(value) if is_whole or (isinstance(value, str) and value.isdecimal()) else None

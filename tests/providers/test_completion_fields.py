@@ -168,6 +168,8 @@ def fragment(arguments: str, name: str | None = None, **fields: Any) -> dict[str
         ([[fragment("{", "f", id="a"), fragment("{", "g", id="b")], [fragment("}", id="a"), fragment("}")]], (A, B)),
         ([[fragment("{", "g", id="b")], [fragment("{}", "f", id="a")], [fragment("}", id="b")]], (B, A)),
         ([[fragment("{}", "g", id="b", index=1)], [fragment("{}", "f", id="a", index=0)]], (A, B)),
+        ([[fragment("{", "f", id="a", index=0)], [fragment("}", id="a", index=1)]], (A,)),
+        ([[fragment("{}", "f", id="a", index=0.0)], [fragment("{}", "g", id="b", index=1.0)]], (A, B)),
         ([[{"index": 0, **DRAW}]], (DRAWN,)),
         ([[fragment("", "lo", id="t1")], [fragment('{"at"', "ok")], [fragment(": 1}", "look")]], (LOOKED,)),
         ([[{"name": "f", "arguments": {}}, {"name": "g", "arguments": {}}]], "numbered"),

@@ -312,3 +312,23 @@ async def test_a_letter_that_is_cut_between_two_events_is_joined() -> None:
     halves = [first, chunk("\ude00 b"), chunk(" \ude00 c", finish_reason="stop")]
     async with opened("skytells chat", streamed(events(*halves))) as stream:
         assert [piece async for piece in stream] == ["a ", "\U0001f600 b", " \ufffd c"]
+
+
+@each
+@pytest.mark.parametrize("ends", [b"\n", b""], ids=["blank lines are missing", "the last line end too"])
+async def test_events_without_the_blank_lines_between_them_are_read(name: str, ends: bytes) -> None:
+    text = STREAMS[name][2]
+    ended = events(chunk("", finish_reason="stop")) if b"choices" in text else events(COMPLETED)
+    body = (text + ended + b"data: [DONE]\n\n").replace(b"\n\n", b"\n").removesuffix(b"\n") + ends
+    async with opened(name, streamed(body)) as stream:
+        await stream.finish()
+        assert stream.text == "Hello"
+
+
+@each
+async def test_a_comment_that_is_sent_as_data_is_no_event(name: str) -> None:
+    text, comment = STREAMS[name][2], b"data: : PROCESSING\n\n"
+    ended = events(chunk("", finish_reason="stop")) if b"choices" in text else events(COMPLETED)
+    async with opened(name, streamed(comment, text, ended)) as stream:
+        await stream.finish()
+        assert stream.text == "Hello"
