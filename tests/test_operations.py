@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -125,8 +125,10 @@ TABLE: list[Operation] = [
 """Provider, function, method, path, and whether the call is retried after a failure that may have done its work."""
 
 
-def operations() -> Iterator[Operation]:
+@cache
+def operations() -> list[Operation]:
     """Read (provider, function, method, path, repeatable) of each call from the sources."""
+    found = []
     for file in sorted(PROVIDERS.rglob("*.py")):
         tree = ast.parse(file.read_text("utf-8"))
         provider = file.relative_to(PROVIDERS).parts[0].removesuffix(".py")
@@ -141,7 +143,8 @@ def operations() -> Iterator[Operation]:
                     said = words.get("repeatable", "False")
                     repeatable = AGAIN if VERBS[verb] in FREE else {"True": AGAIN, "False": ONCE}.get(said, said)
                     where = f"{cls.name}.{function.name}"
-                    yield provider, where, VERBS[verb], path(call.args[0], function, tree), repeatable
+                    found.append((provider, where, VERBS[verb], path(call.args[0], function, tree), repeatable))
+    return found
 
 
 def path(node: ast.expr, function: ast.AST, tree: ast.Module) -> str:

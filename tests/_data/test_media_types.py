@@ -190,7 +190,8 @@ PNG = picture("PNG")
 def test_the_size_is_read_from_every_kind_of_picture(make: Any, size: tuple[int, int]) -> None:
     data = make(size)
     assert image_size(data) == size
-    assert {image_size(data[:end]) for end in range(len(data))} <= {None, size}  # cut off anywhere: no error
+    if size == (37, 23):  # once for each kind
+        assert {image_size(data[:end]) for end in range(len(data))} <= {None, size}  # cut off anywhere: no error
 
 
 def test_the_test_pictures_include_all_three_forms_of_webp() -> None:

@@ -16,6 +16,7 @@ from kellyapi.sandbox.engines.voice.recognition import Transcript, transcribe
 from kellyapi.sandbox.engines.voice.synthesis import synthesize
 
 SAID = "one two three"
+WORD = "three"  # is recognised in a third of the time
 
 
 def wav(samples: NDArray[np.float64] | NDArray[np.float32], rate: int, **options: str) -> bytes:
@@ -30,13 +31,18 @@ def spoken() -> bytes:
 
 
 @pytest.fixture(scope="module")
+def word() -> bytes:
+    return synthesize(WORD, "eng")["audio"]
+
+
+@pytest.fixture(scope="module")
 def transcript(spoken: bytes) -> Transcript:
     return transcribe(spoken)
 
 
 @pytest.mark.parametrize("format", ["mp3", "ogg"])
 def test_compressed_speech_is_recognised(format: str) -> None:
-    assert transcribe(synthesize(SAID, "eng", format=format)["audio"])["text"] == SAID
+    assert transcribe(synthesize(WORD, "eng", format=format)["audio"])["text"] == WORD
 
 
 def test_words_have_times_in_order_within_the_audio(transcript: Transcript) -> None:
@@ -91,11 +97,11 @@ def test_a_long_pause_separates_segments_and_shifts_the_times_after_it() -> None
         (8_000, {"subtype": "ULAW"}),  # telephone audio has half of the frequencies that the model uses
     ],
 )
-def test_any_rate_channels_and_codec_are_recognised(spoken: bytes, rate: int, options: dict[str, str]) -> None:
-    speech, original = decode(spoken)
+def test_any_rate_channels_and_codec_are_recognised(word: bytes, rate: int, options: dict[str, str]) -> None:
+    speech, original = decode(word)
     stereo = np.stack([resample(speech, original, rate)] * 2, axis=1)
     transcript = transcribe(wav(stereo, rate, **options))
-    assert transcript["text"] == SAID
+    assert transcript["text"] == WORD
     assert transcript["duration"] == pytest.approx(len(speech) / original, abs=0.05)
 
 
