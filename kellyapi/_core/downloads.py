@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from attrs import evolve, frozen
 
 from .._data.files import PartialFile, find_destination
+from .._data.threads import to_thread
 from .._data.writables import WritableTarget
 from ..errors import DecodingError, KellyAPIError, RequestTimeoutError, StatusError, TransportError
 from .callbacks import run_callback
@@ -160,7 +161,7 @@ async def download_to_file(
     identified, what has arrived stays in a `.part` file, from which the next download to this path resumes.
     `follow_links` is `False` for a name that comes from a server.
     """
-    destination = await asyncio.to_thread(find_destination, path, follow_links=follow_links)
+    destination = await to_thread(find_destination, path, follow_links=follow_links)
 
     def open_part(mark: str | None) -> Awaitable[PartialFile]:
         return PartialFile.open(destination, mark)

@@ -25,7 +25,7 @@ from urllib.parse import unquote
 from attrs import frozen
 
 from .text import is_blank, letter_ends
-from .threads import open_in_thread
+from .threads import open_in_thread, to_thread
 
 try:
     import fcntl
@@ -301,7 +301,7 @@ class PartialFile(BatchedWriter):
         """Throw away what was written."""
         self._batch.clear()
         self.size = 0
-        await asyncio.to_thread(lambda: self._file.truncate(self._file.seek(0)))
+        await to_thread(lambda: self._file.truncate(self._file.seek(0)))
 
     async def finish(self) -> Path:
         """Put the file in its place, in one step; or write it into what is there."""
@@ -309,7 +309,7 @@ class PartialFile(BatchedWriter):
         if self._path is None:
             await _write_in_place(self._destination, self._file)
         else:
-            await asyncio.to_thread(self._replace, self._path)
+            await to_thread(self._replace, self._path)
         self._finished = True
         return self._destination.path
 
@@ -350,7 +350,7 @@ class PartialFile(BatchedWriter):
     async def _append(self, data: bytes | bytearray) -> None:
         """Write to disk. A file that cannot be written is removed: it may be what fills the disk."""
         try:
-            await asyncio.to_thread(self._append_now, data)
+            await to_thread(self._append_now, data)
         except OSError as error:
             self._marked = False
             raise OSError(error.errno, error.strerror, str(self._path or self._destination.path)) from None
@@ -455,12 +455,12 @@ async def _write_in_place(destination: Destination, source: IO[bytes]) -> None:
     target = await _open_in_place(destination)
     is_fifo = destination.descriptor is None and stat.S_ISFIFO(os.fstat(target).st_mode)
     try:
-        await asyncio.to_thread(source.seek, 0)
-        while piece := await asyncio.to_thread(source.read, _BATCH_SIZE):
+        await to_thread(source.seek, 0)
+        while piece := await to_thread(source.read, _BATCH_SIZE):
             while piece:
                 try:
                     # A FIFO of ours does not block. Other writing may, and so it has a thread.
-                    size = os.write(target, piece) if is_fifo else await asyncio.to_thread(os.write, target, piece)
+                    size = os.write(target, piece) if is_fifo else await to_thread(os.write, target, piece)
                 except BlockingIOError:
                     await _until_writable(target)
                 else:
@@ -476,7 +476,7 @@ async def _open_in_place(destination: Destination) -> int:
     mode = destination.status.st_mode
     flags = os.O_WRONLY | (os.O_TRUNC if stat.S_ISREG(mode) else 0) | getattr(os, "O_NOCTTY", 0)
     if not stat.S_ISFIFO(mode):
-        return await asyncio.to_thread(os.open, destination.path, flags)
+        return await to_thread(os.open, destination.path, flags)
     while True:
         try:
             return os.open(destination.path, flags | os.O_NONBLOCK)

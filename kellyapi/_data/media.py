@@ -6,7 +6,6 @@ has to say that it is. A URL is never fetched. Files are read in threads.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import io
 import mimetypes
@@ -38,7 +37,7 @@ from .media_files import (
 from .media_types import UNKNOWN_TYPE, is_enough_to_sniff, sniff
 from .result import Result
 from .text import clip
-from .threads import call_off_loop, call_patiently, run_off_loop
+from .threads import call_off_loop, call_patiently, run_off_loop, to_thread
 
 
 class Readable(Protocol):
@@ -253,7 +252,7 @@ async def _open_result(source: Any, what: str) -> Media:
 async def _open_pillow_image(source: Any, what: str) -> Media:
     if 0 in source.size:
         raise ValueError(f"the {what} is empty")
-    return _in_memory(await asyncio.to_thread(_encode_png, source), what, "image/png")
+    return _in_memory(await to_thread(_encode_png, source), what, "image/png")
 
 
 async def _open_array(source: Any, what: str) -> Media:
@@ -270,7 +269,7 @@ async def _open_array(source: Any, what: str) -> Media:
         raise ModuleNotFoundError(
             f'the {what} is an array, which needs Pillow: pip install "kellyapi[sandbox]"'
         ) from None
-    return await _open_pillow_image(await asyncio.to_thread(Image.fromarray, source), what)
+    return await _open_pillow_image(await to_thread(Image.fromarray, source), what)
 
 
 def _in_memory(data: bytes, what: str, declared: str | None = None, name: str | None = None) -> Media:
@@ -285,7 +284,7 @@ async def _open_path(source: str | os.PathLike[str], what: str) -> Media:
         raise TypeError(f"the {what} is a URL, which is not fetched: download it and pass the bytes")
     name = _not_empty(os.fsdecode(source), what)
     try:
-        path, state, rest = await asyncio.to_thread(look_at_file, name)
+        path, state, rest = await to_thread(look_at_file, name)
     except ValueError:
         raise ValueError(f"the {what} is not a path: it has characters that no file name can have") from None
     except OSError as error:
@@ -311,7 +310,7 @@ async def _open_file(source: Any, what: str) -> Media:
     if not takes_size(file.read):  # all or nothing, and the second time perhaps all again
         return _in_memory(as_bytes(await call_off_loop(file.read, may_wait=True), what), what, declared, name)
     start = await find_position(file)
-    state = None if start is None else await asyncio.to_thread(file_state, file)
+    state = None if start is None else await to_thread(file_state, file)
     size = None if start is None or state is None else state.size - start
     return await _open_pieces(lambda: read_file(file, start, state, what), what, size, start is None, declared, name)
 

@@ -5,7 +5,6 @@ Files are read in threads. A file that is changed while it is read raises `Sourc
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import inspect
 import io
@@ -21,7 +20,7 @@ from attrs import frozen
 from .base64_text import b64decode
 from .media_types import sniff
 from .text import clip
-from .threads import call_off_loop, open_in_thread
+from .threads import call_off_loop, open_in_thread, to_thread
 
 Pieces = AsyncGenerator[bytes, None]
 CHUNK_SIZE = 256 * 2**10
@@ -110,7 +109,7 @@ async def read_file(file: Any, start: int | None, state: FileState | None, what:
         await call_off_loop(file.seek, start)
     while piece := as_bytes(await call_off_loop(file.read, CHUNK_SIZE, may_wait=start is None), what):
         yield piece
-    if state is not None and state != await asyncio.to_thread(file_state, file):
+    if state is not None and state != await to_thread(file_state, file):
         raise SourceChangedError(f"the {what} was changed while it was read")
 
 

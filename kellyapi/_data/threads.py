@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -58,6 +59,19 @@ async def run_off_loop(work: Callable[..., T], *arguments: Any, size: int) -> T:
     return await running
 
 
+async def to_thread(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Call a function in a thread like `asyncio.to_thread`, or at once if no thread can be started any more.
+
+    That is so in threads and `atexit` handlers that run when the main thread has ended.
+    """
+    call = partial(contextvars.copy_context().run, function, *arguments, **named)
+    try:
+        running = asyncio.get_running_loop().run_in_executor(None, call)
+    except RuntimeError:
+        return call()
+    return await running
+
+
 async def call_off_loop(function: Callable[..., Any], *arguments: Any, may_wait: bool = False) -> Any:
     """Call a function of a user's object, such as `read` of a file: in a thread, unless it is async.
 
@@ -65,7 +79,7 @@ async def call_off_loop(function: Callable[..., Any], *arguments: Any, may_wait:
     """
     if inspect.iscoroutinefunction(function):
         return await function(*arguments)
-    result = await (call_patiently if may_wait else asyncio.to_thread)(function, *arguments)
+    result = await (call_patiently if may_wait else to_thread)(function, *arguments)
     return await result if inspect.isawaitable(result) else result
 
 
@@ -90,7 +104,10 @@ async def call_patiently(function: Callable[..., T], *arguments: Any) -> T:
         with suppress(RuntimeError):  # the loop has ended
             loop.call_soon_threadsafe(settle, *outcome)
 
-    threading.Thread(target=work, name="kellyapi-wait", daemon=True).start()
+    try:
+        threading.Thread(target=work, name="kellyapi-wait", daemon=True).start()
+    except RuntimeError:  # as in `to_thread`
+        return function(*arguments)
     return await result
 
 
@@ -103,7 +120,10 @@ _Opened = TypeVar("_Opened", bound=_Closable)
 
 async def open_in_thread(make: Callable[[], _Opened]) -> _Opened:
     """Open something in a thread. If the caller is cancelled, what the thread opens is closed."""
-    opening = asyncio.get_running_loop().run_in_executor(None, make)
+    try:
+        opening = asyncio.get_running_loop().run_in_executor(None, make)
+    except RuntimeError:  # as in `to_thread`
+        return make()
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:

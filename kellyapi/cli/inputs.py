@@ -80,7 +80,8 @@ def read_text_file(name: str) -> str:
     """Return the text of a file, or of standard input if its name is `-`, without its last end of line."""
     try:
         data = sys.stdin.buffer.read() if name == STANDARD_STREAM else Path(name).expanduser().read_bytes()
-        encoding = "utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"  # PowerShell's `>`
+        is_utf_16 = data[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) and len(data) > len(BOM_UTF16_LE)  # PowerShell's `>`
+        encoding = "utf-16" if is_utf_16 else "utf-8-sig"
         return data.decode(encoding).rstrip("\r\n")
     except UnicodeDecodeError:
         raise ValueError(f"{_shown(name)} is not UTF-8 text") from None

@@ -14,7 +14,7 @@ import pytest
 
 from kellyapi._data import threads
 from kellyapi._data.media import open_media
-from kellyapi._data.threads import open_in_thread, run_off_loop
+from kellyapi._data.threads import call_patiently, open_in_thread, run_off_loop, to_thread
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -69,3 +69,15 @@ def test_the_end_of_the_loop_does_not_wait_for_a_source_without_data(kind: str, 
         for thread in threading.enumerate():
             if thread.name == "kellyapi-wait":
                 thread.join()
+
+
+@pytest.mark.parametrize("call", [to_thread, call_patiently])
+async def test_a_file_is_read_when_the_main_thread_has_ended(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", refuse)
+        patch.setattr(threading.Thread, "start", refuse)
+        assert await call(len, b"abc") == 3
+        assert (await open_in_thread(lambda: io.BytesIO(b"abc"))).read() == b"abc"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -18,6 +17,7 @@ from ..._data.decoding import Shape, json_name
 from ..._data.files import find_destination, save_stream
 from ..._data.media import MediaSource, open_media
 from ..._data.result import Result
+from ..._data.threads import to_thread
 from ..._data.writables import Writable, WritableTarget
 from .pagination import CursorPage, iterate_pages
 from .response_types import SUCCESS
@@ -133,7 +133,7 @@ class Storage(Resource):
             )
         if isinstance(path, (str, os.PathLike)):
             save: Callable[[AsyncIterable[bytes]], Awaitable[Path | int]] = partial(
-                save_stream, await asyncio.to_thread(find_destination, path)
+                save_stream, await to_thread(find_destination, path)
             )
         else:
             save = (await WritableTarget.open(path, "path")).write_all

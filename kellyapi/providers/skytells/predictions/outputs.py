@@ -23,7 +23,7 @@ from ...._data.base64_text import is_inline_file, read_data_url
 from ...._data.files import find_destination, safe_file_name
 from ...._data.files import save as save_bytes
 from ...._data.text import clip
-from ...._data.threads import run_off_loop
+from ...._data.threads import run_off_loop, to_thread
 from ....errors import DecodingError, KellyAPIError, StatusError
 from .types import Prediction, require_success
 
@@ -72,7 +72,7 @@ async def save_outputs(
 
     async def save_one(number: int) -> Path:
         if is_inline_file(urls[number]):
-            place = await asyncio.to_thread(find_destination, folder / names[number], follow_links=False)
+            place = await to_thread(find_destination, folder / names[number], follow_links=False)
             return await save_bytes(place, await read_inline(urls[number]))
         return await links.use(urls[number], lambda link: save(link, folder / names[number], count(number)))
 

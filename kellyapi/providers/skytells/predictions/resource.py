@@ -30,6 +30,7 @@ from ...._data.embedded_files import EmbeddedFiles
 from ...._data.files import find_destination, find_folder, save_file
 from ...._data.json_text import dumps
 from ...._data.media import Media
+from ...._data.threads import to_thread
 from ...._data.writables import Writable, WritableTarget
 from ....errors import KellyAPIError, StatusError
 from ..error_bodies import is_missing_route
@@ -399,15 +400,15 @@ class PredictionsResource(Resource):
         """
         if not isinstance(to, (str, os.PathLike)):
             return await self._write_output(prediction, await WritableTarget.open(to, "to"), index, on_progress)
-        if await asyncio.to_thread(is_file_path, to):
+        if await to_thread(is_file_path, to):
             return (await self._save_output(prediction, to, index, on_progress, overwrite=overwrite),)
-        place = await asyncio.to_thread(find_folder, to)
+        place = await to_thread(find_folder, to)
         links = await self._output_links(prediction)
         urls = output_files(links.state) if index is None else (pick_output(links.state, index),)
         if not all(map(is_file, urls)):
             raise ValueError(f"output {index} of prediction {links.state.id} is text: pass the path of a file")
-        await asyncio.to_thread(place.mkdir, parents=True, exist_ok=True)
-        taken = [] if overwrite else await asyncio.to_thread(os.listdir, place)
+        await to_thread(place.mkdir, parents=True, exist_ok=True)
+        taken = [] if overwrite else await to_thread(os.listdir, place)
         save = partial(self._save_link, follow_links=False)  # the names of the files come from the server
         return await save_outputs(links, urls, place, on_progress, save=save, taken=taken)
 
@@ -495,7 +496,7 @@ class PredictionsResource(Resource):
         *,
         overwrite: bool,
     ) -> Path:
-        place = await asyncio.to_thread(find_destination, path)
+        place = await to_thread(find_destination, path)
         if not overwrite and place.status is not None:
             raise FileExistsError(errno.EEXIST, "exists already, and overwrite is False", os.fspath(path))
         links, output = await self._find_output(prediction, index)
