@@ -217,7 +217,10 @@ async def to_base64(source: MediaSource, what: str) -> str:
 async def _open_bytes(source: bytes | bytearray | memoryview, what: str) -> Media:
     if isinstance(source, bytes):
         return _in_memory(source, what)
-    view = memoryview(source)
+    try:
+        view = memoryview(source)
+    except ValueError:
+        raise ValueError(f"the {what} is a memoryview that is released") from None
     return _in_memory(await run_off_loop(_copy, view, size=view.nbytes), what)
 
 

@@ -43,6 +43,13 @@ async def test_a_url_is_a_type_error_and_is_not_fetched(read: Any, url: str) -> 
     assert len(str(e.value)) < 120
 
 
+async def test_a_released_memoryview_is_named(read: Any) -> None:
+    view = memoryview(PNG.getvalue())
+    view.release()
+    with pytest.raises(ValueError, match="the image is a memoryview that is released"):
+        await read(view, "image")
+
+
 async def test_a_parsed_url_is_a_type_error(read: Any) -> None:
     with pytest.raises(TypeError, match="the image must be a path"):
         await read(urllib.parse.urlsplit("https://example.com"), "image")

@@ -128,6 +128,20 @@ async def test_an_error_of_the_callback_ends_the_waiting_and_names_the_predictio
         assert targets(server) == ["/predict"]
 
 
+@pytest.mark.parametrize("cancel_on_exit", [False, True])
+async def test_a_prediction_that_a_cancelled_task_leaves_is_named_in_the_log(
+    cancel_on_exit: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "kellyapi.skytells")
+
+    async with followed(state("pending"), hang, DONE) as (skytells, server):
+        task = asyncio.create_task(skytells.run("m", {}, interval=0, cancel_on_exit=cancel_on_exit))
+        await server.until(lambda: len(server.requests) == 2)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert ("prediction a1 continues, but nothing waits for it now" in caplog.messages) == (not cancel_on_exit)
+
+
 # Failed polls
 
 

@@ -540,6 +540,8 @@ class PredictionsResource(Resource):
             raise
         except BaseException as error:  # from the callback, or because the task is cancelled
             error.add_note(f"the prediction is {id}")
+            if not (cancel_on_exit or poller.ended):  # a task group drops the exception, and the id with it
+                self._connection.logger.info("prediction %s continues, but nothing waits for it now", id)
             raise
         finally:
             if cancel_on_exit and not poller.ended:
