@@ -105,10 +105,20 @@ async def test_a_call_whose_clients_time_is_over_before_the_prediction_is_create
 @each_service
 async def test_a_call_in_a_block_whose_time_is_over(call: Call) -> None:
     async with creating() as creation:
-        asyncio.get_running_loop().call_later(0.06, creation.go_on.set)
+        block = asyncio.timeout(None)
+
+        async def end_block() -> None:
+            await creation.arrived()
+            block.reschedule(asyncio.get_running_loop().time())
+            await asyncio.sleep(0)
+            assert block.expired()
+            creation.go_on.set()
+
+        ending = asyncio.ensure_future(end_block())
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
+            async with block:
                 await call(creation.api, None)
+        await ending
 
 
 @each_service
