@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import os
+import sys
 from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
@@ -37,6 +38,10 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise an error that names the help page."""
         raise ValueError(f"{message} (see {self.prog} --help)")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Write help or the version. That of argparse ignores that a disk is full."""
+        (file or sys.stderr).write(message)
 
 
 def add_command(

@@ -103,11 +103,13 @@ def test_a_full_disk_behind_standard_output_is_an_error(
     assert capsys.readouterr().err == "error: No space left on device\n"
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["translate", "--help"]])
+@pytest.mark.parametrize("at_once", [False, True], ids=["buffered", "at once"])
+@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], ["translate", "--help"]])
 def test_help_that_cannot_be_written_is_an_error(
-    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    words: list[str], at_once: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Path("/dev/full").open("w", encoding="utf-8") as full:
+    with Path("/dev/full").open("wb", buffering=0) as file:
+        full = io.TextIOWrapper(file if at_once else io.BufferedWriter(file), write_through=at_once)  # type: ignore[type-var]  # as with python -u
         monkeypatch.setattr(sys, "stdout", full)
         assert main(words) == 1
     assert capsys.readouterr().err == "error: No space left on device\n"
