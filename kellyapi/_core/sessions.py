@@ -9,6 +9,7 @@ import asyncio
 import os
 import platform
 import select
+import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
 from functools import partial
@@ -16,6 +17,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
 from .. import __version__
@@ -35,6 +37,24 @@ NOTHING_SENT = "there was no connection yet"
 """A note on the exception of an attempt without a connection; the error mapping of the transport reads it."""
 
 
+class _LateResolver(AbstractResolver):
+    """aiohttp's resolver, made for the first name. An address needs none, and to make and close one takes 1 ms."""
+
+    def __init__(self) -> None:
+        self._resolver: AbstractResolver | None = None
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if self._resolver is None:
+            self._resolver = aiohttp.DefaultResolver()
+        return await self._resolver.resolve(host, port, family)
+
+    async def close(self) -> None:
+        if self._resolver is not None:
+            await self._resolver.close()
+
+
 class _Connector(aiohttp.TCPConnector):
     """Never returns a connection that the server has closed, even if the loop has had no time to notice it.
 
@@ -42,8 +62,13 @@ class _Connector(aiohttp.TCPConnector):
     """
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
+        self._names = _LateResolver()
+        super().__init__(resolver=self._names, **options)
         self._given: WeakKeyDictionary[Any, Callable[[], Any]] = WeakKeyDictionary()
+
+    async def close(self, *, abort_ssl: bool = False) -> None:
+        await super().close(abort_ssl=abort_ssl)
+        await self._names.close()
 
     async def connect(self, *arguments: Any, **options: Any) -> Connection:
         while True:
@@ -66,11 +91,11 @@ class _Connector(aiohttp.TCPConnector):
 def _make_idle_check(transport: asyncio.Transport | None) -> Callable[[], Any]:
     """Return a function that tells whether anything has arrived on an idle connection, such as its end."""
     assert transport is not None  # it is open
-    socket = transport.get_extra_info("socket")
+    connected = transport.get_extra_info("socket")
     if sys.platform == "win32":  # it has no `poll`
-        return lambda: select.select([socket], [], [], 0)[0]
+        return lambda: select.select([connected], [], [], 0)[0]
     poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
+    poll.register(connected.fileno(), select.POLLIN)
     return partial(poll.poll, 0)
 
 

@@ -70,6 +70,28 @@ async def test_calls_share_one_session_and_its_connections() -> None:
         assert server.connections == 1
 
 
+async def test_a_session_makes_its_resolver_for_the_first_name_and_closes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolvers = []
+
+    class Resolver(aiohttp.ThreadedResolver):
+        is_closed = False
+
+        def __init__(self) -> None:
+            super().__init__()
+            resolvers.append(self)
+
+        async def close(self) -> None:
+            self.is_closed = True
+
+    monkeypatch.setattr(aiohttp, "DefaultResolver", Resolver)
+    async with asked(OK) as (shop, server):
+        await shop.buy()
+        assert resolvers == []
+        async with Shop(KEY, base_url=server.url.replace("127.0.0.1", "localhost")) as other:
+            await asyncio.gather(other.buy(), other.buy())
+    assert [resolver.is_closed for resolver in resolvers] == [True]
+
+
 async def test_ten_times_more_calls_than_connections_all_finish() -> None:
     async with asked(late(0.01, OK), max_connections=3) as (shop, server):
         assert await asyncio.gather(*(shop.look() for _ in range(30))) == [{}] * 30
