@@ -26,8 +26,10 @@ for name in tuple(os.environ):  # once, since a fixture would do it 14,000 times
     if name.startswith(("KELLYAI_", "KHAYA_", "SKYTELLS_", "AEROSTACK_")) or name.lower().endswith("_proxy"):
         del os.environ[name]
 
-# SIGINT is ignored in what a script starts in the background, and would be in the scripts of our tests.
+# SIGINT is ignored in what a script starts in the background, SIGHUP after `nohup`; so they would be in our scripts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # The package of fake engines is there. Engines are kept only for sandboxes with the same sys.path.
 sys.path.append(str(Path(__file__).parent / "sandbox"))

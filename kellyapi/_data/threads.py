@@ -9,8 +9,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
@@ -64,12 +63,7 @@ async def to_thread(function: Callable[..., T], *arguments: Any, **named: Any) -
 
     That is so in threads and `atexit` handlers that run when the main thread has ended.
     """
-    call = partial(contextvars.copy_context().run, function, *arguments, **named)
-    try:
-        running = asyncio.get_running_loop().run_in_executor(None, call)
-    except RuntimeError:
-        return call()
-    return await running
+    return await _call_in(None, function, *arguments, **named)
 
 
 async def call_off_loop(function: Callable[..., Any], *arguments: Any, may_wait: bool = False) -> Any:
@@ -83,32 +77,42 @@ async def call_off_loop(function: Callable[..., Any], *arguments: Any, may_wait:
     return await result if inspect.isawaitable(result) else result
 
 
-async def call_patiently(function: Callable[..., T], *arguments: Any) -> T:
-    """Call a function in a thread of its own. The ends of the loop and of the program do not wait for it.
+class _DaemonThreads(Executor):
+    """A thread for each call. The ends of the loop and of the program do not wait for it."""
 
-    `asyncio.run` would wait for ever for a thread of `asyncio.to_thread` that opens a pipe without a writer.
-    """
-    loop = asyncio.get_running_loop()
-    result: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
+    def submit(self, function: Callable[..., T], /, *arguments: Any, **named: Any) -> Future[T]:
+        """Start a thread that calls a function."""
+        future: Future[T] = Future()
 
-    def settle(set_result: Callable[[Any], None], value: Any) -> None:
-        if not result.done():
-            set_result(value)
+        def work() -> None:
+            try:
+                future.set_result(function(*arguments, **named))
+            except BaseException as error:  # it is raised where the caller waits
+                future.set_exception(error)
 
-    def work() -> None:
-        try:
-            outcome = result.set_result, context.run(function, *arguments)
-        except BaseException as error:  # it is raised where the caller waits
-            outcome = result.set_exception, error  # type: ignore[assignment]  # of another function, for another value
-        with suppress(RuntimeError):  # the loop has ended
-            loop.call_soon_threadsafe(settle, *outcome)
-
-    try:
+        future.set_running_or_notify_cancel()
         threading.Thread(target=work, name="kellyapi-wait", daemon=True).start()
-    except RuntimeError:  # as in `to_thread`
-        return function(*arguments)
-    return await result
+        return future
+
+
+_daemon_threads = _DaemonThreads()
+
+
+async def call_patiently(function: Callable[..., T], *arguments: Any) -> T:
+    """Call a function that may wait for ever. `asyncio.run` and the program end without waiting for its thread.
+
+    They would wait for a thread of `asyncio.to_thread`, for example one that opens a pipe without a writer.
+    """
+    return await _call_in(_daemon_threads, function, *arguments)
+
+
+async def _call_in(threads: Executor | None, function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    call = partial(contextvars.copy_context().run, function, *arguments, **named)
+    try:
+        running = asyncio.get_running_loop().run_in_executor(threads, call)
+    except RuntimeError:
+        return call()
+    return await running
 
 
 class _Closable(Protocol):
