@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from cli.command import start
@@ -53,6 +54,9 @@ class Terminal:
         return found
 
     def interrupt(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Send a signal when the process waits. Between prompt and wait, Python handles it only after the next line."""
+        while _has_state(self._process.pid, "R"):
+            os.sched_yield()
         self._process.send_signal(number)
 
     def type(self, text: str) -> None:
@@ -77,3 +81,9 @@ class Terminal:
             return False
         self.shown += piece.decode(errors="replace")
         return bool(piece)
+
+
+def _has_state(pid: int, state: str) -> bool:
+    """Return whether a process is in a state such as "R", running. Only Linux tells it."""
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == state
