@@ -70,7 +70,7 @@ async def test_a_base_url_whose_host_no_name_can_be_is_a_configuration_error(hos
 
 
 async def test_plain_http_to_this_machine_is_known_by_any_digits() -> None:
-    async with Server(OK) as server, Shop(KEY, base_url=server.url.replace("127", "１２７")) as shop:
+    async with Server(OK) as server, Shop(KEY, base_url=server.url.replace("127.0", "１２７.0")) as shop:
         assert await shop.look() == {}
 
 
