@@ -174,6 +174,13 @@ async def test_each_form_of_a_prediction_is_understood(
     assert {name: getattr(prediction, name) for name in seen} == seen
 
 
+def test_outputs_are_found_in_any_depth() -> None:
+    output: Any = "https://example.com/a.png"
+    for _ in range(1000):  # more than Python calls functions
+        output = [output]
+    assert Prediction("p1", "succeeded", output=output).outputs == ("https://example.com/a.png",)
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [

@@ -205,7 +205,7 @@ async def _one_piece(data: bytes) -> AsyncIterator[bytes]:
 
 
 async def read_inline(output: str) -> bytes:
-    """Return an output that is no link: the file in a `data:` URL, or a text as UTF-8."""
+    """Return an output that is not a link: the file in a `data:` URL, or a text as UTF-8."""
     return (await read_inline_file(output))[1] if is_inline_file(output) else output.encode(errors="replace")
 
 
@@ -228,7 +228,7 @@ def output_files(state: Prediction) -> tuple[str, ...]:
 
 
 def is_file(output: str) -> bool:
-    """Return whether an output is a file, and no text."""
+    """Return whether an output is a file, not a text."""
     return is_link(output) or is_inline_file(output)
 
 

@@ -203,15 +203,20 @@ class Prediction(Result):
         return self.metadata.billing.credits_used
 
 
-def _find_outputs(output: object, *, links_only: bool = False) -> Iterator[str]:
-    if isinstance(output, str):
-        if is_link(output) or is_inline_file(output):
-            yield output.strip()
-        elif not links_only:
-            yield output
-    elif isinstance(output, (list, dict)):
-        for item in output.values() if isinstance(output, dict) else output:
-            yield from _find_outputs(item, links_only=links_only or isinstance(output, dict))
+def _find_outputs(output: object) -> Iterator[str]:
+    """Yield the outputs in their order. JSON may be nested deeper than Python calls functions."""
+    left = [(output, False)]
+    while left:
+        item, in_object = left.pop()
+        if isinstance(item, str):
+            if is_link(item) or is_inline_file(item):
+                yield item.strip()
+            elif not in_object:
+                yield item
+        elif isinstance(item, list):
+            left += [(each, in_object) for each in reversed(item)]
+        elif isinstance(item, dict):
+            left += [(each, True) for each in reversed(item.values())]
 
 
 @frozen
