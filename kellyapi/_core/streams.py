@@ -176,7 +176,7 @@ class EventStream(Stream[T]):
         """Return whether the stream may end here: whether all that is needed has arrived."""
 
     def _is_finished(self) -> bool:
-        """Return whether all that is needed has arrived for certain, so that a failure of the connection is none."""
+        """Return whether all that is needed has arrived for certain, so that a failing connection is not an error."""
         return False
 
     def _events_of_whole(self, value: Any) -> Iterable[Any]:

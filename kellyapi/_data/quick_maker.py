@@ -16,7 +16,7 @@ def quick_maker(cls: Callable[P, T]) -> Callable[P, T]:
 
     attrs sets a field of a frozen class by a call of `object.__setattr__`, of another class by an assignment. The
     function makes a value of a subclass that is not frozen, and then changes its class: 7,000 instructions instead of
-    15,000 for a `Call`. The values of one translation take 5 % of its time less so.
+    15,000 for a `Call`. A translation takes 22,000 of its 300,000 instructions less.
     """
     frozen: Any = cls
     own = getattr(frozen, "__attrs_post_init__", None)
